@@ -1,0 +1,45 @@
+/* arena.h -- base: the only caller of malloc.
+** An arena hands out memory that lives until the whole arena is freed; there is no free of a part.
+** Whoever owns an arena owns all that was allocated in it. Every function that allocates returns
+** NULL when memory is short; nothing is changed then.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_BASE_ARENA_H
+#define ML_BASE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ml_chunk;
+
+typedef struct ml_arena {
+    struct ml_chunk *chunks; /* newest first */
+    uint8_t *at, *end;       /* free part of the newest chunk */
+    size_t held;             /* bytes taken from malloc in all */
+} ml_arena;
+
+/* An arena may also be started as (ml_arena){0}. */
+void ml_arena_init(ml_arena *a);
+/* Frees everything; the arena is empty and usable afterwards. */
+void ml_arena_free(ml_arena *a);
+/* Moves all of `from` into `to`; `from` is empty afterwards. Cannot fail. */
+void ml_arena_join(ml_arena *to, ml_arena *from);
+
+/* size bytes aligned to 16, not cleared. size 0 gives a valid pointer. */
+void *ml_alloc(ml_arena *a, size_t size);
+/* n elements of size bytes, all zero; NULL also when n * size overflows. */
+void *ml_zalloc(ml_arena *a, size_t n, size_t size);
+/* n elements of size bytes, not cleared; NULL also when n * size overflows. */
+void *ml_nalloc(ml_arena *a, size_t n, size_t size);
+/* A copy of len bytes with a NUL behind it. */
+char *ml_strndup(ml_arena *a, const char *s, size_t len);
+char *ml_strdup(ml_arena *a, const char *s);
+/* printf into the arena. */
+char *ml_format(ml_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Memory of its own, for what must grow or outlive every arena: realloc with an overflow check.
+** ml_heap_grow(p, n, size) gives room for n elements of size bytes (p as before on NULL). */
+void *ml_heap_grow(void *p, size_t n, size_t size);
+void *ml_heap_zalloc(size_t n, size_t size);
+void ml_heap_free(void *p);
+
+#endif

@@ -1,0 +1,238 @@
+/* answer.c -- stage RESOLVE: questions to the policy and what comes back.
+** The core never calls the policy: it lists what it wants to know, and takes answers by name.
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "link/txn.h"
+
+static ml_entry *entry_of(const ml_txn *t, const char *name)
+{
+    size_t len = strlen(name);
+    return ml_table_find(&t->l->names, name, len, ml_hash(name, len));
+}
+
+int ml_txn_rename(ml_txn *t, const char *from, const char *to, bool references, bool definitions)
+{
+    for (int k = 0; k < 2; k++) {
+        if (!(k == 0 ? references : definitions))
+            continue;
+        size_t len = strlen(from);
+        ml_entry *e = ml_table_intern(&t->renames[k], &t->scratch, from, len, ml_hash(from, len));
+        if (!e || !(e->provider = ml_strdup(&t->scratch, to)))
+            return ml_nomem(t->d);
+    }
+    return 0;
+}
+
+int ml_txn_root(ml_txn *t, const char *name)
+{
+    ml_entry *e = ml_select_entry(t, name);
+    if (!e)
+        return -(int)ML_E_NOMEM;
+    e->flags |= ML_ENT_ROOT;
+    return ml_def_in_load(e->def) ? 0 : ml_select_want(t, e);
+}
+
+const char *ml_txn_asked(const ml_txn *t, size_t i, unsigned *scope)
+{
+    if (i >= t->nasked)
+        return NULL;
+    *scope = t->asked[i]->scope;
+    return t->asked[i]->name;
+}
+
+const char *ml_txn_offer(const ml_txn *t, ml_cursor *c, uint32_t *input)
+{
+    if (c->input < t->noffered)
+        *c = (ml_cursor){.input = t->noffered};
+    for (; c->input < t->l->ninputs; c->input++, c->rel = 0) {
+        const ml_input *in = &t->l->inputs[c->input];
+        while (c->rel < in->nbind) {
+            uint32_t b = c->rel++;
+            if (ml_image_symbol(in->img, in->img->first_global + b).section != ML_SEC_UNDEF)
+                continue;
+            *input = c->input;
+            return in->bind[b]->name;
+        }
+    }
+    return NULL;
+}
+
+void ml_txn_offered(ml_txn *t)
+{
+    t->noffered = t->l->ninputs;
+}
+
+/* Makes input alone see `to` where it refers to `from`. */
+static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
+{
+    if (input >= t->l->ninputs)
+        return ml_fail(t->d, ML_E_POLICY, (ml_where){.symbol = from->name}, NULL,
+                       "answer for an input that does not exist (%u)", (unsigned)input);
+    ml_input *in = &t->l->inputs[input];
+    for (uint32_t b = 0; b < in->nbind; b++) {
+        ml_isym s = ml_image_symbol(in->img, in->img->first_global + b);
+        if (in->bind[b] != from || s.section != ML_SEC_UNDEF)
+            continue;
+        in->bind[b] = to;
+        if (s.bind == ML_BIND_WEAK ? from->weak : from->strong)
+            s.bind == ML_BIND_WEAK ? from->weak-- : from->strong--;
+        to->strong++;
+        if (to->strong == 1 && !to->weak)
+            to->first_ref = input;
+    }
+    return 0;
+}
+
+/* An entry of its own for an address that only some inputs see; the name cannot clash: no symbol
+** of a file holds a newline before this number. */
+static ml_entry *private_entry(ml_txn *t, const ml_entry *e, uint32_t input)
+{
+    const char *name = ml_format(&t->scratch, "%s\n%u", e->name, (unsigned)input);
+    ml_entry *own = name ? ml_select_entry(t, name) : NULL;
+    if (own)
+        own->flags |= ML_ENT_LOCAL;
+    return own;
+}
+
+int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t addr,
+                          const char *provider)
+{
+    ml_entry *e = ml_select_entry(t, name);
+    if (!e)
+        return -(int)ML_E_NOMEM;
+    ml_entry *to = input == UINT32_MAX ? e : private_entry(t, e, input);
+    if (!to || (provider && !(provider = ml_strdup(&t->l->keep, provider))))
+        return ml_nomem(t->d);
+    to->def = ML_DEF_GIVEN;
+    to->bind = ML_BIND_GLOBAL;
+    to->type = ML_TYPE_NONE;
+    to->addr = to->value = addr;
+    to->provider = provider;
+    return to == e ? 0 : override(t, e, input, to);
+}
+
+int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *other)
+{
+    ml_entry *e = ml_select_entry(t, name), *to = ml_select_entry(t, other);
+    if (!e || !to)
+        return -(int)ML_E_NOMEM;
+    if (e == to)
+        return 0;
+    int rc = 0;
+    for (uint32_t k = 0; k < t->l->ninputs && rc == 0; k++)
+        if (input == UINT32_MAX || input == k)
+            rc = override(t, e, k, to);
+    if (rc < 0 || ml_def_in_load(to->def) || to->def == ML_DEF_ABS)
+        return rc;
+    return ml_select_want(t, to);
+}
+
+int ml_txn_answer_zero(ml_txn *t, const char *name)
+{
+    ml_entry *e = ml_select_entry(t, name);
+    if (!e)
+        return -(int)ML_E_NOMEM;
+    e->def = ML_DEF_ZERO;
+    e->addr = e->value = 0;
+    return 0;
+}
+
+const char *ml_txn_undefined(const ml_txn *t, uint32_t *cursor)
+{
+    const ml_table *names = &t->l->names;
+    while (*cursor < names->count) {
+        const ml_entry *e = names->entries[(*cursor)++];
+        if (e->def == ML_DEF_NONE && (e->strong || (e->flags & ML_ENT_ROOT)))
+            return e->name;
+    }
+    return NULL;
+}
+
+bool ml_txn_duplicate(const ml_txn *t, size_t i, ml_duplicate *out)
+{
+    if (i >= t->nduplicates)
+        return false;
+    *out = t->duplicates[i];
+    for (int k = 0; k < 2; k++) {
+        if (out->input[k] == UINT32_MAX)
+            continue;
+        const ml_image *img = t->l->inputs[out->input[k]].img;
+        ml_isym s = ml_image_symbol(img, out->symbol[k]);
+        out->section[k] = s.section < img->nsections ? img->sections[s.section].name : "*ABS*";
+        out->offset[k] = s.value;
+    }
+    return true;
+}
+
+void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
+{
+    if (i >= t->nduplicates || winner > 1)
+        return;
+    const ml_duplicate *dup = &t->duplicates[i];
+    ml_entry *e = entry_of(t, dup->name);
+    if (dup->input[winner] == UINT32_MAX) {
+        const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+        e->def = ML_DEF_UNIT;
+        e->addr = e->value = other->addr;
+        e->type = other->type;
+        e->size = other->size;
+        e->unit = other->unit;
+        e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
+        return;
+    }
+    ml_isym s = ml_image_symbol(t->l->inputs[dup->input[winner]].img, dup->symbol[winner]);
+    e->def = s.section == ML_SEC_ABS ? ML_DEF_ABS : ML_DEF_SECTION;
+    e->image = dup->input[winner];
+    e->symbol = dup->symbol[winner];
+    e->section = s.section;
+    e->value = s.value;
+    e->size = s.size;
+    e->type = s.type;
+}
+
+/* The place of cursor c, when it refers to e. */
+static bool place_of(const ml_txn *t, const ml_cursor *c, const ml_entry *e, ml_reference *out)
+{
+    const ml_input *in = &t->l->inputs[c->input];
+    const ml_irels *rels = &in->img->rels[c->rels];
+    ml_irel r = ml_image_rel(rels, c->rel);
+    if (r.symbol < in->img->first_global || in->bind[r.symbol - in->img->first_global] != e)
+        return false;
+    ml_isym s = ml_image_symbol(in->img, r.symbol);
+    const ml_rrow *row = ml_target_row(t->target, r.type);
+    uint64_t start;
+    *out = (ml_reference){.input = c->input,
+                          .section = in->img->sections[rels->target].name,
+                          .func = ml_image_function_at(in->img, rels->target, r.offset, &start),
+                          .reloc = row ? row->name : NULL,
+                          .offset = r.offset,
+                          .weak = s.bind == ML_BIND_WEAK,
+                          .type = s.type,
+                          .vis = s.vis};
+    return true;
+}
+
+bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_reference *out)
+{
+    const ml_entry *e = entry_of(t, name);
+    if (!e)
+        return false;
+    for (; c->input < t->l->ninputs; c->input++, c->rels = 0) {
+        const ml_image *img = t->l->inputs[c->input].img;
+        for (; c->rels < img->nrels; c->rels++, c->rel = 0)
+            while (c->rel < img->rels[c->rels].count) {
+                bool hit = place_of(t, c, e, out);
+                c->rel++;
+                if (hit)
+                    return true;
+            }
+    }
+    return false;
+}
+
+void ml_txn_hide(ml_txn *t, const char *name)
+{
+    ml_entry *e = entry_of(t, name);
+    if (e)
+        e->flags |= ML_ENT_LOCAL;
+}

@@ -1,0 +1,336 @@
+/* assemble.c -- stage PLACE, second half: every section, common, slot and stub gets its address.
+** takes bound inputs; gives a block of memory that is ours and writable, addresses in inputs and
+** entries, and the sections' bytes in place. After it addresses are final.
+** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "link/txn.h"
+
+enum { SHT_NOBITS = 8, SHT_INIT_ARRAY = 14, SHT_PREINIT_ARRAY = 16, SLOT = 8, MOVE_STRIDE = ML_MOVE_MAX };
+#define SHF_EXCLUDE 0x80000000u
+
+static bool has_memory(const ml_input *in, uint32_t i)
+{
+    const ml_isec *s = &in->img->sections[i];
+    return (s->flags & ML_SEC_ALLOC) && !(s->flags & (ML_SEC_TLS | SHF_EXCLUDE)) &&
+           !(in->dropped && in->dropped[i]);
+}
+
+/* What a section becomes. Writable sections that the ABI's linkers make constant after relocation
+** are constant here as well; there is no flag for them but type and name. */
+static ml_class class_of(const ml_isec *s)
+{
+    if (s->flags & ML_SEC_EXEC)
+        return ML_CLASS_TEXT;
+    if (!(s->flags & ML_SEC_WRITE))
+        return ML_CLASS_CONST;
+    if ((s->type >= SHT_INIT_ARRAY && s->type <= SHT_PREINIT_ARRAY) ||
+        strncmp(s->name, ".data.rel.ro", 12) == 0)
+        return ML_CLASS_CONST;
+    return s->type == SHT_NOBITS ? ML_CLASS_BSS : ML_CLASS_DATA;
+}
+
+/* The run of a section whose name is a C identifier; all its sections get one class. */
+static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
+{
+    if (!t->idents.count || s->name[0] == '.')
+        return 0;
+    size_t len = strlen(s->name);
+    ml_entry *e = ml_table_find(&t->idents, s->name, len, ml_hash(s->name, len));
+    if (!e)
+        return 0;
+    if (e->section < class + 1u)
+        e->section = class + 1u;
+    for (uint32_t i = 0; i < t->idents.count; i++)
+        if (t->idents.entries[i] == e)
+            return i + 1;
+    return 0;
+}
+
+static ml_piece *add_piece(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
+{
+    ml_piece *p = &t->pieces[t->npieces++];
+    *p = (ml_piece){.size = size, .align = align, .class = (uint8_t)class};
+    return p;
+}
+
+static int section_pieces(ml_txn *t, ml_input *in)
+{
+    const ml_image *img = in->img;
+    in->piece = ml_zalloc(&t->scratch, img->nsections, sizeof *in->piece);
+    in->addr = ml_zalloc(&t->scratch, img->nsections, sizeof *in->addr);
+    if (!in->piece || !in->addr)
+        return ml_nomem(t->d);
+    for (uint32_t i = 1; i < img->nsections; i++) {
+        const ml_isec *s = &img->sections[i];
+        if (!has_memory(in, i))
+            continue;
+        if ((s->flags & ML_SEC_EXEC) && (s->flags & ML_SEC_WRITE))
+            return ml_fail(t->d, ML_E_REFUSED,
+                           (ml_where){.file = in->file, .member = in->member, .section = s->name},
+                           "make the section either writable or executable",
+                           "section is writable and executable");
+        ml_class class = class_of(s);
+        ml_piece *p = add_piece(t, class, s->size, s->align);
+        p->run = run_of(t, s, class);
+        in->piece[i] = t->npieces;
+    }
+    return 0;
+}
+
+/* Sections of one run lie together, so they share the most permissive of their classes. */
+static int merge_runs(ml_txn *t)
+{
+    for (uint32_t i = 0; i < t->npieces; i++) {
+        ml_piece *p = &t->pieces[i];
+        if (!p->run)
+            continue;
+        const ml_entry *e = t->idents.entries[p->run - 1];
+        if (e->section == 0 || p->class + 1u == e->section)
+            continue;
+        if (p->class == ML_CLASS_TEXT)
+            return ml_fail(t->d, ML_E_REFUSED, (ml_where){.section = e->name}, "give them different names",
+                           "sections of this name are executable in one object and not in another");
+        p->class = (uint8_t)(e->section - 1);
+    }
+    return 0;
+}
+
+static int all_pieces(ml_txn *t)
+{
+    size_t n = 8;
+    for (uint32_t i = 0; i < t->l->ninputs; i++)
+        n += t->l->inputs[i].img->nsections;
+    for (uint32_t i = 0; i < t->l->names.count; i++)
+        n += t->l->names.entries[i]->def == ML_DEF_COMMON;
+    t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
+    if (!t->pieces || n > UINT32_MAX)
+        return ml_nomem(t->d);
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        int rc = section_pieces(t, &t->l->inputs[i]);
+        if (rc < 0)
+            return rc;
+    }
+    t->l->stats.sections = t->npieces;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        ml_entry *e = t->l->names.entries[i];
+        if (e->def != ML_DEF_COMMON)
+            continue;
+        add_piece(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);
+        e->section = t->npieces;
+    }
+    return merge_runs(t);
+}
+
+static bool wants(const ml_txn *t, const char *name)
+{
+    const ml_entry *e = ml_table_find(&t->l->names, name, strlen(name), ml_hash(name, strlen(name)));
+    return e && e->def == ML_DEF_LINKER;
+}
+
+/* GOT, stubs, moved instructions, __dso_handle: behind the sections, as scan counted them. */
+static void linker_pieces(ml_txn *t)
+{
+    t->piece_got = t->piece_stubs = t->piece_moved = t->piece_dso = 0;
+    if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_")) {
+        add_piece(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * SLOT, 16);
+        t->piece_got = t->npieces;
+    }
+    if (t->nstubs) {
+        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nstubs * t->target->stub_size, 16);
+        t->piece_stubs = t->npieces;
+    }
+    if (t->nmoved) {
+        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * MOVE_STRIDE, 16);
+        t->piece_moved = t->npieces;
+    }
+    if (wants(t, "__dso_handle")) {
+        add_piece(t, ML_CLASS_DATA, SLOT, SLOT);
+        t->piece_dso = t->npieces;
+    }
+}
+
+/* Where a block of this size will lie. */
+static int find_range(ml_txn *t, uint64_t size, uint64_t align)
+{
+    if (!t->o.fixed)
+        return ml_space_prepare(t->s->space, t->d, t->zone, size, align, &t->lo, &t->hi);
+    t->lo = t->o.at;
+    t->hi = t->o.at + size;
+    if (t->o.at & (align - 1))
+        return ml_fail(t->d, ML_E_ARGUMENT, (ml_where){0}, "choose a rounder address",
+                       "address 0x%llx is no multiple of the alignment 0x%llx",
+                       (unsigned long long)t->o.at, (unsigned long long)align);
+    return 0;
+}
+
+/* Scans and lays out until the block fits the range that the scan was made for: once, as a rule;
+** again when relocations ask for the low zone or slots and stubs need more room than assumed. */
+static int lay_out(ml_txn *t)
+{
+    uint32_t sections = t->npieces;
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+    uint64_t size = rc == 0 ? t->layout.size + t->layout.size / 4 + (1 << 20) : 0;
+    while (rc == 0) {
+        rc = find_range(t, size, t->layout.align);
+        if (rc == 0 && (rc = ml_scan(t)) == 1) {
+            rc = 0;
+            continue;
+        }
+        if (rc < 0)
+            break;
+        t->npieces = sections;
+        linker_pieces(t);
+        rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+        if (t->layout.size <= size)
+            break;
+        size = t->layout.size;
+    }
+    return rc;
+}
+
+static int take_block(ml_txn *t)
+{
+    if (t->o.fixed) {
+        t->view = ml_zalloc(&t->scratch, 1, t->layout.size);
+        t->l->block = (ml_block){.addr = t->o.at, .size = t->layout.size};
+        return t->view ? 0 : ml_nomem(t->d);
+    }
+    int rc = ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
+    if (rc < 0)
+        return rc;
+    t->taken = true;
+    t->view = (uint8_t *)(uintptr_t)t->l->block.addr;
+    return 0;
+}
+
+static uint64_t piece_addr(const ml_txn *t, uint32_t piece)
+{
+    return piece ? t->l->block.addr + t->pieces[piece - 1].offset : 0;
+}
+
+/* Where the sections of each C identifier begin and end. */
+static void run_extents(ml_txn *t)
+{
+    for (uint32_t i = 0; i < t->npieces; i++) {
+        const ml_piece *p = &t->pieces[i];
+        if (!p->run)
+            continue;
+        ml_entry *e = t->idents.entries[p->run - 1];
+        uint64_t addr = t->l->block.addr + p->offset;
+        if (!e->size || addr < e->addr)
+            e->addr = addr;
+        if (addr + p->size > e->size)
+            e->size = addr + p->size; /* here the end, not the length */
+    }
+}
+
+static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
+{
+    if (strcmp(e->name, "__dso_handle") == 0)
+        return t->l->dso_handle;
+    if (strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") == 0)
+        return t->l->got;
+    bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
+    const char *name = e->name + (stop ? 7 : 8);
+    const ml_entry *run = ml_table_find(&t->idents, name, strlen(name), ml_hash(name, strlen(name)));
+    return run ? (stop ? run->size : run->addr) : 0;
+}
+
+static void give_addresses(ml_txn *t)
+{
+    ml_linked *l = t->l;
+    l->got = piece_addr(t, t->piece_got);
+    l->stubs = piece_addr(t, t->piece_stubs);
+    l->dso_handle = piece_addr(t, t->piece_dso);
+    l->stub_size = t->target->stub_size;
+    for (uint32_t i = 0; i < l->ninputs; i++) {
+        ml_input *in = &l->inputs[i];
+        for (uint32_t k = 1; k < in->img->nsections; k++)
+            in->addr[k] = piece_addr(t, in->piece[k]);
+    }
+    run_extents(t);
+    for (uint32_t i = 0; i < l->names.count; i++) {
+        ml_entry *e = l->names.entries[i];
+        if (e->def == ML_DEF_SECTION)
+            e->addr = l->inputs[e->image].addr[e->section] + e->value;
+        else if (e->def == ML_DEF_COMMON)
+            e->addr = piece_addr(t, e->section);
+        else if (e->def == ML_DEF_ABS)
+            e->addr = e->value;
+        else if (e->def == ML_DEF_LINKER)
+            e->addr = linker_symbol(t, e);
+    }
+}
+
+/* The section list of maps and messages; a name is kept once. */
+static int note_placed(ml_txn *t)
+{
+    ml_linked *l = t->l;
+    ml_table names;
+    ml_table_init(&names);
+    l->placed = ml_nalloc(&l->keep, l->stats.sections, sizeof *l->placed);
+    bool ok = l->placed != NULL;
+    for (uint32_t i = 0; ok && i < l->ninputs; i++) {
+        const ml_input *in = &l->inputs[i];
+        for (uint32_t k = 1; ok && k < in->img->nsections; k++) {
+            if (!in->piece[k])
+                continue;
+            const ml_isec *s = &in->img->sections[k];
+            size_t len = strlen(s->name);
+            const ml_entry *e = ml_table_intern(&names, &l->keep, s->name, len, ml_hash(s->name, len));
+            ok = e != NULL;
+            if (ok)
+                l->placed[l->nplaced++] =
+                    (ml_placed){.name = e->name, .addr = in->addr[k], .size = s->size, .input = i,
+                                .class = t->pieces[in->piece[k] - 1].class};
+        }
+    }
+    ml_table_deinit(&names);
+    return ok ? 0 : ml_nomem(t->d);
+}
+
+static void copy_bytes(ml_txn *t)
+{
+    uint64_t end = t->layout.part[2].offset;
+    for (uint32_t i = 0; i < t->npieces; i++)
+        if (t->pieces[i].class == ML_CLASS_DATA && t->pieces[i].offset + t->pieces[i].size > end)
+            end = t->pieces[i].offset + t->pieces[i].size;
+    if (!t->o.fixed && end)
+        ml_os_populate(t->l->block.addr, (size_t)end);
+    memset(t->view + t->layout.part[0].offset, t->target->trap, t->layout.part[0].size);
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 1; k < in->img->nsections; k++)
+            if (in->piece[k] && in->img->sections[k].data.n)
+                memcpy(t->view + t->pieces[in->piece[k] - 1].offset, in->img->sections[k].data.p,
+                       in->img->sections[k].data.n);
+    }
+    if (t->l->dso_handle)
+        ml_put64(t->view + t->pieces[t->piece_dso - 1].offset, t->l->dso_handle);
+}
+
+int ml_assemble(ml_txn *t)
+{
+    t->zone = t->o.zone;
+    int rc = all_pieces(t);
+    if (rc == 0)
+        rc = lay_out(t);
+    if (rc == 0)
+        rc = take_block(t);
+    if (rc < 0)
+        return rc;
+    give_addresses(t);
+    rc = note_placed(t);
+    if (rc < 0)
+        return rc;
+    copy_bytes(t);
+    ml_link_stats *s = &t->l->stats;
+    s->memory = t->layout.size;
+    s->text = t->layout.part[0].size;
+    s->constants = t->layout.part[1].size;
+    s->data = t->layout.part[2].size;
+    s->got_slots = t->ngot;
+    s->stubs = t->nstubs;
+    return 0;
+}

@@ -1,0 +1,158 @@
+/* info.c -- link: what is in a transaction or a unit, for maps, explanations and tools. Reads only.
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "link/txn.h"
+
+const ml_linked *ml_txn_linked(const ml_txn *t)
+{
+    return t->l;
+}
+
+bool ml_linked_input(const ml_linked *l, size_t i, ml_input_info *out)
+{
+    if (i >= l->ninputs)
+        return false;
+    const ml_input *in = &l->inputs[i];
+    *out = (ml_input_info){.file = in->file,
+                           .member = in->member,
+                           .by = in->by ? in->by->name : NULL,
+                           .by_input = in->by_input,
+                           .bytes = in->bytes};
+    return true;
+}
+
+bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
+{
+    static const char prot[ML_CLASS_COUNT][4] = {
+        [ML_CLASS_TEXT] = "r-x", [ML_CLASS_CONST] = "r--", [ML_CLASS_DATA] = "rw-", [ML_CLASS_BSS] = "rw-"};
+    if (i >= l->nplaced)
+        return false;
+    const ml_placed *p = &l->placed[i];
+    *out = (ml_section_info){.input = p->input, .name = p->name, .addr = p->addr, .size = p->size};
+    memcpy(out->prot, prot[p->class], sizeof out->prot);
+    return true;
+}
+
+static const char *provider_of(const ml_entry *e)
+{
+    if (e->def == ML_DEF_UNIT)
+        return e->unit->life->name;
+    return e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN ? e->provider : NULL;
+}
+
+static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
+{
+    static const char *const how[] = {
+        [ML_DEF_NONE] = "none",     [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
+        [ML_DEF_LINKER] = "linker", [ML_DEF_ABS] = "absolute",    [ML_DEF_UNIT] = "unit",
+        [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",   [ML_DEF_ZERO] = "zero"};
+    bool here = e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS;
+    bool outside = e->def == ML_DEF_UNIT || e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN;
+    *out = (ml_symbol_info){
+        .name = e->name,
+        .how = how[e->def],
+        .provider = provider_of(e),
+        .bind = e->bind,
+        .type = e->type,
+        .vis = e->vis,
+        .input = here ? e->image : UINT32_MAX,
+        .first_ref = e->strong || e->weak ? e->first_ref : UINT32_MAX,
+        .references = e->strong + e->weak,
+        .scope = outside && !(e->flags & ML_ENT_SHADOWED) ? e->scope : -1,
+        .addr = e->addr,
+        .size = e->size,
+        .got = e->got ? l->got + (uint64_t)(e->got - 1) * 8 : 0,
+        .stub = e->stub ? l->stubs + (uint64_t)(e->stub - 1) * l->stub_size : 0,
+        .exported = here && !(e->flags & ML_ENT_LOCAL) &&
+                    (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED),
+        .in_load = here || e->def == ML_DEF_LINKER,
+        .shadowed = e->flags & ML_ENT_SHADOWED,
+    };
+}
+
+bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out)
+{
+    if (i >= l->names.count)
+        return false;
+    describe(l, l->names.entries[i], out);
+    return true;
+}
+
+static const ml_entry *entry_of(const ml_linked *l, const char *name)
+{
+    size_t len = strlen(name);
+    return ml_table_find(&l->names, name, len, ml_hash(name, len));
+}
+
+bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out)
+{
+    const ml_entry *e = entry_of(l, name);
+    if (e)
+        describe(l, e, out);
+    return e != NULL;
+}
+
+bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input)
+{
+    const ml_entry *e = entry_of(l, name);
+    for (; e && *input < l->ninputs; ++*input) {
+        const ml_input *in = &l->inputs[*input];
+        if ((e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS) &&
+            e->image == *input)
+            continue;
+        for (uint32_t b = 0; b < in->nbind; b++)
+            if (in->bind[b] == e)
+                return true;
+    }
+    return false;
+}
+
+ml_link_stats ml_linked_stats(const ml_linked *l)
+{
+    return l->stats;
+}
+
+ml_block ml_linked_block(const ml_linked *l)
+{
+    return l->block;
+}
+
+const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set)
+{
+    if (i >= t->sources.n)
+        return NULL;
+    *set = t->sources.v[i].set;
+    return ml_archive_path(t->sources.v[i].ar);
+}
+
+bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member)
+{
+    size_t len = strlen(name);
+    ml_member m;
+    ml_diag quiet;
+    if (i >= t->sources.n)
+        return false;
+    ml_diag_init(&quiet);
+    bool found = ml_archive_index(&quiet, t->sources.v[i].ar) == 0 &&
+                 ml_archive_find(t->sources.v[i].ar, name, len, ml_hash(name, len), &m);
+    ml_diag_free(&quiet);
+    if (found)
+        *member = m.name;
+    return found;
+}
+
+bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
+                            const char **provider)
+{
+    ml_provided p;
+    const ml_libraries *lists[2] = {&t->libraries, &t->s->libraries};
+    bool found = false;
+    for (int k = 0; k < 2 && !found; k++)
+        for (uint32_t i = 0; i < lists[k]->n && !found; i++)
+            found = ml_library_find(&lists[k]->v[i], name, NULL, &p);
+    if (!found && !ml_library_find(&t->s->self, name, NULL, &p))
+        return false;
+    *addr = p.addr;
+    *provider = p.provider;
+    return true;
+}

@@ -1,0 +1,218 @@
+/* link.h -- link: sessions, transactions, units: what the bindings call.
+** A session owns address space, exported names, archives and libraries in reach, and units. A load
+** is one transaction: begin, add inputs, resolve (with answers of the policy in between), link,
+** then commit or abort. Before commit nothing outside the transaction has changed except address
+** space in use and libraries opened, and abort gives both back.
+** One session belongs to one thread at a time.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LINK_LINK_H
+#define ML_LINK_LINK_H
+
+#include "base/error.h"
+#include "base/life.h"
+#include "base/slice.h"
+#include "object/kind.h"
+#include "place/region.h"
+
+typedef struct ml_session ml_session;
+typedef struct ml_txn ml_txn;
+typedef struct ml_unit ml_unit;
+
+/* ---- policy as data ---- */
+
+/* Where undefined names are looked for, in order. */
+typedef enum ml_scope_kind {
+    ML_SCOPE_SELF,     /* units of this session */
+    ML_SCOPE_ARCHIVES, /* archives of set `set` */
+    ML_SCOPE_PROCESS,  /* libraries opened by the session, then the process */
+    ML_SCOPE_UNIT,     /* one unit */
+    ML_SCOPE_ASK       /* the caller answers: ml_txn_asked */
+} ml_scope_kind;
+
+typedef struct ml_scope {
+    ml_scope_kind kind;
+    unsigned set;
+    ml_unit *unit;
+} ml_scope;
+
+enum { ML_SCOPE_MAX = 64 };
+
+typedef enum ml_on_duplicate { ML_DUP_ERROR, ML_DUP_FIRST, ML_DUP_LAST } ml_on_duplicate;
+typedef enum ml_on_weak {
+    ML_WEAK_FIRST,  /* a weak definition gives way to one that the session already has */
+    ML_WEAK_OWN,    /* each load keeps its own */
+    ML_WEAK_PROCESS /* gives way to the session's, then to the process's */
+} ml_on_weak;
+
+typedef struct ml_options {
+    ml_scope scope[ML_SCOPE_MAX];
+    unsigned nscope;
+    ml_on_duplicate duplicate;
+    ml_on_weak weak;
+    ml_zone zone;  /* at least this: ML_ZONE_LOW forces low placement */
+    bool fixed;    /* link for the address `at` into a buffer, map nothing, run nothing */
+    uint64_t at;
+    bool relax;    /* GOT loads may become direct */
+} ml_options;
+
+/* ---- session ---- */
+
+ml_session *ml_session_new(void); /* NULL when memory is short */
+/* Ends all units (latest first) and frees the session: finalisers run, memory goes. */
+void ml_session_free(ml_session *s);
+/* Finds an exported name: its address, size, STT_* type and unit. */
+bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
+                     unsigned *type, ml_unit **unit);
+/* Finds a name as the scope PROCESS would: in the session's libraries, then in the process. */
+bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr);
+
+/* ---- transaction ---- */
+
+int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out);
+/* Undoes everything; t is gone. */
+void ml_txn_abort(ml_txn *t);
+
+/* Adds a file by what it is: an object is parsed, an archive opened (set 0; `whole`: all members),
+** a shared library opened in the process. *kind says what it was; ML_KIND_TEXT: nothing was done,
+** the caller reads it as a linker script. */
+int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind);
+/* Adds an object or archive from bytes; they are copied. */
+int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml_kind *kind);
+/* Opens an archive as a member of set `set` (1 and up: fall-backs). */
+int ml_txn_add_archive(ml_txn *t, const char *path, unsigned set);
+/* Opens a shared library by path or soname. */
+int ml_txn_add_library(ml_txn *t, const char *name);
+/* Allow an archive that holds a second libc. */
+void ml_txn_allow_libc(ml_txn *t);
+
+/* References to `from` become references to `to` (definitions: the symbol is defined as `to`).
+** Must come before the inputs. */
+int ml_txn_rename(ml_txn *t, const char *from, const char *to, bool references, bool definitions);
+/* Wants a name as if an input referred to it (ld -u). */
+int ml_txn_root(ml_txn *t, const char *name);
+
+/* Looks all wanted names up, pulls archive members, until nothing changes. Returns 0 when all is
+** known, 1 when names wait for answers (ml_txn_asked), negative on errors. Undefined names are no
+** error here. */
+int ml_txn_resolve(ml_txn *t);
+
+/* The i-th name that waits, and the place in the scope that asks; NULL past the end. */
+const char *ml_txn_asked(const ml_txn *t, size_t i, unsigned *scope);
+/* A place in a walk over references; starts at zero and is advanced by the call. */
+typedef struct ml_cursor {
+    uint32_t input, rels, rel;
+} ml_cursor;
+/* The undefined names of inputs that were not offered before (for hooks that see names before the
+** scope does): the next one and its input, or NULL; then marks all as offered. */
+const char *ml_txn_offer(const ml_txn *t, ml_cursor *c, uint32_t *input);
+void ml_txn_offered(ml_txn *t);
+
+/* Answers. input UINT32_MAX: for all that refer to the name, else for that input alone. */
+int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t addr,
+                          const char *provider);
+int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *other);
+int ml_txn_answer_zero(ml_txn *t, const char *name);
+
+/* The next name that is wanted by a strong reference or as a root and that nothing defines. */
+const char *ml_txn_undefined(const ml_txn *t, uint32_t *cursor);
+/* Two strong definitions of one name: number i; false past the end. */
+typedef struct ml_duplicate {
+    const char *name;
+    uint32_t input[2]; /* UINT32_MAX: an earlier unit */
+    uint32_t symbol[2];
+    ml_unit *unit;     /* of the earlier unit */
+    const char *section[2];
+    uint64_t offset[2];
+} ml_duplicate;
+bool ml_txn_duplicate(const ml_txn *t, size_t i, ml_duplicate *out);
+/* Chooses the winner of duplicate i: 0 or 1. */
+void ml_txn_choose(ml_txn *t, size_t i, unsigned winner);
+
+/* The next place in the inputs that refers to `name`. */
+typedef struct ml_reference {
+    uint32_t input;
+    const char *section, *func, *reloc;
+    uint64_t offset;
+    bool weak;
+    unsigned type, vis; /* STT_* and STV_* that the referrer gives it */
+} ml_reference;
+bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *cursor, ml_reference *out);
+
+/* Hides a name that this load defines. */
+void ml_txn_hide(ml_txn *t, const char *name);
+
+/* Places, binds, relocates, checks, and seals the memory. Everything can still be undone. */
+int ml_txn_link(ml_txn *t);
+/* Bytes and base of a link with o->fixed; valid until the transaction ends. */
+ml_slice ml_txn_bytes(const ml_txn *t, uint64_t *base);
+
+/* Makes the load visible as a unit called `name`, runs its constructors; t is gone. Everything
+** that can fail has been done before except memory for the unit itself: on failure t is aborted. */
+int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out);
+
+/* ---- what is in a transaction or a unit ---- */
+
+typedef struct ml_linked ml_linked; /* both have one; see the accessors */
+const ml_linked *ml_txn_linked(const ml_txn *t);
+const ml_linked *ml_unit_linked(const ml_unit *u);
+
+typedef struct ml_input_info {
+    const char *file, *member;
+    const char *by;      /* archive member: the name that pulled it in; NULL: asked for */
+    uint32_t by_input;   /* an input that wanted that name, or UINT32_MAX */
+    uint64_t bytes;      /* size of the file or member */
+} ml_input_info;
+bool ml_linked_input(const ml_linked *l, size_t i, ml_input_info *out);
+
+typedef struct ml_section_info {
+    uint32_t input;
+    const char *name;
+    uint64_t addr, size;
+    char prot[4]; /* "r-x" */
+} ml_section_info;
+bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out);
+
+typedef struct ml_symbol_info {
+    const char *name;
+    const char *how;     /* "section", "common", "linker", "absolute", "unit", "process", "given",
+                            "zero", "none" */
+    const char *provider;/* unit or library or who answered; NULL for this load */
+    unsigned bind, type, vis;
+    uint32_t input;      /* that defines it, or UINT32_MAX */
+    uint32_t first_ref;  /* an input that refers to it, or UINT32_MAX */
+    uint32_t references; /* inputs that refer to it */
+    int scope;           /* place in the scope that answered, or -1 */
+    uint64_t addr, size;
+    uint64_t got, stub;  /* addresses, 0: none */
+    bool exported, in_load, shadowed;
+    const char *section;
+} ml_symbol_info;
+bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out);
+bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out);
+/* The inputs that refer to entry `name`: the next one from *input on; false at the end. */
+bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input);
+
+typedef struct ml_link_stats {
+    uint64_t inputs, sections, symbols, relocations, bytes; /* bytes: of input files read */
+    uint64_t memory;                                         /* bytes mapped */
+    uint64_t text, constants, data;                          /* bytes of each part */
+    uint64_t got_slots, stubs, moved, relaxed;
+    uint64_t looked_up;                                      /* names asked of the process */
+} ml_link_stats;
+ml_link_stats ml_linked_stats(const ml_linked *l);
+/* Base address and size of the block. */
+ml_block ml_linked_block(const ml_linked *l);
+
+/* ---- unit ---- */
+
+const char *ml_unit_name(const ml_unit *u);
+ml_life *ml_unit_life(const ml_unit *u); /* borrowed */
+/* The next unit of the session after u (NULL: the first), oldest first; NULL at the end. */
+ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
+/* Archive number i in reach: path; NULL past the end. Does it define the name (index only)? */
+const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);
+bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member);
+/* Does the process define it? provider may be NULL. */
+bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr, const char **provider);
+
+#endif

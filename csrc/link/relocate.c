@@ -1,0 +1,253 @@
+/* relocate.c -- stage RELOCATE: layout + binding -> bytes.
+** takes addresses, which are final, and the sections' bytes in the block; gives the relocated
+** bytes. Every value is checked against the range of its field before it is written; what does not
+** fit goes to a stub, or is left to far.c, or is an error: never a cut-off value.
+** The names S, A, P, G, GOT, L and Z are the psABI's.
+** Spec: x86-64 psABI 4.4.1 "Relocation Types"; the table in target/.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+/* One input while it is relocated. */
+typedef struct work {
+    ml_txn *t;
+    ml_input *in;
+    const ml_irels *rels;
+    uint32_t nrels;    /* index of rels */
+    uint8_t *code;     /* the target section's bytes in the block */
+    size_t size;
+    uint64_t base;     /* its address */
+    bool exec;
+    uint64_t *S;       /* by symbol index */
+    uint8_t *dropped;  /* by symbol index */
+    int rc;
+} work;
+
+static void put(uint8_t *at, ml_field field, uint64_t v)
+{
+    switch (field) {
+    case ML_F_NONE: break;
+    case ML_F_LE8: *at = (uint8_t)v; break;
+    case ML_F_LE16: ml_put16(at, (uint16_t)v); break;
+    case ML_F_LE32: ml_put32(at, (uint32_t)v); break;
+    case ML_F_LE64: ml_put64(at, v); break;
+    }
+}
+
+/* The addend that stands in the field itself (SHT_REL), sign-extended. */
+static int64_t implicit(const uint8_t *at, ml_field field)
+{
+    switch (field) {
+    case ML_F_NONE: break;
+    case ML_F_LE8: return (int8_t)*at;
+    case ML_F_LE16: return (int16_t)ml_get16(at);
+    case ML_F_LE32: return (int32_t)ml_get32(at);
+    case ML_F_LE64: return (int64_t)ml_get64(at);
+    }
+    return 0;
+}
+
+static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
+{
+    ml_where at = ml_value_where(w->in, w->rels, r, row);
+    bool pcrel = row->formula == ML_S_A_P || row->formula == ML_L_A_P;
+    unsigned bits = 8 * ml_field_width(row->field);
+    if (pcrel && bits == 32) {
+        int64_t d = (int64_t)v;
+        uint64_t far = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, at, "compile with -fPIC, or define the symbol in the load",
+                        "target 0x%llx is 0x%llx bytes away, limit is 2 GiB", (unsigned long long)S,
+                        (unsigned long long)far);
+    } else {
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, at,
+                        bits == 32 ? "compile with -fPIC or -fPIE" : NULL,
+                        "value 0x%llx does not fit %u bits", (unsigned long long)v, bits);
+    }
+}
+
+/* The value did not fit: a stub when scan made one and the reference can use it, a moved
+** instruction when it is one, else an error. */
+static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
+{
+    ml_txn *t = w->t;
+    ml_value value = ml_value_of(w->in, r->symbol);
+    uint64_t A = (uint64_t)r->addend, P = w->base + r->offset;
+    uint64_t L = ml_value_stub(t, value.e);
+    bool pcrel = row->formula != ML_S_A;
+    bool branch = row->formula == ML_L_A_P ||
+                  (w->exec && pcrel && t->target->branch(w->code, w->size, (size_t)r->offset));
+    bool function = value.type == ML_TYPE_FUNC && !w->exec;
+    if (L && (branch || function)) {
+        uint64_t by_stub = pcrel ? L + A - P : L + A;
+        if (ml_fits(row->range, by_stub)) {
+            put(w->code + r->offset, row->field, by_stub);
+            return;
+        }
+    }
+    if (!w->exec || branch || !(row->needs & ML_CODE) || row->field != ML_F_LE32) {
+        out_of_range(w, r, row, S, v);
+        return;
+    }
+    if (!ML_ROOM(t->far, t->nfar, t->room_far)) {
+        w->rc = ml_nomem(t->d);
+        return;
+    }
+    t->far[t->nfar++] = (ml_far){(uint32_t)(w->in - t->l->inputs), w->nrels, k};
+}
+
+static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
+{
+    const ml_target *target = w->t->target;
+    size_t field = (size_t)r->offset;
+    if (!(row->needs & ML_RELAX) || !w->t->o.relax ||
+        !target->can_relax(w->code, w->size, field, r->type, r->addend) ||
+        !target->relax(w->code, w->size, field, r->type, w->base + r->offset, S))
+        return false;
+    w->t->l->stats.relaxed++;
+    return true;
+}
+
+/* The formulas that need more than S, A and P. */
+static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
+{
+    uint64_t S = w->S[r->symbol], A = (uint64_t)r->addend, P = w->base + r->offset;
+    uint64_t GOT = w->t->l->got, v = 0;
+    ml_value value = ml_value_of(w->in, r->symbol);
+    if ((row->needs & ML_NEED_GOT) && relaxed(w, r, row, S))
+        return;
+    uint64_t slot = row->needs & ML_NEED_GOT ? ml_value_slot(w->t, w->in, r->symbol) : 0;
+    if ((row->needs & ML_NEED_GOT) && !slot) {
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_value_where(w->in, w->rels, r, row),
+                        "report this: the scan and the link disagree", "no GOT slot was set aside");
+        return;
+    }
+    uint64_t G = slot - GOT;
+    switch (row->formula) {
+    case ML_G_A: v = G + A; break;
+    case ML_G_GOT_A_P: v = G + GOT + A - P; break;
+    case ML_S_A_GOT: v = S + A - GOT; break;
+    case ML_GOT_A_P: v = GOT + A - P; break;
+    case ML_L_A_GOT: v = S + A - GOT; break; /* 64 bits reach S itself: L is S */
+    case ML_Z_A: v = value.size + A; break;
+    default: break;
+    }
+    if (ml_fits(row->range, v))
+        put(w->code + r->offset, row->field, v);
+    else
+        out_of_range(w, r, row, S, v);
+}
+
+static void apply(work *w, uint32_t k)
+{
+    ml_irel r = ml_image_rel(w->rels, k);
+    const ml_rrow *row = &w->t->target->rows[r.type]; /* scan has seen it */
+    uint64_t S = w->S[r.symbol], v;
+    if (row->formula == ML_R_NONE)
+        return;
+    if (!w->rels->rela)
+        r.addend = implicit(w->code + r.offset, row->field);
+    switch (row->formula) {
+    case ML_S_A: v = S + (uint64_t)r.addend; break;
+    case ML_S_A_P:
+    case ML_L_A_P: v = S + (uint64_t)r.addend - (w->base + r.offset); break;
+    default: indirect(w, &r, row); return;
+    }
+    if (w->dropped[r.symbol])
+        put(w->code + r.offset, row->field, 0); /* an unwind entry of a dropped function, say */
+    else if (ml_fits(row->range, v))
+        put(w->code + r.offset, row->field, v);
+    else
+        hard(w, k, &r, row, S, v);
+}
+
+/* S of every symbol of an input, so that applying a relocation is an array access. */
+static bool symbol_values(work *w, ml_arena *a)
+{
+    const ml_image *img = w->in->img;
+    w->S = ml_nalloc(a, img->nsymbols, sizeof *w->S);
+    w->dropped = ml_nalloc(a, img->nsymbols, 1);
+    if (!w->S || !w->dropped)
+        return false;
+    for (uint32_t i = 0; i < img->nsymbols; i++) {
+        ml_value v = ml_value_of(w->in, i);
+        w->S[i] = v.S;
+        w->dropped[i] = v.dropped;
+    }
+    return true;
+}
+
+static void relocate_input(work *w)
+{
+    const ml_image *img = w->in->img;
+    for (uint32_t i = 0; i < img->nrels; i++) {
+        w->rels = &img->rels[i];
+        w->nrels = i;
+        uint32_t piece = w->in->piece[w->rels->target];
+        if (!piece)
+            continue;
+        const ml_isec *s = &img->sections[w->rels->target];
+        w->code = w->t->view + w->t->pieces[piece - 1].offset;
+        w->size = s->data.n;
+        w->base = w->in->addr[w->rels->target];
+        w->exec = s->flags & ML_SEC_EXEC;
+        for (uint32_t k = 0; k < w->rels->count; k++)
+            apply(w, k);
+    }
+}
+
+static void fill_got(ml_txn *t)
+{
+    if (!t->piece_got)
+        return;
+    uint8_t *got = t->view + t->pieces[t->piece_got - 1].offset;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        const ml_entry *e = t->l->names.entries[i];
+        if (e->got)
+            ml_put64(got + (size_t)(e->got - 1) * 8, e->addr);
+    }
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 0; in->local_got && k < in->img->first_global; k++)
+            if (in->local_got[k])
+                ml_put64(got + (size_t)(in->local_got[k] - 1) * 8, ml_value_of(in, k).S);
+    }
+}
+
+static int write_stubs(ml_txn *t)
+{
+    if (!t->piece_stubs)
+        return 0;
+    uint8_t *stubs = t->view + t->pieces[t->piece_stubs - 1].offset;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        const ml_entry *e = t->l->names.entries[i];
+        if (!e->stub)
+            continue;
+        size_t at = (size_t)(e->stub - 1) * t->l->stub_size;
+        uint64_t slot = t->l->got + (uint64_t)(e->got - 1) * 8;
+        if (!t->target->stub(stubs + at, t->l->stubs + at, slot))
+            return ml_fail(t->d, ML_E_RANGE, (ml_where){.symbol = e->name}, "load it in parts",
+                           "the stub is out of reach of its GOT slot");
+    }
+    return 0;
+}
+
+int ml_relocate(ml_txn *t)
+{
+    int rc = 0;
+    fill_got(t);
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        ml_arena a = {0};
+        work w = {.t = t, .in = &t->l->inputs[i]};
+        if (w.in->img->nrels == 0)
+            continue;
+        if (symbol_values(&w, &a))
+            relocate_input(&w);
+        else
+            w.rc = ml_nomem(t->d);
+        ml_arena_free(&a);
+        if (w.rc < 0)
+            rc = w.rc;
+    }
+    if (rc == 0)
+        rc = write_stubs(t);
+    return rc == 0 && t->nfar ? ml_far_move(t) : rc;
+}

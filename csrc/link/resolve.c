@@ -1,0 +1,235 @@
+/* resolve.c -- stage RESOLVE: names -> who provides them.
+** Walks the wanted names in the order in which they appeared and asks the scope's providers in
+** their order; a name that reaches a provider in the caller's hands waits for an answer. Pulling a
+** member adds names behind the cursor, so that one walk is the fixpoint.
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "link/txn.h"
+
+static bool wanted(const ml_entry *e)
+{
+    return e->strong || e->weak || (e->flags & ML_ENT_ROOT);
+}
+
+static bool wanted_strongly(const ml_entry *e)
+{
+    return e->strong || (e->flags & ML_ENT_ROOT);
+}
+
+static void bind_unit(ml_entry *e, const ml_entry *other)
+{
+    e->def = ML_DEF_UNIT;
+    e->bind = other->bind;
+    e->type = other->type;
+    e->addr = e->value = other->addr;
+    e->size = other->size;
+    e->unit = other->unit;
+}
+
+/* The process's answer. A name with a version is asked for with it. */
+static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *out)
+{
+    char plain[512];
+    const char *version = NULL, *at = memchr(name, '@', len);
+    if (at && (size_t)(at - name) < sizeof plain) {
+        memcpy(plain, name, (size_t)(at - name));
+        plain[at - name] = 0;
+        version = at + (at[1] == '@' ? 2 : 1);
+        name = plain;
+    }
+    t->l->stats.looked_up++;
+    const ml_libraries *lists[2] = {&t->libraries, &t->s->libraries};
+    for (int k = 0; k < 2; k++)
+        for (uint32_t i = 0; i < lists[k]->n; i++)
+            if (ml_library_find(&lists[k]->v[i], name, version, out))
+                return true;
+    return ml_library_find(&t->s->self, name, version, out);
+}
+
+static bool bind_process(ml_txn *t, ml_entry *e)
+{
+    ml_provided p;
+    if (!find_process(t, e->name, e->len, &p))
+        return false;
+    e->def = ML_DEF_PROCESS;
+    e->bind = ML_BIND_GLOBAL;
+    e->addr = e->value = p.addr;
+    e->type = p.type;
+    e->size = p.size;
+    e->provider = p.provider;
+    return true;
+}
+
+static bool bind_unit_of(const ml_unit *u, ml_entry *e)
+{
+    const ml_entry *other = ml_table_find(&u->l->names, e->name, e->len, e->hash);
+    if (!other || other->unit != u || (other->flags & ML_ENT_LOCAL))
+        return false;
+    bind_unit(e, other);
+    return true;
+}
+
+/* Asks the provider at e->scope. 1: it answered; 0: it has none; 2: wait; negative: error. */
+static int ask_provider(ml_txn *t, ml_entry *e)
+{
+    const ml_scope *p = &t->o.scope[e->scope];
+    bool hidden = e->flags & ML_ENT_HIDDEN_REF, pulled = false;
+    const ml_entry *other;
+    int rc;
+    switch (p->kind) {
+    case ML_SCOPE_SELF:
+        other = hidden ? NULL : ml_table_find(&t->s->names, e->name, e->len, e->hash);
+        if (other)
+            bind_unit(e, other);
+        return other != NULL;
+    case ML_SCOPE_UNIT:
+        return !hidden && bind_unit_of(p->unit, e);
+    case ML_SCOPE_PROCESS:
+        return !hidden && bind_process(t, e);
+    case ML_SCOPE_ARCHIVES:
+        if (!wanted_strongly(e))
+            return 0; /* a weak reference pulls nothing in */
+        rc = ml_sources_pull(t, p->set, e, &pulled);
+        return rc < 0 ? rc : pulled;
+    case ML_SCOPE_ASK:
+        if (e->flags & ML_ENT_ASKED)
+            return 0; /* it was asked, and had no answer */
+        if (!ML_ROOM(t->asked, t->nasked, t->room_asked))
+            return ml_nomem(t->d);
+        t->asked[t->nasked++] = e;
+        return 2;
+    }
+    return 0;
+}
+
+/* Names that the linker makes itself, where they are wanted: see assemble.c. */
+static bool made_by_linker(ml_txn *t, ml_entry *e)
+{
+    const char *section = NULL;
+    if (e->name[0] != '_')
+        return false;
+    if (strcmp(e->name, "__dso_handle") != 0 && strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") != 0) {
+        if (strncmp(e->name, "__start_", 8) == 0)
+            section = e->name + 8;
+        else if (strncmp(e->name, "__stop_", 7) == 0)
+            section = e->name + 7;
+        if (!section || !ml_table_find(&t->idents, section, strlen(section), ml_hash(section, strlen(section))))
+            return false;
+    }
+    e->def = ML_DEF_LINKER;
+    e->vis = ML_VIS_HIDDEN;
+    return true;
+}
+
+static int look_up(ml_txn *t, ml_entry *e)
+{
+    if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || e->def == ML_DEF_GIVEN || !wanted(e))
+        return 0;
+    if (made_by_linker(t, e))
+        return 0;
+    if (wanted_strongly(e))
+        e->flags |= ML_ENT_STRONG;
+    for (; e->scope < t->o.nscope; e->scope++) {
+        int rc = ask_provider(t, e);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            return 0;
+        e->flags &= (uint16_t)~ML_ENT_ASKED;
+    }
+    return 0;
+}
+
+/* A weak definition of this load may have to share with one that came before it. Unique symbols
+** always do: that is what they are for. */
+static void share_weak(ml_txn *t, ml_entry *e)
+{
+    if ((e->def != ML_DEF_SECTION) || e->bind == ML_BIND_GLOBAL || e->vis == ML_VIS_HIDDEN ||
+        e->vis == ML_VIS_INTERNAL)
+        return;
+    bool unique = e->bind == ML_BIND_UNIQUE;
+    if (!unique && t->o.weak == ML_WEAK_OWN)
+        return;
+    const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+    if (other)
+        bind_unit(e, other);
+    else if ((!unique && t->o.weak != ML_WEAK_PROCESS) || !bind_process(t, e))
+        return;
+    e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
+}
+
+/* Strong definitions against those of earlier units. */
+static int check_session(ml_txn *t, ml_entry *e)
+{
+    if (e->def != ML_DEF_SECTION && e->def != ML_DEF_ABS && e->def != ML_DEF_COMMON)
+        return 0;
+    if (e->vis == ML_VIS_HIDDEN || e->vis == ML_VIS_INTERNAL ||
+        (e->flags & (ML_ENT_LOCAL | ML_ENT_CHECKED)))
+        return 0;
+    e->flags |= ML_ENT_CHECKED;
+    const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+    if (!other || e->bind == ML_BIND_WEAK || other->bind != ML_BIND_GLOBAL)
+        return 0;
+    if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {
+        bind_unit(e, other);
+        e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
+        return 0;
+    }
+    if (t->o.duplicate == ML_DUP_LAST)
+        return 0;
+    if (!ML_ROOM(t->duplicates, t->nduplicates, t->room_duplicates))
+        return ml_nomem(t->d);
+    t->duplicates[t->nduplicates++] = (ml_duplicate){.name = e->name,
+                                                     .input = {UINT32_MAX, e->image},
+                                                     .symbol = {0, e->symbol},
+                                                     .unit = other->unit};
+    return 0;
+}
+
+static int finish(ml_txn *t)
+{
+    ml_table *names = &t->l->names;
+    for (uint32_t i = 0; i < names->count; i++) {
+        ml_entry *e = names->entries[i];
+        if (e->def == ML_DEF_NONE && wanted(e))
+            made_by_linker(t, e); /* its section may have come after the name */
+        share_weak(t, e);
+        int rc = t->s->names.count ? check_session(t, e) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Those that were asked and waited go on behind the provider that had its chance. */
+static int resume(ml_txn *t)
+{
+    uint32_t n = t->nasked;
+    t->nasked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        t->asked[i]->flags |= ML_ENT_ASKED;
+        if (ml_select_queue(t, t->asked[i]) < 0)
+            return -(int)ML_E_NOMEM;
+    }
+    return 0;
+}
+
+int ml_txn_resolve(ml_txn *t)
+{
+    int rc = resume(t);
+    while (rc == 0) {
+        if (t->head < t->nqueue) {
+            ml_entry *e = t->queue[t->head++];
+            e->flags &= (uint16_t)~ML_ENT_QUEUED;
+            rc = look_up(t, e);
+        } else if (t->cursor < t->l->names.count) {
+            rc = look_up(t, t->l->names.entries[t->cursor++]);
+        } else {
+            break;
+        }
+    }
+    t->head = t->nqueue = 0;
+    if (rc == 0 && t->nasked == 0)
+        rc = finish(t);
+    return rc < 0 ? rc : t->nasked != 0;
+}

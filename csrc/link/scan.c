@@ -1,0 +1,199 @@
+/* scan.c -- stage PLACE, first half: what do the relocations need?
+** takes bound inputs and the range in which the block will lie; gives counts of GOT slots, stubs and
+** moved instructions, a slot number in each entry that has one, and the zone. Every relocation of
+** every kept section is checked here against the table: unknown types, dynamic-only types, fields
+** that stick out of their section. What is decided here on distances is decided for the whole
+** range, so that it still holds when the block has its address; relocate.c decides again with the
+** real distance and finds a slot wherever it could need one.
+** Spec: x86-64 psABI 4.4; the rows of target/.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+/* What goes along while one input's relocations are read. */
+typedef struct scan {
+    ml_txn *t;
+    ml_input *in;
+    const ml_irels *rels;
+    const ml_isec *sec;
+    bool low; /* something wants the low zone */
+    int rc;
+} scan;
+
+bool ml_scan_near(const ml_txn *t, uint64_t value)
+{
+    enum { MARGIN = 16 }; /* rewriting an instruction shifts its field by a byte or two */
+    return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) && ml_fits(ML_FIT_S32, value - t->hi - MARGIN);
+}
+
+static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
+                   const char *text)
+{
+    ml_where at = ml_value_where(c->in, c->rels, r, row);
+    if (row)
+        c->rc = ml_fail(c->t->d, code, at, hint, "%s", text);
+    else
+        c->rc = ml_fail(c->t->d, code, at, hint, "relocation type %u %s", (unsigned)r->type, text);
+}
+
+/* The GOT slot of a symbol: counted once. */
+static bool want_slot(scan *c, uint32_t symbol)
+{
+    ml_txn *t = c->t;
+    uint32_t first = c->in->img->first_global, *slot;
+    if (symbol >= first) {
+        slot = &c->in->bind[symbol - first]->got;
+    } else {
+        if (!c->in->local_got)
+            c->in->local_got = ml_zalloc(&t->scratch, first, sizeof *c->in->local_got);
+        if (!c->in->local_got)
+            return false;
+        slot = &c->in->local_got[symbol];
+    }
+    if (!*slot)
+        *slot = ++t->ngot;
+    return true;
+}
+
+static void want_stub(scan *c, ml_entry *e)
+{
+    if (!e->stub)
+        e->stub = ++c->t->nstubs;
+    if (!e->got)
+        e->got = ++c->t->ngot;
+}
+
+static bool is_function(const ml_entry *e)
+{
+    return e->type == ML_TYPE_FUNC || e->type == ML_TYPE_IFUNC;
+}
+
+/* A direct reference to something that may be out of reach: a branch takes a stub, so does data
+** that holds a distance to a function; an instruction is counted as one to move. */
+static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+{
+    ml_txn *t = c->t;
+    uint64_t value = v->S + (uint64_t)r->addend;
+    bool pcrel = row->formula != ML_S_A;
+    if (pcrel ? ml_scan_near(t, value) : ml_fits(row->range, value))
+        return;
+    bool code = c->sec->flags & ML_SEC_EXEC;
+    bool branch = row->formula == ML_L_A_P ||
+                  (code && pcrel &&
+                   t->target->branch(c->sec->data.p, c->sec->data.n, (size_t)r->offset));
+    if (code && !branch)
+        t->nmoved++;
+    else if (v->e && (branch || is_function(v->e)))
+        want_stub(c, v->e);
+}
+
+static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+{
+    ml_txn *t = c->t;
+    if ((row->needs & ML_RELAX) && t->o.relax &&
+        (v->in_load || (v->e && ml_scan_near(t, v->S))) &&
+        t->target->can_relax(c->sec->data.p, c->sec->data.n, (size_t)r->offset, r->type, r->addend))
+        return;
+    if (!want_slot(c, r->symbol))
+        c->rc = ml_nomem(t->d);
+}
+
+/* What the table alone says against a relocation. */
+static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
+{
+    if (!row || row->formula == ML_R_DYNAMIC) {
+        refuse(c, r, row, ML_E_RELOC, row ? "this is no relocatable object as a compiler makes it" : NULL,
+               row ? "dynamic relocation in a relocatable file" : "is not known to this version");
+        return false;
+    }
+    if (row->formula == ML_R_TLS) {
+        refuse(c, r, row, ML_E_UNSUPPORTED, "keep the variable in the process, or load the code as a shared library",
+               "thread-local storage is not supported by this version");
+        return false;
+    }
+    if (row->formula != ML_R_NONE && !ml_within(c->sec->data.n, r->offset, ml_field_width(row->field))) {
+        refuse(c, r, row, ML_E_FORMAT, NULL, c->sec->data.n ? "the field sticks out of its section" : "relocation in a section without bytes");
+        return false;
+    }
+    return true;
+}
+
+static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+{
+    if (v->dropped && v->e == NULL && (c->sec->flags & ML_SEC_EXEC)) {
+        refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
+               "refers to a local symbol in a discarded section group");
+        return false;
+    }
+    if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
+        refuse(c, r, row, ML_E_UNSUPPORTED, NULL, "the symbol is thread-local, the relocation is not");
+        return false;
+    }
+    if (v->type == ML_TYPE_IFUNC && v->in_load) {
+        refuse(c, r, row, ML_E_UNSUPPORTED, NULL, "indirect functions (STT_GNU_IFUNC) are not supported by this version");
+        return false;
+    }
+    return true;
+}
+
+static void scan_one(scan *c, uint32_t k)
+{
+    ml_irel r = ml_image_rel(c->rels, k);
+    const ml_rrow *row = ml_target_row(c->t->target, r.type);
+    if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
+        return;
+    ml_value v = ml_value_of(c->in, r.symbol);
+    if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))
+        return;
+    if (row->needs & ML_NEED_GOTBASE)
+        c->t->need_gotbase = true;
+    if (row->needs & ML_NEED_GOT)
+        scan_got(c, &r, row, &v);
+    else if (v.in_load)
+        c->low |= (row->needs & ML_NEED_LOW) != 0;
+    else if (row->needs & ML_CODE)
+        want_reach(c, &r, row, &v);
+}
+
+static int scan_input(scan *c)
+{
+    const ml_image *img = c->in->img;
+    for (uint32_t i = 0; i < img->nrels; i++) {
+        c->rels = &img->rels[i];
+        c->sec = &img->sections[c->rels->target];
+        if (!c->in->piece[c->rels->target])
+            continue;
+        c->t->l->stats.relocations += c->rels->count;
+        for (uint32_t k = 0; k < c->rels->count; k++)
+            scan_one(c, k);
+    }
+    return c->rc;
+}
+
+/* Scanning may run again, for another zone or range. */
+static void forget(ml_txn *t)
+{
+    t->ngot = t->nstubs = t->nmoved = 0;
+    t->need_gotbase = false;
+    t->l->stats.relocations = 0;
+    for (uint32_t i = 0; i < t->l->names.count; i++)
+        t->l->names.entries[i]->got = t->l->names.entries[i]->stub = 0;
+    for (uint32_t i = 0; i < t->l->ninputs; i++)
+        t->l->inputs[i].local_got = NULL;
+}
+
+int ml_scan(ml_txn *t)
+{
+    scan c = {.t = t};
+    forget(t);
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        c.in = &t->l->inputs[i];
+        scan_input(&c);
+    }
+    if (c.rc < 0)
+        return c.rc;
+    if (c.low && t->zone == ML_ZONE_NEAR && !t->o.fixed) {
+        t->zone = ML_ZONE_LOW;
+        return 1;
+    }
+    return 0;
+}

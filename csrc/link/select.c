@@ -1,0 +1,290 @@
+/* select.c -- stage SELECT: the symbols of one more image.
+** takes a const image; gives an ml_input whose global symbols are bound to entries, and entries that
+** know their best definition so far. The order of the inputs decides where the rules leave a choice.
+** Spec: gABI chapter 4, "Symbol Table" (strong, weak, common, visibility) and "Section Groups".
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "link/txn.h"
+
+enum { BATCH = 32 };
+
+ml_entry *ml_select_entry(ml_txn *t, const char *name)
+{
+    size_t len = strlen(name);
+    ml_entry *e = ml_table_intern(&t->l->names, &t->l->keep, name, len, ml_hash(name, len));
+    if (!e)
+        ml_nomem(t->d);
+    return e;
+}
+
+int ml_select_queue(ml_txn *t, ml_entry *e)
+{
+    if (e->flags & ML_ENT_QUEUED)
+        return 0;
+    if (!ML_ROOM(t->queue, t->nqueue, t->room_queue))
+        return ml_nomem(t->d);
+    e->flags |= ML_ENT_QUEUED;
+    t->queue[t->nqueue++] = e;
+    return 0;
+}
+
+int ml_select_want(ml_txn *t, ml_entry *e)
+{
+    e->scope = 0;
+    return ml_select_queue(t, e);
+}
+
+/* The name that a rename map gives in place of `name`. */
+static const char *renamed(const ml_table *map, const char *name)
+{
+    size_t len = strlen(name);
+    const ml_entry *e = ml_table_find(map, name, len, ml_hash(name, len));
+    return e ? e->provider : name;
+}
+
+/* How strongly an entry is defined: a common beats a weak definition, a strong one beats both. */
+static int rank(const ml_entry *e)
+{
+    if (e->def == ML_DEF_COMMON)
+        return 2;
+    if (e->def != ML_DEF_SECTION && e->def != ML_DEF_ABS)
+        return 0;
+    return e->bind == ML_BIND_GLOBAL ? 3 : 1;
+}
+
+static int note_duplicate(ml_txn *t, const ml_entry *e, uint32_t input, uint32_t symbol)
+{
+    if (!ML_ROOM(t->duplicates, t->nduplicates, t->room_duplicates))
+        return ml_nomem(t->d);
+    t->duplicates[t->nduplicates++] =
+        (ml_duplicate){.name = e->name, .input = {e->image, input}, .symbol = {e->symbol, symbol}};
+    return 0;
+}
+
+static void merge_common(ml_entry *e, const ml_isym *s)
+{
+    if (s->size > e->size)
+        e->size = s->size;
+    uint64_t align = s->value ? s->value : 1;
+    if (align > e->value)
+        e->value = align;
+}
+
+static void take_definition(ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
+{
+    e->def = s->section == ML_SEC_ABS      ? ML_DEF_ABS
+             : s->section == ML_SEC_COMMON ? ML_DEF_COMMON
+                                           : ML_DEF_SECTION;
+    e->image = input;
+    e->symbol = symbol;
+    e->section = s->section;
+    e->bind = s->bind;
+    e->type = s->type;
+    e->value = e->def == ML_DEF_COMMON && s->value == 0 ? 1 : s->value;
+    e->size = s->size;
+}
+
+/* Offers a definition to an entry; the better one stays. */
+static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
+{
+    int old = rank(e), new = s->section == ML_SEC_COMMON    ? 2
+                             : s->bind == ML_BIND_GLOBAL    ? 3
+                                                            : 1;
+    if (old == 3 && new == 3) {
+        if (t->o.duplicate != ML_DUP_FIRST && note_duplicate(t, e, input, symbol) < 0)
+            return -(int)ML_E_NOMEM;
+        if (t->o.duplicate == ML_DUP_LAST)
+            take_definition(e, input, symbol, s);
+    } else if (old == 2 && new == 2) {
+        merge_common(e, s);
+    } else if (new > old) {
+        take_definition(e, input, symbol, s);
+    }
+    return 0;
+}
+
+/* Notes that input refers to e. A strong reference looks again at what only weak ones asked for. */
+static int refer(ml_txn *t, ml_entry *e, uint32_t input, const ml_isym *s)
+{
+    if (!e->strong && !e->weak)
+        e->first_ref = input;
+    if (s->vis == ML_VIS_HIDDEN || s->vis == ML_VIS_INTERNAL)
+        e->flags |= ML_ENT_HIDDEN_REF;
+    if (s->bind == ML_BIND_WEAK) {
+        e->weak++;
+        return 0;
+    }
+    e->strong++;
+    if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || (e->flags & ML_ENT_STRONG))
+        return 0;
+    return ml_select_want(t, e);
+}
+
+/* The more constraining of two visibilities: internal, hidden, protected, default. */
+static uint8_t stricter(uint8_t a, uint8_t b)
+{
+    if (a == ML_VIS_DEFAULT || b == ML_VIS_DEFAULT)
+        return a == ML_VIS_DEFAULT ? b : a;
+    return a < b ? a : b;
+}
+
+/* `name@@VER` is the default version of name: the entry is the one of the plain name, and the
+** explicit spelling `name@VER` means the same. */
+static int alias_version(ml_txn *t, const char *name, size_t base, uint32_t input, uint32_t symbol,
+                         const ml_isym *s)
+{
+    char *other = ml_format(&t->scratch, "%.*s@%s", (int)base, name, name + base + 2);
+    ml_entry *e = other ? ml_select_entry(t, other) : NULL;
+    return e ? define(t, e, input, symbol, s) : ml_nomem(t->d);
+}
+
+static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const char *name,
+                      size_t len, uint32_t hash)
+{
+    uint32_t input = (uint32_t)(in - t->l->inputs);
+    bool defined = s->section != ML_SEC_UNDEF;
+    if (defined && s->section < in->img->nsections && in->dropped && in->dropped[s->section])
+        defined = false;
+    if (t->renames[!defined ? 0 : 1].count) {
+        name = renamed(&t->renames[!defined ? 0 : 1], name);
+        len = strlen(name);
+        hash = ml_hash(name, len);
+    }
+    const char *at = defined ? memchr(name, '@', len) : NULL;
+    if (at && at[1] == '@') {
+        int rc = alias_version(t, name, (size_t)(at - name), input, index, s);
+        if (rc < 0)
+            return rc;
+        len = (size_t)(at - name);
+        hash = ml_hash(name, len);
+    }
+    ml_entry *e = ml_table_intern(&t->l->names, &t->l->keep, name, len, hash);
+    if (!e)
+        return ml_nomem(t->d);
+    in->bind[index - in->img->first_global] = e;
+    e->vis = stricter(e->vis, s->vis);
+    return defined ? define(t, e, input, index, s) : refer(t, e, input, s);
+}
+
+static int add_symbols(ml_txn *t, ml_input *in)
+{
+    const ml_image *img = in->img;
+    ml_isym s[BATCH];
+    size_t len[BATCH];
+    uint32_t hash[BATCH];
+    for (uint32_t i = img->first_global; i < img->nsymbols; i += BATCH) {
+        uint32_t n = img->nsymbols - i < BATCH ? img->nsymbols - i : BATCH;
+        for (uint32_t k = 0; k < n; k++) {
+            s[k] = ml_image_symbol(img, i + k);
+            len[k] = strlen(s[k].name);
+            hash[k] = ml_hash(s[k].name, len[k]);
+            ml_table_prefetch(&t->l->names, hash[k]);
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            int rc = add_symbol(t, in, i + k, &s[k], s[k].name, len[k], hash[k]);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* First COMDAT group of a signature wins; all sections of a later one are dropped. */
+static int drop_groups(ml_txn *t, ml_input *in)
+{
+    const ml_image *img = in->img;
+    for (uint32_t g = 0; g < img->ngroups; g++) {
+        const ml_igroup *group = &img->groups[g];
+        if (!group->comdat)
+            continue;
+        size_t len = strlen(group->signature);
+        uint32_t before = t->comdats.count;
+        if (!ml_table_intern(&t->comdats, &t->scratch, group->signature, len,
+                             ml_hash(group->signature, len)))
+            return ml_nomem(t->d);
+        if (t->comdats.count != before)
+            continue;
+        if (!in->dropped && !(in->dropped = ml_zalloc(&t->scratch, img->nsections, 1)))
+            return ml_nomem(t->d);
+        for (uint32_t k = 0; k < group->count; k++)
+            in->dropped[ml_get32(group->members + (size_t)k * 4)] = 1;
+    }
+    return 0;
+}
+
+static bool is_identifier(const char *s)
+{
+    if (*s >= '0' && *s <= '9')
+        return false;
+    for (; *s; s++)
+        if (!(*s == '_' || (*s >= '0' && *s <= '9') || ((*s | 32) >= 'a' && (*s | 32) <= 'z')))
+            return false;
+    return true;
+}
+
+/* Sections whose name is a C identifier get __start_ and __stop_ symbols (ld manual, "Input Section
+** Example"): remembers the names. */
+static int note_identifiers(ml_txn *t, const ml_input *in)
+{
+    for (uint32_t i = 1; i < in->img->nsections; i++) {
+        const ml_isec *s = &in->img->sections[i];
+        if (!(s->flags & ML_SEC_ALLOC) || s->name[0] == '.' || s->name[0] == 0 ||
+            (in->dropped && in->dropped[i]) || !is_identifier(s->name))
+            continue;
+        size_t len = strlen(s->name);
+        if (!ml_table_intern(&t->idents, &t->scratch, s->name, len, ml_hash(s->name, len)))
+            return ml_nomem(t->d);
+    }
+    return 0;
+}
+
+static const char *keep_name(ml_txn *t, const char *name)
+{
+    const ml_input *last = t->l->ninputs ? &t->l->inputs[t->l->ninputs - 1] : NULL;
+    if (!name)
+        return NULL;
+    if (last && last->file && strcmp(last->file, name) == 0)
+        return last->file; /* members of one archive share its path */
+    return ml_strdup(&t->l->keep, name);
+}
+
+int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
+{
+    ml_linked *l = t->l;
+    if (!ML_ROOM(l->inputs, l->ninputs, l->room_inputs))
+        return ml_nomem(t->d);
+    ml_input *in = &l->inputs[l->ninputs];
+    *in = (ml_input){.img = img,
+                     .by = by,
+                     .by_input = by && (by->strong || by->weak) ? by->first_ref : UINT32_MAX,
+                     .bytes = img->bytes,
+                     .nbind = img->nsymbols - img->first_global};
+    in->file = keep_name(t, img->file);
+    in->member = img->member ? ml_strdup(&l->keep, img->member) : NULL;
+    in->bind = ml_zalloc(&l->keep, in->nbind, sizeof *in->bind);
+    if (!in->file || !in->bind || (img->member && !in->member))
+        return ml_nomem(t->d);
+    l->ninputs++;
+    l->stats.inputs++;
+    l->stats.symbols += img->nsymbols - 1;
+    l->stats.bytes += img->bytes;
+    int rc = drop_groups(t, in);
+    if (rc == 0)
+        rc = note_identifiers(t, in);
+    return rc < 0 ? rc : add_symbols(t, in);
+}
+
+bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size)
+{
+    if (n < *room)
+        return true;
+    uint32_t more = *room ? *room * 2 : 16;
+    if (more < *room)
+        return false;
+    void *p = ml_heap_grow(*v, more, size);
+    if (!p)
+        return false;
+    *v = p;
+    *room = more;
+    return true;
+}

@@ -1,0 +1,125 @@
+/* sources.c -- stage SELECT: archives, and the members that are wanted from them.
+** A member is read when a name of it is wanted, once per transaction.
+** SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "link/txn.h"
+
+/* Was this member pulled before? Enters it when not. Negative: memory is short. */
+static int seen(ml_txn *t, const ml_archive *ar, uint64_t header)
+{
+    char key[48];
+    int len = snprintf(key, sizeof key, "%p:%llx", (const void *)ar, (unsigned long long)header);
+    uint32_t before = t->members.count;
+    if (!ml_table_intern(&t->members, &t->scratch, key, (size_t)len, ml_hash(key, (size_t)len)))
+        return ml_nomem(t->d);
+    return t->members.count == before;
+}
+
+/* Reads the index, once. A second C library beside the process's own would have its own heap, its
+** own stdio and its own errno: refused unless it was asked for. */
+static int index_of(ml_txn *t, ml_source *src)
+{
+    static const char start[] = "__libc_start_main";
+    if (src->indexed)
+        return 0;
+    int rc = ml_archive_index(t->d, src->ar);
+    if (rc < 0)
+        return rc;
+    src->indexed = true;
+    ml_member m;
+    ml_provided p;
+    if (src->set != 0 || t->allow_libc ||
+        !ml_archive_find(src->ar, start, sizeof start - 1, ml_hash(start, sizeof start - 1), &m) ||
+        !ml_library_find(&t->s->self, start, NULL, &p))
+        return 0;
+    return ml_fail(t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
+                   "leave it out: its functions come from the process; or pass allow_second_libc = true",
+                   "a second C library; the process already has one");
+}
+
+static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);
+
+/* An archive in an archive: opened from its bytes, in reach as long as the transaction. */
+static int add_nested(ml_txn *t, const char *name, ml_slice bytes, const ml_entry *by)
+{
+    ml_source nested = {.fresh = true};
+    int rc = ml_archive_open_bytes(t->d, name, bytes, &nested.ar);
+    if (rc < 0)
+        return rc;
+    if (!by) {
+        rc = ml_sources_whole(t, &nested);
+    } else if ((rc = ml_archive_index(t->d, nested.ar)) == 0) {
+        ml_member m;
+        if (ml_archive_find(nested.ar, by->name, by->len, by->hash, &m))
+            rc = add_member(t, &nested, &m, by);
+    }
+    ml_archive_close(nested.ar);
+    return rc;
+}
+
+static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by)
+{
+    ml_slice bytes;
+    int rc = ml_archive_read(t->d, src->ar, m, &t->scratch, &bytes);
+    if (rc < 0)
+        return rc;
+    const char *path = ml_strdup(&t->scratch, ml_archive_path(src->ar));
+    const char *name = ml_strdup(&t->scratch, m->name);
+    if (!path || !name)
+        return ml_nomem(t->d);
+    ml_kind kind = ml_kind_of(bytes, bytes.n);
+    if (kind == ML_KIND_ARCHIVE) {
+        const char *nested = ml_format(&t->scratch, "%s(%s)", path, name);
+        return nested ? add_nested(t, nested, bytes, by) : ml_nomem(t->d);
+    }
+    if (!by && (kind == ML_KIND_TEXT || kind == ML_KIND_EMPTY || kind == ML_KIND_UNKNOWN))
+        return 0; /* whole archives carry notes and tables of other tools */
+    const ml_image *img;
+    rc = ml_image_parse(t->d, &t->scratch, path, name, bytes, t->target->machine, &img);
+    return rc < 0 ? rc : ml_select_image(t, img, by);
+}
+
+int ml_sources_whole(ml_txn *t, ml_source *src)
+{
+    uint64_t pos = 0;
+    ml_member m;
+    int rc = index_of(t, src);
+    if (rc == 0)
+        rc = ml_archive_slurp(t->d, src->ar, &t->scratch);
+    while (rc == 0 && (rc = ml_archive_next(t->d, src->ar, &pos, &m)) == 1) {
+        rc = seen(t, src->ar, m.header);
+        if (rc == 1)
+            rc = 0;
+        else if (rc == 0)
+            rc = add_member(t, src, &m, NULL);
+    }
+    return rc;
+}
+
+int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
+{
+    *pulled = false;
+    for (uint32_t i = 0; i < t->sources.n; i++) {
+        ml_source *src = &t->sources.v[i];
+        ml_member m;
+        if (src->set != set)
+            continue;
+        int rc = index_of(t, src);
+        if (rc < 0)
+            return rc;
+        if (!ml_archive_find(src->ar, e->name, e->len, e->hash, &m))
+            continue;
+        rc = seen(t, src->ar, m.header);
+        if (rc == 0)
+            rc = add_member(t, src, &m, e);
+        if (rc < 0)
+            return rc;
+        if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) {
+            *pulled = true;
+            return 0;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,170 @@
+/* table.c -- link: the table of names. Linear probing, at most half full; removal shifts back, so
+** that there are no tombstones and ten thousand loads and unloads leave it as it was.
+** SPDX-License-Identifier: MIT */
+#include "link/table.h"
+
+#include <string.h>
+
+enum { FIRST_SLOTS = 64, POOL = 128, NAME_POOL = 16 << 10 };
+
+void ml_table_init(ml_table *t)
+{
+    *t = (ml_table){0};
+}
+
+void ml_table_deinit(ml_table *t)
+{
+    ml_heap_free(t->slots);
+    ml_heap_free(t->entries);
+    ml_table_init(t);
+}
+
+/* The slot that holds the name, or the free one where it would go. Needs slots. */
+static uint32_t probe(const ml_table *t, const char *name, size_t len, uint32_t hash)
+{
+    uint32_t i = hash & t->mask;
+    for (; t->slots[i].index; i = (i + 1) & t->mask) {
+        if (t->slots[i].hash != hash)
+            continue;
+        const ml_entry *e = t->entries[t->slots[i].index - 1];
+        if (e->len == len && memcmp(e->name, name, len) == 0)
+            break;
+    }
+    return i;
+}
+
+ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash)
+{
+    if (!t->slots)
+        return NULL;
+    uint32_t i = probe(t, name, len, hash);
+    return t->slots[i].index ? t->entries[t->slots[i].index - 1] : NULL;
+}
+
+static bool resize(ml_table *t, uint32_t nslots)
+{
+    ml_slot *slots = ml_heap_zalloc(nslots, sizeof *slots);
+    if (!slots)
+        return false;
+    for (uint32_t k = 0; t->slots && k <= t->mask; k++) {
+        if (!t->slots[k].index)
+            continue;
+        uint32_t i = t->slots[k].hash & (nslots - 1);
+        while (slots[i].index)
+            i = (i + 1) & (nslots - 1);
+        slots[i] = t->slots[k];
+    }
+    ml_heap_free(t->slots);
+    t->slots = slots;
+    t->mask = nslots - 1;
+    return true;
+}
+
+bool ml_table_reserve(ml_table *t, uint32_t n)
+{
+    if (n > (1u << 29) - t->count)
+        return false;
+    uint32_t want = t->count + n, nslots = t->slots ? t->mask + 1 : FIRST_SLOTS;
+    if (want > t->room) {
+        uint32_t room = t->room ? t->room * 2 : FIRST_SLOTS / 2;
+        if (room < want)
+            room = want;
+        ml_entry **entries = ml_heap_grow(t->entries, room, sizeof *entries);
+        if (!entries)
+            return false;
+        t->entries = entries;
+        t->room = room;
+    }
+    while (nslots / 2 < want)
+        nslots *= 2;
+    return (t->slots && nslots == t->mask + 1) || resize(t, nslots);
+}
+
+static ml_entry *entry_new(ml_table *t, ml_arena *a, const char *name, size_t len)
+{
+    if (!t->pool_left) {
+        t->pool = ml_zalloc(a, POOL, sizeof *t->pool);
+        if (!t->pool)
+            return NULL;
+        t->pool_left = POOL;
+    }
+    if (len >= t->names_left) {
+        size_t size = len >= NAME_POOL / 4 ? len + 1 : NAME_POOL;
+        char *names = ml_alloc(a, size);
+        if (!names)
+            return NULL;
+        t->names = names;
+        t->names_left = size;
+    }
+    ml_entry *e = t->pool++;
+    t->pool_left--;
+    e->name = t->names;
+    e->len = (uint32_t)len;
+    memcpy(t->names, name, len);
+    t->names[len] = 0;
+    t->names += len + 1;
+    t->names_left -= len + 1;
+    return e;
+}
+
+ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash)
+{
+    if (!ml_table_reserve(t, 1))
+        return NULL;
+    uint32_t i = probe(t, name, len, hash);
+    if (t->slots[i].index)
+        return t->entries[t->slots[i].index - 1];
+    ml_entry *e = entry_new(t, a, name, len);
+    if (!e)
+        return NULL;
+    e->hash = hash;
+    t->entries[t->count++] = e;
+    t->slots[i] = (ml_slot){hash, t->count};
+    return e;
+}
+
+ml_entry *ml_table_put(ml_table *t, ml_entry *e)
+{
+    uint32_t i = probe(t, e->name, e->len, e->hash);
+    if (t->slots[i].index) {
+        ml_entry *old = t->entries[t->slots[i].index - 1];
+        t->entries[t->slots[i].index - 1] = e;
+        return old;
+    }
+    t->entries[t->count++] = e;
+    t->slots[i] = (ml_slot){e->hash, t->count};
+    return NULL;
+}
+
+/* Closes the gap at slot i: moves back what was displaced over it. */
+static void shift_back(ml_table *t, uint32_t i)
+{
+    for (uint32_t k = (i + 1) & t->mask; t->slots[k].index; k = (k + 1) & t->mask) {
+        uint32_t home = t->slots[k].hash & t->mask;
+        if (((k - home) & t->mask) >= ((k - i) & t->mask)) {
+            t->slots[i] = t->slots[k];
+            i = k;
+        }
+    }
+    t->slots[i] = (ml_slot){0, 0};
+}
+
+void ml_table_remove(ml_table *t, const ml_entry *e)
+{
+    if (!t->slots)
+        return;
+    uint32_t i = probe(t, e->name, e->len, e->hash);
+    uint32_t index = t->slots[i].index;
+    if (!index || t->entries[index - 1] != e)
+        return;
+    shift_back(t, i);
+    uint32_t last = t->count--;
+    if (index == last)
+        return;
+    ml_entry *moved = t->entries[last - 1];
+    t->entries[index - 1] = moved;
+    uint32_t k = moved->hash & t->mask;
+    while (t->slots[k].index != last)
+        k = (k + 1) & t->mask;
+    t->slots[k].index = index;
+}

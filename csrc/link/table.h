@@ -1,0 +1,92 @@
+/* table.h -- link: names and what they mean in one transaction or session.
+** An entry is made once per name; images hold pointers to entries, so that binding a relocation
+** never touches a string. Open addressing; entries keep their address and their order of creation,
+** so that whoever walks them walks deterministically.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LINK_TABLE_H
+#define ML_LINK_TABLE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+typedef enum ml_def {
+    ML_DEF_NONE,    /* nothing defines it (yet) */
+    ML_DEF_SECTION, /* a symbol in a section of this load */
+    ML_DEF_COMMON,  /* a common of this load */
+    ML_DEF_LINKER,  /* made by the linker in this load: __dso_handle, __start_X ... */
+    ML_DEF_ABS,     /* an absolute symbol of this load (SHN_ABS) */
+    ML_DEF_UNIT,    /* a symbol of an earlier load */
+    ML_DEF_PROCESS, /* the process or a shared library in it */
+    ML_DEF_GIVEN,   /* an address that a policy gave */
+    ML_DEF_ZERO     /* undefined and allowed to be: address 0 */
+} ml_def;
+
+enum ml_entry_flag {
+    ML_ENT_HIDDEN_REF = 1, /* some reference is hidden: only this load may define it */
+    ML_ENT_ROOT = 2,       /* wanted by name (-u, a function to call) */
+    ML_ENT_QUEUED = 4,     /* in the list of names to resolve */
+    ML_ENT_LOCAL = 8,      /* not exported: hidden, or by policy */
+    ML_ENT_ASKED = 16,     /* waits for an answer from the policy */
+    ML_ENT_STRONG = 32,    /* the scope was searched for a strong reference */
+    ML_ENT_SHADOWED = 64,  /* its own weak definition gave way to another provider */
+    ML_ENT_CHECKED = 128   /* was compared with the session's definition */
+};
+
+struct ml_unit;
+
+typedef struct ml_entry {
+    const char *name;
+    uint32_t hash, len;
+    uint8_t def;             /* ml_def */
+    uint8_t bind, type, vis; /* of the definition; vis: the most constraining of all occurrences */
+    uint16_t flags;          /* ml_entry_flag */
+    uint8_t scope;           /* next place in the scope to ask; which one answered when it is defined */
+    uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it */
+    uint32_t section;        /* SECTION: section index */
+    uint32_t got, stub;      /* 1 + number of its slot; 0: none */
+    uint32_t strong, weak;   /* images that refer to it */
+    uint32_t first_ref;      /* an image that refers to it */
+    uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address */
+    uint64_t size;
+    uint64_t addr;           /* final address, from placing on */
+    struct ml_unit *unit;    /* who owns it: UNIT: the earlier load; after commit: this one */
+    const char *provider;    /* PROCESS: library; GIVEN: who answered; else NULL */
+} ml_entry;
+
+typedef struct ml_slot {
+    uint32_t hash, index; /* 1 + index into entries; 0: free */
+} ml_slot;
+
+typedef struct ml_table {
+    ml_slot *slots;
+    uint32_t mask; /* number of slots - 1; 0 when there are none */
+    ml_entry **entries;
+    uint32_t count, room;
+    ml_entry *pool; /* entries not handed out yet */
+    uint32_t pool_left;
+    char *names;
+    size_t names_left;
+} ml_table;
+
+void ml_table_init(ml_table *t);
+/* Frees slots and entry list; the entries themselves live in the arenas they were made in. */
+void ml_table_deinit(ml_table *t);
+/* The entry of a name, or NULL. */
+ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash);
+/* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
+** none; NULL when memory is short. */
+ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
+/* Room for n more entries, so that n ml_table_put cannot fail. */
+bool ml_table_reserve(ml_table *t, uint32_t n);
+/* Enters e under its name, in place of an entry of that name if there is one, which is returned. */
+ml_entry *ml_table_put(ml_table *t, ml_entry *e);
+/* Takes out e itself; another entry of the same name stays. */
+void ml_table_remove(ml_table *t, const ml_entry *e);
+/* Starts to fetch the slot of a hash into the cache. */
+static inline void ml_table_prefetch(const ml_table *t, uint32_t hash)
+{
+    if (t->slots)
+        __builtin_prefetch(&t->slots[hash & t->mask]);
+}
+
+#endif

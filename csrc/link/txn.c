@@ -1,0 +1,303 @@
+/* txn.c -- link: a load from begin to commit or abort.
+** What a transaction acquires outside itself is a block of address space, open archives and opened
+** libraries; abort gives back all three, commit hands them to the unit and the session.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+enum { WHOLE_READ = 1 << 20, HEAD = 4096 };
+
+int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
+{
+    ml_txn *t = ml_heap_zalloc(1, sizeof *t);
+    ml_linked *l = ml_heap_zalloc(1, sizeof *l);
+    if (!t || !l || (s->sources.n && !(t->sources.v = ml_heap_zalloc(s->sources.n, sizeof *t->sources.v)))) {
+        ml_heap_free(t);
+        ml_heap_free(l);
+        return ml_nomem(d);
+    }
+    t->s = s;
+    t->d = d;
+    t->o = *o;
+    t->l = l;
+    t->target = &ml_target_x86_64;
+    if (s->sources.n)
+        memcpy(t->sources.v, s->sources.v, s->sources.n * sizeof *t->sources.v);
+    t->sources.n = t->sources.room = s->sources.n;
+    *out = t;
+    return 0;
+}
+
+/* Frees what only the transaction needs. */
+static void drop_scratch(ml_txn *t)
+{
+    ml_table_deinit(&t->renames[0]);
+    ml_table_deinit(&t->renames[1]);
+    ml_table_deinit(&t->comdats);
+    ml_table_deinit(&t->members);
+    ml_table_deinit(&t->idents);
+    ml_heap_free(t->sources.v);
+    ml_heap_free(t->libraries.v);
+    ml_heap_free(t->queue);
+    ml_heap_free(t->asked);
+    ml_heap_free(t->duplicates);
+    ml_heap_free(t->far);
+    ml_arena_free(&t->scratch);
+    ml_heap_free(t);
+}
+
+void ml_linked_free(ml_linked *l)
+{
+    ml_table_deinit(&l->names);
+    ml_heap_free(l->inputs);
+    ml_arena_free(&l->keep);
+    ml_heap_free(l);
+}
+
+void ml_txn_abort(ml_txn *t)
+{
+    if (t->taken)
+        ml_block_give(t->s->space, &t->l->block);
+    for (uint32_t i = t->libraries.n; i-- > 0;)
+        ml_library_close(&t->libraries.v[i]);
+    for (uint32_t i = t->sources.n; i-- > 0;)
+        if (t->sources.v[i].fresh)
+            ml_archive_close(t->sources.v[i].ar);
+    ml_linked_free(t->l);
+    drop_scratch(t);
+}
+
+/* Takes an open archive into the transaction; closes it when that fails. */
+static int take_archive(ml_txn *t, ml_archive *ar, unsigned set, bool whole)
+{
+    if (!ML_ROOM(t->sources.v, t->sources.n, t->sources.room)) {
+        ml_archive_close(ar);
+        return ml_nomem(t->d);
+    }
+    ml_source *src = &t->sources.v[t->sources.n++];
+    *src = (ml_source){.ar = ar, .set = set, .fresh = true};
+    return whole ? ml_sources_whole(t, src) : 0;
+}
+
+int ml_txn_add_archive(ml_txn *t, const char *path, unsigned set)
+{
+    ml_archive *ar;
+    int rc = ml_archive_open(t->d, path, &ar);
+    return rc < 0 ? rc : take_archive(t, ar, set, false);
+}
+
+int ml_txn_add_library(ml_txn *t, const char *name)
+{
+    ml_library lib;
+    if (!ML_ROOM(t->libraries.v, t->libraries.n, t->libraries.room))
+        return ml_nomem(t->d);
+    int rc = ml_library_open(t->d, &t->l->keep, name, &lib);
+    if (rc == 0)
+        t->libraries.v[t->libraries.n++] = lib;
+    return rc;
+}
+
+void ml_txn_allow_libc(ml_txn *t)
+{
+    t->allow_libc = true;
+}
+
+static int add_object(ml_txn *t, const char *path, ml_slice bytes)
+{
+    const ml_image *img;
+    int rc = ml_image_parse(t->d, &t->scratch, path, NULL, bytes, t->target->machine, &img);
+    return rc < 0 ? rc : ml_select_image(t, img, NULL);
+}
+
+/* The first bytes of a file, or all of it when it is not large: *whole says which. */
+static int read_head(ml_txn *t, const ml_os_file *f, ml_slice *out, bool *whole)
+{
+    *whole = f->id.size <= WHOLE_READ;
+    size_t n = *whole ? (size_t)f->id.size : HEAD;
+    uint8_t *p = ml_alloc(&t->scratch, n + 1);
+    if (!p)
+        return ml_nomem(t->d);
+    p[n] = 0;
+    *out = (ml_slice){p, n};
+    return ml_os_pread(t->d, f, 0, p, n);
+}
+
+/* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an object. */
+static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes)
+{
+    ml_os_file f;
+    bool whole;
+    int rc = ml_os_open(t->d, path, &f);
+    if (rc < 0)
+        return rc;
+    rc = read_head(t, &f, bytes, &whole);
+    if (rc == 0) {
+        *kind = ml_kind_of(*bytes, f.id.size);
+        if (*kind == ML_KIND_OBJECT && !whole) {
+            uint8_t *p = f.id.size < SIZE_MAX ? ml_alloc(&t->scratch, (size_t)f.id.size) : NULL;
+            *bytes = (ml_slice){p, (size_t)f.id.size};
+            rc = p ? ml_os_pread(t->d, &f, 0, p, bytes->n) : ml_nomem(t->d);
+        }
+    }
+    ml_os_close(&f);
+    return rc;
+}
+
+int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
+{
+    ml_slice bytes;
+    ml_archive *ar;
+    if (!(path = ml_strdup(&t->scratch, path)))
+        return ml_nomem(t->d);
+    int rc = open_file(t, path, kind, &bytes);
+    if (rc < 0)
+        return rc;
+    switch (*kind) {
+    case ML_KIND_OBJECT: return add_object(t, path, bytes);
+    case ML_KIND_TEXT: return 0;
+    case ML_KIND_SHARED: /* without a slash the loader would search for it elsewhere */
+        if (!strchr(path, '/') && !(path = ml_format(&t->scratch, "./%s", path)))
+            return ml_nomem(t->d);
+        return ml_txn_add_library(t, path);
+    case ML_KIND_ARCHIVE:
+    case ML_KIND_THIN:
+        rc = ml_archive_open(t->d, path, &ar);
+        return rc < 0 ? rc : take_archive(t, ar, 0, whole);
+    default: return ml_kind_refuse(t->d, path, NULL, *kind, bytes, t->target->machine);
+    }
+}
+
+int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml_kind *kind)
+{
+    ml_archive *ar;
+    name = ml_strdup(&t->scratch, name);
+    *kind = ml_kind_of(bytes, bytes.n);
+    /* an archive may be asked for members later, by another load: its bytes live with the unit */
+    uint8_t *p = ml_alloc(*kind == ML_KIND_ARCHIVE ? &t->l->keep : &t->scratch, bytes.n + 1);
+    if (!name || !p)
+        return ml_nomem(t->d);
+    if (bytes.n)
+        memcpy(p, bytes.p, bytes.n);
+    bytes.p = p;
+    if (*kind == ML_KIND_OBJECT)
+        return add_object(t, name, bytes);
+    if (*kind == ML_KIND_THIN || *kind == ML_KIND_SHARED || *kind == ML_KIND_TEXT)
+        return ml_fail(t->d, ML_E_KIND, (ml_where){.file = name}, "write it to a file and load that",
+                       "%s cannot be loaded from memory", ml_kind_name(*kind));
+    if (*kind != ML_KIND_ARCHIVE)
+        return ml_kind_refuse(t->d, name, NULL, *kind, bytes, t->target->machine);
+    int rc = ml_archive_open_bytes(t->d, name, bytes, &ar);
+    return rc < 0 ? rc : take_archive(t, ar, 0, whole);
+}
+
+static int seal(ml_txn *t)
+{
+    ml_run runs[3];
+    size_t n = 0;
+    for (int k = 0; k < 3; k++)
+        if (t->layout.part[k].size)
+            runs[n++] = (ml_run){t->l->block.addr + t->layout.part[k].offset,
+                                 t->layout.part[k].size, t->layout.part[k].prot};
+    return ml_block_seal(t->d, &t->l->block, runs, n);
+}
+
+int ml_txn_link(ml_txn *t)
+{
+    int rc = ml_assemble(t);
+    if (rc == 0)
+        rc = ml_relocate(t);
+    if (rc == 0)
+        rc = ml_ctors_collect(t);
+    if (rc == 0 && !t->o.fixed)
+        rc = seal(t);
+    return rc;
+}
+
+ml_slice ml_txn_bytes(const ml_txn *t, uint64_t *base)
+{
+    *base = t->l->block.addr;
+    return (ml_slice){t->view, t->layout.size};
+}
+
+/* Forgets what lay in the scratch arena. */
+static void strip(ml_linked *l)
+{
+    for (uint32_t i = 0; i < l->ninputs; i++) {
+        ml_input *in = &l->inputs[i];
+        in->img = NULL;
+        in->dropped = NULL;
+        in->piece = NULL;
+        in->addr = NULL;
+        in->local_got = NULL;
+    }
+}
+
+static bool exported(const ml_entry *e)
+{
+    return (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) && e->def != ML_DEF_LINKER &&
+           !(e->flags & ML_ENT_LOCAL) && (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
+}
+
+/* Makes room for everything that commit enters, so that it cannot fail half way. */
+static bool reserve(ml_txn *t)
+{
+    ml_session *s = t->s;
+    ml_source *v = ml_heap_grow(s->sources.v, (size_t)s->sources.n + t->sources.n, sizeof *v);
+    if (!v)
+        return false;
+    s->sources.v = v;
+    ml_library *libs = ml_heap_grow(s->libraries.v, (size_t)s->libraries.n + t->libraries.n, sizeof *libs);
+    if (!libs)
+        return false;
+    s->libraries.v = libs;
+    return ml_table_reserve(&s->names, t->l->names.count);
+}
+
+static void publish(ml_txn *t, ml_unit *u)
+{
+    ml_session *s = t->s;
+    ml_table *names = &t->l->names;
+    for (uint32_t i = 0; i < names->count; i++) {
+        ml_entry *e = names->entries[i];
+        if (!exported(e))
+            continue;
+        e->unit = u;
+        ml_table_put(&s->names, e);
+    }
+    for (uint32_t i = 0; i < t->sources.n; i++) {
+        if (!t->sources.v[i].fresh)
+            continue;
+        s->sources.v[s->sources.n] = t->sources.v[i];
+        s->sources.v[s->sources.n++].fresh = false;
+    }
+    for (uint32_t i = 0; i < t->libraries.n; i++)
+        s->libraries.v[s->libraries.n++] = t->libraries.v[i];
+    u->prev = s->last;
+    if (s->last)
+        s->last->next = u;
+    else
+        s->first = u;
+    s->last = u;
+}
+
+int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
+{
+    ml_unit *u = ml_heap_zalloc(1, sizeof *u);
+    ml_life *life = ml_life_new(name);
+    if (!u || !life || !reserve(t)) {
+        ml_heap_free(u);
+        ml_life_drop(life);
+        int rc = ml_nomem(t->d);
+        ml_txn_abort(t);
+        return rc;
+    }
+    u->s = t->s;
+    u->life = life;
+    u->l = t->l;
+    publish(t, u);
+    strip(u->l);
+    drop_scratch(t);
+    *out = u;
+    for (uint32_t i = 0; i < u->l->ninit; i++)
+        ml_process_call_init(u->l->init[i]);
+    return 0;
+}

@@ -1,0 +1,194 @@
+/* txn.h -- link, private: the data that its stages pass on.
+** ml_linked is what a transaction builds and a unit keeps; ml_txn is what only the transaction
+** needs. A stage writes the fields that its comment names and reads the others.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LINK_TXN_H
+#define ML_LINK_TXN_H
+
+#include "link/link.h"
+#include "link/table.h"
+#include "object/archive.h"
+#include "object/image.h"
+#include "place/layout.h"
+#include "process/process.h"
+#include "target/target.h"
+
+/* An object of a load. */
+typedef struct ml_input {
+    const ml_image *img;     /* scratch: NULL after commit */
+    const char *file, *member;
+    ml_entry **bind;         /* of the global symbols: [i - img->first_global] */
+    uint32_t nbind;
+    uint32_t by_input;       /* who wanted `by`, or UINT32_MAX */
+    const ml_entry *by;      /* name that pulled the member in, or NULL */
+    uint64_t bytes;
+    /* scratch, by section index: */
+    uint8_t *dropped;        /* 1: in a discarded group */
+    uint32_t *piece;         /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    uint64_t *addr;          /* final address (set by assemble) */
+    uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+} ml_input;
+
+/* A section with memory, as maps show it. */
+typedef struct ml_placed {
+    const char *name;
+    uint64_t addr, size;
+    uint32_t input;
+    uint8_t class;
+} ml_placed;
+
+struct ml_linked {
+    ml_arena keep;           /* owns what outlives the transaction */
+    ml_table names;
+    ml_input *inputs;
+    uint32_t ninputs, room_inputs;
+    ml_placed *placed;
+    uint32_t nplaced;
+    ml_block block;
+    uint64_t got, stubs;     /* addresses of the GOT and of the first stub; 0: none */
+    unsigned stub_size;
+    uint64_t dso_handle;     /* address, 0: none */
+    uint64_t eh_frame;       /* address of the unwind tables, 0: none */
+    uint64_t *init;          /* constructors in the order in which they run */
+    uint32_t ninit;
+    uint64_t *fini;          /* destructors in the order in which they run */
+    uint32_t nfini;
+    ml_link_stats stats;
+};
+
+/* An archive in reach. */
+typedef struct ml_source {
+    ml_archive *ar;
+    unsigned set;
+    bool fresh;              /* opened by this transaction: abort closes it */
+    bool indexed;
+} ml_source;
+
+typedef struct ml_sources {
+    ml_source *v;
+    uint32_t n, room;
+} ml_sources;
+
+typedef struct ml_libraries {
+    ml_library *v;
+    uint32_t n, room;
+} ml_libraries;
+
+/* An instruction that could not hold its operand's address. */
+typedef struct ml_far {
+    uint32_t input, rels, rel;
+} ml_far;
+
+struct ml_txn {
+    ml_session *s;
+    ml_diag *d;
+    ml_options o;
+    const ml_target *target;
+    ml_arena scratch;        /* file bytes, images, and whatever ends with the transaction */
+    ml_linked *l;
+    ml_sources sources;      /* the session's archives, then the new ones */
+    ml_libraries libraries;  /* opened by this transaction */
+    bool allow_libc;
+    ml_table renames[2];     /* [0] references, [1] definitions: entry->provider is the new name */
+    ml_table comdats;        /* signatures that have a winner */
+    ml_table members;        /* archive members that were pulled: "source:header" */
+    ml_table idents;         /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
+                                entry->section: class of the run, entry->addr and size: where it lies */
+    /* resolve */
+    uint32_t cursor;         /* entries before it were looked at */
+    ml_entry **queue;        /* to look at again, first in first out from `head` on */
+    uint32_t nqueue, room_queue, head;
+    ml_entry **asked;
+    uint32_t nasked, room_asked;
+    uint32_t noffered;       /* inputs whose references were offered */
+    ml_duplicate *duplicates;
+    uint32_t nduplicates, room_duplicates;
+    /* place */
+    uint64_t lo, hi;         /* where the block will lie */
+    ml_zone zone;
+    ml_piece *pieces;
+    uint32_t npieces;
+    uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
+    ml_layout layout;
+    bool taken;              /* the block is ours to give back */
+    uint8_t *view;           /* where the block's bytes are written: block.addr itself, or a buffer */
+    uint32_t ngot, nstubs, nmoved;
+    bool need_gotbase;
+    /* relocate */
+    ml_far *far;
+    uint32_t nfar, room_far;
+};
+
+struct ml_unit {
+    ml_session *s;
+    ml_unit *next, *prev;
+    ml_life *life;
+    ml_linked *l;
+};
+
+struct ml_session {
+    ml_table names;          /* exported: entries of units */
+    ml_unit *first, *last;
+    ml_space *space;
+    ml_sources sources;
+    ml_libraries libraries;
+    ml_library self;
+};
+
+/* Makes room for one more element in a heap vector of the transaction. */
+bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size);
+#define ML_ROOM(v, n, room) ml_vector_room((void **)&(v), n, &(room), sizeof *(v))
+
+static inline bool ml_def_in_load(uint8_t def)
+{
+    return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;
+}
+
+/* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
+int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);
+/* The entry of a name, made when there is none; NULL (recorded) when memory is short. */
+ml_entry *ml_select_entry(ml_txn *t, const char *name);
+/* Puts an entry on the list of names to look up: from the start of the scope, or where it stands. */
+int ml_select_want(ml_txn *t, ml_entry *e);
+int ml_select_queue(ml_txn *t, ml_entry *e);
+
+/* sources.c: all members of an archive; the member that defines e. */
+int ml_sources_whole(ml_txn *t, ml_source *src);
+int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled);
+
+/* scan.c: what the relocations need. Sets t->zone to LOW, and returns 1, when they need it. */
+int ml_scan(ml_txn *t);
+/* Does S + A lie within a signed 32-bit distance of every byte of the block to be? */
+bool ml_scan_near(const ml_txn *t, uint64_t value);
+
+/* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
+int ml_assemble(ml_txn *t);
+
+/* relocate.c: applies all relocations; then far.c moves the instructions that it left. */
+int ml_relocate(ml_txn *t);
+int ml_far_move(ml_txn *t);
+
+/* ctors.c: l->init and l->fini out of the relocated bytes. */
+int ml_ctors_collect(ml_txn *t);
+
+/* txn.c: frees names, inputs and the arena that owns them. */
+void ml_linked_free(ml_linked *l);
+
+/* value.c: what a symbol of an input is after binding. e is NULL for local symbols. */
+typedef struct ml_value {
+    uint64_t S, size;
+    ml_entry *e;
+    bool in_load;   /* lies in this load's block */
+    bool dropped;   /* lies in a section that has no memory */
+    uint8_t type;
+} ml_value;
+ml_value ml_value_of(const ml_input *in, uint32_t symbol);
+/* Where relocation rel of rels stands, for messages. row may be NULL. */
+ml_where ml_value_where(const ml_input *in, const ml_irels *rels, const ml_irel *rel,
+                        const ml_rrow *row);
+/* Address of the GOT slot of a symbol; 0 when it has none. */
+uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol);
+/* Address of the stub of an entry; 0 when it has none. */
+uint64_t ml_value_stub(const ml_txn *t, const ml_entry *e);
+
+#endif

@@ -1,0 +1,59 @@
+/* value.c -- link: what a symbol of an input means once it is bound: the psABI's S and Z, and where
+** its slot and stub are.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+enum { SLOT = 8 };
+
+ml_value ml_value_of(const ml_input *in, uint32_t symbol)
+{
+    const ml_image *img = in->img;
+    if (symbol >= img->first_global) {
+        ml_entry *e = in->bind[symbol - img->first_global];
+        return (ml_value){.S = e->addr, .size = e->size, .e = e, .in_load = ml_def_in_load(e->def),
+                          .type = e->type};
+    }
+    ml_isym s = ml_image_symbol(img, symbol);
+    ml_value v = {.size = s.size, .type = s.type};
+    if (s.section == ML_SEC_ABS) {
+        v.S = s.value;
+    } else if (s.section != ML_SEC_UNDEF && s.section < img->nsections) {
+        v.in_load = in->piece[s.section] != 0;
+        v.dropped = !v.in_load;
+        v.S = v.in_load ? in->addr[s.section] + s.value : 0;
+    }
+    return v;
+}
+
+ml_where ml_value_where(const ml_input *in, const ml_irels *rels, const ml_irel *rel,
+                        const ml_rrow *row)
+{
+    const ml_image *img = in->img;
+    uint64_t start;
+    const char *symbol = ml_image_symbol_name(img, rel->symbol);
+    if (rel->symbol >= img->first_global)
+        symbol = in->bind[rel->symbol - img->first_global]->name;
+    return (ml_where){.file = in->file,
+                      .member = in->member,
+                      .section = img->sections[rels->target].name,
+                      .symbol = symbol,
+                      .reloc = row ? row->name : NULL,
+                      .func = ml_image_function_at(img, rels->target, rel->offset, &start),
+                      .offset = rel->offset,
+                      .has_offset = true};
+}
+
+uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
+{
+    uint32_t first = in->img->first_global, slot;
+    if (symbol >= first)
+        slot = in->bind[symbol - first]->got;
+    else
+        slot = in->local_got ? in->local_got[symbol] : 0;
+    return slot ? t->l->got + (uint64_t)(slot - 1) * SLOT : 0;
+}
+
+uint64_t ml_value_stub(const ml_txn *t, const ml_entry *e)
+{
+    return e && e->stub ? t->l->stubs + (uint64_t)(e->stub - 1) * t->l->stub_size : 0;
+}

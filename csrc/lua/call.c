@@ -1,0 +1,413 @@
+/* call.c -- lua: functions of C as plain Lua functions.
+** takes an address, a signature and the unit that owns the code; gives a C closure. A call checks
+** that the unit is there, the number of arguments, and each argument against its type; then the
+** callee gets exactly what its prototype says.
+** Invariant: whatever way a native call ends, `L`, `boundary` and `in_flight` are as before it.
+** Spec: Lua 5.4 manual 4 (the C API); C11 7.13 (setjmp: nothing that lives in a register and was
+** changed is read after it).
+** SPDX-License-Identifier: MIT */
+#include "lua/call.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lua/value.h"
+
+#define FUNCTION "moonlink.Function" /* the userdata behind a closure; Lua never sees it */
+
+typedef struct function {
+    ml_callstate *state;
+    ml_life *life; /* held; never NULL once the function is whole */
+    uint64_t address;
+    ml_signature *sig;
+    const char *name; /* a string that the userdata anchors */
+} function;
+
+/* User values of a function: its owner, its callbacks for parameters that are functions, what
+** turns the C type of a variable argument into a code, and its name. */
+enum { FN_OWNER = 1, FN_POOL, FN_TYPES, FN_NAME, FN_VALUES = FN_NAME };
+
+/* ---- what a caller did wrong ---- */
+
+static int wrong_count(lua_State *L, const function *f)
+{
+    unsigned n = f->sig->nparams;
+    return luaL_error(L, "%s: expected %s%d argument%s, got %d", f->name,
+                      f->sig->variadic ? "at least " : "", (int)n, n == 1 ? "" : "s",
+                      lua_gettop(L));
+}
+
+static int unloaded(lua_State *L, const function *f)
+{
+    return luaL_error(L, "%s: %s was unloaded", f->name, f->life->name);
+}
+
+static int bad_argument(lua_State *L, const function *f, unsigned arg, const char *why)
+{
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", (int)arg, f->name, why);
+}
+
+/* ---- entering and leaving native code ---- */
+
+/* Note [Ending a call from a trap]
+** A trap stands for a function that does not exist; going on with a made-up result would crash
+** later and elsewhere. So it jumps back to the native call that led to it. The jump skips the rest
+** of the native frames between: their locks stay locked, their memory stays allocated, C++
+** destructors in them do not run. It never skips a frame of Lua: a callback takes the boundary away
+** while Lua code runs, and a call made from there sets up its own. The cost of setjmp is paid only
+** in a state that has traps. */
+
+/* The one thing a native call may be: through registers or through libffi. */
+typedef struct job {
+    const function *f;
+    const ml_regs *regs; /* NULL: through libffi */
+    ml_value *args;
+    const uint8_t *extra;
+    unsigned nargs;
+    int rc; /* of libffi */
+    ml_diag *d;
+    ml_value result;
+} job;
+
+static void run_job(job *j)
+{
+    const function *f = j->f;
+    if (j->regs)
+        f->sig->invoke(f->address, j->regs, &j->result.s);
+    else
+        j->rc = ml_ffi_call(j->d, f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
+}
+
+/* Runs the job with a boundary. False when a trap ended it. */
+static bool run_guarded(ml_callstate *st, job *j)
+{
+    jmp_buf here;
+    jmp_buf *const outer = st->boundary;
+    st->boundary = &here;
+    if (setjmp(here) != 0) {
+        st->boundary = outer;
+        return false;
+    }
+    run_job(j);
+    st->boundary = outer;
+    return true;
+}
+
+static inline lua_State *enter(ml_callstate *st, lua_State *L, ml_life *life)
+{
+    lua_State *outer = st->L;
+    int *own = &errno;
+    st->L = L;
+    life->in_flight++;
+    atomic_store_explicit(&st->thread, own, memory_order_relaxed);
+    *own = st->saved_errno;
+    return outer;
+}
+
+static inline void leave(ml_callstate *st, lua_State *outer, ml_life *life)
+{
+    st->saved_errno = errno;
+    life->in_flight--;
+    st->L = outer;
+}
+
+/* Raises what callbacks and traps left behind, if anything. */
+static inline void settle(lua_State *L, ml_callstate *st)
+{
+    if (atomic_load_explicit(&st->attention, memory_order_relaxed))
+        ml_callstate_settle(L, st);
+}
+
+/* ---- the fast path ---- */
+
+static const char *to_registers(lua_State *L, const ml_signature *sig, ml_regs *regs, unsigned *arg)
+{
+    for (unsigned i = 0; i < sig->nparams; i++) {
+        const ml_param *p = &sig->params[i];
+        const char *why = ml_lua_to_slot(L, (int)i + 1, p->kind, &regs->slot[p->slot]);
+        if (why) {
+            *arg = i + 1;
+            return why;
+        }
+    }
+    return NULL;
+}
+
+static int push_result(lua_State *L, uint8_t kind, ml_value *v)
+{
+    switch (kind) {
+    case ML_C_INT32: lua_pushinteger(L, (int32_t)v->s.u); return 1;
+    case ML_C_INT64:
+    case ML_C_UINT64: lua_pushinteger(L, v->s.i); return 1;
+    case ML_C_DOUBLE: lua_pushnumber(L, v->s.d); return 1;
+    case ML_C_VOID: return 0;
+    case ML_C_FLOAT:
+    case ML_C_LDOUBLE: return ml_lua_push_value(L, kind, v);
+    default: v->s.u = ml_widen(kind, v->s.u); return ml_lua_push_value(L, kind, v);
+    }
+}
+
+/* The rarer half of a call through registers: there are traps. */
+static __attribute__((noinline)) void call_guarded(ml_callstate *st, const function *f,
+                                                   const ml_regs *regs, ml_value *result)
+{
+    job j = {.f = f, .regs = regs};
+    if (run_guarded(st, &j))
+        *result = j.result;
+}
+
+/* In two parts, which compilers write out as a few stores: the whole would become a string
+** instruction, which takes as long as the rest of the call. */
+static inline void clear_registers(ml_regs *regs, bool floats)
+{
+    memset(&regs->slot[ML_REGS_INT], 0, (ML_REGS_FLOAT - ML_REGS_INT) * sizeof *regs->slot);
+    if (floats)
+        memset(&regs->slot[ML_REGS_FLOAT], 0, (ML_REGS_MAX - ML_REGS_FLOAT) * sizeof *regs->slot);
+}
+
+static int call_registers(lua_State *L)
+{
+    const function *f = lua_touserdata(L, lua_upvalueindex(1));
+    const ml_signature *sig = f->sig;
+    ml_callstate *st = f->state;
+    ml_life *life = f->life;
+    if (lua_gettop(L) != sig->nparams)
+        return wrong_count(L, f);
+    if (!life->alive)
+        return unloaded(L, f);
+    ml_regs regs;
+    clear_registers(&regs, sig->floats);
+    unsigned arg = 0;
+    const char *why = to_registers(L, sig, &regs, &arg);
+    if (why)
+        return bad_argument(L, f, arg, why);
+    ml_value result = {.s.u = 0};
+    lua_State *outer = enter(st, L, life);
+    if (st->traps)
+        call_guarded(st, f, &regs, &result);
+    else
+        sig->invoke(f->address, &regs, &result.s);
+    leave(st, outer, life);
+    settle(L, st);
+    return push_result(L, sig->result, &result);
+}
+
+/* ---- the general path ---- */
+
+/* The kind behind `{ ctype, value }`; leaves the value at idx in place of the table. */
+static uint8_t explicit_kind(lua_State *L, const function *f, int idx)
+{
+    int top = lua_gettop(L);
+    lua_getiuservalue(L, lua_upvalueindex(1), FN_TYPES);
+    if (lua_rawgeti(L, idx, 1) != LUA_TSTRING || lua_isnil(L, top + 1))
+        bad_argument(L, f, (unsigned)idx, "{ ctype, value } expected");
+    lua_call(L, 1, 1);
+    const char *code = lua_tostring(L, -1);
+    if (!code || !code[0] || code[1] || !strchr("ilILdDsSqp", code[0]))
+        bad_argument(L, f, (unsigned)idx, "not a type that a variable argument can have");
+    uint8_t kind = (uint8_t)code[0];
+    lua_rawgeti(L, idx, 2);
+    lua_replace(L, idx);
+    lua_settop(L, top);
+    return kind;
+}
+
+/* The C type that a Lua value has when the prototype does not say it. */
+static uint8_t natural_kind(lua_State *L, const function *f, int idx)
+{
+    switch (lua_type(L, idx)) {
+    case LUA_TNUMBER: return lua_isinteger(L, idx) ? ML_C_INT64 : ML_C_DOUBLE;
+    case LUA_TSTRING: return ML_C_STRING;
+    case LUA_TBOOLEAN:
+        lua_pushinteger(L, lua_toboolean(L, idx));
+        lua_replace(L, idx);
+        return ML_C_INT32;
+    case LUA_TTABLE: return explicit_kind(L, f, idx);
+    default: return ML_C_POINTER;
+    }
+}
+
+static bool is_transient(lua_State *L, const ml_signature *sig, unsigned i)
+{
+    return sig->params[i].kind == ML_C_FUNCTION && lua_isfunction(L, (int)i + 1);
+}
+
+/* Converts all arguments; functions for function pointers are only marked in `transient`. */
+static void to_values(lua_State *L, const function *f, unsigned nargs, ml_value *args,
+                      uint8_t *extra, bool *transient)
+{
+    const ml_signature *sig = f->sig;
+    for (unsigned i = 0; i < nargs; i++) {
+        uint8_t kind;
+        transient[i] = i < sig->nparams && is_transient(L, sig, i);
+        if (transient[i])
+            continue;
+        if (i < sig->nparams)
+            kind = sig->params[i].kind;
+        else
+            kind = extra[i - sig->nparams] = natural_kind(L, f, (int)i + 1);
+        const char *why = ml_lua_to_value(L, (int)i + 1, kind, &args[i]);
+        if (why)
+            bad_argument(L, f, i + 1, why);
+    }
+}
+
+static int push_pool(lua_State *L)
+{
+    lua_getiuservalue(L, lua_upvalueindex(1), FN_POOL);
+    return lua_gettop(L);
+}
+
+static void release_transients(lua_State *L, int pool, unsigned n, const bool *transient)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (transient[i])
+            ml_transient_release(L, pool, (int)i + 1);
+}
+
+/* Runs the job between enter and leave; raises what went wrong on the way. */
+static void run_between(lua_State *L, job *j)
+{
+    ml_callstate *st = j->f->state;
+    ml_diag d;
+    ml_diag_init(&d);
+    j->d = &d;
+    lua_State *outer = enter(st, L, j->f->life);
+    if (st->traps)
+        run_guarded(st, j);
+    else
+        run_job(j);
+    leave(st, outer, j->f->life);
+    ml_diag_free(&d);
+}
+
+static int call_general(lua_State *L)
+{
+    const function *f = lua_touserdata(L, lua_upvalueindex(1));
+    const ml_signature *sig = f->sig;
+    unsigned nargs = (unsigned)lua_gettop(L);
+    if (nargs < sig->nparams || (nargs > sig->nparams && !sig->variadic))
+        return wrong_count(L, f);
+    if (nargs > ML_ARGS_MAX)
+        return luaL_error(L, "%s: at most %d arguments", f->name, ML_ARGS_MAX);
+    if (!f->life->alive)
+        return unloaded(L, f);
+    luaL_checkstack(L, ML_ARGS_MAX + LUA_MINSTACK, NULL);
+    ml_value args[ML_ARGS_MAX];
+    uint8_t extra[ML_ARGS_MAX];
+    bool transient[ML_ARGS_MAX];
+    to_values(L, f, nargs, args, extra, transient);
+    int pool = sig->takes_functions ? push_pool(L) : 0;
+    for (unsigned i = 0; i < sig->nparams; i++)
+        if (transient[i])
+            args[i].s.u = ml_transient_take(L, pool, (int)i + 1, sig->params[i].func);
+    if (!f->life->alive) /* what ran meanwhile (a finaliser, FN_TYPES) may have unloaded it */
+        return unloaded(L, f);
+    job j = {.f = f, .args = args, .extra = extra, .nargs = nargs};
+    run_between(L, &j);
+    release_transients(L, pool, sig->nparams, transient);
+    settle(L, f->state);
+    if (j.rc < 0)
+        return luaL_error(L, "%s: libffi cannot describe these variable arguments", f->name);
+    return ml_lua_push_value(L, sig->result, &j.result);
+}
+
+/* ---- making a function ---- */
+
+static int function_gc(lua_State *L)
+{
+    function *f = luaL_checkudata(L, 1, FUNCTION);
+    ml_life_drop(f->life);
+    ml_signature_free(f->sig);
+    f->life = NULL;
+    f->sig = NULL;
+    return 0;
+}
+
+ml_signature *ml_lua_signature(lua_State *L, int arg)
+{
+    const char *code = luaL_checkstring(L, arg);
+    ml_diag d;
+    ml_diag_init(&d);
+    ml_signature *sig = NULL;
+    if (ml_signature_new(&d, code, &sig) < 0) {
+        char text[256];
+        ml_error_text(d.first, text, sizeof text);
+        ml_diag_free(&d);
+        luaL_argerror(L, arg, text);
+    }
+    ml_diag_free(&d);
+    return sig;
+}
+
+/* func(address, code [, owner [, name [, types]]]) -> function */
+static int core_func(lua_State *L)
+{
+    lua_settop(L, 5);
+    lua_Integer address = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, address != 0, 1, "the address is NULL");
+    luaL_checkstring(L, 2);
+    ml_life *life = ml_lua_life(L, 3);
+    luaL_optstring(L, 4, NULL);
+    ml_callstate *st = ml_callstate_get(L);
+    if (st->closed)
+        return luaL_error(L, "the state is being closed");
+    function *f = lua_newuserdatauv(L, sizeof *f, FN_VALUES);
+    *f = (function){.state = st, .address = (uint64_t)address};
+    luaL_setmetatable(L, FUNCTION);
+    f->life = ml_life_hold(life ? life : st->life);
+    f->sig = ml_lua_signature(L, 2);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, -2, FN_OWNER);
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, FN_POOL);
+    lua_pushvalue(L, 5);
+    lua_setiuservalue(L, -2, FN_TYPES);
+    if (lua_isnil(L, 4))
+        lua_pushliteral(L, "?");
+    else
+        lua_pushvalue(L, 4);
+    f->name = lua_tostring(L, -1);
+    lua_setiuservalue(L, -2, FN_NAME);
+    lua_pushcclosure(L, f->sig->invoke ? call_registers : call_general, 1);
+    return 1;
+}
+
+/* errno() -> what errno was when the last native call returned; errno(n) sets what the next sees */
+static int core_errno(lua_State *L)
+{
+    ml_callstate *st = ml_callstate_get(L);
+    lua_pushinteger(L, st->saved_errno);
+    if (!lua_isnoneornil(L, 1)) {
+        lua_Integer n = luaL_checkinteger(L, 1);
+        luaL_argcheck(L, n == (int)n, 1, "out of range for int");
+        st->saved_errno = (int)n;
+    }
+    return 1;
+}
+
+static int core_strerror(lua_State *L)
+{
+    lua_Integer n = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, n == (int)n, 1, "out of range for int");
+    lua_pushstring(L, strerror((int)n));
+    return 1;
+}
+
+void ml_open_call(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"func", core_func},
+        {"errno", core_errno},
+        {"strerror", core_strerror},
+        {NULL, NULL},
+    };
+    ml_callstate_get(L);
+    if (luaL_newmetatable(L, FUNCTION)) {
+        lua_pushcfunction(L, function_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+    ml_open_callback(L);
+}

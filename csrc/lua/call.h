@@ -1,0 +1,67 @@
+/* call.h -- lua: what calls and callbacks of one Lua state share.
+** One ml_callstate per Lua state, in the registry. It says which Lua thread (coroutine) made the
+** native call that is running now, so that a callback runs there and an error in it meets that
+** coroutine's own pcall, and it keeps what must wait until the native call returns.
+** Invariant: everything but the fields marked _Atomic is touched by the state's own thread alone.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LUA_CALL_H
+#define ML_LUA_CALL_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+
+#include "call/closure.h"
+#include "lua/lua.h"
+
+#define ML_LUA_TRAP "moonlink.Trap"
+#define ML_LUA_BUFFER "moonlink.Buffer"
+
+struct ml_callback;
+
+typedef struct ml_callstate {
+    lua_State *L;             /* who made the innermost native call; NULL when none is running */
+    lua_State *main;          /* for callbacks that come while none is running */
+    ml_life *life;            /* of code that belongs to no unit */
+    jmp_buf *boundary;        /* where a trap ends the innermost native call; NULL: it cannot */
+    const char *trapped;      /* the trap that was called: raised when the native call returns */
+    unsigned traps;           /* open ones: without any, a call sets up no boundary */
+    int saved_errno;
+    bool pending;             /* an error of a callback is kept in ML_STATE_ERROR */
+    bool closed;              /* the state is being closed */
+    struct ml_callback *all;  /* every callback ever made here */
+    struct ml_callback *idle_first, *idle_last; /* closed ones, oldest first */
+    unsigned idle;
+    /* The address of errno is the thread's own (C11 7.5): it names the thread that runs Lua. */
+    _Atomic(int *) thread;
+    atomic_bool attention;    /* look at pending, trapped and the three below after the call */
+    atomic_uint foreign;      /* callbacks refused: from a thread that does not run Lua */
+    atomic_uint late;         /* callbacks refused: closed before */
+    _Atomic(const char *) stray; /* a trap that was called where no call could be ended */
+} ml_callstate;
+
+/* User values of the state's userdata. */
+enum { ML_STATE_ERROR = 1, ML_STATE_VALUES };
+
+/* The state's context, made when there is none; raises when memory is short. */
+ml_callstate *ml_callstate_get(lua_State *L);
+/* Pushes its userdata, which must exist. Cannot raise. */
+void ml_callstate_push(lua_State *L);
+/* Raises what was kept during a native call that has returned. */
+void ml_callstate_settle(lua_State *L, ml_callstate *st);
+
+/* The address of the callback, trap or buffer at idx; 0 and *why set when it is closed or is
+** another thing. */
+uint64_t ml_lua_address(lua_State *L, int idx, const char **why);
+
+/* Puts in place of the Lua function at stack index idx a callback that lives for one native call;
+** the pool (a table at index pool, keyed by idx) keeps it for the next. Raises when memory is
+** short. release gives it back; it is then closed. */
+uint64_t ml_transient_take(lua_State *L, int pool, int idx, const ml_signature *sig);
+void ml_transient_release(lua_State *L, int pool, int idx);
+
+/* Makes the signature of a code; a mistake raises at argument arg. */
+ml_signature *ml_lua_signature(lua_State *L, int arg);
+
+void ml_open_callback(lua_State *L); /* callback, trap, warnings; called by ml_open_call */
+
+#endif

@@ -1,0 +1,637 @@
+/* callback.c -- lua: Lua functions as addresses that native code can call, and traps.
+** takes a signature and a Lua function; gives a userdata with an address. Native code may call that
+** address at any time, from any thread, also after close and after the state is gone: it then gets
+** the default result. A Lua error never crosses a native frame: it is kept, and raised when the
+** native call that led to it returns.
+** SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "lua/call.h"
+#include "lua/value.h"
+
+/* Closed callbacks that wait before one of them is used again. Native code that wrongly kept the
+** address of one gets the default result for that long. */
+enum { IDLE_MIN = 1024 };
+
+/* What a closure leads to. Made once, linked into its state's list, never freed: see closure.h. */
+typedef struct ml_callback {
+    ml_callstate *state; /* NULL when the state is gone */
+    ml_closure *closure;
+    ml_signature *sig;
+    struct ml_callback *next, *next_idle;
+    const char *message; /* of a trap; never freed, since a warning may still refer to it */
+    ml_value instead; /* result when the Lua function gives none */
+    unsigned running; /* activations that have not returned */
+    bool trap, open;
+} ml_callback;
+
+/* The userdata. User values: the Lua function, and on_error when it is a function. */
+typedef struct box {
+    ml_callback *cb; /* NULL when closed */
+} box;
+
+enum { CB_FUNCTION = 1, CB_ON_ERROR, CB_VALUES = CB_ON_ERROR };
+
+/* Registry keys, by address: the state's userdata; the table from ml_callback (light) to its
+** userdata, with weak values, so that a callback that nobody holds can be collected. */
+static const char state_key, boxes_key;
+
+/* ---- the state ---- */
+
+static int state_gc(lua_State *L)
+{
+    ml_callstate *st = lua_touserdata(L, 1);
+    st->closed = true;
+    for (ml_callback *cb = st->all; cb; cb = cb->next) {
+        cb->open = false;
+        cb->state = NULL;
+    }
+    st->all = st->idle_first = st->idle_last = NULL;
+    ml_life_drop(st->life);
+    st->life = NULL;
+    return 0;
+}
+
+static lua_State *main_of(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    return main;
+}
+
+static ml_callstate *new_state(lua_State *L)
+{
+    ml_callstate *st = lua_newuserdatauv(L, sizeof *st, ML_STATE_VALUES - 1);
+    memset(st, 0, sizeof *st);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, state_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    st->main = main_of(L);
+    atomic_store(&st->thread, &errno);
+    st->life = ml_life_new("the process");
+    if (!st->life)
+        luaL_error(L, "not enough memory");
+    lua_createtable(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    return st;
+}
+
+ml_callstate *ml_callstate_get(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    ml_callstate *st = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return st ? st : new_state(L);
+}
+
+void ml_callstate_push(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+}
+
+static void note(ml_callstate *st)
+{
+    atomic_store(&st->attention, true);
+}
+
+void ml_callstate_settle(lua_State *L, ml_callstate *st)
+{
+    atomic_store(&st->attention, false);
+    const char *message = st->trapped;
+    st->trapped = NULL;
+    if (message) {
+        st->pending = false;
+        luaL_error(L, "%s", message);
+    }
+    if (st->pending) {
+        st->pending = false;
+        ml_callstate_push(L);
+        lua_getiuservalue(L, -1, ML_STATE_ERROR);
+        lua_pushnil(L);
+        lua_setiuservalue(L, -3, ML_STATE_ERROR);
+        lua_error(L);
+    }
+    lua_warning(L, "moonlink: a callback was refused or a stub was called; see warnings()", 0);
+}
+
+/* ---- running a Lua function for native code ---- */
+
+/* One activation of a callback. */
+typedef struct activation {
+    ml_callback *cb;
+    const ml_signature *sig;
+    void *const *args;
+    ml_value *result;
+    bool handled; /* on_error took the error */
+} activation;
+
+/* char * is text as a result of C, but a place that may be written as an argument of C. */
+static uint8_t argument_kind(uint8_t kind)
+{
+    return kind == ML_C_CHARS ? ML_C_POINTER : kind;
+}
+
+/* The value on top of the stack as a result for native code; the reason when it is none. */
+static const char *result_from(lua_State *L, uint8_t kind, ml_value *out)
+{
+    if (lua_type(L, -1) == LUA_TSTRING && (kind == ML_C_STRING || kind == ML_C_DATA))
+        return "a string would not outlive the callback: give an address";
+    return ml_lua_to_value(L, -1, kind, out);
+}
+
+static void take_result(lua_State *L, const activation *a, const char *what)
+{
+    uint8_t kind = a->sig->result;
+    if (kind == ML_C_VOID)
+        return;
+    ml_value v = {.s.u = 0};
+    const char *why = result_from(L, kind, &v);
+    if (why)
+        luaL_error(L, "%s (%s)", what, why);
+    *a->result = v;
+}
+
+/* Runs under lua_pcall: may raise. */
+static int activate(lua_State *L)
+{
+    const activation *a = lua_touserdata(L, 1);
+    const ml_signature *sig = a->sig;
+    luaL_checkstack(L, sig->nparams + LUA_MINSTACK, NULL);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    if (lua_rawgetp(L, -1, a->cb) == LUA_TNIL)
+        return 0; /* it is being collected */
+    lua_getiuservalue(L, -1, CB_FUNCTION);
+    for (unsigned i = 0; i < sig->nparams; i++) {
+        ml_value v;
+        uint8_t kind = argument_kind(sig->params[i].kind);
+        ml_value_load(kind, a->args[i], &v);
+        ml_lua_push_value(L, kind, &v);
+    }
+    lua_call(L, sig->nparams, sig->result == ML_C_VOID ? 0 : 1);
+    take_result(L, a, "bad result of a callback");
+    return 0;
+}
+
+/* Runs under lua_pcall with the activation and an error: lets on_error have it. */
+static int handle_error(lua_State *L)
+{
+    activation *a = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    if (lua_rawgetp(L, -1, a->cb) == LUA_TNIL || lua_getiuservalue(L, -1, CB_ON_ERROR) == LUA_TNIL)
+        return 0;
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 1);
+    take_result(L, a, "bad result of on_error");
+    a->handled = true;
+    return 0;
+}
+
+/* The error on top of the stack: to on_error, else kept for the native call, else noted. Pops it. */
+static void failed(lua_State *L, ml_callstate *st, activation *a, bool in_call)
+{
+    lua_pushcfunction(L, handle_error);
+    lua_pushlightuserdata(L, a);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+        lua_replace(L, -2); /* on_error itself failed: its error counts */
+    if (a->handled) {
+        lua_pop(L, 1);
+        return;
+    }
+    note(st);
+    if (!in_call) {
+        atomic_store(&st->stray, "a callback raised an error outside of any native call");
+        lua_pop(L, 1);
+        return;
+    }
+    if (!st->pending) { /* the first error wins */
+        ml_callstate_push(L);
+        lua_pushvalue(L, -2);
+        lua_setiuservalue(L, -2, ML_STATE_ERROR);
+        lua_pop(L, 1);
+        st->pending = true;
+    }
+    lua_pop(L, 1);
+}
+
+/* What belongs to the outer native call must not be seen by calls that the Lua function makes. */
+typedef struct outer {
+    jmp_buf *boundary;
+    const char *trapped;
+    int own_errno, saved_errno;
+    bool pending;
+} outer;
+
+static outer set_aside(lua_State *L, ml_callstate *st)
+{
+    outer o = {st->boundary, st->trapped, errno, st->saved_errno, st->pending};
+    if (st->pending) {
+        ml_callstate_push(L);
+        lua_getiuservalue(L, -1, ML_STATE_ERROR);
+        lua_replace(L, -2); /* stays on the stack until put_back */
+    }
+    st->boundary = NULL;
+    st->trapped = NULL;
+    st->pending = false;
+    return o;
+}
+
+static void put_back(lua_State *L, ml_callstate *st, const outer *o, int kept)
+{
+    if (o->pending) {
+        ml_callstate_push(L);
+        lua_pushvalue(L, kept);
+        lua_setiuservalue(L, -2, ML_STATE_ERROR);
+        st->pending = true;
+    }
+    st->boundary = o->boundary;
+    if (o->trapped)
+        st->trapped = o->trapped;
+    st->saved_errno = o->saved_errno;
+    errno = o->own_errno;
+    if (st->pending || st->trapped)
+        note(st);
+}
+
+static void run_lua(ml_callback *cb, activation *a)
+{
+    ml_callstate *st = cb->state;
+    bool in_call = st->L != NULL;
+    lua_State *L = in_call ? st->L : st->main;
+    if (!lua_checkstack(L, LUA_MINSTACK)) {
+        atomic_store(&st->stray, "a callback found the Lua stack full");
+        note(st);
+        return;
+    }
+    int top = lua_gettop(L);
+    outer o = set_aside(L, st);
+    lua_pushcfunction(L, activate);
+    lua_pushlightuserdata(L, a);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        failed(L, st, a, in_call);
+    put_back(L, st, &o, top + 1);
+    lua_settop(L, top);
+}
+
+/* Whether a closure may run here and now; notes why not. */
+static bool may_run(const ml_callback *cb)
+{
+    ml_callstate *st = cb->state;
+    if (!st)
+        return false;
+    if (atomic_load_explicit(&st->thread, memory_order_relaxed) != &errno) {
+        atomic_fetch_add(&st->foreign, 1);
+        note(st);
+        return false;
+    }
+    if (!cb->open) {
+        atomic_fetch_add(&st->late, 1);
+        note(st);
+        return false;
+    }
+    return true;
+}
+
+static void put_idle(ml_callstate *st, ml_callback *cb)
+{
+    cb->next_idle = NULL;
+    if (st->idle_last)
+        st->idle_last->next_idle = cb;
+    else
+        st->idle_first = cb;
+    st->idle_last = cb;
+    st->idle++;
+}
+
+static void on_call(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
+{
+    ml_callback *cb = ud;
+    if (!may_run(cb)) {
+        *result = cb->instead;
+        return;
+    }
+    *result = cb->instead;
+    activation a = {.cb = cb, .sig = sig, .args = args, .result = result};
+    cb->running++;
+    run_lua(cb, &a);
+    cb->running--;
+    if (!cb->open && !cb->running && cb->state)
+        put_idle(cb->state, cb);
+}
+
+/* See Note [Ending a call from a trap] in call.c. */
+static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
+{
+    (void)sig, (void)args, (void)result;
+    const ml_callback *cb = ud;
+    ml_callstate *st = cb->state;
+    if (!st)
+        return;
+    if (!may_run(cb) || !st->L) {
+        atomic_store(&st->stray, cb->message);
+        note(st);
+        return;
+    }
+    note(st);
+    if (!st->trapped)
+        st->trapped = cb->message;
+    if (st->boundary)
+        longjmp(*st->boundary, 1);
+}
+
+/* ---- making and closing ---- */
+
+/* Takes the oldest closed one of this signature out of the list, once enough of them wait. */
+static ml_callback *reuse(ml_callstate *st, const char *code, bool trap)
+{
+    if (st->idle < IDLE_MIN)
+        return NULL;
+    ml_callback *before = NULL;
+    for (ml_callback *cb = st->idle_first; cb; before = cb, cb = cb->next_idle) {
+        if (strcmp(cb->sig->code, code) != 0 || cb->trap != trap)
+            continue;
+        if (before)
+            before->next_idle = cb->next_idle;
+        else
+            st->idle_first = cb->next_idle;
+        if (st->idle_last == cb)
+            st->idle_last = before;
+        st->idle--;
+        return cb;
+    }
+    return NULL;
+}
+
+/* A new one. Owns nothing of Lua; on failure nothing is left. */
+static int callback_new(ml_diag *d, ml_callstate *st, const char *code, bool trap,
+                        ml_callback **out)
+{
+    ml_callback *cb = ml_heap_zalloc(1, sizeof *cb);
+    if (!cb)
+        return ml_nomem(d);
+    int rc = ml_signature_new(d, code, &cb->sig);
+    if (rc == 0)
+        rc = ml_closure_new(d, cb->sig, trap ? on_trap : on_call, cb, &cb->closure);
+    if (rc < 0) {
+        ml_signature_free(cb->sig);
+        ml_heap_free(cb);
+        return rc;
+    }
+    cb->state = st;
+    cb->trap = trap;
+    cb->next = st->all;
+    st->all = cb;
+    *out = cb;
+    return 0;
+}
+
+/* Gives b its callback, still closed; raises at argument arg. */
+static ml_callback *acquire(lua_State *L, box *b, const char *code, bool trap, int arg)
+{
+    ml_callstate *st = ml_callstate_get(L);
+    ml_callback *cb = reuse(st, code, trap);
+    ml_diag d;
+    ml_diag_init(&d);
+    if (st->closed || (!cb && callback_new(&d, st, code, trap, &cb) < 0)) {
+        char text[256] = "the state is being closed";
+        if (d.first)
+            ml_error_text(d.first, text, sizeof text);
+        ml_diag_free(&d);
+        luaL_argerror(L, arg, text);
+    }
+    ml_diag_free(&d);
+    cb->instead = (ml_value){.ld = 0};
+    b->cb = cb;
+    return cb;
+}
+
+static box *new_box(lua_State *L, const char *metatable)
+{
+    box *b = lua_newuserdatauv(L, sizeof *b, CB_VALUES);
+    b->cb = NULL;
+    luaL_setmetatable(L, metatable);
+    return b;
+}
+
+/* boxes[cb] = the userdata at idx */
+static void enlist(lua_State *L, const ml_callback *cb, int idx)
+{
+    idx = lua_absindex(L, idx);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    lua_pushvalue(L, idx);
+    lua_rawsetp(L, -2, cb);
+    lua_pop(L, 1);
+}
+
+static void close_box(box *b)
+{
+    ml_callback *cb = b->cb;
+    b->cb = NULL;
+    if (!cb || !cb->state)
+        return;
+    if (cb->trap && cb->open)
+        cb->state->traps--;
+    cb->open = false;
+    if (!cb->running)
+        put_idle(cb->state, cb);
+}
+
+/* on_error: a function that gets the error and gives the result, or the result itself. */
+static void set_on_error(lua_State *L, int opts, ml_callback *cb)
+{
+    if (lua_isnoneornil(L, opts))
+        return;
+    luaL_checktype(L, opts, LUA_TTABLE);
+    int kind = lua_getfield(L, opts, "on_error");
+    if (kind == LUA_TFUNCTION) {
+        lua_setiuservalue(L, -2, CB_ON_ERROR);
+        return;
+    }
+    if (kind != LUA_TNIL && cb->sig->result != ML_C_VOID) {
+        const char *why = result_from(L, cb->sig->result, &cb->instead);
+        if (why)
+            luaL_argerror(L, opts, lua_pushfstring(L, "on_error: %s", why));
+    }
+    lua_pop(L, 1);
+}
+
+/* callback(code, function [, { on_error = }]) -> userdata */
+static int core_callback(lua_State *L)
+{
+    lua_settop(L, 3);
+    const char *code = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    box *b = new_box(L, ML_LUA_CALLBACK);
+    ml_callback *cb = acquire(L, b, code, false, 1);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, CB_FUNCTION);
+    set_on_error(L, 3, cb);
+    enlist(L, cb, -1);
+    cb->open = true;
+    return 1;
+}
+
+/* trap(message) -> userdata */
+static int core_trap(lua_State *L)
+{
+    size_t len;
+    const char *message = luaL_checklstring(L, 1, &len);
+    ml_callback *cb = acquire(L, new_box(L, ML_LUA_TRAP), "L()", true, 1);
+    char *copy = ml_heap_zalloc(len + 1, 1);
+    if (!copy)
+        return luaL_error(L, "not enough memory");
+    cb->message = memcpy(copy, message, len);
+    cb->open = true;
+    cb->state->traps++;
+    return 1;
+}
+
+/* ---- callbacks for the time of one native call ---- */
+
+uint64_t ml_transient_take(lua_State *L, int pool, int idx, const ml_signature *sig)
+{
+    lua_rawgeti(L, pool, idx);
+    box *b = lua_touserdata(L, -1);
+    ml_callback *cb = b ? b->cb : NULL; /* closed when the state is */
+    if (cb) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, pool, idx);
+    } else {
+        lua_pop(L, 1);
+        b = new_box(L, ML_LUA_CALLBACK);
+        cb = acquire(L, b, sig->code, false, idx);
+        enlist(L, cb, -1);
+    }
+    lua_pushvalue(L, idx);
+    lua_setiuservalue(L, -2, CB_FUNCTION);
+    lua_replace(L, idx);
+    cb->open = true;
+    return ml_closure_address(cb->closure);
+}
+
+void ml_transient_release(lua_State *L, int pool, int idx)
+{
+    box *b = lua_touserdata(L, idx);
+    if (b->cb)
+        b->cb->open = false;
+    lua_pushnil(L);
+    lua_setiuservalue(L, idx, CB_FUNCTION);
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, pool, idx);
+}
+
+/* ---- methods ---- */
+
+static box *check_box(lua_State *L)
+{
+    box *b = luaL_testudata(L, 1, ML_LUA_CALLBACK);
+    return b ? b : luaL_checkudata(L, 1, ML_LUA_TRAP);
+}
+
+static int box_address(lua_State *L)
+{
+    const box *b = check_box(L);
+    if (!b->cb)
+        return luaL_error(L, "attempt to use a closed callback");
+    lua_pushinteger(L, (lua_Integer)ml_closure_address(b->cb->closure));
+    return 1;
+}
+
+static int box_close(lua_State *L)
+{
+    close_box(check_box(L));
+    return 0;
+}
+
+static int box_tostring(lua_State *L)
+{
+    const box *b = check_box(L);
+    luaL_getmetafield(L, 1, "__name");
+    if (b->cb)
+        lua_pushfstring(L, "%s (%p)", lua_tostring(L, -1),
+                        (void *)(uintptr_t)ml_closure_address(b->cb->closure));
+    else
+        lua_pushfstring(L, "%s (closed)", lua_tostring(L, -1));
+    return 1;
+}
+
+uint64_t ml_lua_address(lua_State *L, int idx, const char **why)
+{
+    const box *b = luaL_testudata(L, idx, ML_LUA_CALLBACK);
+    if (!b)
+        b = luaL_testudata(L, idx, ML_LUA_TRAP);
+    if (b && b->cb)
+        return ml_closure_address(b->cb->closure);
+    void **buffer = luaL_testudata(L, idx, ML_LUA_BUFFER); /* its first field is the memory */
+    if (buffer && *buffer)
+        return (uintptr_t)*buffer;
+    *why = b || buffer ? "it is closed"
+                       : lua_pushfstring(L, "address expected, got %s", luaL_typename(L, idx));
+    return 0;
+}
+
+/* warnings() -> list of what could not be raised since the last time */
+static int core_warnings(lua_State *L)
+{
+    ml_callstate *st = ml_callstate_get(L);
+    unsigned foreign = atomic_exchange(&st->foreign, 0);
+    unsigned late = atomic_exchange(&st->late, 0);
+    const char *stray = atomic_exchange(&st->stray, NULL);
+    lua_newtable(L);
+    lua_Integer n = 0;
+    if (foreign) {
+        lua_pushfstring(L, "%d callback(s) from another thread refused", (int)foreign);
+        lua_rawseti(L, -2, ++n);
+    }
+    if (late) {
+        lua_pushfstring(L, "%d call(s) of a closed callback answered by default", (int)late);
+        lua_rawseti(L, -2, ++n);
+    }
+    if (stray) {
+        lua_pushstring(L, stray);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+static void new_class(lua_State *L, const char *name)
+{
+    static const luaL_Reg methods[] = {
+        {"address", box_address},
+        {"close", box_close},
+        {NULL, NULL},
+    };
+    static const luaL_Reg metamethods[] = {
+        {"__gc", box_close},
+        {"__close", box_close},
+        {"__tostring", box_tostring},
+        {NULL, NULL},
+    };
+    if (luaL_newmetatable(L, name)) {
+        luaL_setfuncs(L, metamethods, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
+
+void ml_open_callback(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"callback", core_callback},
+        {"trap", core_trap},
+        {"warnings", core_warnings},
+        {NULL, NULL},
+    };
+    new_class(L, ML_LUA_CALLBACK);
+    new_class(L, ML_LUA_TRAP);
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,127 @@
+/* core.c -- lua: the module's only door, and errors as Lua values.
+** SPDX-License-Identifier: MIT */
+#include "lua/lua.h"
+#include "os/os.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+_Static_assert(sizeof(lua_Integer) == 8, "addresses are Lua integers");
+
+/* ---- errors ---- */
+
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, key);
+}
+
+/* Fills the table on top with one error. */
+static void fill_error(lua_State *L, const ml_error *e)
+{
+    char text[2048];
+    ml_error_text(e, text, sizeof text);
+    set_text(L, "code", ml_code_name(e->code));
+    set_text(L, "message", text);
+    set_text(L, "reason", e->text);
+    set_text(L, "hint", e->hint);
+    set_text(L, "file", e->at.file);
+    set_text(L, "member", e->at.member);
+    set_text(L, "section", e->at.section);
+    set_text(L, "symbol", e->at.symbol);
+    set_text(L, "reloc", e->at.reloc);
+    set_text(L, "func", e->at.func);
+    if (e->at.has_offset) {
+        lua_pushinteger(L, (lua_Integer)e->at.offset);
+        lua_setfield(L, -2, "offset");
+    }
+}
+
+/* Builds the table from the diag in light userdata 1; runs protected, so that the diag is freed
+** whatever happens. */
+static int build_error(lua_State *L)
+{
+    const ml_diag *d = lua_touserdata(L, 1);
+    lua_newtable(L);
+    luaL_setmetatable(L, ML_LUA_ERROR);
+    if (d->first)
+        fill_error(L, d->first);
+    lua_pushinteger(L, (lua_Integer)d->count);
+    lua_setfield(L, -2, "count");
+    lua_newtable(L);
+    lua_Integer i = 1;
+    for (const ml_error *e = d->first; e; e = e->next) {
+        lua_newtable(L);
+        luaL_setmetatable(L, ML_LUA_ERROR);
+        fill_error(L, e);
+        lua_rawseti(L, -2, i++);
+    }
+    lua_setfield(L, -2, "errors");
+    return 1;
+}
+
+int ml_lua_fail(lua_State *L, ml_diag *d)
+{
+    lua_pushnil(L);
+    lua_pushcfunction(L, build_error);
+    lua_pushlightuserdata(L, d);
+    int rc = lua_pcall(L, 1, 1, 0);
+    ml_diag_free(d);
+    if (rc != LUA_OK)
+        return lua_error(L);
+    return 2;
+}
+
+/* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in place of this one. */
+static int error_tostring(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "message");
+    if (lua_getfield(L, 1, "hint") == LUA_TNIL) {
+        lua_settop(L, 2);
+        return 1;
+    }
+    lua_pushfstring(L, "%s\n  hint: %s", luaL_tolstring(L, 2, NULL), luaL_tolstring(L, 3, NULL));
+    return 1;
+}
+
+void ml_open_error(lua_State *L)
+{
+    if (luaL_newmetatable(L, ML_LUA_ERROR)) {
+        lua_pushcfunction(L, error_tostring);
+        lua_setfield(L, -2, "__tostring");
+    }
+    lua_setfield(L, -2, "error_metatable");
+}
+
+/* ---- the module ---- */
+
+/* now() -> seconds as a float, from a clock that never goes back */
+static int now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)ml_os_now_ns() / 1e9);
+    return 1;
+}
+
+/* page_size() -> bytes */
+static int page_size(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ml_os_page());
+    return 1;
+}
+
+EXPORT int luaopen_moonlink_core(lua_State *L);
+
+EXPORT int luaopen_moonlink_core(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"now", now}, {"page_size", page_size}, {NULL, NULL}};
+    luaL_checkversion(L);
+    luaL_newlib(L, functions);
+    ml_open_error(L);
+    ml_open_memory(L);
+    ml_open_call(L);
+    ml_open_object(L);
+    ml_open_session(L);
+    return 1;
+}

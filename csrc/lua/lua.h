@@ -1,0 +1,44 @@
+/* lua.h -- lua: what the binding files share. The only folder that includes <lua.h> of Lua itself.
+** One file per userdata; no policy here and no loop over policy. A binding checks its arguments,
+** makes the userdata (closed, with its metatable), calls the core once, then returns or converts.
+** Two kinds of failure: a programmer's mistake raises (luaL_argerror, luaL_error); the world's
+** returns nil and an error table (ml_lua_fail).
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LUA_LUA_H
+#define ML_LUA_LUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/error.h"
+#include "base/life.h"
+
+/* Metatable names: the same text as __name. */
+#define ML_LUA_SESSION "moonlink.Session"
+#define ML_LUA_TXN "moonlink.Transaction"
+#define ML_LUA_UNIT "moonlink.Unit"
+#define ML_LUA_CALLBACK "moonlink.Callback"
+#define ML_LUA_ERROR "moonlink.Error"
+
+/* Pushes nil and the error table made of all errors in d:
+**   { code=, message=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=, (of the first error)
+**     count=, errors={ {same fields}, ... } }
+** with the metatable ML_LUA_ERROR (its __tostring is set by lua/moonlink/error.lua; the C default
+** prints message and hint). Frees d. Returns 2, so that callers can `return ml_lua_fail(L, &d)`. */
+int ml_lua_fail(lua_State *L, ml_diag *d);
+/* Between ml_diag_init and ml_lua_fail (or ml_diag_free) a binding calls no Lua function that can
+** raise, or keeps the diag in a userdata with __gc: else an error would leak it. */
+
+/* The liveness token of the value at idx: a unit userdata gives its token, nil or none gives NULL
+** (code of the process, which never goes). Anything else raises. The token is borrowed. */
+ml_life *ml_lua_life(lua_State *L, int idx);
+
+/* Each adds its functions to the table on top of the stack; called by luaopen_moonlink_core. Must
+** be re-entrant: luaopen may run several times in one state. */
+void ml_open_error(lua_State *L);
+void ml_open_memory(lua_State *L);  /* peek, poke, cstring */
+void ml_open_call(lua_State *L);    /* func, callback, trap */
+void ml_open_object(lua_State *L);  /* kind, members, ldscript, image: reading files without linking */
+void ml_open_session(lua_State *L); /* session */
+
+#endif

@@ -1,0 +1,154 @@
+/* session.c -- lua: the userdata of a session.
+** SPDX-License-Identifier: MIT */
+#include "lua/session.h"
+
+#include "base/arena.h"
+
+void ml_lua_box_drop(ml_lua_box *box)
+{
+    if (--box->holders)
+        return;
+    if (box->s)
+        ml_session_free(box->s);
+    ml_heap_free(box);
+}
+
+static ml_lua_box **to_box(lua_State *L)
+{
+    return luaL_checkudata(L, 1, ML_LUA_SESSION);
+}
+
+static ml_session *check_open(lua_State *L)
+{
+    ml_lua_box *box = *to_box(L);
+    if (!box || !box->s)
+        luaL_error(L, "attempt to use a closed linker");
+    return box->s;
+}
+
+/* session:find(name) -> address, size, type, unit userdata's unit number or nil */
+static int find(lua_State *L)
+{
+    ml_session *s = check_open(L);
+    uint64_t addr, size;
+    unsigned type;
+    ml_unit *u;
+    if (!ml_session_find(s, luaL_checkstring(L, 2), &addr, &size, &type, &u))
+        return 0;
+    lua_pushinteger(L, (lua_Integer)addr);
+    lua_pushinteger(L, (lua_Integer)size);
+    lua_pushinteger(L, (lua_Integer)type);
+    ml_lua_pushunit(L, *to_box(L), u);
+    return 4;
+}
+
+/* session:find_process(name) -> address or nothing */
+static int find_process(lua_State *L)
+{
+    ml_session *s = check_open(L);
+    uint64_t addr;
+    if (!ml_session_find_process(s, luaL_checkstring(L, 2), &addr))
+        return 0;
+    lua_pushinteger(L, (lua_Integer)addr);
+    return 1;
+}
+
+/* session:units() -> array of unit userdata, oldest first */
+static int units(lua_State *L)
+{
+    ml_session *s = check_open(L);
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (ml_unit *u = ml_session_unit(s, NULL); u; u = ml_session_unit(s, u)) {
+        ml_lua_pushunit(L, *to_box(L), u);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+/* session:is_closed() */
+static int is_closed(lua_State *L)
+{
+    ml_lua_box *box = *to_box(L);
+    lua_pushboolean(L, !box || !box->s);
+    return 1;
+}
+
+static int check_idle(const ml_lua_box *box, ml_diag *d)
+{
+    if (box->loads)
+        return ml_fail(d, ML_E_STATE, (ml_where){0}, "close it after the load",
+                       "the linker cannot be closed: a load is running");
+    for (ml_unit *u = ml_session_unit(box->s, NULL); u; u = ml_session_unit(box->s, u))
+        if (ml_unit_life(u)->in_flight)
+            return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
+                           "close it after the call returned",
+                           "the linker cannot be closed: %u native calls into it are running",
+                           (unsigned)ml_unit_life(u)->in_flight);
+    return 0;
+}
+
+/* session:close() -> true, or nil and why not. Ends all units, the latest first. */
+static int close_session(lua_State *L)
+{
+    ml_lua_box *box = *to_box(L);
+    if (!box || !box->s) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    ml_diag d;
+    ml_diag_init(&d);
+    if (check_idle(box, &d) < 0)
+        return ml_lua_fail(L, &d);
+    ml_session *s = box->s;
+    box->s = NULL;
+    ml_session_free(s);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int drop(lua_State *L)
+{
+    ml_lua_box **box = to_box(L), *old = *box;
+    *box = NULL;
+    if (old)
+        ml_lua_box_drop(old);
+    return 0;
+}
+
+/* core.session() -> session */
+static int session(lua_State *L)
+{
+    ml_lua_box **box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = NULL;
+    luaL_setmetatable(L, ML_LUA_SESSION);
+    *box = ml_heap_zalloc(1, sizeof **box);
+    if (*box) {
+        (*box)->holders = 1;
+        (*box)->s = ml_session_new();
+        if ((*box)->s)
+            return 1;
+    }
+    ml_diag d;
+    ml_diag_init(&d);
+    ml_nomem(&d);
+    return ml_lua_fail(L, &d);
+}
+
+void ml_open_session(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"begin", ml_lua_begin}, {"find", find}, {"find_process", find_process}, {"units", units},
+        {"close", close_session}, {"is_closed", is_closed}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", drop}, {NULL, NULL}};
+    if (luaL_newmetatable(L, ML_LUA_SESSION)) {
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+    ml_open_txn(L);
+    ml_open_unit(L);
+    lua_pushcfunction(L, session);
+    lua_setfield(L, -2, "session");
+}

@@ -1,0 +1,45 @@
+/* session.h -- lua, private: what the bindings of sessions, transactions and units share.
+** Finalisers run in any order, also at lua_close: so the session lies in a counted box that its own
+** userdata and those of its units and transactions hold, and ends with the last of them.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LUA_SESSION_H
+#define ML_LUA_SESSION_H
+
+#include "link/link.h"
+#include "lua/lua.h"
+
+typedef struct ml_lua_box {
+    ml_session *s; /* NULL once it was closed */
+    unsigned holders;
+    unsigned loads; /* transactions that are open */
+} ml_lua_box;
+
+typedef struct ml_lua_unit {
+    ml_lua_box *box;
+    ml_unit *u;    /* valid while life->alive */
+    ml_life *life;
+} ml_lua_unit;
+
+void ml_lua_box_drop(ml_lua_box *box);
+
+/* The unit at idx; raises when it was unloaded. */
+ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);
+/* Pushes the userdata of a unit; with u NULL an empty one, to be filled. */
+void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u);
+
+/* report.c: tables of what is in a load. Each pushes one table. */
+void ml_lua_push_inputs(lua_State *L, const ml_linked *l);
+void ml_lua_push_sections(lua_State *L, const ml_linked *l);
+void ml_lua_push_symbols(lua_State *L, const ml_linked *l);
+/* The table of one symbol, or nil. */
+void ml_lua_push_symbol(lua_State *L, const ml_linked *l, const char *name);
+void ml_lua_push_stats(lua_State *L, const ml_linked *l);
+/* Array of the numbers of the inputs that refer to a name, from 1. */
+void ml_lua_push_referrers(lua_State *L, const ml_linked *l, const char *name);
+
+void ml_open_txn(lua_State *L);
+void ml_open_unit(lua_State *L);
+/* session:begin(options) -> transaction */
+int ml_lua_begin(lua_State *L);
+
+#endif

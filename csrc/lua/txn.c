@@ -1,0 +1,530 @@
+/* txn.c -- lua: the userdata of a transaction: one load, driven step by step by
+** lua/moonlink/link/load.lua. Each step returns true (or what it is for), or nil and an error; after
+** an error the driver aborts. Closing or collecting an open transaction aborts it.
+** SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "lua/session.h"
+
+typedef struct ml_lua_txn {
+    ml_lua_box *box;
+    ml_txn *t; /* NULL before begin and after commit or abort */
+    ml_diag d;
+} ml_lua_txn;
+
+static ml_lua_txn *check_txn(lua_State *L)
+{
+    ml_lua_txn *x = luaL_checkudata(L, 1, ML_LUA_TXN);
+    if (!x->t)
+        luaL_error(L, "attempt to use a load that has ended");
+    return x;
+}
+
+/* The usual end of a step. */
+static int result(lua_State *L, ml_lua_txn *x, int rc)
+{
+    if (rc < 0)
+        return ml_lua_fail(L, &x->d);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- begin ---- */
+
+/* One element of the scope: a name, a set of archives { set = n }, or a unit. */
+static void read_scope(lua_State *L, ml_options *o)
+{
+    static const char *const names[] = {"self", "archives", "process", "ask", NULL};
+    static const ml_scope_kind kinds[] = {ML_SCOPE_SELF, ML_SCOPE_ARCHIVES, ML_SCOPE_PROCESS, ML_SCOPE_ASK};
+    ml_scope *p = &o->scope[o->nscope++];
+    *p = (ml_scope){.kind = ML_SCOPE_ARCHIVES};
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        p->kind = kinds[luaL_checkoption(L, lua_gettop(L), NULL, names)];
+    } else if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "set");
+        p->set = (unsigned)luaL_checkinteger(L, -1);
+        lua_pop(L, 1);
+    } else {
+        p->kind = ML_SCOPE_UNIT;
+        p->unit = ml_lua_checkunit(L, lua_gettop(L))->u;
+    }
+}
+
+static int option(lua_State *L, const char *key, const char *def, const char *const *names)
+{
+    lua_getfield(L, 2, key);
+    int i = luaL_checkoption(L, lua_gettop(L), def, names);
+    lua_pop(L, 1);
+    return i;
+}
+
+static void read_options(lua_State *L, ml_options *o)
+{
+    static const char *const duplicate[] = {"error", "first", "last", NULL};
+    static const char *const weak[] = {"first", "own", "process", NULL};
+    static const char *const zone[] = {"near", "low", NULL};
+    *o = (ml_options){.relax = true};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_getfield(L, 2, "scope");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_Integer n = luaL_len(L, -1);
+    if (n > ML_SCOPE_MAX)
+        luaL_error(L, "a scope has at most %d places", (int)ML_SCOPE_MAX);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_geti(L, -1, i);
+        read_scope(L, o);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    o->duplicate = (ml_on_duplicate)option(L, "duplicate", "error", duplicate);
+    o->weak = (ml_on_weak)option(L, "weak", "first", weak);
+    o->zone = (ml_zone)option(L, "zone", "near", zone);
+    if (lua_getfield(L, 2, "at") != LUA_TNIL) {
+        o->fixed = true;
+        o->at = (uint64_t)luaL_checkinteger(L, -1);
+    }
+    lua_pop(L, 1);
+    if (lua_getfield(L, 2, "relax") != LUA_TNIL)
+        o->relax = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+}
+
+int ml_lua_begin(lua_State *L)
+{
+    ml_lua_box *box = *(ml_lua_box **)luaL_checkudata(L, 1, ML_LUA_SESSION);
+    if (!box || !box->s)
+        return luaL_error(L, "attempt to use a closed linker");
+    ml_options o;
+    read_options(L, &o);
+    ml_lua_txn *x = lua_newuserdatauv(L, sizeof *x, 0);
+    *x = (ml_lua_txn){0};
+    luaL_setmetatable(L, ML_LUA_TXN);
+    int rc = ml_txn_begin(box->s, &x->d, &o, &x->t);
+    if (rc < 0)
+        return ml_lua_fail(L, &x->d);
+    x->box = box;
+    box->holders++;
+    box->loads++;
+    return 1;
+}
+
+/* ---- inputs ---- */
+
+/* What add says it was. */
+static int added(lua_State *L, ml_lua_txn *x, int rc, ml_kind kind)
+{
+    if (rc < 0)
+        return ml_lua_fail(L, &x->d);
+    lua_pushstring(L, kind == ML_KIND_TEXT     ? "text"
+                      : kind == ML_KIND_SHARED ? "library"
+                      : kind == ML_KIND_OBJECT ? "object"
+                                               : "archive");
+    return 1;
+}
+
+/* txn:add(path [, whole]) -> "object" | "archive" | "library" | "text" */
+static int add(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    ml_kind kind = ML_KIND_UNKNOWN;
+    int rc = ml_txn_add(x->t, luaL_checkstring(L, 2), lua_toboolean(L, 3), &kind);
+    return added(L, x, rc, kind);
+}
+
+/* txn:add_bytes(bytes, name [, whole]) -> "object" | "archive" */
+static int add_bytes(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 2, &n);
+    ml_kind kind = ML_KIND_UNKNOWN;
+    int rc = ml_txn_add_bytes(x->t, luaL_checkstring(L, 3), (ml_slice){(const uint8_t *)bytes, n},
+                              lua_toboolean(L, 4), &kind);
+    return added(L, x, rc, kind);
+}
+
+/* txn:add_archive(path, set) */
+static int add_archive(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    lua_Integer set = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, set >= 0 && set < 1000, 3, "no number of a set");
+    return result(L, x, ml_txn_add_archive(x->t, luaL_checkstring(L, 2), (unsigned)set));
+}
+
+/* txn:add_library(path or soname) */
+static int add_library(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_add_library(x->t, luaL_checkstring(L, 2)));
+}
+
+static int allow_libc(lua_State *L)
+{
+    ml_txn_allow_libc(check_txn(L)->t);
+    return 0;
+}
+
+/* txn:rename(from, to, references, definitions) */
+static int rename_symbol(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_rename(x->t, luaL_checkstring(L, 2), luaL_checkstring(L, 3),
+                                      lua_toboolean(L, 4), lua_toboolean(L, 5)));
+}
+
+/* txn:root(name) */
+static int root(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_root(x->t, luaL_checkstring(L, 2)));
+}
+
+/* ---- questions and answers ---- */
+
+/* txn:resolve() -> true when all is known, or an array of { name, place in the scope } */
+static int resolve(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    int rc = ml_txn_resolve(x->t);
+    if (rc <= 0)
+        return result(L, x, rc);
+    lua_newtable(L);
+    unsigned scope;
+    const char *name;
+    for (size_t i = 0; (name = ml_txn_asked(x->t, i, &scope)); i++) {
+        lua_createtable(L, 2, 0);
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, 1);
+        lua_pushinteger(L, (lua_Integer)scope + 1);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* txn:offer() -> array of { name, input } not offered before */
+static int offer(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    ml_cursor c = {0};
+    uint32_t input;
+    const char *name;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    while ((name = ml_txn_offer(x->t, &c, &input))) {
+        lua_createtable(L, 2, 0);
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, 1);
+        lua_pushinteger(L, (lua_Integer)input + 1);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, ++n);
+    }
+    ml_txn_offered(x->t);
+    return 1;
+}
+
+static uint32_t opt_input(lua_State *L, int arg)
+{
+    lua_Integer i = luaL_optinteger(L, arg, 0);
+    luaL_argcheck(L, i >= 0 && i < UINT32_MAX, arg, "no number of an input");
+    return i == 0 ? UINT32_MAX : (uint32_t)(i - 1);
+}
+
+/* txn:answer_address(name, input or nil, address [, provider]) */
+static int answer_address(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint32_t input = opt_input(L, 3);
+    return result(L, x, ml_txn_answer_address(x->t, luaL_checkstring(L, 2), input,
+                                              (uint64_t)luaL_checkinteger(L, 4),
+                                              luaL_optstring(L, 5, NULL)));
+}
+
+/* txn:answer_name(name, input or nil, other name) */
+static int answer_name(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint32_t input = opt_input(L, 3);
+    return result(L, x, ml_txn_answer_name(x->t, luaL_checkstring(L, 2), input, luaL_checkstring(L, 4)));
+}
+
+/* txn:answer_zero(name) */
+static int answer_zero(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_answer_zero(x->t, luaL_checkstring(L, 2)));
+}
+
+/* txn:undefined() -> array of names */
+static int undefined(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint32_t cursor = 0;
+    const char *name;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    while ((name = ml_txn_undefined(x->t, &cursor))) {
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+static void push_place(lua_State *L, const ml_duplicate *dup, int k)
+{
+    lua_createtable(L, 0, 2);
+    if (dup->input[k] == UINT32_MAX) {
+        lua_pushstring(L, ml_unit_name(dup->unit));
+        lua_setfield(L, -2, "unit");
+        return;
+    }
+    lua_pushinteger(L, (lua_Integer)dup->input[k] + 1);
+    lua_setfield(L, -2, "input");
+    lua_pushstring(L, dup->section[k]);
+    lua_setfield(L, -2, "section");
+    lua_pushinteger(L, (lua_Integer)dup->offset[k]);
+    lua_setfield(L, -2, "offset");
+}
+
+/* txn:duplicates() -> array of { name=, { input=, section=, offset= } or { unit= }, ... } */
+static int duplicates(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    ml_duplicate dup;
+    lua_newtable(L);
+    for (size_t i = 0; ml_txn_duplicate(x->t, i, &dup); i++) {
+        lua_createtable(L, 2, 1);
+        lua_pushstring(L, dup.name);
+        lua_setfield(L, -2, "name");
+        for (int k = 0; k < 2; k++) {
+            push_place(L, &dup, k);
+            lua_rawseti(L, -2, k + 1);
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* txn:choose(duplicate, 1 or 2) */
+static int choose(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    lua_Integer i = luaL_checkinteger(L, 2), winner = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, i > 0, 2, "no number of a duplicate");
+    luaL_argcheck(L, winner == 1 || winner == 2, 3, "1 or 2 expected");
+    ml_txn_choose(x->t, (size_t)i - 1, (unsigned)winner - 1);
+    return 0;
+}
+
+static void push_reference(lua_State *L, const ml_reference *r)
+{
+    static const char *const types[] = {"notype", "object", "func"};
+    lua_createtable(L, 0, 7);
+    lua_pushinteger(L, (lua_Integer)r->input + 1);
+    lua_setfield(L, -2, "input");
+    lua_pushstring(L, r->section);
+    lua_setfield(L, -2, "section");
+    lua_pushinteger(L, (lua_Integer)r->offset);
+    lua_setfield(L, -2, "offset");
+    lua_pushstring(L, r->func);
+    lua_setfield(L, -2, "func");
+    lua_pushstring(L, r->reloc);
+    lua_setfield(L, -2, "reloc");
+    lua_pushboolean(L, r->weak);
+    lua_setfield(L, -2, "weak");
+    lua_pushstring(L, types[r->type < 3 ? r->type : 0]);
+    lua_setfield(L, -2, "type");
+}
+
+/* txn:references(name, max) -> array of { input=, section=, offset=, func=, reloc=, weak=, type= } */
+static int references(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_Integer max = luaL_checkinteger(L, 3), n = 0;
+    ml_cursor c = {0};
+    ml_reference r;
+    lua_newtable(L);
+    while (n < max && ml_txn_reference(x->t, name, &c, &r)) {
+        push_reference(L, &r);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+/* txn:archives() -> array of { path=, set= }; txn:archive_defines(i, name) -> member or nil */
+static int archives(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    const char *path;
+    unsigned set;
+    lua_newtable(L);
+    for (size_t i = 0; (path = ml_txn_archive(x->t, i, &set)); i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, path);
+        lua_setfield(L, -2, "path");
+        lua_pushinteger(L, (lua_Integer)set);
+        lua_setfield(L, -2, "set");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int archive_defines(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    lua_Integer i = luaL_checkinteger(L, 2);
+    const char *member;
+    if (i < 1 || !ml_txn_archive_defines(x->t, (size_t)i - 1, luaL_checkstring(L, 3), &member))
+        return 0;
+    lua_pushstring(L, member);
+    return 1;
+}
+
+/* txn:process_defines(name) -> address, provider, or nothing */
+static int process_defines(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint64_t addr;
+    const char *provider;
+    if (!ml_txn_process_defines(x->t, luaL_checkstring(L, 2), &addr, &provider))
+        return 0;
+    lua_pushinteger(L, (lua_Integer)addr);
+    lua_pushstring(L, provider);
+    return 2;
+}
+
+/* txn:hide(name) */
+static int hide(lua_State *L)
+{
+    ml_txn_hide(check_txn(L)->t, luaL_checkstring(L, 2));
+    return 0;
+}
+
+/* ---- link, commit, abort ---- */
+
+static int link_txn(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_link(x->t));
+}
+
+/* txn:bytes() -> string, base; only after link with `at` */
+static int bytes(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint64_t base;
+    ml_slice s = ml_txn_bytes(x->t, &base);
+    lua_pushlstring(L, (const char *)s.p, s.n);
+    lua_pushinteger(L, (lua_Integer)base);
+    return 2;
+}
+
+static void forget(ml_lua_txn *x)
+{
+    ml_lua_box *box = x->box;
+    x->t = NULL;
+    x->box = NULL;
+    if (!box)
+        return;
+    box->loads--;
+    ml_lua_box_drop(box);
+}
+
+/* txn:commit(name) -> unit */
+static int commit(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    const char *name = luaL_checkstring(L, 2);
+    ml_lua_pushunit(L, NULL, NULL);
+    ml_lua_unit *u = lua_touserdata(L, -1);
+    ml_txn *t = x->t;
+    ml_lua_box *box = x->box;
+    box->holders++; /* for the unit */
+    forget(x);
+    ml_unit *unit;
+    int rc = ml_txn_commit(t, name, &unit);
+    if (rc < 0) {
+        ml_lua_box_drop(box);
+        return ml_lua_fail(L, &x->d);
+    }
+    u->box = box;
+    u->u = unit;
+    u->life = ml_life_hold(ml_unit_life(unit));
+    return 1;
+}
+
+static int abort_txn(lua_State *L)
+{
+    ml_lua_txn *x = luaL_checkudata(L, 1, ML_LUA_TXN);
+    ml_txn *t = x->t;
+    if (t) {
+        ml_txn_abort(t);
+        forget(x);
+    }
+    ml_diag_free(&x->d);
+    return 0;
+}
+
+/* ---- what is in it ---- */
+
+static int inputs(lua_State *L)
+{
+    ml_lua_push_inputs(L, ml_txn_linked(check_txn(L)->t));
+    return 1;
+}
+
+static int sections(lua_State *L)
+{
+    ml_lua_push_sections(L, ml_txn_linked(check_txn(L)->t));
+    return 1;
+}
+
+static int entries(lua_State *L)
+{
+    ml_lua_push_symbols(L, ml_txn_linked(check_txn(L)->t));
+    return 1;
+}
+
+static int entry(lua_State *L)
+{
+    const ml_linked *l = ml_txn_linked(check_txn(L)->t);
+    ml_lua_push_symbol(L, l, luaL_checkstring(L, 2));
+    return 1;
+}
+
+static int referrers(lua_State *L)
+{
+    const ml_linked *l = ml_txn_linked(check_txn(L)->t);
+    ml_lua_push_referrers(L, l, luaL_checkstring(L, 2));
+    return 1;
+}
+
+static int stats(lua_State *L)
+{
+    ml_lua_push_stats(L, ml_txn_linked(check_txn(L)->t));
+    return 1;
+}
+
+void ml_open_txn(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"add", add}, {"add_bytes", add_bytes}, {"add_archive", add_archive},
+        {"add_library", add_library}, {"allow_libc", allow_libc}, {"rename", rename_symbol},
+        {"root", root}, {"resolve", resolve}, {"offer", offer},
+        {"answer_address", answer_address}, {"answer_name", answer_name},
+        {"answer_zero", answer_zero}, {"undefined", undefined}, {"duplicates", duplicates},
+        {"choose", choose}, {"references", references}, {"archives", archives},
+        {"archive_defines", archive_defines}, {"process_defines", process_defines}, {"hide", hide},
+        {"link", link_txn}, {"bytes", bytes}, {"commit", commit}, {"abort", abort_txn},
+        {"inputs", inputs}, {"sections", sections}, {"entries", entries}, {"entry", entry},
+        {"referrers", referrers}, {"stats", stats}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", abort_txn}, {"__close", abort_txn}, {NULL, NULL}};
+    if (luaL_newmetatable(L, ML_LUA_TXN)) {
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}

@@ -1,0 +1,60 @@
+/* archive.h -- object: ar archives: GNU, BSD and thin; `//` and `#1/` names, `/SYM64/`.
+** stage OPEN. takes a path (or bytes); gives an index name -> member and the members' bytes on
+** demand. The file is read with pread, never mapped, so that nobody can cut it away under us; a
+** member costs nothing until it is asked for; the index is parsed once, at the first look-up.
+** After open every offset, size, name and count that it hands out is checked.
+** Spec: ar(5), the GNU and BSD variants; see docs of binutils "ar", LLVM "Archive.cpp" for /SYM64/.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_OBJECT_ARCHIVE_H
+#define ML_OBJECT_ARCHIVE_H
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "os/os.h"
+
+typedef struct ml_archive ml_archive;
+
+/* A member as it is listed. */
+typedef struct ml_member {
+    const char *name; /* as the archive says it, without the trailing slash */
+    uint64_t header;  /* offset of its ar header in the file: identifies the member; two members may
+                         have one name */
+    uint64_t offset;  /* of its data (0 for a thin member: the data is in the file `path`) */
+    uint64_t size;    /* bytes of data */
+    const char *path; /* thin: the file that holds it, relative to the archive's folder; else NULL */
+} ml_member;
+
+/* Opens path (kind ARCHIVE or THIN). Everything is allocated in an arena of its own. */
+int ml_archive_open(ml_diag *d, const char *path, ml_archive **out);
+/* The same from bytes, which must stay valid; name is for messages. A thin archive in bytes is
+** refused. Used also for an archive that is a member of an archive. */
+int ml_archive_open_bytes(ml_diag *d, const char *name, ml_slice bytes, ml_archive **out);
+void ml_archive_close(ml_archive *ar);
+
+const char *ml_archive_path(const ml_archive *ar);
+bool ml_archive_thin(const ml_archive *ar);
+const ml_file_id *ml_archive_id(const ml_archive *ar);
+
+/* Makes the index ready: reads the one in the file, or, when there is none, builds it from the
+** members' symbol tables (all global definitions and COMMON symbols; members that are no objects are skipped;
+** members that are archives are entered recursively). Idempotent. */
+int ml_archive_index(ml_diag *d, ml_archive *ar);
+/* The member that defines `name` (the first one in index order), by the hash of base/hash.h.
+** False when none does. Needs ml_archive_index. */
+bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                     ml_member *out);
+/* Number of names in the index, and the i-th: name and member header offset; for listings. */
+size_t ml_archive_names(const ml_archive *ar);
+const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header);
+
+/* Walks all members in file order, index and name tables left out: *pos is 0 at first; returns 1
+** and sets *out, 0 at the end, or a negative code. */
+int ml_archive_next(ml_diag *d, ml_archive *ar, uint64_t *pos, ml_member *out);
+/* The bytes of a member, read into the arena (one pread; for a thin member open, read, close).
+** ML_E_IO when the archive changed on disk since it was opened. */
+int ml_archive_read(ml_diag *d, ml_archive *ar, const ml_member *m, ml_arena *a, ml_slice *out);
+/* The whole archive in one read, so that following ml_archive_read calls copy nothing; for
+** whole_archive. The bytes live as long as the arena. */
+int ml_archive_slurp(ml_diag *d, ml_archive *ar, ml_arena *a);
+
+#endif

@@ -1,0 +1,128 @@
+/* image.h -- object: a relocatable ELF object, parsed and checked.
+** stage PARSE. takes bytes; gives a const image. After it every section index, symbol index, string,
+** offset and count of the image has been checked, so that no later stage looks at raw ELF or
+** repeats a check; a relocation's r_offset is checked against its section here, and again with the
+** field's width where the width is known (link/scan.c).
+** Sections are told apart by index, never by name. Records stay where they are in the file's
+** bytes, which must live as long as the image; the accessors below decode them.
+** Spec: gABI chapter 4 (Sections, Symbol Table, Relocation), "Section Groups".
+** SPDX-License-Identifier: MIT */
+#ifndef ML_OBJECT_IMAGE_H
+#define ML_OBJECT_IMAGE_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+/* Section indexes of symbols that lie in no section. */
+#define ML_SEC_UNDEF 0u
+#define ML_SEC_ABS 0xfffffff1u
+#define ML_SEC_COMMON 0xfffffff2u
+
+enum { ML_BIND_LOCAL, ML_BIND_GLOBAL, ML_BIND_WEAK, ML_BIND_UNIQUE = 10 };
+enum { ML_TYPE_NONE, ML_TYPE_OBJECT, ML_TYPE_FUNC, ML_TYPE_SECTION, ML_TYPE_FILE, ML_TYPE_COMMON,
+       ML_TYPE_TLS, ML_TYPE_IFUNC = 10 };
+enum { ML_VIS_DEFAULT, ML_VIS_INTERNAL, ML_VIS_HIDDEN, ML_VIS_PROTECTED };
+
+/* Flags of a section (sh_flags has all of them; these are what the linker acts on). */
+enum { ML_SEC_WRITE = 1, ML_SEC_ALLOC = 2, ML_SEC_EXEC = 4, ML_SEC_TLS = 0x400 };
+
+typedef struct ml_isec {
+    const char *name;
+    uint64_t flags;   /* sh_flags */
+    uint64_t size;    /* bytes in memory */
+    uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
+    ml_slice data;    /* file bytes; empty for SHT_NOBITS */
+    uint32_t type;    /* sh_type */
+    uint32_t group;   /* 1 + index into groups; 0: in none */
+} ml_isec;
+
+/* The relocations of one allocated section. */
+typedef struct ml_irels {
+    uint32_t target;  /* section they change */
+    uint32_t count;
+    bool rela;        /* with addends; else the addend stands in the field */
+    ml_slice raw;     /* count records */
+} ml_irels;
+
+typedef struct ml_irel {
+    uint64_t offset;  /* into the target section, less than its size */
+    uint32_t type;
+    uint32_t symbol;  /* index, 0: none */
+    int64_t addend;   /* 0 when !rela */
+} ml_irel;
+
+typedef struct ml_isym {
+    const char *name;
+    uint64_t value;   /* offset into its section; ML_SEC_ABS: the value; ML_SEC_COMMON: alignment */
+    uint64_t size;
+    uint32_t section; /* index, or ML_SEC_* */
+    uint8_t bind, type, vis;
+} ml_isym;
+
+typedef struct ml_igroup {
+    const char *signature;
+    bool comdat;
+    const uint8_t *members; /* count little-endian 32-bit section indexes, each < nsections */
+    uint32_t count;
+} ml_igroup;
+
+typedef struct ml_image {
+    const char *file;   /* path as given */
+    const char *member; /* archive member, or NULL */
+    uint16_t machine;   /* e_machine */
+    ml_isec *sections;  /* [0] is the null section */
+    uint32_t nsections;
+    ml_irels *rels;
+    uint32_t nrels;
+    ml_igroup *groups;
+    uint32_t ngroups;
+    uint32_t nsymbols;     /* with the null symbol */
+    uint32_t first_global; /* locals come first */
+    ml_slice symtab, strtab, xindex; /* raw, checked */
+    uint64_t bytes;     /* size of the file or member */
+} ml_image;
+
+/* Parses a relocatable object for `machine`. Everything goes into the arena a; `file`, `member` and
+** `bytes` are kept by reference. Anything that is no such object is refused with its own message
+** (kind.h). */
+int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
+                   uint16_t machine, const ml_image **out);
+
+/* Symbol i < nsymbols. */
+static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
+{
+    const uint8_t *p = img->symtab.p + (size_t)i * 24;
+    uint32_t section = ml_get16(p + 6);
+    if (section >= 0xff00)
+        section = section == 0xffff ? ml_get32(img->xindex.p + (size_t)i * 4) : section | 0xffff0000u;
+    return (ml_isym){
+        .name = (const char *)img->strtab.p + ml_get32(p),
+        .bind = p[4] >> 4,
+        .type = p[4] & 15,
+        .vis = p[5] & 3,
+        .section = section,
+        .value = ml_get64(p + 8),
+        .size = ml_get64(p + 16),
+    };
+}
+
+/* Relocation i < r->count. */
+static inline ml_irel ml_image_rel(const ml_irels *r, uint32_t i)
+{
+    const uint8_t *p = r->raw.p + (size_t)i * (r->rela ? 24 : 16);
+    return (ml_irel){
+        .offset = ml_get64(p),
+        .type = ml_get32(p + 8),
+        .symbol = ml_get32(p + 12),
+        .addend = r->rela ? (int64_t)ml_get64(p + 16) : 0,
+    };
+}
+
+/* The function of section `section` that covers `offset`, for messages, and where it starts in
+** *start; NULL and 0 when there is none. Linear in the symbols. */
+const char *ml_image_function_at(const ml_image *img, uint32_t section, uint64_t offset,
+                                 uint64_t *start);
+/* A name for symbol i that is never empty: a section symbol gets its section's name. */
+const char *ml_image_symbol_name(const ml_image *img, uint32_t i);
+
+#endif

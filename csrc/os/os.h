@@ -1,0 +1,100 @@
+/* os.h -- os: every system call that moonlink makes itself.
+** The only folder that may hold an #ifdef. Functions that can fail for the world's reasons take a
+** diag, record path, errno text and what to do, and return 0 or a negative ml_code; functions that
+** cannot be wrong for the world's reasons return plain values.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_OS_OS_H
+#define ML_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+/* The text of an errno value in plain English, whatever the locale: messages are deterministic. */
+const char *ml_os_error(int code);
+
+/* ---- files ---- */
+
+/* Identity of a file's content as far as the system tells it. */
+typedef struct ml_file_id {
+    uint64_t dev, ino, size; /* size in bytes */
+    int64_t mtime_ns;        /* nanoseconds since the epoch */
+} ml_file_id;
+
+typedef struct ml_os_file {
+    int fd; /* -1 when closed */
+    ml_file_id id;
+    const char *path; /* borrowed from the caller, must outlive the file */
+} ml_os_file;
+
+/* Opens a regular file for reading. A folder, a socket and so on is an error that says what it is
+** (code ML_E_KIND); a missing file is ML_E_NOENT. On failure nothing is open. */
+int ml_os_open(ml_diag *d, const char *path, ml_os_file *out);
+/* Reads exactly len bytes at off; a shorter file is ML_E_TRUNCATED. */
+int ml_os_pread(ml_diag *d, const ml_os_file *f, uint64_t off, void *to, size_t len);
+/* ML_E_IO with "changed on disk since it was opened" when size or mtime differ from f->id. */
+int ml_os_unchanged(ml_diag *d, const ml_os_file *f);
+void ml_os_close(ml_os_file *f);
+/* open + read all + close, four system calls: *out is in the arena, with one zero byte readable
+** behind it; id may be NULL. A file larger than the machine's memory is ML_E_NOMEM. */
+int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_file_id *id);
+
+/* ---- memory ---- */
+
+typedef enum ml_prot { ML_PROT_NONE, ML_PROT_R, ML_PROT_RW, ML_PROT_RX } ml_prot;
+
+size_t ml_os_page(void); /* bytes in a page */
+/* Reserves address space without memory behind it (PROT_NONE, no swap accounting). addr 0: where
+** the system likes; else exactly there, or failure. Returns 0 on failure (errno says why). */
+uint64_t ml_os_reserve(uint64_t addr, size_t size);
+bool ml_os_unreserve(uint64_t addr, size_t size);
+/* Changes the protection of whole pages; false with errno on failure. */
+bool ml_os_protect(uint64_t addr, size_t size, ml_prot prot);
+/* Makes the pages of a readable and writable range present in one call, where the system can;
+** never fails (it only saves page faults). */
+void ml_os_populate(uint64_t addr, size_t size);
+/* Gives the memory behind a range back, and makes it inaccessible: it reads as zero when it is
+** protected RW again. false with errno on failure: the content may then still be there. */
+bool ml_os_discard(uint64_t addr, size_t size);
+/* Copies from or to any address of this process without ever faulting; false when a byte of the
+** range is not readable (writable). Costs a system call. */
+bool ml_os_peek(uint64_t addr, void *to, size_t len);
+bool ml_os_poke(uint64_t addr, const void *from, size_t len);
+
+/* A mapping of this process, as the system lists it, in address order. */
+typedef struct ml_mapping {
+    uint64_t start, end;
+    bool r, w, x;
+    char path[112]; /* may be cut; "" when anonymous */
+} ml_mapping;
+/* Calls visit for each mapping until it returns false. Returns false when there is no list. */
+bool ml_os_mappings(bool (*visit)(void *ud, const ml_mapping *m), void *ud);
+
+/* The addresses of one loaded ELF file (executable, shared library), whole pages, .bss included. */
+typedef struct ml_extent {
+    uint64_t start, end;
+    const char *path; /* as the loader knows it; "" for the executable; borrowed from the loader */
+} ml_extent;
+/* Calls visit for each loaded file until it returns false; the executable comes first. The loader
+** is locked meanwhile: visit must not load or look up anything. */
+void ml_os_libraries(bool (*visit)(void *ud, const ml_extent *e), void *ud);
+/* An address inside the C library: what the loaded code will refer to most. */
+uint64_t ml_os_anchor(void);
+
+/* What the system allows this process; UINT64_MAX where there is no limit or it is not known. */
+typedef struct ml_limits {
+    uint64_t space;    /* bytes of address space (ulimit -v) */
+    uint64_t data;     /* bytes of writable private memory (ulimit -d) */
+    uint64_t stack;    /* bytes of the first thread's stack (ulimit -s) */
+    uint64_t mappings; /* vm.max_map_count */
+} ml_limits;
+void ml_os_limits(ml_limits *out);
+
+/* ---- time ---- */
+
+uint64_t ml_os_now_ns(void); /* monotonic */
+
+#endif

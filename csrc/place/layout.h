@@ -1,0 +1,45 @@
+/* layout.h -- stage PLACE: give every piece of a load its offset.
+** takes a list of pieces (sections, commons, GOT, stubs: the caller knows which); gives offsets from
+** the start of one block, and the runs of pages that the block falls into by final protection.
+** Pieces of one class lie in the order of the list; pieces with the same nonzero `run` lie side by
+** side behind the others of their class, so that __start_/__stop_ symbols and unwind tables see them
+** as one. A pure function: nothing is reserved here.
+** Spec: gABI chapter 4 "Sections"; x86-64 psABI 3.5.1 (why one block, and why below 2 GiB).
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PLACE_LAYOUT_H
+#define ML_PLACE_LAYOUT_H
+
+#include "base/error.h"
+#include "os/os.h"
+
+typedef enum ml_class {
+    ML_CLASS_TEXT,  /* r-x */
+    ML_CLASS_CONST, /* r--: constants and what is constant after relocation */
+    ML_CLASS_DATA,  /* rw- with bytes in the file */
+    ML_CLASS_BSS,   /* rw-, zero */
+    ML_CLASS_COUNT
+} ml_class;
+
+typedef struct ml_piece {
+    uint64_t size, align; /* bytes; a power of two */
+    uint64_t offset;      /* result: from the start of the block */
+    uint32_t run;         /* 0, or the number of its run */
+    uint8_t class;        /* ml_class */
+} ml_piece;
+
+typedef struct ml_layout {
+    uint64_t size;  /* bytes of the block, whole pages */
+    uint64_t align; /* of the block: the largest of all pieces, at least a page */
+    struct {
+        uint64_t offset, size; /* whole pages; size 0 when the class is empty */
+        ml_prot prot;
+    } part[3];      /* text, constants, data with bss */
+} ml_layout;
+
+/* The largest block: all of it must be within 2 GiB of all of it. */
+#define ML_LAYOUT_MAX (UINT64_C(0x7fff0000))
+
+/* ML_E_SPACE when the pieces are more than ML_LAYOUT_MAX bytes. */
+int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, ml_layout *out);
+
+#endif

@@ -1,0 +1,510 @@
+/* region.c -- stage PLACE: blocks of pages for loads, inside a few large reservations.
+** takes a size, an alignment and a zone; gives a block that is readable and writable until sealed.
+** A reservation consists of blocks and holes. Holes are sorted, never empty, never side by side,
+** and all their pages are PROT_NONE and zero. A block never changes its place.
+** Spec: x86-64 psABI 3.5.1 (why near, why low). See Note [Near memory] in reserve.c.
+** SPDX-License-Identifier: MIT */
+#include "place/region.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "place/reserve.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define FIRST_SIZE (512 * MIB) /* of a reservation, when nothing speaks against it */
+#define LEAST_SIZE (16 * MIB)  /* below this only what is needed is tried */
+#define SIZE_LIMIT (UINT64_C(1) << 46) /* more than any window; keeps the sums from overflowing */
+
+enum { LIMIT_SHARE = 8 }; /* under ulimit -v a reservation takes at most one part in so many */
+
+typedef struct reservation {
+    uint64_t addr, size;
+    ml_zone zone;
+    ml_span *holes; /* sorted */
+    size_t n, room; /* holes, and how many there is memory for: always more than pieces */
+    size_t pieces;  /* blocks, and ranges that could not be given back */
+} reservation;
+
+struct ml_space {
+    reservation *list; /* in the order in which they were made, which is the order of search */
+    size_t n;
+    uint64_t prepared[ML_ZONE_COUNT]; /* start of the hole that the last prepare named, or 0 */
+    uint64_t used;
+    unsigned blocks;
+    ml_rig rig;
+};
+
+ml_space *ml_space_new(void)
+{
+    return ml_heap_zalloc(1, sizeof(ml_space));
+}
+
+void ml_space_free(ml_space *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n; i++) {
+        ml_os_unreserve(s->list[i].addr, s->list[i].size);
+        ml_heap_free(s->list[i].holes);
+    }
+    ml_heap_free(s->list);
+    ml_heap_free(s);
+}
+
+ml_space_stats ml_space_stat(const ml_space *s)
+{
+    ml_space_stats st = {.used = s->used, .reservations = (unsigned)s->n, .blocks = s->blocks};
+    for (size_t i = 0; i < s->n; i++)
+        st.reserved += s->list[i].size;
+    return st;
+}
+
+void ml_space_rig(ml_space *s, ml_rig rig)
+{
+    s->rig = rig;
+}
+
+/* ---- errors ---- */
+
+/* A size for people: whole units, rounded up. */
+typedef struct amount {
+    uint64_t n;
+    const char *unit;
+} amount;
+
+static amount amount_of(uint64_t bytes)
+{
+    bool large = bytes >= MIB;
+    uint64_t unit = large ? MIB : 1024;
+    return (amount){bytes / unit + (bytes % unit != 0), large ? "MiB" : "KiB"};
+}
+
+/* " (ulimit -v is 4194304 kB)", or nothing. */
+static const char *limit_text(char *buf, size_t size, const char *option, uint64_t limit)
+{
+    buf[0] = 0;
+    if (limit != UINT64_MAX)
+        snprintf(buf, size, " (ulimit %s is %" PRIu64 " kB)", option, limit / 1024);
+    return buf;
+}
+
+static int fail_reserve(ml_diag *d, ml_zone zone, uint64_t size, int code)
+{
+    static const char *const hints[ML_ZONE_COUNT] = {
+        [ML_ZONE_NEAR] = "load before the program maps gigabytes of its own beside its libraries",
+        [ML_ZONE_LOW] = "compile with -fPIE or -fPIC: such objects need no addresses below 2 GiB",
+    };
+    char limit[64] = "", where[64] = "below 2 GiB";
+    ml_limits l;
+    ml_os_limits(&l);
+    if (code == ENOMEM)
+        limit_text(limit, sizeof limit, "-v", l.space);
+    if (zone == ML_ZONE_NEAR)
+        snprintf(where, sizeof where, "within 2 GiB of 0x%" PRIx64 " (the C library)",
+                 ml_os_anchor());
+    amount a = amount_of(size);
+    return ml_fail(d, ML_E_SPACE, (ml_where){0}, limit[0] ? "raise ulimit -v" : hints[zone],
+                   "cannot reserve %" PRIu64 " %s %s: %s%s", a.n, a.unit, where,
+                   code == ERANGE ? "no gap between the mappings is large enough"
+                                  : ml_os_error(code),
+                   limit);
+}
+
+static bool count_mapping(void *ud, const ml_mapping *m)
+{
+    (void)m;
+    ++*(uint64_t *)ud;
+    return true;
+}
+
+static int fail_protect(ml_diag *d, ml_prot prot, uint64_t size, int code)
+{
+    static const char *const names[] = {
+        [ML_PROT_NONE] = "inaccessible",
+        [ML_PROT_R] = "read-only",
+        [ML_PROT_RW] = "writable",
+        [ML_PROT_RX] = "executable",
+    };
+    amount a = amount_of(size);
+    if (code == EACCES && prot == ML_PROT_RX)
+        return ml_fail(d, ML_E_IO, (ml_where){0},
+                       "a security policy (SELinux execmem, seccomp) forbids code in memory: allow "
+                       "it for this program, or link a shared library and load that",
+                       "cannot make %" PRIu64 " %s executable: %s", a.n, a.unit,
+                       ml_os_error(code));
+    if (code != ENOMEM)
+        return ml_fail(d, ML_E_IO, (ml_where){0}, NULL, "cannot make %" PRIu64 " %s %s: %s", a.n,
+                       a.unit, names[prot], ml_os_error(code));
+    uint64_t count = 0;
+    ml_limits l;
+    char data[64];
+    ml_os_mappings(count_mapping, &count);
+    ml_os_limits(&l);
+    limit_text(data, sizeof data, "-d", l.data);
+    return ml_fail(d, ML_E_SPACE, (ml_where){0},
+                   "load objects together instead of one by one, or raise vm.max_map_count",
+                   "cannot make %" PRIu64 " %s %s: %s: %" PRIu64
+                   " mappings, limit vm.max_map_count=%" PRIu64 "%s",
+                   a.n, a.unit, names[prot], ml_os_error(code), count, l.mappings, data);
+}
+
+/* ---- reservations ---- */
+
+/* Makes room for one more reservation in the list; nothing else changes. */
+static reservation *next_slot(ml_space *s, ml_diag *d)
+{
+    reservation *list = ml_heap_grow(s->list, s->n + 1, sizeof *list);
+    ml_span *holes = ml_heap_zalloc(2, sizeof *holes);
+    if (list)
+        s->list = list;
+    if (!list || !holes) {
+        ml_heap_free(holes);
+        ml_nomem(d);
+        return NULL;
+    }
+    list[s->n] = (reservation){.holes = holes, .room = 2};
+    return &list[s->n];
+}
+
+static void drop_slot(ml_space *s)
+{
+    ml_heap_free(s->list[s->n].holes);
+}
+
+/* The slot's reservation is made: one hole. */
+static void fill_slot(ml_space *s, ml_zone zone, uint64_t addr, uint64_t size)
+{
+    reservation *r = &s->list[s->n++];
+    r->addr = addr;
+    r->size = size;
+    r->zone = zone;
+    r->holes[0] = (ml_span){addr, addr + size};
+    r->n = 1;
+}
+
+int ml_space_force(ml_space *s, ml_diag *d, ml_zone zone, uint64_t addr, size_t size)
+{
+    if (!next_slot(s, d))
+        return -(int)ML_E_NOMEM;
+    if (ml_os_reserve(addr, size)) {
+        fill_slot(s, zone, addr, size);
+        return 0;
+    }
+    int code = errno;
+    drop_slot(s);
+    return fail_reserve(d, zone, size, code);
+}
+
+/* Reserves near the cluster and, when that can be, near the reservations that there are already, so
+** that what lies in one reaches what lies in another. */
+static int reserve_beside(ml_space *s, ml_zone zone, size_t size, uint64_t *addr)
+{
+    ml_span libs = {0, 0};
+    if (zone == ML_ZONE_NEAR)
+        libs = ml_reserve_cluster();
+    ml_span all = libs;
+    for (size_t i = 0; zone == ML_ZONE_NEAR && i < s->n; i++) {
+        const reservation *r = &s->list[i];
+        if (r->zone != zone)
+            continue;
+        all.start = r->addr < all.start ? r->addr : all.start;
+        all.end = r->addr + r->size > all.end ? r->addr + r->size : all.end;
+    }
+    int e = ml_reserve_take(zone, all, size, &s->rig, addr);
+    if (e == ERANGE && (all.start != libs.start || all.end != libs.end))
+        e = ml_reserve_take(zone, libs, size, &s->rig, addr);
+    return e;
+}
+
+/* What to ask for first: plenty, but not most of a limited address space. */
+static uint64_t first_size(void)
+{
+    ml_limits l;
+    ml_os_limits(&l);
+    uint64_t size = FIRST_SIZE;
+    while (size > LEAST_SIZE && size > l.space / LIMIT_SHARE)
+        size /= 2;
+    return size;
+}
+
+/* Adds a reservation that has a hole of size bytes at align, and more when it can be had. */
+static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size, uint64_t align)
+{
+    /* A reservation starts at some page: the worst case loses all but a page of the alignment. */
+    uint64_t need = size + (align - ml_os_page()), try = first_size(), addr = 0;
+    if (need >= SIZE_LIMIT)
+        return fail_reserve(d, zone, size, ERANGE);
+    if (!next_slot(s, d))
+        return -(int)ML_E_NOMEM;
+    if (try < need)
+        try = need;
+    int e = reserve_beside(s, zone, try, &addr);
+    while (e && try > need) {
+        try = try / 2 < LEAST_SIZE || try / 2 < need ? need : try / 2;
+        e = reserve_beside(s, zone, try, &addr);
+    }
+    if (!e) {
+        fill_slot(s, zone, addr, try);
+        return 0;
+    }
+    drop_slot(s);
+    return fail_reserve(d, zone, need, e);
+}
+
+/* ---- holes ---- */
+
+/* A place for a block: in which hole of which reservation, at which address. */
+typedef struct spot {
+    reservation *r;
+    size_t hole;
+    uint64_t addr;
+} spot;
+
+/* Where size bytes at align lie in the hole; 0 when they do not fit. */
+static uint64_t fit(ml_span hole, uint64_t size, uint64_t align)
+{
+    uint64_t addr = (hole.start + align - 1) & ~(align - 1);
+    return addr < hole.end && hole.end - addr >= size ? addr : 0;
+}
+
+static reservation *reservation_of(ml_space *s, uint64_t addr)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (addr - s->list[i].addr < s->list[i].size)
+            return &s->list[i];
+    return NULL;
+}
+
+/* The index of the first hole at or above addr. */
+static size_t hole_above(const reservation *r, uint64_t addr)
+{
+    size_t lo = 0, hi = r->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (r->holes[mid].start < addr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The first fitting hole of the zone. */
+static bool find_hole(ml_space *s, ml_zone zone, uint64_t size, uint64_t align, spot *out)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        reservation *r = &s->list[i];
+        for (size_t k = 0; r->zone == zone && k < r->n; k++) {
+            uint64_t addr = fit(r->holes[k], size, align);
+            if (!addr)
+                continue;
+            *out = (spot){r, k, addr};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The place at or above `start` in the hole that holds it. */
+static bool find_prepared(ml_space *s, uint64_t start, uint64_t size, uint64_t align, spot *out)
+{
+    reservation *r = reservation_of(s, start);
+    size_t i = r ? hole_above(r, start + 1) : 0;
+    if (i == 0)
+        return false;
+    uint64_t end = r->holes[i - 1].end;
+    uint64_t addr = end > start ? fit((ml_span){start, end}, size, align) : 0;
+    if (!addr)
+        return false;
+    *out = (spot){r, i - 1, addr};
+    return true;
+}
+
+/* Rounds a request to pages; false when it is larger than any address space. */
+static bool round_request(size_t *size, size_t *align)
+{
+    size_t page = ml_os_page();
+    assert((*align & (*align - 1)) == 0);
+    if (*align < page)
+        *align = page;
+    if (*size >= SIZE_LIMIT || *align >= SIZE_LIMIT)
+        return false;
+    *size = *size ? (*size + page - 1) & ~(page - 1) : page;
+    return true;
+}
+
+/* A hole for the request, from a new reservation when need be. size and align are rounded. */
+static int need_hole(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, spot *out)
+{
+    if (find_hole(s, zone, size, align, out))
+        return 0;
+    int e = add_reservation(s, d, zone, size, align);
+    if (e < 0)
+        return e;
+    bool found = find_hole(s, zone, size, align, out);
+    assert(found);
+    return found ? 0 : -(int)ML_E_SPACE;
+}
+
+int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align,
+                     uint64_t *lo, uint64_t *hi)
+{
+    spot at;
+    if (!round_request(&size, &align))
+        return fail_reserve(d, zone, size, ERANGE);
+    int e = need_hole(s, d, zone, size, align, &at);
+    if (e < 0)
+        return e;
+    ml_span hole = at.r->holes[at.hole];
+    s->prepared[zone] = hole.start;
+    *lo = hole.start;
+    *hi = hole.end;
+    return 0;
+}
+
+/* Cuts [addr, addr + size) out of a hole; there is room for one hole more. */
+static void carve(spot at, uint64_t size)
+{
+    reservation *r = at.r;
+    ml_span *h = &r->holes[at.hole], after = {at.addr + size, h->end};
+    h->end = at.addr;
+    bool before = h->start < h->end;
+    if (before && after.start < after.end) {
+        memmove(h + 2, h + 1, (r->n - at.hole - 1) * sizeof *h);
+        h[1] = after;
+        r->n++;
+    } else if (after.start < after.end) {
+        *h = after;
+    } else if (!before) {
+        memmove(h, h + 1, (r->n - at.hole - 1) * sizeof *h);
+        r->n--;
+    }
+}
+
+/* Memory for one more block: with as many blocks as pieces there are at most pieces + 1 holes, so
+** that giving a block back never has to ask for memory. */
+static bool make_room(reservation *r)
+{
+    if (r->room >= r->pieces + 2)
+        return true;
+    size_t room = r->room * 2 + 2;
+    ml_span *holes = ml_heap_grow(r->holes, room, sizeof *holes);
+    if (!holes)
+        return false;
+    r->holes = holes;
+    r->room = room;
+    return true;
+}
+
+int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out)
+{
+    spot at;
+    if (!round_request(&size, &align))
+        return fail_reserve(d, zone, size, ERANGE);
+    uint64_t prepared = s->prepared[zone];
+    s->prepared[zone] = 0;
+    if (!prepared || !find_prepared(s, prepared, size, align, &at)) {
+        int e = need_hole(s, d, zone, size, align, &at);
+        if (e < 0)
+            return e;
+    }
+    if (!make_room(at.r))
+        return ml_nomem(d);
+    if (!ml_os_protect(at.addr, size, ML_PROT_RW)) {
+        int code = errno;
+        ml_os_protect(at.addr, size, ML_PROT_NONE); /* the part that was done, if any */
+        return fail_protect(d, ML_PROT_RW, size, code);
+    }
+    carve(at, size);
+    at.r->pieces++;
+    s->blocks++;
+    s->used += size;
+    *out = (ml_block){at.addr, size, zone};
+    return 0;
+}
+
+/* ---- sealing ---- */
+
+static bool valid_runs(const ml_block *b, const ml_run *runs, size_t n)
+{
+    uint64_t at = b->addr, page = ml_os_page();
+    for (size_t i = 0; i < n; i++) {
+        if (runs[i].addr < at || runs[i].addr % page || runs[i].size % page)
+            return false;
+        if (runs[i].addr - b->addr > b->size ||
+            runs[i].size > b->size - (runs[i].addr - b->addr))
+            return false;
+        at = runs[i].addr + runs[i].size;
+    }
+    return true;
+}
+
+/* The run at *i together with the neighbours behind it of equal protection; moves *i past them. */
+static ml_run merged_run(const ml_run *runs, size_t n, size_t *i)
+{
+    ml_run m = runs[(*i)++];
+    while (*i < n && runs[*i].prot == m.prot && runs[*i].addr == m.addr + m.size)
+        m.size += runs[(*i)++].size;
+    return m;
+}
+
+int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n)
+{
+    assert(valid_runs(b, runs, n));
+    for (size_t i = 0; i < n;) {
+        ml_run m = merged_run(runs, n, &i);
+        if (m.size == 0 || m.prot == ML_PROT_RW)
+            continue;
+        if (ml_os_protect(m.addr, m.size, m.prot))
+            continue;
+        int code = errno; /* nothing may stay executable while it can still be undone */
+        for (size_t k = 0; k < i; k++)
+            ml_os_protect(runs[k].addr, runs[k].size, ML_PROT_RW);
+        return fail_protect(d, m.prot, m.size, code);
+    }
+    return 0;
+}
+
+/* ---- giving back ---- */
+
+/* Puts a hole in its place, joined with its neighbours. */
+static void insert_hole(reservation *r, ml_span hole)
+{
+    size_t i = hole_above(r, hole.start);
+    ml_span *h = &r->holes[i];
+    assert(i == r->n || h->start >= hole.end);
+    assert(i == 0 || h[-1].end <= hole.start);
+    bool joins_next = i < r->n && h->start == hole.end;
+    bool joins_last = i > 0 && h[-1].end == hole.start;
+    if (joins_last && joins_next) {
+        h[-1].end = h->end;
+        memmove(h, h + 1, (r->n - i - 1) * sizeof *h);
+        r->n--;
+    } else if (joins_last) {
+        h[-1].end = hole.end;
+    } else if (joins_next) {
+        h->start = hole.start;
+    } else {
+        memmove(h + 1, h, (r->n - i) * sizeof *h);
+        *h = hole;
+        r->n++;
+    }
+}
+
+void ml_block_give(ml_space *s, const ml_block *b)
+{
+    reservation *r = reservation_of(s, b->addr);
+    assert(r && b->size <= r->addr + r->size - b->addr);
+    s->blocks--;
+    s->used -= b->size;
+    /* Pages that the system does not take back may still hold the old bytes, or be accessible: they
+    ** are no hole, and wait for the end of the space. */
+    if (!ml_os_discard(b->addr, b->size))
+        return;
+    r->pieces--;
+    insert_hole(r, (ml_span){b->addr, b->addr + b->size});
+}

@@ -1,0 +1,73 @@
+/* region.h -- place: address space in which loaded code lies.
+** A space belongs to one session. It makes at most a few large reservations (PROT_NONE): *near*
+** ones, all of whose bytes are within 2 GiB of the process's libraries (libc first of all), and
+** *low* ones, below 2 GiB, made only when an object asks for it. A load takes one block from one
+** reservation: pages that are writable until the block is sealed with final protections. No page
+** is ever writable and executable at once.
+** Spec: x86-64 psABI 3.5.1 (code models: why 2 GiB). See Note [Near memory] in region.c.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PLACE_REGION_H
+#define ML_PLACE_REGION_H
+
+#include "base/error.h"
+#include "os/os.h"
+
+typedef enum ml_zone { ML_ZONE_NEAR, ML_ZONE_LOW, ML_ZONE_COUNT } ml_zone;
+
+typedef struct ml_space ml_space;
+
+typedef struct ml_block {
+    uint64_t addr;  /* first byte, a multiple of the alignment asked for */
+    size_t size;    /* bytes, whole pages */
+    ml_zone zone;
+} ml_block;
+
+/* A run of pages of a block and what it becomes. */
+typedef struct ml_run {
+    uint64_t addr;
+    size_t size;
+    ml_prot prot;
+} ml_run;
+
+ml_space *ml_space_new(void); /* reserves nothing yet; NULL when memory is short */
+/* Unreserves everything; all blocks are gone. */
+void ml_space_free(ml_space *s);
+
+/* Makes sure that the zone has a free hole for `size` bytes at `align` (a power of two), and says
+** which: the next block of that zone lies inside [*lo, *hi) when it asks for no more than fits
+** there, as it does when neither size nor align has grown. Called before a layout so that it can
+** tell what is within reach. ML_E_SPACE says how much was asked, where, and what `ulimit -v`
+** allows. */
+int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align,
+                     uint64_t *lo, uint64_t *hi);
+/* A block of at least size bytes (rounded up to pages), readable and writable, all zero. */
+int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out);
+/* Gives the runs (whole pages, address order, within the block, no overlap) their final protection;
+** neighbours of equal protection in one call. What no run names stays readable and writable. On
+** failure all of the block is readable and writable again. */
+int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n);
+/* Returns the block's pages to the reservation. Cannot fail. */
+void ml_block_give(ml_space *s, const ml_block *b);
+
+/* Numbers for reports: bytes reserved, bytes in blocks, reservations. */
+typedef struct ml_space_stats {
+    uint64_t reserved, used;
+    unsigned reservations, blocks;
+} ml_space_stats;
+ml_space_stats ml_space_stat(const ml_space *s);
+
+/* ---- for specs: what goes wrong elsewhere, made to happen here ---- */
+
+/* Reserves exactly [addr, addr + size) for the zone, however far from anything it is; blocks are
+** taken from it while they fit. ML_E_SPACE when the system refuses. */
+int ml_space_force(ml_space *s, ml_diag *d, ml_zone zone, uint64_t addr, size_t size);
+
+typedef struct ml_rig {
+    bool no_default;    /* the place that the kernel itself chooses is never good enough */
+    bool no_list;       /* the list of mappings is unavailable */
+    unsigned races;     /* so many times, somebody else is quicker in taking the gap found */
+    size_t refuse_over; /* reservations of more bytes than this are refused; 0: none */
+} ml_rig;
+void ml_space_rig(ml_space *s, ml_rig rig);
+
+#endif

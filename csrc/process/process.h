@@ -1,0 +1,62 @@
+/* process.h -- process: what the live process provides, and effects on it with their inverses.
+** Knows no session. Spec: dlopen(3), dlsym(3), dladdr1(3), Itanium C++ ABI 3.3.6 (__cxa_finalize).
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PROCESS_PROCESS_H
+#define ML_PROCESS_PROCESS_H
+
+#include "base/error.h"
+#include "os/os.h"
+
+typedef struct ml_library {
+    void *handle;     /* of dlopen */
+    const char *path; /* as the process's loader knows it (link map), in the caller's arena */
+} ml_library;
+
+/* Opens a shared library in the process (RTLD_NOW | RTLD_LOCAL). A path with a slash, or a soname
+** for the loader's own search. The loader's text goes into the error (ML_E_LIBRARY). */
+int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out);
+void ml_library_close(ml_library *lib);
+/* The whole process as it started (dlopen(NULL)): the executable and all that is global. */
+int ml_library_self(ml_diag *d, ml_library *out);
+
+/* What the process knows about a symbol that it provides. */
+typedef struct ml_provided {
+    uint64_t addr;
+    uint64_t size;         /* bytes; 0 when not known */
+    uint8_t type;          /* STT_* of the definition; STT_GNU_IFUNC is already resolved in addr and
+                              reported as STT_FUNC; STT_NOTYPE when not known. STT_TLS: addr is the
+                              copy of the calling thread, of use to nobody else */
+    const char *provider;  /* file name of the library, "" for the executable and for what no file
+                              provides; borrowed from the loader's link map */
+} ml_provided;
+
+/* Looks a name up. version NULL or "GLIBC_2.2.5". False when there is none. Leaves no error for the
+** next caller of dlerror. The provided symbol may have the address 0 (an absolute symbol). */
+bool ml_library_find(const ml_library *lib, const char *name, const char *version,
+                     ml_provided *out);
+
+/* The addresses of each loaded file, the executable first: see ml_os_libraries. */
+void ml_process_extents(bool (*visit)(void *ud, const ml_extent *e), void *ud);
+
+/* Runs one constructor or destructor: fn(argc, argv, envp) of the process. */
+void ml_process_call_init(uint64_t fn);
+/* Runs what was registered with __cxa_atexit under this __dso_handle, and forgets it together with
+** what pthread_atfork and at_quick_exit hold for it (__cxa_finalize). 0 is ignored: there it would
+** mean everything in the process. */
+void ml_process_finalize(uint64_t dso_handle);
+
+/* An unwind table that is registered, and how to take it back; all zero when nothing is. */
+typedef struct ml_unwind {
+    uint64_t eh_frame;
+    void (*remove)(const void *eh_frame); /* of the unwinder that knows the table */
+    void *library;                        /* keeps that unwinder in the process; NULL: global */
+} ml_unwind;
+/* Unwind tables: .eh_frame sections as one zero-terminated block. False, with *out all zero, while
+** the process has no unwinder: nothing can throw then, but a library that is opened later may
+** bring one, so ask again after that. */
+bool ml_unwind_register(uint64_t eh_frame, ml_unwind *out);
+/* The inverse; *u is all zero afterwards, and may have been so before. Newest first is quickest:
+** libgcc searches its list from there. */
+void ml_unwind_unregister(ml_unwind *u);
+
+#endif

@@ -1,0 +1,132 @@
+/* target.h -- target: what a processor is, as tables and pure functions.
+** One row of a .def file says all about one relocation type; scanning, applying, checking, naming,
+** the docs and the specs use the same row. Nothing here touches memory outside the buffers it is
+** given, so that every target is compiled and tested on every host.
+** Letters are the psABI's: S symbol, A addend, P place, G offset of the symbol's GOT slot from the
+** GOT's start, GOT address of the GOT, L address of the stub (PLT entry) or of S when in reach, Z size.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_TARGET_TARGET_H
+#define ML_TARGET_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ml_formula {
+    ML_R_NONE,    /* nothing to do */
+    ML_S_A,       /* S + A */
+    ML_S_A_P,     /* S + A - P */
+    ML_L_A_P,     /* L + A - P: a branch */
+    ML_G_A,       /* G + A */
+    ML_G_GOT_A_P, /* G + GOT + A - P */
+    ML_S_A_GOT,   /* S + A - GOT */
+    ML_GOT_A_P,   /* GOT + A - P */
+    ML_L_A_GOT,   /* L + A - GOT */
+    ML_Z_A,       /* Z + A */
+    ML_R_TLS,     /* thread-local: the next stage of the project */
+    ML_R_DYNAMIC  /* only a dynamic linker's: an error in a relocatable object */
+} ml_formula;
+
+typedef enum ml_field { ML_F_NONE, ML_F_LE8, ML_F_LE16, ML_F_LE32, ML_F_LE64 } ml_field;
+
+/* Which values fit. B8 and B16: as signed or as unsigned. */
+typedef enum ml_range { ML_FIT_ANY, ML_FIT_B8, ML_FIT_S8, ML_FIT_B16, ML_FIT_S16, ML_FIT_U32, ML_FIT_S32 } ml_range;
+
+enum ml_need {
+    ML_NEED_GOT = 1,     /* a GOT slot for the symbol */
+    ML_NEED_STUB = 2,    /* a stub when the symbol is out of reach */
+    ML_NEED_GOTBASE = 4, /* the GOT's address */
+    ML_NEED_LOW = 8,     /* S must be below 2 GiB unless it is absolute */
+    ML_RELAX = 16,       /* GOTPCRELX: the load may become direct */
+    ML_CODE = 32         /* the field may be (part of) an instruction */
+};
+
+typedef struct ml_rrow {
+    const char *name; /* "R_X86_64_PC32" */
+    uint32_t type;    /* its number */
+    ml_formula formula;
+    ml_field field;
+    ml_range range;
+    unsigned needs; /* ml_need */
+} ml_rrow;
+
+/* Width in bytes of a field. */
+static inline unsigned ml_field_width(ml_field f)
+{
+    return f == ML_F_NONE ? 0 : 1u << (f - ML_F_LE8);
+}
+
+/* True when v, seen as a signed 64-bit value, fits the range. */
+static inline bool ml_fits(ml_range r, uint64_t v)
+{
+    int64_t s = (int64_t)v;
+    switch (r) {
+    case ML_FIT_ANY: return true;
+    case ML_FIT_B8: return s >= -128 && s <= 255;
+    case ML_FIT_S8: return s >= -128 && s <= 127;
+    case ML_FIT_B16: return s >= -32768 && s <= 65535;
+    case ML_FIT_S16: return s >= -32768 && s <= 32767;
+    case ML_FIT_U32: return v <= UINT32_MAX;
+    case ML_FIT_S32: return s >= INT32_MIN && s <= INT32_MAX;
+    }
+    return false;
+}
+
+/* An instruction to be moved out of line, because a field of it cannot hold the address it must
+** refer to. See Note [Moving an instruction] in x86_64_move.c. */
+typedef struct ml_move_in {
+    const uint8_t *code; /* section bytes, relocated where they could be */
+    size_t size;         /* bytes in code */
+    size_t start;        /* offset of a known instruction start at or before the field (a function) */
+    size_t field;        /* offset of the 4-byte field */
+    uint64_t addr;       /* address of code[0] at run time */
+    bool pcrel;          /* the field is relative to itself (S+A-P), else absolute (S+A) */
+    uint64_t value;      /* S + A, 64 bits */
+    uint64_t to;         /* address that the thunk will have */
+} ml_move_in;
+
+enum { ML_MOVE_MAX = 96 }; /* bytes that a thunk may take; each starts at a multiple of 16 */
+
+typedef struct ml_move_out {
+    size_t site;         /* offset in code of the instruction */
+    size_t site_len;     /* its length */
+    uint8_t patch[16];   /* what replaces it: site_len bytes */
+    uint8_t body[ML_MOVE_MAX];
+    size_t body_len;
+    const char *why;     /* on failure: what kind of instruction it is and why it cannot be moved */
+    char text[64];       /* the instruction, roughly in words or AT&T syntax, for messages: "mov sym(%rip),%rax" */
+} ml_move_out;
+
+typedef struct ml_target {
+    const char *name;  /* "x86-64" */
+    uint16_t machine;  /* e_machine */
+    const ml_rrow *rows;
+    size_t nrows;      /* rows[type].type == type for all type < nrows; name NULL where the psABI has none */
+    unsigned stub_size;  /* bytes of a stub, a multiple of 16 */
+    uint8_t trap;        /* byte that fills gaps between code */
+    /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
+    ** slot is out of the stub's reach. */
+    bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);
+    /* Is the 4-byte pc-relative field at code[field] the operand of a call or a jump to its target? */
+    bool (*branch)(const uint8_t *code, size_t size, size_t field);
+    /* Could the GOT load whose field stands at code[field] become direct (given a near target)?
+    ** needs as in the row of `type`; addend A. */
+    bool (*can_relax)(const uint8_t *code, size_t size, size_t field, uint32_t type, int64_t addend);
+    /* Does it: rewrites the instruction and its field for P = place and S; false, and nothing
+    ** written, when the displacement does not fit. Only after can_relax. */
+    bool (*relax)(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place, uint64_t S);
+    /* Moves an instruction out of line. Pure: writes only *out. */
+    bool (*move)(const ml_move_in *in, ml_move_out *out);
+} ml_target;
+
+extern const ml_target ml_target_x86_64;
+
+/* By e_machine; NULL when there is none. */
+const ml_target *ml_target_find(uint16_t machine);
+/* The row of a type; NULL when the psABI has no such number. */
+static inline const ml_rrow *ml_target_row(const ml_target *t, uint32_t type)
+{
+    return type < t->nrows && t->rows[type].name ? &t->rows[type] : NULL;
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* x86_64.c -- target: x86-64 in the LP64 small model: the table, stubs, GOT load relaxation.
+** takes bytes of code and numbers; gives bytes. Pure: writes only into the buffers it is given, and
+** looks at no byte outside [code, code + size).
+** The mover is in x86_64_move.c, the instruction decoder in x86_64_insn.c.
+** Spec: System V x86-64 psABI 4.4.1 (relocation types), 5.2 (PLT), B.2 (GOTPCRELX).
+** SPDX-License-Identifier: MIT */
+#include "base/slice.h"
+#include "target/target.h"
+#include "target/x86_64_insn.h"
+
+enum { STUB_SIZE = 16, FIELD = 4, EM_X86_64_ = 62, INT3 = 0xcc };
+
+/* The two types that x86_64.def marks ML_RELAX. */
+enum { GOTPCRELX = 41, REX_GOTPCRELX = 42 };
+
+static const ml_rrow rows[] = {
+#define RELOC(number, name, formula, field, range, needs)                                          \
+    [number] = {"R_X86_64_" #name, number, ML_##formula, ML_F_##field, ML_FIT_##range, needs},
+#define GAP(number) [number] = {NULL, number, ML_R_NONE, ML_F_NONE, ML_FIT_ANY, 0},
+#include "target/x86_64.def"
+#undef RELOC
+#undef GAP
+};
+
+static bool stub(uint8_t *to, uint64_t at, uint64_t slot)
+{
+    static const uint8_t bytes[STUB_SIZE] = {
+        0xf3, 0x0f, 0x1e, 0xfa,             /* endbr64: a stub may be called through a pointer */
+        0xff, 0x25, 0,    0,    0,    0,    /* jmp *slot(%rip) */
+        INT3, INT3, INT3, INT3, INT3, INT3, /* never reached */
+    };
+    uint64_t disp = slot - (at + 10);
+    if (!ml_fits(ML_FIT_S32, disp))
+        return false;
+    memcpy(to, bytes, sizeof bytes);
+    ml_put32(to + 6, (uint32_t)disp);
+    return true;
+}
+
+/* Prefixes (addr32, REX, bnd, notrack) stand before the opcode and do not matter here. xbegin
+** (c7 f8) is no branch to S: its field is where an abort goes, always inside the function. */
+static bool branch(const uint8_t *code, size_t size, size_t field)
+{
+    if (!ml_within(size, field, FIELD) || field < 1)
+        return false;
+    uint8_t op = code[field - 1];
+    if (op == 0xe8 || op == 0xe9) /* call rel32, jmp rel32 */
+        return true;
+    return field >= 2 && code[field - 2] == 0x0f && (op & 0xf0) == 0x80; /* jcc rel32 */
+}
+
+/* Note [Relaxing a GOT load]
+** The psABI (B.2) lets the linker replace a load of S from its GOT slot by S itself. The assembler
+** marks with GOTPCRELX an instruction of two bytes before its field, with REX_GOTPCRELX one that
+** has a REX prefix as well, so that the bytes before the field can be trusted to be opcode and
+** ModRM once they have been looked at.
+**    mov foo@GOTPCREL(%rip),%reg     8b /r    lea foo(%rip),%reg      8d /r
+**    call *foo@GOTPCREL(%rip)        ff /2    addr32 call foo         67 e8
+**    jmp *foo@GOTPCREL(%rip)         ff /4    jmp foo; nop            e9 .. 90
+** mov to a 32-bit register is the low half of the slot; lea to a 32-bit register is the low half of
+** the address: the same bits, so it is as good as the 64-bit form.
+** test and the arithmetic forms could take S as an immediate, but only below 2 GiB: they stay.
+** With another addend than -4 the instruction loads something else than the whole slot: it stays.
+*/
+static bool can_relax(const uint8_t *code, size_t size, size_t field, uint32_t type, int64_t addend)
+{
+    size_t before = type == REX_GOTPCRELX ? 3 : 2;
+    if (type != GOTPCRELX && type != REX_GOTPCRELX)
+        return false;
+    if (addend != -4 || !ml_within(size, field, FIELD) || field < before)
+        return false;
+    uint8_t op = code[field - 2], modrm = code[field - 1];
+    if ((modrm & 0xc7) != 0x05) /* mod 00, rm 101: disp32(%rip) */
+        return false;
+    if (type == REX_GOTPCRELX)
+        return (code[field - 3] & 0xf0) == 0x40 && op == 0x8b;
+    return op == 0x8b || (op == 0xff && (modrm == 0x15 || modrm == 0x25));
+}
+
+/* In each form the value that the field must hold is S - (address after the field): the field of
+** jmp starts one byte earlier. */
+static bool relax(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place,
+                  uint64_t S)
+{
+    if (!can_relax(code, size, field, type, -4))
+        return false;
+    bool is_jmp = code[field - 2] == 0xff && code[field - 1] == 0x25;
+    uint64_t disp = S - (place + FIELD - (is_jmp ? 1 : 0));
+    if (!ml_fits(ML_FIT_S32, disp))
+        return false;
+    if (is_jmp) {
+        code[field - 2] = 0xe9; /* jmp rel32 */
+        ml_put32(code + field - 1, (uint32_t)disp);
+        code[field + 3] = 0x90; /* nop */
+        return true;
+    }
+    if (code[field - 2] == 0xff) {
+        code[field - 2] = 0x67; /* addr32: keeps the length, and the return address, as they were */
+        code[field - 1] = 0xe8; /* call rel32 */
+    } else {
+        code[field - 2] = 0x8d; /* lea disp32(%rip),%reg */
+    }
+    ml_put32(code + field, (uint32_t)disp);
+    return true;
+}
+
+const ml_target ml_target_x86_64 = {
+    .name = "x86-64",
+    .machine = EM_X86_64_,
+    .rows = rows,
+    .nrows = sizeof rows / sizeof *rows,
+    .stub_size = STUB_SIZE,
+    .trap = INT3,
+    .stub = stub,
+    .branch = branch,
+    .can_relax = can_relax,
+    .relax = relax,
+    .move = ml_x86_64_move,
+};

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Runs the fuzzers of a build folder, as many at a time as there are processors, each for some
+# seconds. Inputs that end a fuzzer stay in BUILD/crashes; status 1 when there are any.
+# Usage: fuzz/run.sh BUILD SECONDS [NAME...]
+# SPDX-License-Identifier: MIT
+set -eu
+build=$1
+seconds=$2
+shift 2
+if [ $# -eq 0 ]; then
+    for source in fuzz/*.c; do
+        [ -e "$source" ] || { echo "there is no fuzz/*.c"; exit 1; }
+        set -- "$@" "$(basename "$source" .c)"
+    done
+fi
+
+# Seeds: real inputs of each kind, small, made by the tools that users have.
+seeds=$build/seeds
+rm -rf "$seeds"
+mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$build/crashes"
+compile() {
+    name=$1
+    compiler=$2
+    shift 2
+    "$compiler" "$@" -c -o "$seeds/object/$name.o" -
+}
+plain='extern int far; extern int g(int); static const char *t[] = {"a", "b"}; int common;
+    int f(int n) { return g(n) + far + common + t[n & 1][0]; } __thread int tls = 3;
+    __attribute__((weak)) int w(void); int v(void) { return w ? w() : tls; }'
+for compiler in gcc clang; do
+    echo "$plain" | compile "$compiler-pic" $compiler -x c -O1 -fPIC
+    echo "$plain" | compile "$compiler-nopic" $compiler -x c -O2 -fno-pic -fcommon -g
+    echo "$plain" | compile "$compiler-sections" $compiler -x c -ffunction-sections -fdata-sections
+    echo "template<class T> T id(T x) { return x; } struct A { A(); ~A(); } a;
+        int use() { try { return id(1); } catch (...) { return 2; } }" |
+        compile "$compiler-comdat" $compiler -x c++
+done
+echo '.globl a; a: .reloc ., R_X86_64_GOTPC64, a; .quad 0; .set b, 42; .weak c; .hidden a' |
+    compile assembler gcc -x assembler
+for object in "$seeds"/object/*.o; do
+    objcopy -O binary -j .text "$object" "$seeds/code/$(basename "$object" .o)"
+done
+(cd "$seeds/object" && ar rc ../archive/gnu.a ./*.o && ar rcS ../archive/noindex.a gcc-*.o &&
+    ar rcT ../archive/thin.a gcc-*.o && ar rc ../archive/nested.a ../archive/noindex.a)
+printf '!<arch>\n' > "$seeds/archive/empty.a"
+echo '/* GNU ld script */ OUTPUT_FORMAT(elf64-x86-64) GROUP ( libc.so.6 libc_nonshared.a
+    AS_NEEDED ( /lib64/ld-linux-x86-64.so.2 ) )' > "$seeds/ldscript/group"
+echo 'SEARCH_DIR("=/usr/lib"); INPUT(-lm, "a b.o" libz.a) AS_NEEDED(x)' > "$seeds/ldscript/input"
+
+seeds_of() {
+    case $1 in
+    object* | image* | kind* | session* | link*) echo "$seeds/object" ;;
+    archive*) echo "$seeds/archive" ;;
+    ldscript*) echo "$seeds/ldscript" ;;
+    move* | insn*) echo "$seeds/code" ;;
+    *) echo "$seeds/object $seeds/archive $seeds/ldscript $seeds/code" ;;
+    esac
+}
+
+# One fuzzer; what it found new is kept in BUILD/corpus for the next time.
+fuzz_one() {
+    mkdir -p "$build/corpus/$1"
+    log=$build/fuzz-$1.log
+    status=0
+    # shellcheck disable=SC2046 # folders without blanks
+    ASAN_OPTIONS=allocator_may_return_null=1 "$build/fuzz-$1" -max_total_time="$seconds" \
+        -timeout=10 -rss_limit_mb=2048 -max_len=65536 -artifact_prefix="$build/crashes/$1-" \
+        "$build/corpus/$1" $(seeds_of "$1") </dev/null >"$log" 2>&1 || status=$?
+    if [ $status -ne 0 ]; then
+        tail -n 40 "$log"
+        echo "fuzz: $1: failed; the input is in $build/crashes, the log in $log"
+        return 1
+    fi
+    echo "fuzz: $1: $(sed -n 's/^Done //p' "$log"), no failure"
+}
+
+jobs=$(nproc)
+pids=
+status=0
+for name in "$@"; do
+    fuzz_one "$name" &
+    pids="$pids $!"
+    # shellcheck disable=SC2086 # a list of numbers
+    set -- $pids
+    if [ $# -ge "$jobs" ]; then
+        wait "$1" || status=1
+        shift
+        pids="$*"
+    fi
+done
+for pid in $pids; do
+    wait "$pid" || status=1
+done
+exit $status

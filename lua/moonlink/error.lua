@@ -1,0 +1,71 @@
+--- Errors of the world as values: what went wrong, where, and what to do.
+-- A function that fails for the world's reasons returns nil and such a table; it prints itself.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+
+local errors = {}
+
+---@class moonlink.Error
+---@field code string "undefined", "duplicate", "format", "noent" ...: see csrc/base/err.def
+---@field message string cause, with the place
+---@field hint? string what to do
+---@field file? string
+---@field member? string archive member
+---@field section? string
+---@field offset? integer into the section, else into the file
+---@field symbol? string
+---@field reloc? string
+---@field func? string function that holds the place
+---@field count? integer errors found in all
+---@field errors? moonlink.Error[] all of them, up to 20, the first one included
+
+local function one(e)
+   if e.hint then
+      return ("%s\n  hint: %s"):format(e.message, e.hint)
+   end
+   return tostring(e.message)
+end
+
+--- The text of an error: all causes, each with its hint.
+---@param e moonlink.Error
+---@return string
+function errors.text(e)
+   local list = rawget(e, "errors")
+   if not list or #list < 2 then
+      return one(e)
+   end
+   local lines, last_hint = {}, nil
+   for i, each in ipairs(list) do
+      lines[#lines + 1] = (each.hint and each.hint == last_hint) and each.message or one(each)
+      last_hint = each.hint
+      if i == 20 then
+         break
+      end
+   end
+   local more = (e.count or #list) - #list
+   if more > 0 then
+      lines[#lines + 1] = ("... and %d more"):format(more)
+   end
+   return table.concat(lines, "\n")
+end
+
+local metatable = core.error_metatable
+metatable.__tostring = errors.text
+metatable.__name = "moonlink.Error"
+
+--- Makes an error of a table with its fields.
+---@param fields table
+---@return moonlink.Error
+function errors.new(fields)
+   return setmetatable(fields, metatable)
+end
+
+--- Is this value an error of moonlink?
+---@param value any
+---@return boolean
+function errors.is(value)
+   return type(value) == "table" and getmetatable(value) == metatable
+end
+
+return errors

@@ -1,0 +1,35 @@
+--- moonlink: a programmable run-time linker.
+--
+--    local moonlink = require "moonlink"
+--    local ln <close> = moonlink.new()
+--    assert(ln:load "foo.o")
+--    local add = assert(ln:func "int add(int, int)")
+--    print(add(2, 3))
+--
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local core = require "moonlink.core"
+local linker = require "moonlink.link.linker"
+
+local moonlink = {}
+
+moonlink.new = linker.new
+moonlink.errno = core.errno
+moonlink.alloc = core.alloc
+moonlink.now = core.now
+moonlink.read = call.read
+moonlink.write = call.write
+moonlink.string = call.string
+moonlink.info = call.info
+
+--- A stand-in for a function that does not exist: a native call of it ends with a Lua error that
+--- names the symbol. For use as the answer to a question.
+---@param q moonlink.Question|string
+---@return userdata
+function moonlink.stub(q)
+   local name = type(q) == "table" and q.name or q
+   return core.trap(("undefined symbol '%s' was called"):format(name))
+end
+
+return moonlink

@@ -1,0 +1,101 @@
+--- Why does a name mean what it means? Who wanted it, who could have provided it, who won.
+-- SPDX-License-Identifier: MIT
+
+local question = require "moonlink.link.question"
+
+local explain = {}
+
+---@class moonlink.Explanation
+---@field name string
+---@field unit? string the load that it speaks of
+---@field how string "section", "process", "unit" ...; "unknown" when no load ever saw the name
+---@field provider? string
+---@field address? integer
+---@field wanted_by string[]
+---@field candidates moonlink.Candidate[]
+---@field pulled? string member that the name pulled in
+---@field reason string
+
+local reasons = {
+   section = "a definition in the load itself comes before everything in the scope",
+   common = "a common symbol of the load: the largest of all of that name",
+   linker = "made by the linker for this load",
+   absolute = "an absolute symbol of the load",
+   unit = "an earlier unit of this linker defines it",
+   process = "the process defines it",
+   given = "a policy gave the address",
+   zero = "undefined, and the policy allows address 0",
+   none = "nothing defines it; only weak references want it, so it is 0",
+}
+
+local function fill(out, source, entry, scope)
+   local inputs = source:inputs()
+   out.how, out.address = entry.how, entry.address
+   out.provider = entry.input and question.place(inputs[entry.input]) or entry.provider
+   if out.provider == "" then
+      out.provider = "the executable"
+   end
+   out.section = entry.section
+   for _, i in ipairs(source:referrers(entry.name)) do
+      out.wanted_by[#out.wanted_by + 1] = question.place(inputs[i])
+   end
+   for _, input in ipairs(inputs) do
+      if input.by == entry.name then
+         out.pulled = question.place(input)
+      end
+   end
+   out.reason = reasons[entry.how]
+   if entry.shadowed then
+      out.reason = "its own definition gave way: " .. out.reason
+   elseif entry.scope then
+      local place = scope and scope[entry.scope]
+      out.reason = ("%s; place %d of the scope%s"):format(out.reason, entry.scope,
+         type(place) == "string" and " (" .. place .. ")" or "")
+   end
+end
+
+local function text(e)
+   local lines = {("'%s': %s"):format(e.name, e.reason)}
+   if e.provider then
+      lines[#lines + 1] = ("  provided by %s%s"):format(e.provider, e.address and (" at %#x"):format(e.address) or "")
+   end
+   if e.unit then
+      lines[#lines + 1] = "  in unit " .. e.unit
+   end
+   if e.pulled then
+      lines[#lines + 1] = "  pulled in " .. e.pulled
+   end
+   for _, by in ipairs(e.wanted_by) do
+      lines[#lines + 1] = "  wanted by " .. by
+   end
+   for _, c in ipairs(e.candidates) do
+      lines[#lines + 1] = ("  candidate: %s %s%s"):format(c.how, c.provider ~= "" and c.provider or "the executable",
+         c.member and "(" .. c.member .. ")" or "")
+   end
+   return table.concat(lines, "\n")
+end
+
+local metatable = {__name = "moonlink.Explanation", __tostring = text}
+
+--- Explains a name from a source of the core that knows it (a transaction or a unit), if any.
+---@param name string
+---@param source userdata?
+---@param candidates moonlink.Candidate[]
+---@param unit_name string?
+---@param scope any[]? as compiled, for the place that answered
+---@return moonlink.Explanation
+function explain.new(name, source, candidates, unit_name, scope)
+   local out = setmetatable({
+      name = name, unit = unit_name, wanted_by = {}, candidates = candidates, how = "unknown",
+      reason = "no load has seen this name",
+   }, metatable)
+   local entry = source and source:entry(name)
+   if entry then
+      fill(out, source, entry, scope)
+   elseif #candidates > 0 then
+      out.reason = "no load has wanted it yet; the first candidate would be taken"
+   end
+   return out
+end
+
+return explain

@@ -1,0 +1,130 @@
+--- What the user lists -> what a transaction adds. Knows `-lNAME`, linker scripts, sonames and the
+-- positional switches of ld; decides no symbol.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local search = require "moonlink.link.search"
+
+local inputs = {}
+
+---@class moonlink.Input
+---@field path? string
+---@field bytes? string contents, in place of a path
+---@field name? string of bytes, for messages
+---@field library? string name behind -l
+---@field whole? boolean take all members
+
+local function parse_text(text, whole)
+   local library = text:match "^%-l(.+)"
+   if library then
+      return {library = library, whole = whole}
+   end
+   return {path = text, whole = whole}
+end
+
+--- Flattens the list of inputs that a user gave; raises on what is no input.
+---@param list any[]|string paths, "-lNAME", "--whole-archive", tables with path or bytes
+---@param whole? boolean whole archives from the start
+---@return moonlink.Input[]
+function inputs.parse(list, whole)
+   if type(list) == "string" then
+      list = {list}
+   end
+   local out = {}
+   for i, item in ipairs(list) do
+      if item == "--whole-archive" then
+         whole = true
+      elseif item == "--no-whole-archive" then
+         whole = false
+      elseif type(item) == "string" then
+         out[#out + 1] = parse_text(item, whole)
+      elseif type(item) == "table" and (item.path or item.bytes or item.library) then
+         local copy = {whole = whole}
+         for k, v in pairs(item) do
+            copy[k] = v
+         end
+         out[#out + 1] = copy
+      else
+         error(("input %d is a %s; a path, \"-lNAME\" or a table with path or bytes expected")
+            :format(i, type(item)), 0)
+      end
+   end
+   return out
+end
+
+local function exists(path)
+   local kind, err = core.kind(path)
+   return kind ~= nil or (err and err.code ~= "noent")
+end
+
+local add_path
+
+--- Adds what a linker script names; the shared libraries and archives in it, in its order.
+local function add_script(txn, path, options)
+   local list, err = search.script(path, options)
+   if not list then
+      return nil, err
+   end
+   for _, item in ipairs(list) do
+      local ok
+      ok, err = add_path(txn, item.path, false, options)
+      if not ok then
+         return nil, err
+      end
+   end
+   return "text"
+end
+
+function add_path(txn, path, whole, options)
+   local kind, err = txn:add(path, whole)
+   if kind == "text" then
+      return add_script(txn, path, options)
+   end
+   return kind, err
+end
+
+local function add_library(txn, name, whole, options)
+   local path, tried = search.library(name, options)
+   if not path then
+      return nil, tried
+   end
+   return add_path(txn, path, whole, options)
+end
+
+local function add_file(txn, input, options)
+   local path = input.path
+   if path:find "%.so[%.%d]*$" and not path:find "/" and not exists(path) then
+      local ok, err = txn:add_library(path)
+      return ok and "library", err
+   end
+   return add_path(txn, path, input.whole, options)
+end
+
+--- Adds one input to a transaction.
+---@param txn userdata
+---@param input moonlink.Input
+---@param options moonlink.SearchOptions
+---@return string? kind
+---@return moonlink.Error? err
+function inputs.add(txn, input, options)
+   if input.bytes then
+      return txn:add_bytes(input.bytes, input.name or "(bytes)", input.whole)
+   elseif input.library then
+      return add_library(txn, input.library, input.whole, options)
+   end
+   return add_file(txn, input, options)
+end
+
+--- What a unit of these inputs is called.
+---@param list moonlink.Input[]
+---@return string
+function inputs.name(list)
+   local first = list[1]
+   if not first then
+      return "(nothing)"
+   end
+   local name = first.path or first.name or (first.library and "-l" .. first.library) or "(bytes)"
+   return #list == 1 and name or ("%s and %d more"):format(name, #list - 1)
+end
+
+return inputs

@@ -1,0 +1,395 @@
+--- A linker: one session with its policy. The methods of `moonlink.new()`.
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local cdecl = require "moonlink.call.cdecl"
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local events = require "moonlink.link.events"
+local explain = require "moonlink.link.explain"
+local inputs = require "moonlink.link.inputs"
+local load = require "moonlink.link.load"
+local options = require "moonlink.link.options"
+local question = require "moonlink.link.question"
+local show_map = require "moonlink.show.map"
+local unit = require "moonlink.link.unit"
+
+local linker = {}
+
+---@class moonlink.Linker
+---@field types table the scope of its C declarations
+---@field c table functions and variables by name, as declared with cdef
+local methods = {}
+
+---@class moonlink.Hook
+---@field pattern string
+---@field fn function
+
+local function check_open(self)
+   if self.session:is_closed() then
+      error("attempt to use a closed linker", 3)
+   end
+end
+
+--- The inputs of a call: an array part, a plan's `inputs`, one path, or one { bytes = }.
+local function input_list(what, merged)
+   if type(what) == "string" then
+      what = {what}
+   end
+   local list = what.inputs or what
+   if what.bytes or what.path or what.library then
+      list = {{bytes = what.bytes, path = what.path, library = what.library, name = what.name}}
+   end
+   return inputs.parse(list, merged.whole_archive)
+end
+
+local function prepare(self, what, over)
+   check_open(self)
+   if type(what) ~= "string" and type(what) ~= "table" then
+      error(("a path or a table of inputs expected, got %s"):format(type(what)), 3)
+   end
+   local merged = options.merge(self.options, type(what) == "table" and what or nil, 3)
+   merged = options.merge(merged, over, 3)
+   if type(what) == "table" and what.want then
+      merged.roots = what.want
+   end
+   local ok, list = pcall(input_list, what, merged)
+   if not ok then
+      error(list, 3)
+   end
+   return merged, list
+end
+
+local function stats_of(run)
+   local stats = run.txn:stats()
+   stats.ms = run.ms
+   local total = 0
+   for _, ms in pairs(run.ms) do
+      total = total + ms
+   end
+   stats.ms.total = total
+   return stats
+end
+
+--- Loads objects, archives and shared libraries as one transaction.
+---@param what string|table a path, a list of inputs with options, or a plan
+---@return moonlink.LoadedUnit?
+---@return moonlink.Error? err
+function methods:load(what)
+   local merged, list = prepare(self, what)
+   local run <close> = load.begin(self, merged)
+   local ok, err = load.run(run, list)
+   if not ok then
+      return nil, err
+   end
+   local stats = stats_of(run)
+   local name = merged.name or inputs.name(list)
+   local core_unit
+   core_unit, err = run.txn:commit(name)
+   if not core_unit then
+      return nil, err
+   end
+   local new = unit.new(core_unit, stats, run.anchors)
+   self.list[#self.list + 1] = new
+   return new
+end
+
+--- Would it load? Everything up to protected memory, then taken back.
+---@param what string|table as load
+---@return table? stats
+---@return moonlink.Error? err
+function methods:check(what)
+   local merged, list = prepare(self, what)
+   local run <close> = load.begin(self, merged)
+   local ok, err = load.run(run, list)
+   if not ok then
+      return nil, err
+   end
+   return stats_of(run)
+end
+
+local function by_address(a, b)
+   return math.ult(a.address, b.address)
+end
+
+--- What tools want to know of a link: addresses of everything, and the bytes.
+local function image_of(run)
+   local bytes, base = run.txn:bytes()
+   local data = show_map.data(run.txn)
+   local out = {bytes = bytes, base = base, sections = data.sections, symbols = {}, got = {}, stubs = {},
+                stats = stats_of(run)}
+   for _, s in ipairs(out.sections) do
+      s.offset = s.address - base
+   end
+   for _, e in ipairs(run.txn:entries()) do
+      if e.in_load or e.how ~= "none" then
+         out.symbols[e.name] = e.address
+      end
+      out.got[e.name] = e.got
+      out.stubs[e.name] = e.stub
+   end
+   table.sort(out.sections, by_address)
+   return out
+end
+
+--- Links for a chosen address without mapping there.
+---@param what table inputs with `at` and, if wanted, `define = { NAME = ADDRESS }`
+---@return table? image { bytes=, base=, sections=, symbols=, got=, stubs= }
+---@return moonlink.Error? err
+function methods:image(what)
+   if type(what) ~= "table" or math.type(what.at) ~= "integer" then
+      error("option 'at': an address expected", 2)
+   end
+   local over = {}
+   if not what.scope then
+      over.scope = {what.define or {}, "archives"}
+   end
+   local merged, list = prepare(self, what, over)
+   local run <close> = load.begin(self, merged)
+   local ok, err = load.run(run, list)
+   if not ok then
+      return nil, err
+   end
+   return image_of(run)
+end
+
+--- A member that defines the name, out of the archives in reach, becomes a unit of its own.
+local function pull(self, name)
+   local merged = options.merge(self.options, {roots = {name}, undefined = self.options.undefined}, 1)
+   local run <close> = load.begin(self, merged)
+   if #run.txn:archives() == 0 then
+      return nil
+   end
+   local ok, err = load.run(run, {})
+   if not ok then
+      if err.code == "undefined" and err.count == 1 and err.symbol == name then
+         return nil
+      end
+      return nil, err
+   end
+   local first = run.txn:inputs()[1]
+   if not first then
+      return nil
+   end
+   local stats = stats_of(run)
+   local core_unit
+   core_unit, err = run.txn:commit(question.place(first))
+   if not core_unit then
+      return nil, err
+   end
+   self.list[#self.list + 1] = unit.new(core_unit, stats, run.anchors)
+   return true
+end
+
+local function find(self, name)
+   local address, size, kind, owner = self.session:find(name)
+   if address then
+      return address, owner, size, kind
+   end
+end
+
+--- The address of a name: in a unit, in an archive in reach (a member is loaded then), in a library
+--- that was opened, or in the process.
+---@param name string
+---@return integer? address
+---@return userdata|moonlink.Error|nil owner the unit that owns it; nil for the process; or the error
+---@return integer? size
+function methods:address_of(name)
+   check_open(self)
+   local address, owner, size = find(self, name)
+   if address then
+      return address, owner, size
+   end
+   local pulled, err = pull(self, name)
+   if err then
+      return nil, err
+   end
+   if pulled then
+      address, owner, size = find(self, name)
+      if address then
+         return address, owner, size
+      end
+   end
+   address = self.session:find_process(name)
+   if address then
+      return address, nil
+   end
+   return nil, errors.new {
+      code = "undefined", symbol = name, message = ("undefined '%s'"):format(name),
+      hint = "load the object that defines it first",
+   }
+end
+
+--- A symbol: { name=, address=, size=, unit= } or nil, err. Also an answer to a question.
+---@param name string
+function methods:symbol(name)
+   local address, owner, size = self:address_of(name)
+   if not address then
+      return nil, owner
+   end
+   return {name = name, address = address, size = size, unit = owner and owner:name()}
+end
+
+--- A C function as a plain Lua function.
+---@param prototype string "int add(int, int)"
+---@param opts? table
+---@return function?
+---@return moonlink.Error? err
+function methods:func(prototype, opts)
+   check_open(self)
+   return call.func(self, prototype, opts)
+end
+
+--- Declares types, functions and variables for this linker alone.
+function methods:cdef(text)
+   check_open(self)
+   return call.cdef(self, text)
+end
+
+--- A Lua function as a C function: "int(int, int)".
+function methods:callback(prototype, fn, opts)
+   check_open(self)
+   return call.callback(self, prototype, fn, opts)
+end
+
+local kinds = {resolve = true, undefined = true, event = true}
+
+--- Registers a hook. "resolve" and "undefined" take a pattern and a function of a question, "event"
+--- a function of an event. Returns a function that removes it.
+---@param kind "resolve"|"undefined"|"event"
+---@param pattern string|function
+---@param fn? function
+---@return fun()
+function methods:on(kind, pattern, fn)
+   check_open(self)
+   if not kinds[kind] then
+      error(("'%s' is no kind of hook (resolve, undefined, event)"):format(tostring(kind)), 2)
+   end
+   if type(pattern) == "function" then
+      pattern, fn = "", pattern
+   end
+   if type(fn) ~= "function" or type(pattern) ~= "string" then
+      error("a pattern and a function expected", 2)
+   end
+   local hook = {pattern = pattern, fn = fn}
+   self.hooks[kind] = self.hooks[kind] or {}
+   table.insert(self.hooks[kind], 1, hook)
+   return function()
+      local list = self.hooks[kind] or {}
+      for i, each in ipairs(list) do
+         if each == hook then
+            table.remove(list, i)
+         end
+      end
+      if #list == 0 then
+         self.hooks[kind] = nil
+      end
+   end
+end
+
+--- Switches the event log on for categories ("bind,member", "all"), off with nothing.
+---@param categories? string|string[]
+function methods:trace(categories)
+   local ok, set = pcall(events.parse, categories)
+   if not ok then
+      error(set, 2)
+   end
+   self.tracing = set
+end
+
+--- Enters an event; for the linker's own rooms.
+function methods:log(event)
+   self.events[#self.events + 1] = event
+   for _, hook in ipairs(self.hooks.event or {}) do
+      hook.fn(event)
+   end
+end
+
+--- Why does this name mean what it means?
+---@param name string
+---@return moonlink.Explanation
+function methods:explain(name)
+   check_open(self)
+   local run <close> = load.begin(self, self.options)
+   local candidates = question.candidates(run.txn, self.session, name)
+   for i = #self.list, 1, -1 do
+      local u = self.list[i]
+      if u:alive() and u.core:entry(name) then
+         return explain.new(name, u.core, candidates, u.name, run.scope.core)
+      end
+   end
+   return explain.new(name, nil, candidates)
+end
+
+--- The same for a load that is only tried: what would the name mean?
+---@param what string|table as load
+---@param name string
+---@return moonlink.Explanation?
+---@return moonlink.Error? err
+function methods:why(what, name)
+   local merged, list = prepare(self, what)
+   merged.undefined = "null"
+   local run <close> = load.begin(self, merged)
+   local ok, err = load.run(run, list)
+   if not ok then
+      return nil, err
+   end
+   return explain.new(name, run.txn, question.candidates(run.txn, self.session, name), nil, run.scope.core)
+end
+
+--- The units of this linker, oldest first.
+---@return moonlink.LoadedUnit[]
+function methods:units()
+   local out = {}
+   for i, u in ipairs(self.list) do
+      out[i] = u
+   end
+   return out
+end
+
+--- Ends the linker: destructors run, latest unit first, and all memory goes back. Functions made
+--- from it raise afterwards. Fails while a native call into it is running.
+---@return boolean?
+---@return moonlink.Error? err
+function methods:close()
+   return self.session:close()
+end
+
+local metatable = {
+   __name = "moonlink.Linker",
+   __index = function(self, key)
+      if key == "c" then
+         local namespace = call.namespace(self)
+         rawset(self, "c", namespace)
+         return namespace
+      end
+      return methods[key]
+   end,
+   __close = function(self)
+      assert(self.session:close())
+   end,
+   __tostring = function(self)
+      return self.session:is_closed() and "moonlink linker (closed)"
+         or ("moonlink linker (%d units)"):format(#self.list)
+   end,
+}
+
+--- Makes a linker. Nothing is shared between two of them.
+---@param opts? moonlink.Options
+---@return moonlink.Linker
+function linker.new(opts)
+   if opts ~= nil and type(opts) ~= "table" then
+      error(("a table of options expected, got %s"):format(type(opts)), 2)
+   end
+   local merged = options.merge(nil, opts, 2)
+   local self = setmetatable({
+      session = assert(core.session()), options = merged, hooks = {}, list = {}, events = {},
+      tracing = {}, types = cdecl.scope(),
+   }, metatable)
+   if merged.trace then
+      self:trace(merged.trace)
+   end
+   return self
+end
+
+return linker

@@ -1,0 +1,259 @@
+--- One load, step by step: inputs, questions, link, commit. The core does each step; here is their
+-- order, and what the policy says in between. An error, or an error raised by a hook, ends in abort.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local events = require "moonlink.link.events"
+local inputs = require "moonlink.link.inputs"
+local opts = require "moonlink.link.options"
+local question = require "moonlink.link.question"
+local report = require "moonlink.link.report"
+local scope = require "moonlink.link.scope"
+
+local load = {}
+
+---@class moonlink.Load
+---@field txn userdata
+---@field session userdata
+---@field options moonlink.Options
+---@field hooks moonlink.Hook[]
+---@field scope moonlink.Scope
+---@field anchors any[] what the unit must keep alive
+---@field ms table<string, number> milliseconds by step
+
+local function timed(self, step, fn, ...)
+   local start = core.now()
+   local ok, err = fn(self, ...)
+   self.ms[step] = (self.ms[step] or 0) + (core.now() - start) * 1000
+   return ok, err
+end
+
+local function renames(self)
+   local txn, options = self.txn, self.options
+   for _, name in ipairs(options.wrap or {}) do
+      assert(txn:rename(name, "__wrap_" .. name, true, false))
+      assert(txn:rename("__real_" .. name, name, true, false))
+   end
+   for from, to in pairs(options.rename or {}) do
+      assert(txn:rename(from, to, true, true))
+   end
+end
+
+--- Opens archives of the scope, adds all inputs and roots.
+local function add_inputs(self, list)
+   for _, archive in ipairs(self.scope.archives) do
+      local ok, err = self.txn:add_archive(archive.path, archive.set)
+      if not ok then
+         return nil, err
+      end
+   end
+   for _, input in ipairs(list) do
+      local ok, err = inputs.add(self.txn, input, self.options)
+      if not ok then
+         return nil, err
+      end
+   end
+   for _, name in ipairs(self.options.roots or {}) do
+      assert(self.txn:root(name))
+   end
+   return true
+end
+
+--- Hooks on names: they see the references of new inputs before the scope does.
+local function offer(self)
+   if not self.hooks.resolve then
+      return true
+   end
+   for _, pair in ipairs(self.txn:offer()) do
+      local name, input = pair[1], pair[2]
+      for _, hook in ipairs(self.hooks.resolve) do
+         if name:find(hook.pattern) then
+            local q = question.new(self.txn, self.session, name, input)
+            local answered, err = question.answer(self.txn, q, hook.fn(q), "a hook", self.anchors)
+            if err then
+               return nil, err
+            end
+            if answered then
+               break
+            end
+         end
+      end
+   end
+   return true
+end
+
+--- Names that wait, by the place in the scope that they wait at, in order of the places.
+local function by_place(waiting)
+   local places, names = {}, {}
+   for _, pair in ipairs(waiting) do
+      local place = pair[2]
+      if not names[place] then
+         names[place] = {}
+         places[#places + 1] = place
+      end
+      table.insert(names[place], pair[1])
+   end
+   table.sort(places)
+   return places, names
+end
+
+local function resolve(self)
+   repeat
+      local before = #self.txn:inputs()
+      local ok, err = offer(self)
+      local waiting = ok
+      if ok then
+         waiting, err = self.txn:resolve()
+      end
+      if not waiting then
+         return nil, err
+      end
+      if waiting ~= true then
+         local places, names = by_place(waiting)
+         for _, place in ipairs(places) do
+            ok, err = self.scope.ask[place](self, names[place])
+            if not ok then
+               return nil, err
+            end
+         end
+      end
+   until waiting == true and (not self.hooks.resolve or #self.txn:inputs() == before)
+   return true
+end
+
+--- What the policy says to a name that nothing provides.
+local function ask_undefined(self, name)
+   local q = question.new(self.txn, self.session, name)
+   for _, hook in ipairs(self.hooks.undefined or {}) do
+      if name:find(hook.pattern) then
+         local answer = hook.fn(q)
+         if answer ~= nil then
+            return q, answer
+         end
+      end
+   end
+   local rule = self.options.undefined
+   if rule == "null" then
+      return q, false
+   elseif rule == "stub" then
+      return q, core.trap(("undefined symbol '%s' was called"):format(name))
+   elseif type(rule) == "function" then
+      return q, rule(q)
+   end
+   return q, nil
+end
+
+local function undefined(self)
+   local tries = 0
+   repeat
+      local again, left = false, {}
+      for _, name in ipairs(self.txn:undefined()) do
+         local q, answer = ask_undefined(self, name)
+         local answered, err = question.answer(self.txn, q, answer, "the policy for undefined names", self.anchors)
+         if err then
+            return nil, err
+         end
+         if not answered then
+            left[#left + 1] = name
+         end
+         again = again or type(answer) == "string"
+      end
+      if #left > 0 then
+         return nil, report.undefined(self, left)
+      end
+      tries = tries + 1
+      local ok, err = again and resolve(self) or true
+      if not ok then
+         return nil, err
+      end
+   until not again or tries > 100
+   return true
+end
+
+local function duplicates(self)
+   local list = self.txn:duplicates()
+   local rule = self.options.duplicate
+   if #list == 0 or rule == "first" or rule == "last" then
+      return true
+   end
+   if rule == "error" then
+      return nil, report.duplicates(self, list)
+   end
+   for i, dup in ipairs(list) do
+      local places = report.duplicate_places(self, dup)
+      local winner = rule(dup.name, places)
+      if winner ~= 1 and winner ~= 2 then
+         return nil, report.duplicates(self, {dup})
+      end
+      self.txn:choose(i, winner)
+   end
+   return true
+end
+
+local function hide(self)
+   local export, hidden = self.options.export, self.options.hide
+   if not export and not hidden then
+      return true
+   end
+   for _, entry in ipairs(self.txn:entries()) do
+      if entry.exported and ((export and not opts.matches(entry.name, export)) or
+                             (hidden and opts.matches(entry.name, hidden))) then
+         self.txn:hide(entry.name)
+      end
+   end
+   return true
+end
+
+--- Begins a load. The result is closed (aborted) by its <close>, unless it was committed.
+---@param linker moonlink.Linker
+---@param options moonlink.Options
+---@return moonlink.Load
+function load.begin(linker, options)
+   local self = {
+      session = linker.session, options = options, hooks = linker.hooks, anchors = {}, ms = {},
+      linker = linker,
+   }
+   self.scope = scope.compile(options)
+   local duplicate = options.duplicate
+   self.txn = assert(linker.session:begin {
+      scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
+      weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
+   })
+   if options.allow_second_libc then
+      self.txn:allow_libc()
+   end
+   return setmetatable(self, load.metatable)
+end
+
+load.metatable = {
+   __close = function(self)
+      self.txn:abort()
+   end,
+}
+
+--- Everything up to sealed memory.
+---@param self moonlink.Load
+---@param list moonlink.Input[]
+---@return boolean?
+---@return moonlink.Error? err
+function load.run(self, list)
+   renames(self)
+   local steps = {
+      {"read", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", duplicates},
+      {"resolve", hide}, {"link", function(this) return this.txn:link() end},
+   }
+   for i, step in ipairs(steps) do
+      local ok, err = timed(self, step[1], step[2], list)
+      if not ok then
+         return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
+      end
+      if i == 5 then
+         events.before_link(self)
+      end
+   end
+   events.after_link(self)
+   return true
+end
+
+return load

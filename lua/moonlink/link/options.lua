@@ -1,0 +1,111 @@
+--- Options of a linker and of one load: what there is, what it may be, and how a load's options lie
+-- over its linker's. An unknown name or a wrong type is a mistake of the programmer and raises.
+-- SPDX-License-Identifier: MIT
+
+local options = {}
+
+---@class moonlink.Options
+---@field scope? any[] where undefined names are looked for, in order: "self", "archives", "process",
+---  "fallback", a unit, { archive = PATH }, a table of names, a function of a question
+---@field duplicate? "error"|"first"|"last"|fun(name: string, candidates: table[]): integer
+---@field undefined? "error"|"stub"|"null"|fun(q: moonlink.Question): any
+---@field weak? "first"|"own"|"process" who wins when a weak definition has a rival outside its load
+---@field wrap? string[] references to NAME become __wrap_NAME, those to __real_NAME become NAME
+---@field rename? table<string, string> symbols that get another name, where defined and where used
+---@field export? string[] only names that match one of these whole-name patterns are exported
+---@field hide? string[] names that match are not exported
+---@field search? string[] folders for -l
+---@field static? boolean -l takes archives only
+---@field fallback? string[]|false|fun(): string[] archives for what nothing else has
+---@field whole_archive? boolean
+---@field roots? string[] names wanted though no input refers to them
+---@field allow_second_libc? boolean
+---@field zone? "near"|"low"
+---@field relax? boolean
+---@field trace? string|string[] categories of events: "load", "member", "bind", "place", "all"
+---@field name? string what the unit is called
+
+local types = {
+   scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
+   weak = {"string"}, wrap = {"table"}, rename = {"table"}, export = {"table"}, hide = {"table"},
+   search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
+   whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
+   zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
+   at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
+   bytes = {"string"}, path = {"string"}, library = {"string"},
+}
+
+local choices = {
+   duplicate = {error = true, first = true, last = true},
+   undefined = {error = true, stub = true, null = true},
+   weak = {first = true, own = true, process = true},
+   zone = {near = true, low = true},
+}
+
+local defaults = {
+   scope = {"self", "archives", "process", "fallback"},
+   duplicate = "error", undefined = "error", weak = "first", zone = "near", relax = true,
+}
+
+local function known()
+   local names = {}
+   for name in pairs(types) do
+      names[#names + 1] = name
+   end
+   table.sort(names)
+   return table.concat(names, ", ")
+end
+
+local function check(name, value)
+   local allowed = types[name]
+   if not allowed then
+      return ("unknown option '%s' (known: %s)"):format(tostring(name), known())
+   end
+   local fits = false
+   for _, type_name in ipairs(allowed) do
+      fits = fits or type(value) == type_name
+   end
+   if not fits then
+      return ("option '%s': %s expected, got %s"):format(name, table.concat(allowed, " or "), type(value))
+   end
+   if type(value) == "string" and choices[name] and not choices[name][value] then
+      return ("option '%s': '%s' is none of its values"):format(name, value)
+   end
+end
+
+--- Lays the options of one call over those of the linker; raises at `level` for a mistake.
+---@param base moonlink.Options?
+---@param over table? may have an array part, which is left out
+---@param level integer
+---@return moonlink.Options
+function options.merge(base, over, level)
+   local out = {}
+   for name, value in pairs(base or defaults) do
+      out[name] = value
+   end
+   for name, value in pairs(over or {}) do
+      if math.type(name) ~= "integer" then
+         local mistake = check(name, value)
+         if mistake then
+            error(mistake, level + 1)
+         end
+         out[name] = value
+      end
+   end
+   return out
+end
+
+--- Does a name match one of the patterns, as a whole?
+---@param name string
+---@param patterns string[]
+---@return boolean
+function options.matches(name, patterns)
+   for _, pattern in ipairs(patterns) do
+      if name == pattern or name:find("^" .. pattern .. "$") then
+         return true
+      end
+   end
+   return false
+end
+
+return options

@@ -1,0 +1,160 @@
+--- Questions that the linker asks the policy, and what their answers mean.
+-- A question knows its name at once; the rest is looked up when it is read.
+-- SPDX-License-Identifier: MIT
+
+local errors = require "moonlink.error"
+
+local question = {}
+
+---@class moonlink.Question
+---@field name string
+---@field from string file of the first reference, or of the one that is asked for: "lib.a(m.o)"
+---@field input? integer number of the input that is asked for; nil: all of them
+---@field section? string
+---@field offset? integer
+---@field func? string function that holds the reference
+---@field reloc? string
+---@field type string "notype", "func" or "object"
+---@field weak boolean
+---@field version? string what stands behind @ in the name
+---@field candidates moonlink.Candidate[]
+
+---@class moonlink.Candidate
+---@field how string "load", "unit", "archive" or "process"
+---@field provider string file, unit, archive or library
+---@field address? integer where it is known
+---@field member? string
+
+--- "lib.a(member.o)" or "file.o".
+---@param input table as inputs() gives
+---@return string
+function question.place(input)
+   return input.member and ("%s(%s)"):format(input.file, input.member) or input.file
+end
+
+--- Who could provide a name, in the order of the built-in scope.
+---@param txn userdata
+---@param session userdata
+---@param name string
+---@return moonlink.Candidate[]
+function question.candidates(txn, session, name)
+   local list = {}
+   local entry = txn:entry(name)
+   if entry and entry.in_load and entry.input then
+      list[1] = {how = "load", provider = question.place(txn:inputs()[entry.input])}
+   end
+   local address, _, _, unit = session:find(name)
+   if address then
+      list[#list + 1] = {how = "unit", provider = unit:name(), address = address}
+   end
+   for i, archive in ipairs(txn:archives()) do
+      local member = txn:archive_defines(i, name)
+      if member then
+         list[#list + 1] = {how = "archive", provider = archive.path, member = member}
+      end
+   end
+   local there, provider = txn:process_defines(name)
+   if there then
+      list[#list + 1] = {how = "process", provider = provider, address = there}
+   end
+   return list
+end
+
+local function reference(q)
+   local refs = q.txn:references(q.name, q.input and 64 or 1)
+   for _, ref in ipairs(refs) do
+      if not q.input or ref.input == q.input then
+         return ref
+      end
+   end
+   return {}
+end
+
+local readers = {
+   candidates = function(q)
+      return question.candidates(q.txn, q.session, q.name)
+   end,
+   version = function(q)
+      return q.name:match "@+(.+)$"
+   end,
+   from = function(q)
+      local input = q.input or q.reference.input
+      return input and question.place(q.txn:inputs()[input]) or "(the caller)"
+   end,
+   reference = reference,
+   weak = function(q)
+      return q.reference.weak or false
+   end,
+   type = function(q)
+      return q.reference.type or "notype"
+   end,
+}
+for _, field in ipairs {"section", "offset", "func", "reloc"} do
+   readers[field] = function(q)
+      return q.reference[field]
+   end
+end
+
+local metatable = {
+   __name = "moonlink.Question",
+   __index = function(q, key)
+      local reader = readers[key]
+      local value = reader and reader(q)
+      rawset(q, key, value)
+      return value
+   end,
+}
+
+--- Makes a question about a name, for one input or for all.
+---@return moonlink.Question
+function question.new(txn, session, name, input)
+   return setmetatable({txn = txn, session = session, name = name, input = input}, metatable)
+end
+
+--- The address of a callback, trap, symbol or whatever offers one.
+local function address_of(value)
+   if type(value) == "userdata" then
+      local ok, address = pcall(function() return value:address() end)
+      return ok and address or nil
+   end
+   return math.type(value.address) == "integer" and value.address or nil
+end
+
+--- Gives an answer to a transaction. The answer is an address, the name of another symbol, false
+--- (leave it at address 0), or a thing with an address: a callback, a stub, a symbol.
+---@param txn userdata
+---@param q moonlink.Question
+---@param answer any nil: no answer
+---@param provider string who answered, for explanations
+---@param anchors any[] things that the unit must keep alive are appended
+---@return boolean answered
+---@return moonlink.Error? err
+function question.answer(txn, q, answer, provider, anchors)
+   if answer == nil then
+      return false
+   end
+   local ok, err
+   if answer == false then
+      ok, err = txn:answer_zero(q.name)
+   elseif type(answer) == "string" then
+      ok, err = txn:answer_name(q.name, q.input, answer)
+   elseif math.type(answer) == "integer" then
+      ok, err = txn:answer_address(q.name, q.input, answer, provider)
+   elseif type(answer) == "table" or type(answer) == "userdata" then
+      local address = address_of(answer)
+      if address then
+         anchors[#anchors + 1] = answer
+         ok, err = txn:answer_address(q.name, q.input, address, provider)
+      end
+   end
+   if not ok and not err then
+      err = errors.new {
+         code = "policy", symbol = q.name,
+         message = ("'%s': a policy answered with a %s"):format(q.name, type(answer)),
+         hint = "answer with an address, a name, a callback, a stub, a symbol, false or nil",
+      }
+   end
+   return ok and true or false, err
+end
+
+return question

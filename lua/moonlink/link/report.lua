@@ -1,0 +1,157 @@
+--- Messages about names: everything that is undefined in one error, and who defines a name twice.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local question = require "moonlink.link.question"
+local search = require "moonlink.link.search"
+local similar = require "moonlink.link.similar"
+
+local report = {}
+
+local REFERENCES = 3
+
+--- "a.o .text+0xf in main"
+local function reference_text(inputs, ref)
+   local place = question.place(inputs[ref.input])
+   local text = ("%s %s+%#x"):format(place, ref.section, ref.offset)
+   return ref.func and text .. " in " .. ref.func or text
+end
+
+local function count_text(n)
+   return n == 1 and "1 reference" or n .. " references"
+end
+
+--- Archives that define the name but were not asked: those in the folders of the search path and
+--- those in reach that the scope leaves out.
+local function who_has(load, name)
+   for i, archive in ipairs(load.txn:archives()) do
+      local member = load.txn:archive_defines(i, name)
+      if member then
+         return ("%s(%s)"):format(archive.path, member)
+      end
+   end
+   for _, folder in ipairs(load.options.search or {}) do
+      for _, file in ipairs(core.list_folder(folder) or {}) do
+         local path = folder .. "/" .. file
+         local ok = file:find "%.a$" and load.txn:add_archive(path, 999)
+         if ok then
+            local list = load.txn:archives()
+            local member = load.txn:archive_defines(#list, name)
+            if member then
+               return ("%s(%s)"):format(path, member)
+            end
+         end
+      end
+   end
+   for _, path in ipairs(search.fallback(load.options)) do
+      if load.txn:add_archive(path, 999) then
+         local member = load.txn:archive_defines(#load.txn:archives(), name)
+         if member then
+            return ("%s(%s)"):format(path, member)
+         end
+      end
+   end
+end
+
+local function hint_of(load, name, known)
+   local has = who_has(load, name)
+   if has then
+      return ("%s defines it; add that archive"):format(has)
+   end
+   local near = similar.find(name, known)
+   if near then
+      return ("did you mean '%s'?"):format(near)
+   end
+   local section = name:match "^__start_(.+)" or name:match "^__stop_(.+)"
+   if section then
+      return ("no loaded section is named '%s'"):format(section)
+   end
+   if name:find "^__asan_" then
+      return "the object was built with -fsanitize=address; start with LD_PRELOAD=$(gcc -print-file-name=libasan.so)"
+   end
+   return "add the object or library that defines it, or pass undefined = \"stub\""
+end
+
+local function one(load, inputs, name, known)
+   local refs = load.txn:references(name, 1000)
+   local places = {}
+   for i = 1, math.min(#refs, REFERENCES) do
+      places[i] = reference_text(inputs, refs[i])
+   end
+   if #refs > REFERENCES then
+      places[#places + 1] = ("and %d more"):format(#refs - REFERENCES)
+   end
+   local first = refs[1] or {}
+   local entry = load.txn:entry(name)
+   local input = inputs[first.input or entry and entry.first_reference or 0] or {}
+   local shown = similar.demangle(name)
+   local who = #refs > 0 and ("%s: %s"):format(count_text(#refs), table.concat(places, ", "))
+      or input.file and "referred to by " .. question.place(input) or "wanted by the caller"
+   return errors.new {
+      code = "undefined", symbol = name, demangled = shown, file = input.file, member = input.member,
+      section = first.section, offset = first.offset, func = first.func, reloc = first.reloc,
+      references = refs, hint = hint_of(load, name, known),
+      message = ("undefined '%s'%s (%s)"):format(name, shown and " [" .. shown .. "]" or "", who),
+   }
+end
+
+--- All undefined names in one error.
+---@param load moonlink.Load
+---@param names string[]
+---@return moonlink.Error
+function report.undefined(load, names)
+   local inputs = load.txn:inputs()
+   local known, list = similar.collect(load), {}
+   for i = 1, math.min(#names, 20) do
+      list[i] = one(load, inputs, names[i], known)
+   end
+   local err = errors.new {errors = list, count = #names, names = names}
+   for k, v in pairs(list[1]) do
+      err[k] = v
+   end
+   return err
+end
+
+--- The two places of a duplicate: { file=, member=, section=, offset=, unit=, text= } each.
+function report.duplicate_places(load, dup)
+   local inputs, out = load.txn:inputs(), {}
+   for k = 1, 2 do
+      local place = dup[k]
+      local input = place.input and inputs[place.input] or {}
+      out[k] = {
+         file = input.file, member = input.member, section = place.section, offset = place.offset,
+         unit = place.unit,
+         text = place.unit and ("unit %s"):format(place.unit)
+            or ("%s (%s+%#x)"):format(question.place(input), place.section, place.offset),
+      }
+   end
+   return out
+end
+
+--- Names with two strong definitions, all in one error.
+---@param load moonlink.Load
+---@param duplicates table[]
+---@return moonlink.Error
+function report.duplicates(load, duplicates)
+   local list = {}
+   for i = 1, math.min(#duplicates, 20) do
+      local dup = duplicates[i]
+      local places = report.duplicate_places(load, dup)
+      local shown = similar.demangle(dup.name)
+      list[i] = errors.new {
+         code = "duplicate", symbol = dup.name, places = places, file = places[2].file,
+         member = places[2].member, section = places[2].section, offset = places[2].offset,
+         message = ("'%s'%s is defined twice: %s and %s"):format(dup.name,
+            shown and " [" .. shown .. "]" or "", places[1].text, places[2].text),
+         hint = 'is the same object loaded twice? pass duplicate = "first", or use a linker of its own',
+      }
+   end
+   local err = errors.new {errors = list, count = #duplicates}
+   for k, v in pairs(list[1]) do
+      err[k] = v
+   end
+   return err
+end
+
+return report

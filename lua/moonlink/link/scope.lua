@@ -1,0 +1,111 @@
+--- The scope of a load: where names are looked for. Turns the user's list into the core's, in which
+-- everything that Lua answers is an "ask", and answers those.
+-- SPDX-License-Identifier: MIT
+
+local question = require "moonlink.link.question"
+local search = require "moonlink.link.search"
+
+local scope = {}
+
+local FALLBACK_SET = 1
+
+---@class moonlink.Scope
+---@field core any[] as the core takes it
+---@field ask table<integer, function> by place: (loader, names) answers
+---@field archives {path: string, set: integer}[] to open before the start
+
+--- The default fall-back archives, or what the option says.
+local function fallback_paths(options)
+   local value = options.fallback
+   if type(value) == "function" then
+      value = value()
+   elseif value == nil or value == true then
+      value = search.fallback(options)
+   end
+   return value or {}
+end
+
+--- Opens the fall-back archives when the first name gets that far; the place behind asks them.
+local function fallback_provider(options)
+   local opened = false
+   return function(load)
+      if opened then
+         return true
+      end
+      opened = true
+      for _, path in ipairs(fallback_paths(options)) do
+         local ok, err = load.txn:add_archive(path, FALLBACK_SET)
+         if not ok then
+            return nil, err
+         end
+      end
+      return true
+   end
+end
+
+--- A provider out of a function of a question.
+local function function_provider(fn, label)
+   return function(load, names)
+      for _, name in ipairs(names) do
+         local q = question.new(load.txn, load.session, name)
+         local _, err = question.answer(load.txn, q, fn(q), label, load.anchors)
+         if err then
+            return nil, err
+         end
+      end
+      return true
+   end
+end
+
+local function table_provider(names)
+   return function_provider(function(q) return names[q.name] end, "a table of the scope")
+end
+
+local function unit_of(value)
+   local mt = type(value) == "table" and getmetatable(value)
+   return mt and mt.__name == "moonlink.LoadedUnit" and value.core
+end
+
+local function add(out, options, item)
+   local list = out.core
+   local unit = unit_of(item)
+   if unit then
+      list[#list + 1] = unit
+   elseif item == "fallback" then
+      list[#list + 1] = "ask"
+      out.ask[#list] = fallback_provider(options)
+      list[#list + 1] = {set = FALLBACK_SET}
+   elseif type(item) == "string" then
+      list[#list + 1] = item
+   elseif type(item) == "function" then
+      list[#list + 1] = "ask"
+      out.ask[#list] = function_provider(item, "a function of the scope")
+   elseif type(item) == "table" and type(item.archive) == "string" and not getmetatable(item) then
+      local set = #out.archives + FALLBACK_SET + 1
+      out.archives[#out.archives + 1] = {path = item.archive, set = set}
+      list[#list + 1] = {set = set}
+   elseif type(item) == "table" then
+      list[#list + 1] = "ask"
+      out.ask[#list] = table_provider(item)
+   else
+      error(("a %s cannot be a place of the scope"):format(type(item)), 0)
+   end
+end
+
+local words = {self = true, archives = true, process = true, fallback = true}
+
+--- Compiles the scope of a load.
+---@param options moonlink.Options
+---@return moonlink.Scope
+function scope.compile(options)
+   local out = {core = {}, ask = {}, archives = {}}
+   for _, item in ipairs(options.scope) do
+      if type(item) == "string" and not words[item] then
+         error(("'%s' is no place of the scope (self, archives, process, fallback)"):format(item), 0)
+      end
+      add(out, options, item)
+   end
+   return out
+end
+
+return scope

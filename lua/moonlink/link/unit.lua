@@ -1,0 +1,91 @@
+--- A unit: what one load brought into the process.
+-- SPDX-License-Identifier: MIT
+
+local question = require "moonlink.link.question"
+local show_map = require "moonlink.show.map"
+
+local unit = {}
+
+---@class moonlink.LoadedUnit
+---@field name string
+---@field core userdata
+---@field stats table counts, bytes and milliseconds of the load
+local methods = {}
+
+--- Is its memory still there?
+function methods:alive()
+   return self.core:alive()
+end
+
+--- Iterates over the names that the unit defines, in the order of the inputs.
+---@param filter? {type?: string, exported?: boolean}
+---@return fun(): table?
+function methods:symbols(filter)
+   local list, i = self.core:entries(), 0
+   return function()
+      while true do
+         i = i + 1
+         local e = list[i]
+         if not e then
+            return nil
+         end
+         if e.in_load and not e.name:find "\n" and (not filter or
+            ((not filter.type or filter.type == e.type) and
+             (filter.exported == nil or filter.exported == (e.exported or false)))) then
+            return e
+         end
+      end
+   end
+end
+
+--- The symbol of a name that the unit defines: { name=, address=, size=, type=, ... } or nil.
+function methods:symbol(name)
+   local e = self.core:entry(name)
+   return e and e.in_load and e or nil
+end
+
+--- The address of a name that the unit defines, or nil.
+function methods:address(name)
+   local e = self:symbol(name)
+   return e and e.address
+end
+
+--- The objects it was made of: { file=, member=, by=, bytes= } each.
+function methods:inputs()
+   return self.core:inputs()
+end
+
+--- Its sections: { name=, address=, size=, prot=, file= } each, in the order of the inputs.
+function methods:sections()
+   local inputs, list = self.core:inputs(), self.core:sections()
+   for _, s in ipairs(list) do
+      s.file = question.place(inputs[s.input])
+   end
+   return list
+end
+
+--- The link map as data: sections and symbols in address order.
+function methods:map()
+   return show_map.data(self.core)
+end
+
+local metatable = {
+   __name = "moonlink.LoadedUnit",
+   __index = methods,
+   __tostring = function(self)
+      return ("moonlink unit %s%s"):format(self.name, self.core:alive() and "" or " (unloaded)")
+   end,
+}
+
+--- Wraps a unit of the core.
+---@param core_unit userdata
+---@param stats? table
+---@param anchors? any[]
+---@return moonlink.LoadedUnit
+function unit.new(core_unit, stats, anchors)
+   return setmetatable({
+      name = core_unit:name(), core = core_unit, stats = stats or core_unit:stats(), anchors = anchors,
+   }, metatable)
+end
+
+return unit

@@ -1,0 +1,241 @@
+/* process_test.c -- what the live process provides, and effects on it; run by process_spec.lua.
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1
+#include "process/process.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static ml_diag diag;
+static ml_arena arena;
+
+static const char *in(const char *folder, const char *name)
+{
+    return ml_format(&arena, "%s/%s", folder, name);
+}
+
+static ml_library opened(const char *name)
+{
+    ml_library lib;
+    GOOD(&diag, ml_library_open(&diag, &arena, name, &lib));
+    return lib;
+}
+
+static ml_library self(void)
+{
+    ml_library lib;
+    GOOD(&diag, ml_library_self(&diag, &lib));
+    return lib;
+}
+
+static ml_provided found(const ml_library *lib, const char *name, const char *version)
+{
+    ml_provided p;
+    CHECK(ml_library_find(lib, name, version, &p));
+    CHECK(!dlerror());
+    return p;
+}
+
+/* ---- libraries ---- */
+
+static void opening(const char *folder)
+{
+    ml_library a = opened(in(folder, "liba.so")), none = {0}, c = opened("libc.so.6");
+    CHECK(strcmp(a.path, in(folder, "liba.so")) == 0 && strstr(c.path, "/libc.so.6"));
+    ml_provided p = found(&a, "in_b", NULL); /* of a library that it needs */
+    CHECK(strstr(p.provider, "libb.so") && p.type == STT_FUNC);
+    ml_library_close(&a);
+    CHECK(!a.handle);
+    ml_library_close(&a);
+    FAILS(&diag, ml_library_open(&diag, &arena, in(folder, "no.so"), &none), ML_E_LIBRARY,
+          "/no.so: cannot open shared object file: No such file or directory");
+    FAILS(&diag, ml_library_open(&diag, &arena, in(folder, "text.so"), &none), ML_E_LIBRARY,
+          "/text.so: file too short");
+    FAILS(&diag, ml_library_open(&diag, &arena, in(folder, "undef.so"), &none), ML_E_LIBRARY,
+          "/undef.so: undefined symbol: nowhere_at_all");
+    FAILS(&diag, ml_library_open(&diag, &arena, in(folder, "orphan.so"), &none), ML_E_LIBRARY,
+          "/orphan.so: libgone.so: cannot open shared object file");
+    FAILS(&diag, ml_library_open(&diag, &arena, "", &none), ML_E_LIBRARY, "is empty");
+    CHECK(!none.handle && !dlerror());
+}
+
+static void local(const char *folder)
+{
+    ml_library a = opened(in(folder, "liba.so")), all = self();
+    ml_provided p;
+    CHECK(!ml_library_find(&all, "in_a", NULL, &p) && !ml_library_find(&all, "in_b", NULL, &p));
+    CHECK(!dlerror());
+    found(&a, "in_a", NULL);
+    p = found(&all, "a64l", NULL); /* a name that no sanitizer stands before */
+    CHECK(p.type == STT_FUNC && p.size && strstr(p.provider, "libc.so"));
+    p = found(&all, "exported_here", NULL); /* this program is linked with -rdynamic */
+    CHECK(*p.provider == 0 && p.type == STT_OBJECT && p.size == 12);
+}
+
+extern const int exported_here[3];
+const int exported_here[3] = {1, 2, 3};
+
+static void symbols(const char *folder)
+{
+    ml_library a = opened(in(folder, "liba.so"));
+    ml_provided p = found(&a, "data_a", NULL), alias = found(&a, "alias_a", NULL);
+    CHECK(p.type == STT_OBJECT && p.size == 40 && strstr(p.provider, "liba.so"));
+    CHECK(alias.addr == p.addr && alias.size == 8); /* its own size, not its neighbour's */
+    p = found(&a, "tls_a", NULL);
+    CHECK(p.type == STT_TLS && p.size == 4 && strstr(p.provider, "liba.so"));
+    p = found(&a, "abs_a", NULL);
+    CHECK(p.addr == 0x1234 && strstr(p.provider, "liba.so"));
+    p = found(&a, "zero_a", NULL);
+    CHECK(p.addr == 0);
+    p = found(&a, "chosen_a", NULL);
+    CHECK(p.type == STT_FUNC && ((int (*)(void))(uintptr_t)p.addr)() == 77);
+    ml_provided one = found(&a, "versioned", "ONE"), two = found(&a, "versioned", "TWO");
+    CHECK(((int (*)(void))(uintptr_t)one.addr)() == 1 && one.type == STT_FUNC);
+    CHECK(((int (*)(void))(uintptr_t)two.addr)() == 2);
+    CHECK(found(&a, "versioned", NULL).addr == two.addr);
+    CHECK(one.size != two.size);
+    CHECK(!ml_library_find(&a, "versioned", "THREE", &p) && !dlerror());
+    CHECK(!ml_library_find(&a, "hidden_a", NULL, &p) && !dlerror());
+    p = found(&a, "weak_a", NULL);
+    CHECK(p.type == STT_FUNC);
+    ml_library old = opened(in(folder, "libold.so")); /* with a System V hash table only */
+    p = found(&old, "old_data", NULL);
+    CHECK(p.type == STT_OBJECT && p.size == 24 && strstr(p.provider, "libold.so"));
+}
+
+/* Prints what is found for each line of a file: name, type, size. */
+static void dump(const char *path)
+{
+    ml_library all = self();
+    FILE *f = fopen(path, "r");
+    char name[256];
+    CHECK(f);
+    while (fscanf(f, "%255s", name) == 1) {
+        ml_provided p;
+        if (ml_library_find(&all, name, NULL, &p))
+            printf("%s %d %llu %s\n", name, p.type, (unsigned long long)p.size, p.provider);
+    }
+    fclose(f);
+}
+
+/* ---- constructors and destructors ---- */
+
+static int argc_given, argc_seen;
+static char **argv_given, **argv_seen, **envp_seen;
+
+static void constructor(int argc, char **argv, char **envp)
+{
+    argc_seen = argc;
+    argv_seen = argv;
+    envp_seen = envp;
+}
+
+static void arguments(const char *unused)
+{
+    (void)unused;
+    ml_process_call_init((uint64_t)(uintptr_t)&constructor);
+    CHECK(argc_seen == argc_given && argv_seen[argc_seen] == NULL && envp_seen == environ);
+    for (int i = 0; i < argc_seen; i++)
+        CHECK(strcmp(argv_seen[i], argv_given[i]) == 0);
+}
+
+static char order[8];
+
+static void note(void *what)
+{
+    strncat(order, what, 1);
+}
+
+int __cxa_atexit(void (*fn)(void *), void *arg, void *dso_handle);
+
+static void finalize(const char *unused)
+{
+    (void)unused;
+    static char one, two, a[] = "a", b[] = "b", c[] = "c";
+    CHECK(!__cxa_atexit(note, a, &one) && !__cxa_atexit(note, b, &two) &&
+          !__cxa_atexit(note, c, &one));
+    ml_process_finalize(0);
+    CHECK(strcmp(order, "") == 0);
+    ml_process_finalize((uint64_t)(uintptr_t)&one);
+    ml_process_finalize((uint64_t)(uintptr_t)&one);
+    CHECK(strcmp(order, "ca") == 0);
+    ml_process_finalize((uint64_t)(uintptr_t)&two);
+    CHECK(strcmp(order, "cab") == 0);
+}
+
+static bool first_extent(void *ud, const ml_extent *e)
+{
+    uint64_t code = (uint64_t)(uintptr_t)&first_extent;
+    CHECK(e->start <= code && code < e->end && *e->path == 0);
+    *(bool *)ud = true;
+    return false;
+}
+
+static void extents(const char *unused)
+{
+    (void)unused;
+    bool seen = false;
+    ml_process_extents(first_extent, &seen);
+    CHECK(seen);
+}
+
+/* ---- unwind tables ---- */
+
+/* One CIE and one FDE with absolute addresses (no augmentation), and the end. */
+typedef struct table {
+    uint32_t cie_length, cie_id;
+    uint8_t cie[8]; /* version, "", code and data alignment, return address, no instruction */
+    uint32_t fde_length, fde_cie;
+    uint64_t start, size;
+    uint32_t end;
+} __attribute__((packed)) table;
+
+static table table_for(uint64_t start)
+{
+    return (table){12, 0, {1, 0, 1, 0x78, 16}, 20, 20, start, 64, 0};
+}
+
+typedef const void *find_fde(void *pc, void *bases);
+
+static void unwinding(const char *unused)
+{
+    (void)unused;
+    static char code[200];
+    static table t, u;
+    void *bases[3];
+    t = table_for((uint64_t)(uintptr_t)code);
+    u = table_for((uint64_t)(uintptr_t)(code + 100));
+    ml_unwind none, first, second;
+    CHECK(!ml_unwind_register((uint64_t)(uintptr_t)&t, &none) && !none.remove && !dlerror());
+    ml_library gcc = opened("libgcc_s.so.1");
+    find_fde *find = (find_fde *)(uintptr_t)found(&gcc, "_Unwind_Find_FDE", NULL).addr;
+    ml_unwind_unregister(&none); /* was never told to libgcc: must not be taken from it */
+    CHECK(ml_unwind_register((uint64_t)(uintptr_t)&t, &first));
+    CHECK(ml_unwind_register((uint64_t)(uintptr_t)&u, &second));
+    ml_library_close(&gcc); /* the registrations hold it */
+    CHECK(find(code + 10, bases) && find(code + 110, bases) && !find(code + 70, bases));
+    ml_unwind_unregister(&first);
+    CHECK(!find(code + 10, bases) && find(code + 110, bases) && !first.remove);
+    ml_unwind_unregister(&first);
+    ml_unwind_unregister(&second);
+    CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* and do so no longer */
+}
+
+int main(int argc, char **argv)
+{
+    static const test tests[] = {
+        {"opening", opening},     {"local", local},       {"symbols", symbols},
+        {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
+        {"unwinding", unwinding}, {"extents", extents},
+    };
+    argc_given = argc;
+    argv_given = argv;
+    ml_diag_init(&diag);
+    int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);
+    ml_diag_free(&diag);
+    ml_arena_free(&arena);
+    return status;
+}
