@@ -28,7 +28,7 @@ end
 --- Counts and stage times, as words that no driver of a peer prints.
 local function print_stats(stats)
    for name, value in pairs(stats) do
-      if type(value) == "number" then
+      if type(value) == "number" and name ~= "base" then -- an address is no count
          io.write((" count_%s=%s"):format(name, value))
       end
    end

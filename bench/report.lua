@@ -3,9 +3,11 @@
 
 local report = {}
 
--- the order of the pipeline; what is not named here follows in alphabetical order
+-- the order of the pipeline, sums before their parts; what is not named here follows in
+-- alphabetical order
 local STAGES = {
-   "open", "read", "parse", "select", "place", "resolve", "relocate", "protect", "register", "init",
+   "add", "read", "parse", "select", "resolve", "link", "place", "relocate", "protect", "commit",
+   "init", "total",
 }
 
 local function number(value)

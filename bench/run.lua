@@ -38,12 +38,12 @@ end
 --- The command line as a table.
 local function options_of(words)
    local takes_value = { only = true, runs = true, json = true, markdown = true, build = true }
-   local options = { runs = 7, scale = 1, build = root .. "/build" }
+   local options = { scale = 1, build = root .. "/build" }
    local i = 1
    while words[i] do
       local name = words[i]:match("^%-%-(%l+)$")
       if name == "quick" then
-         options.runs, options.scale = 3, 0.1
+         options.scale = 0.1
       elseif name and takes_value[name] and words[i + 1] then
          options[name] = words[i + 1]
          i = i + 1
@@ -52,7 +52,11 @@ local function options_of(words)
       end
       i = i + 1
    end
-   options.runs = math.tointeger(tonumber(options.runs)) or usage("--runs takes a number")
+   local runs = math.tointeger(tonumber(options.runs or (options.scale < 1 and 3 or 7)))
+   if not runs or runs < 1 then
+      usage("--runs takes a number")
+   end
+   options.runs = runs
    return options
 end
 

@@ -210,7 +210,7 @@ describe("code that is not position independent", function()
       {"lea of 32 bits", "leal v_int(%rip), %eax", "32 bits of the address"},
       {"the stack pointer as an operand", "cmpq %rsp, v_int(%rip)", "%rsp"},
       {"a segment prefix", "movl %fs:v_int, %eax", "segment prefix"},
-      {"two fields out of reach", "movq $v_long, v_pointer(%rip)", "cannot be moved"},
+      {"two fields out of reach", "imulq $v_int, v_long(%rip), %rax", "cannot be moved"},
       {"an unknown instruction", "lgdt v_int(%rip)", "lgdt", "not known"},
    }
 

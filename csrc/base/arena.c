@@ -1,6 +1,6 @@
 /* arena.c -- base: chunks from malloc, bumped.
-** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own behind the newest,
-** so that the free part of the newest is not lost.
+** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own, and the chunk with the
+** most room stays the one that is filled. A large arena takes bulk units.
 ** SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
@@ -9,71 +9,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CHUNK = 16 << 10, LAST_CHUNK = 1 << 20, ALIGN = 16 };
+enum { FIRST_CHUNK = 16 << 10, LAST_CHUNK = 1 << 20, BULK_FROM = 512 << 10, ALIGN = 16 };
 
 struct ml_chunk {
     struct ml_chunk *next;
-    size_t size; /* bytes behind the header */
+    size_t size;         /* bytes in all */
+    const ml_bulk *bulk; /* where it came from; NULL: malloc */
 };
 
 #define HEADER ((sizeof(struct ml_chunk) + ALIGN - 1) & ~(size_t)(ALIGN - 1))
-
-void ml_arena_init(ml_arena *a)
-{
-    *a = (ml_arena){0};
-}
 
 void ml_arena_free(ml_arena *a)
 {
     struct ml_chunk *c = a->chunks;
     while (c) {
         struct ml_chunk *next = c->next;
-        free(c);
+        if (c->bulk)
+            c->bulk->put(c, c->size);
+        else
+            free(c);
         c = next;
     }
-    ml_arena_init(a);
+    *a = (ml_arena){.bulk = a->bulk};
 }
 
-void ml_arena_join(ml_arena *to, ml_arena *from)
-{
-    struct ml_chunk **end = &to->chunks;
-    while (*end)
-        end = &(*end)->next;
-    *end = from->chunks;
-    if (!to->at) {
-        to->at = from->at;
-        to->end = from->end;
-    }
-    to->held += from->held;
-    ml_arena_init(from);
-}
-
+/* A chunk with room for size bytes behind its header, from the bulk source when there is one and
+** the arena is large, else from malloc. */
 static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
 {
-    if (size > SIZE_MAX - HEADER)
+    const ml_bulk *bulk = a->held >= BULK_FROM || size >= BULK_FROM ? a->bulk : NULL;
+    struct ml_chunk *c = NULL;
+    size_t all = size + HEADER;
+    if (all < size)
         return NULL;
-    struct ml_chunk *c = malloc(HEADER + size);
-    if (!c)
-        return NULL;
-    c->size = size;
-    a->held += HEADER + size;
+    if (bulk && all <= SIZE_MAX - bulk->unit) {
+        size_t units = (all + bulk->unit - 1) / bulk->unit * bulk->unit;
+        c = bulk->get(units);
+        if (c)
+            *c = (struct ml_chunk){.size = units, .bulk = bulk};
+    }
+    if (!c) {
+        c = malloc(all);
+        if (!c)
+            return NULL;
+        *c = (struct ml_chunk){.size = all};
+    }
+    a->held += c->size;
     return c;
 }
 
-/* A chunk of its own for a large piece; the newest chunk stays the newest. */
-static void *alloc_large(ml_arena *a, size_t size)
+/* Makes c the chunk that is filled next, when it has more room than the present one. */
+static void *chunk_use(ml_arena *a, struct ml_chunk *c, size_t size)
 {
-    struct ml_chunk *c = chunk_new(a, size);
-    if (!c)
-        return NULL;
-    if (a->chunks) {
-        c->next = a->chunks->next;
-        a->chunks->next = c;
-    } else {
-        c->next = NULL;
-        a->chunks = c;
+    uint8_t *p = (uint8_t *)c + HEADER, *end = (uint8_t *)c + c->size;
+    c->next = a->chunks;
+    a->chunks = c;
+    if (!a->at || end - (p + size) > a->end - a->at) {
+        a->at = p + size;
+        a->end = end;
     }
-    return (uint8_t *)c + HEADER;
+    return p;
 }
 
 void *ml_alloc(ml_arena *a, size_t size)
@@ -89,16 +84,8 @@ void *ml_alloc(ml_arena *a, size_t size)
     size_t want = a->held < FIRST_CHUNK ? FIRST_CHUNK : a->held;
     if (want > LAST_CHUNK)
         want = LAST_CHUNK;
-    if (size > want / 4)
-        return alloc_large(a, size);
-    struct ml_chunk *c = chunk_new(a, want);
-    if (!c)
-        return NULL;
-    c->next = a->chunks;
-    a->chunks = c;
-    a->at = (uint8_t *)c + HEADER + size;
-    a->end = (uint8_t *)c + HEADER + want;
-    return (uint8_t *)c + HEADER;
+    struct ml_chunk *c = chunk_new(a, size > want / 4 ? size : want);
+    return c ? chunk_use(a, c, size) : NULL;
 }
 
 void *ml_nalloc(ml_arena *a, size_t n, size_t size)

@@ -11,18 +11,24 @@
 
 struct ml_chunk;
 
+/* Where an arena that has grown large takes its memory from, in place of malloc: units that the
+** system hands out more cheaply (os.h: ml_os_bulk). */
+typedef struct ml_bulk {
+    size_t unit;               /* bytes; what is asked for is a multiple */
+    void *(*get)(size_t size); /* NULL when there is none */
+    void (*put)(void *p, size_t size);
+} ml_bulk;
+
 typedef struct ml_arena {
     struct ml_chunk *chunks; /* newest first */
+    const ml_bulk *bulk;     /* NULL: malloc alone */
     uint8_t *at, *end;       /* free part of the newest chunk */
     size_t held;             /* bytes taken from malloc in all */
 } ml_arena;
 
-/* An arena may also be started as (ml_arena){0}. */
-void ml_arena_init(ml_arena *a);
-/* Frees everything; the arena is empty and usable afterwards. */
+/* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is empty
+** and usable afterwards. */
 void ml_arena_free(ml_arena *a);
-/* Moves all of `from` into `to`; `from` is empty afterwards. Cannot fail. */
-void ml_arena_join(ml_arena *to, ml_arena *from);
 
 /* size bytes aligned to 16, not cleared. size 0 gives a valid pointer. */
 void *ml_alloc(ml_arena *a, size_t size);

@@ -8,24 +8,45 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Hash of len bytes: eight bytes a step, multiply and fold. Not meant against attackers: a table
-** that uses it must stay correct, if slow, when all hashes are equal. */
+static inline uint64_t ml_hash_mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0x9fb21c651e98df25u;
+    return h ^ h >> 29;
+}
+
+/* Tables take the low bits: they must depend on all bits of h. */
+static inline uint32_t ml_hash_end(uint64_t h)
+{
+    h *= 0xd6e8feb86659fd93u;
+    return (uint32_t)(h >> 32);
+}
+
+static inline uint64_t ml_hash_load(const char *s, size_t n)
+{
+    uint64_t w = 0;
+    if (n >= 8) {
+        memcpy(&w, s, 8);
+    } else if (n >= 4) {
+        uint32_t low, high;
+        memcpy(&low, s, 4);
+        memcpy(&high, s + n - 4, 4);
+        w = low | (uint64_t)high << 32;
+    } else if (n) {
+        w = (uint8_t)s[0] | (uint64_t)(uint8_t)s[n / 2] << 8 | (uint64_t)(uint8_t)s[n - 1] << 16;
+    }
+    return w;
+}
+
+/* Hash of len bytes: eight bytes a step, the last step overlapping the one before. Not meant against
+** attackers: a table that uses it must stay correct, if slow, when all hashes are equal. */
 static inline uint32_t ml_hash(const char *s, size_t len)
 {
-    const uint64_t K = 0x9fb21c651e98df25u;
-    uint64_t h = len * K;
-    while (len >= 8) {
-        uint64_t w;
-        memcpy(&w, s, 8);
-        h = (h ^ w) * K;
-        h ^= h >> 32;
-        s += 8;
-        len -= 8;
-    }
-    uint64_t w = 0;
-    memcpy(&w, s, len);
-    h = (h ^ w) * K;
-    return (uint32_t)(h >> 32) ^ (uint32_t)h;
+    uint64_t h = len;
+    if (len < 8)
+        return ml_hash_end(ml_hash_mix(h, ml_hash_load(s, len)));
+    for (size_t i = 0; i + 8 < len; i += 8)
+        h = ml_hash_mix(h, ml_hash_load(s + i, 8));
+    return ml_hash_end(ml_hash_mix(h, ml_hash_load(s + len - 8, 8)));
 }
 
 #endif

@@ -12,9 +12,9 @@
 
 typedef struct ml_life {
     bool alive;
-    uint32_t holders;     /* who may still look at this token, the owner included */
-    uint32_t in_flight;   /* native calls into it that have not returned */
-    char name[];          /* for messages: "foo.o" */
+    uint32_t holders;   /* who may still look at this token, the owner included */
+    uint32_t in_flight; /* native calls into it that have not returned */
+    char name[];        /* for messages: "foo.o" */
 } ml_life;
 
 /* A token that is alive with one holder, the owner; NULL when memory is short. */

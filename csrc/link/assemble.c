@@ -6,7 +6,14 @@
 #include "base/hash.h"
 #include "link/txn.h"
 
-enum { SHT_NOBITS = 8, SHT_INIT_ARRAY = 14, SHT_PREINIT_ARRAY = 16, SLOT = 8, MOVE_STRIDE = ML_MOVE_MAX };
+enum {
+    SHT_NOBITS = 8,
+    SHT_INIT_ARRAY = 14,
+    SHT_PREINIT_ARRAY = 16,
+    SLOT = 8,
+    MOVE_STRIDE = ML_MOVE_MAX,
+    HUGE_PAGE = 2 << 20
+};
 #define SHF_EXCLUDE 0x80000000u
 
 static bool has_memory(const ml_input *in, uint32_t i)
@@ -50,7 +57,7 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 static ml_piece *add_piece(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 {
     ml_piece *p = &t->pieces[t->npieces++];
-    *p = (ml_piece){.size = size, .align = align, .class = (uint8_t)class};
+    *p = (ml_piece){.size = size, .align = align, .class = (uint8_t) class};
     return p;
 }
 
@@ -89,7 +96,8 @@ static int merge_runs(ml_txn *t)
         if (e->section == 0 || p->class + 1u == e->section)
             continue;
         if (p->class == ML_CLASS_TEXT)
-            return ml_fail(t->d, ML_E_REFUSED, (ml_where){.section = e->name}, "give them different names",
+            return ml_fail(t->d, ML_E_REFUSED, (ml_where){.section = e->name},
+                           "give them different names",
                            "sections of this name are executable in one object and not in another");
         p->class = (uint8_t)(e->section - 1);
     }
@@ -124,7 +132,8 @@ static int all_pieces(ml_txn *t)
 
 static bool wants(const ml_txn *t, const char *name)
 {
-    const ml_entry *e = ml_table_find(&t->l->names, name, strlen(name), ml_hash(name, strlen(name)));
+    const ml_entry *e =
+        ml_table_find(&t->l->names, name, strlen(name), ml_hash(name, strlen(name)));
     return e && e->def == ML_DEF_LINKER;
 }
 
@@ -196,7 +205,10 @@ static int take_block(ml_txn *t)
         t->l->block = (ml_block){.addr = t->o.at, .size = t->layout.size};
         return t->view ? 0 : ml_nomem(t->d);
     }
-    int rc = ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
+    if (t->layout.size >= HUGE_PAGE && t->layout.align < HUGE_PAGE)
+        t->layout.align = HUGE_PAGE; /* large blocks may then have large pages */
+    int rc =
+        ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
     if (rc < 0)
         return rc;
     t->taken = true;
@@ -233,7 +245,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return t->l->got;
     bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
     const char *name = e->name + (stop ? 7 : 8);
-    const ml_entry *run = ml_table_find(&t->idents, name, strlen(name), ml_hash(name, strlen(name)));
+    const ml_entry *run =
+        ml_table_find(&t->idents, name, strlen(name), ml_hash(name, strlen(name)));
     return run ? (stop ? run->size : run->addr) : 0;
 }
 
@@ -278,12 +291,15 @@ static int note_placed(ml_txn *t)
                 continue;
             const ml_isec *s = &in->img->sections[k];
             size_t len = strlen(s->name);
-            const ml_entry *e = ml_table_intern(&names, &l->keep, s->name, len, ml_hash(s->name, len));
+            const ml_entry *e =
+                ml_table_intern(&names, &l->keep, s->name, len, ml_hash(s->name, len));
             ok = e != NULL;
             if (ok)
-                l->placed[l->nplaced++] =
-                    (ml_placed){.name = e->name, .addr = in->addr[k], .size = s->size, .input = i,
-                                .class = t->pieces[in->piece[k] - 1].class};
+                l->placed[l->nplaced++] = (ml_placed){.name = e->name,
+                                                      .addr = in->addr[k],
+                                                      .size = s->size,
+                                                      .input = i,
+                                                      .class = t->pieces[in->piece[k] - 1].class};
         }
     }
     ml_table_deinit(&names);

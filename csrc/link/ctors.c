@@ -12,7 +12,7 @@ enum { SHT_INIT_ARRAY = 14, SHT_FINI_ARRAY = 15, SHT_PREINIT_ARRAY = 16 };
 
 typedef struct ctor_section {
     uint32_t input, section;
-    uint32_t order;    /* 0: preinit; 1 + priority */
+    uint32_t order; /* 0: preinit; 1 + priority */
 } ctor_section;
 
 /* ".init_array.00101" has priority 101; a name without a number comes last. */
@@ -60,8 +60,11 @@ static int read_section(ml_txn *t, const ctor_section *c, uint64_t *to, uint32_t
             continue;
         if (fn - text >= t->layout.part[0].size)
             return ml_fail(t->d, ML_E_INIT,
-                           (ml_where){.file = in->file, .member = in->member, .section = s->name,
-                                      .offset = k, .has_offset = true},
+                           (ml_where){.file = in->file,
+                                      .member = in->member,
+                                      .section = s->name,
+                                      .offset = k,
+                                      .has_offset = true},
                            NULL, "constructor at 0x%llx, which is no code of this load",
                            (unsigned long long)fn);
         to[(*n)++] = fn;

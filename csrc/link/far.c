@@ -21,14 +21,33 @@ static int refuse(const place *p, const ml_move_out *out)
     const char *kind = p->value.type == ML_TYPE_OBJECT ? "data symbol" : "symbol";
     const char *provider = p->value.e && p->value.e->provider ? p->value.e->provider : NULL;
     return ml_fail(p->t->d, ML_E_RANGE, ml_value_where(p->in, p->rels, &p->r, p->row),
-                   "compile with -fPIC", "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s cannot be moved: %s",
+                   "compile with -fPIC",
+                   "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s "
+                   "cannot be moved: %s",
                    (unsigned long long)S, provider ? " (" : "", provider ? kind : "",
                    provider ? " of " : "", provider ? provider : "", provider ? ")" : "",
-                   (unsigned long long)away, out->text[0] ? "'" : "the instruction",
-                   out->text, out->text[0] ? "'" : "", out->why ? out->why : "unknown instruction");
+                   (unsigned long long)away, out->text[0] ? "'" : "the instruction", out->text,
+                   out->text[0] ? "'" : "", out->why ? out->why : "unknown instruction");
 }
 
-static int move_one(ml_txn *t, const ml_far *f, uint32_t n)
+/* S + A of the immediate right behind displacement i, when both fields of one instruction are out
+** of reach. Fields of two instructions have an opcode between them. */
+static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
+{
+    const ml_far *f = &t->far[i], *next = f + 1;
+    if (i + 1 >= t->nfar || next->input != f->input || next->rels != f->rels)
+        return false;
+    const ml_input *in = &t->l->inputs[f->input];
+    const ml_irels *rels = &in->img->rels[f->rels];
+    ml_irel first = ml_image_rel(rels, f->rel), second = ml_image_rel(rels, next->rel);
+    if (second.offset != first.offset + 4 || !rels->rela ||
+        ml_target_row(t->target, second.type)->formula != ML_S_A)
+        return false;
+    *value = ml_value_of(in, second.symbol).S + (uint64_t)second.addend;
+    return true;
+}
+
+static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *second)
 {
     const ml_input *in = &t->l->inputs[f->input];
     place p = {.t = t, .in = in, .rels = &in->img->rels[f->rels]};
@@ -47,6 +66,7 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n)
                        .addr = in->addr[p.rels->target],
                        .pcrel = p.row->formula == ML_S_A_P,
                        .value = p.value.S + (uint64_t)A,
+                       .second = second,
                        .to = t->l->block.addr + offset};
     ml_move_out out = {0};
     if (!t->target->move(&move, &out))
@@ -62,9 +82,13 @@ int ml_far_move(ml_txn *t)
     int rc = 0;
     for (uint32_t i = 0; i < t->nfar; i++) {
         if (i >= t->nmoved)
-            return ml_fail(t->d, ML_E_RANGE, (ml_where){0}, "report this: the scan and the link disagree",
+            return ml_fail(t->d, ML_E_RANGE, (ml_where){0},
+                           "report this: the scan and the link disagree",
                            "no room was set aside for a moved instruction");
-        int one = move_one(t, &t->far[i], i);
+        uint64_t second;
+        bool pair = second_of(t, i, &second);
+        int one = move_one(t, &t->far[i], i, pair ? &second : NULL);
+        i += pair;
         if (one < 0)
             rc = one;
     }

@@ -23,8 +23,10 @@ bool ml_linked_input(const ml_linked *l, size_t i, ml_input_info *out)
 
 bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
 {
-    static const char prot[ML_CLASS_COUNT][4] = {
-        [ML_CLASS_TEXT] = "r-x", [ML_CLASS_CONST] = "r--", [ML_CLASS_DATA] = "rw-", [ML_CLASS_BSS] = "rw-"};
+    static const char prot[ML_CLASS_COUNT][4] = {[ML_CLASS_TEXT] = "r-x",
+                                                 [ML_CLASS_CONST] = "r--",
+                                                 [ML_CLASS_DATA] = "rw-",
+                                                 [ML_CLASS_BSS] = "rw-"};
     if (i >= l->nplaced)
         return false;
     const ml_placed *p = &l->placed[i];
@@ -43,9 +45,9 @@ static const char *provider_of(const ml_entry *e)
 static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
 {
     static const char *const how[] = {
-        [ML_DEF_NONE] = "none",     [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
-        [ML_DEF_LINKER] = "linker", [ML_DEF_ABS] = "absolute",    [ML_DEF_UNIT] = "unit",
-        [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",   [ML_DEF_ZERO] = "zero"};
+        [ML_DEF_NONE] = "none",       [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
+        [ML_DEF_LINKER] = "linker",   [ML_DEF_ABS] = "absolute",    [ML_DEF_UNIT] = "unit",
+        [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",     [ML_DEF_ZERO] = "zero"};
     bool here = e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS;
     bool outside = e->def == ML_DEF_UNIT || e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN;
     *out = (ml_symbol_info){

@@ -49,10 +49,10 @@ typedef struct ml_options {
     unsigned nscope;
     ml_on_duplicate duplicate;
     ml_on_weak weak;
-    ml_zone zone;  /* at least this: ML_ZONE_LOW forces low placement */
-    bool fixed;    /* link for the address `at` into a buffer, map nothing, run nothing */
+    ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
+    bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
-    bool relax;    /* GOT loads may become direct */
+    bool relax; /* GOT loads may become direct */
 } ml_options;
 
 /* ---- session ---- */
@@ -72,6 +72,8 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out);
 /* Undoes everything; t is gone. */
 void ml_txn_abort(ml_txn *t);
 
+/* Files that ml_txn_add will be called for next, in this order: they may be read ahead. A hint. */
+void ml_txn_prefetch(ml_txn *t, const char *const *paths, size_t n);
 /* Adds a file by what it is: an object is parsed, an archive opened (set 0; `whole`: all members),
 ** a shared library opened in the process. *kind says what it was; ML_KIND_TEXT: nothing was done,
 ** the caller reads it as a linker script. */
@@ -120,7 +122,7 @@ typedef struct ml_duplicate {
     const char *name;
     uint32_t input[2]; /* UINT32_MAX: an earlier unit */
     uint32_t symbol[2];
-    ml_unit *unit;     /* of the earlier unit */
+    ml_unit *unit; /* of the earlier unit */
     const char *section[2];
     uint64_t offset[2];
 } ml_duplicate;
@@ -158,9 +160,9 @@ const ml_linked *ml_unit_linked(const ml_unit *u);
 
 typedef struct ml_input_info {
     const char *file, *member;
-    const char *by;      /* archive member: the name that pulled it in; NULL: asked for */
-    uint32_t by_input;   /* an input that wanted that name, or UINT32_MAX */
-    uint64_t bytes;      /* size of the file or member */
+    const char *by;    /* archive member: the name that pulled it in; NULL: asked for */
+    uint32_t by_input; /* an input that wanted that name, or UINT32_MAX */
+    uint64_t bytes;    /* size of the file or member */
 } ml_input_info;
 bool ml_linked_input(const ml_linked *l, size_t i, ml_input_info *out);
 
@@ -174,16 +176,16 @@ bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out);
 
 typedef struct ml_symbol_info {
     const char *name;
-    const char *how;     /* "section", "common", "linker", "absolute", "unit", "process", "given",
+    const char *how;      /* "section", "common", "linker", "absolute", "unit", "process", "given",
                             "zero", "none" */
-    const char *provider;/* unit or library or who answered; NULL for this load */
+    const char *provider; /* unit or library or who answered; NULL for this load */
     unsigned bind, type, vis;
     uint32_t input;      /* that defines it, or UINT32_MAX */
     uint32_t first_ref;  /* an input that refers to it, or UINT32_MAX */
     uint32_t references; /* inputs that refer to it */
     int scope;           /* place in the scope that answered, or -1 */
     uint64_t addr, size;
-    uint64_t got, stub;  /* addresses, 0: none */
+    uint64_t got, stub; /* addresses, 0: none */
     bool exported, in_load, shadowed;
     const char *section;
 } ml_symbol_info;
@@ -194,10 +196,12 @@ bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input);
 
 typedef struct ml_link_stats {
     uint64_t inputs, sections, symbols, relocations, bytes; /* bytes: of input files read */
-    uint64_t memory;                                         /* bytes mapped */
-    uint64_t text, constants, data;                          /* bytes of each part */
+    uint64_t memory;                                        /* bytes mapped */
+    uint64_t text, constants, data;                         /* bytes of each part */
     uint64_t got_slots, stubs, moved, relaxed;
-    uint64_t looked_up;                                      /* names asked of the process */
+    uint64_t looked_up; /* names asked of the process */
+    /* nanoseconds by stage; resolving is timed by who drives it */
+    uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;
 } ml_link_stats;
 ml_link_stats ml_linked_stats(const ml_linked *l);
 /* Base address and size of the block. */
@@ -213,6 +217,7 @@ ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
 const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);
 bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member);
 /* Does the process define it? provider may be NULL. */
-bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr, const char **provider);
+bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
+                            const char **provider);
 
 #endif

@@ -12,13 +12,13 @@ typedef struct work {
     ml_txn *t;
     ml_input *in;
     const ml_irels *rels;
-    uint32_t nrels;    /* index of rels */
-    uint8_t *code;     /* the target section's bytes in the block */
+    uint32_t nrels; /* index of rels */
+    uint8_t *code;  /* the target section's bytes in the block */
     size_t size;
-    uint64_t base;     /* its address */
+    uint64_t base; /* its address */
     bool exec;
-    uint64_t *S;       /* by symbol index */
-    uint8_t *dropped;  /* by symbol index */
+    uint64_t *S;      /* by symbol index */
+    uint8_t *dropped; /* by symbol index */
     int rc;
 } work;
 
@@ -54,12 +54,12 @@ static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t
     if (pcrel && bits == 32) {
         int64_t d = (int64_t)v;
         uint64_t far = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
-        w->rc = ml_fail(w->t->d, ML_E_RANGE, at, "compile with -fPIC, or define the symbol in the load",
-                        "target 0x%llx is 0x%llx bytes away, limit is 2 GiB", (unsigned long long)S,
-                        (unsigned long long)far);
+        w->rc =
+            ml_fail(w->t->d, ML_E_RANGE, at, "compile with -fPIC, or define the symbol in the load",
+                    "target 0x%llx is 0x%llx bytes away, limit is 2 GiB", (unsigned long long)S,
+                    (unsigned long long)far);
     } else {
-        w->rc = ml_fail(w->t->d, ML_E_RANGE, at,
-                        bits == 32 ? "compile with -fPIC or -fPIE" : NULL,
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, at, bits == 32 ? "compile with -fPIC or -fPIE" : NULL,
                         "value 0x%llx does not fit %u bits", (unsigned long long)v, bits);
     }
 }

@@ -82,10 +82,8 @@ static int ask_provider(ml_txn *t, ml_entry *e)
         if (other)
             bind_unit(e, other);
         return other != NULL;
-    case ML_SCOPE_UNIT:
-        return !hidden && bind_unit_of(p->unit, e);
-    case ML_SCOPE_PROCESS:
-        return !hidden && bind_process(t, e);
+    case ML_SCOPE_UNIT: return !hidden && bind_unit_of(p->unit, e);
+    case ML_SCOPE_PROCESS: return !hidden && bind_process(t, e);
     case ML_SCOPE_ARCHIVES:
         if (!wanted_strongly(e))
             return 0; /* a weak reference pulls nothing in */
@@ -113,7 +111,8 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
             section = e->name + 8;
         else if (strncmp(e->name, "__stop_", 7) == 0)
             section = e->name + 7;
-        if (!section || !ml_table_find(&t->idents, section, strlen(section), ml_hash(section, strlen(section))))
+        if (!section ||
+            !ml_table_find(&t->idents, section, strlen(section), ml_hash(section, strlen(section))))
             return false;
     }
     e->def = ML_DEF_LINKER;

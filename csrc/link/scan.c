@@ -22,7 +22,8 @@ typedef struct scan {
 bool ml_scan_near(const ml_txn *t, uint64_t value)
 {
     enum { MARGIN = 16 }; /* rewriting an instruction shifts its field by a byte or two */
-    return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) && ml_fits(ML_FIT_S32, value - t->hi - MARGIN);
+    return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) &&
+           ml_fits(ML_FIT_S32, value - t->hi - MARGIN);
 }
 
 static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
@@ -77,9 +78,9 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_v
     if (pcrel ? ml_scan_near(t, value) : ml_fits(row->range, value))
         return;
     bool code = c->sec->flags & ML_SEC_EXEC;
-    bool branch = row->formula == ML_L_A_P ||
-                  (code && pcrel &&
-                   t->target->branch(c->sec->data.p, c->sec->data.n, (size_t)r->offset));
+    bool branch =
+        row->formula == ML_L_A_P ||
+        (code && pcrel && t->target->branch(c->sec->data.p, c->sec->data.n, (size_t)r->offset));
     if (code && !branch)
         t->nmoved++;
     else if (v->e && (branch || is_function(v->e)))
@@ -89,8 +90,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_v
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
 {
     ml_txn *t = c->t;
-    if ((row->needs & ML_RELAX) && t->o.relax &&
-        (v->in_load || (v->e && ml_scan_near(t, v->S))) &&
+    if ((row->needs & ML_RELAX) && t->o.relax && (v->in_load || (v->e && ml_scan_near(t, v->S))) &&
         t->target->can_relax(c->sec->data.p, c->sec->data.n, (size_t)r->offset, r->type, r->addend))
         return;
     if (!want_slot(c, r->symbol))
@@ -101,17 +101,22 @@ static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_val
 static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
 {
     if (!row || row->formula == ML_R_DYNAMIC) {
-        refuse(c, r, row, ML_E_RELOC, row ? "this is no relocatable object as a compiler makes it" : NULL,
+        refuse(c, r, row, ML_E_RELOC,
+               row ? "this is no relocatable object as a compiler makes it" : NULL,
                row ? "dynamic relocation in a relocatable file" : "is not known to this version");
         return false;
     }
     if (row->formula == ML_R_TLS) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, "keep the variable in the process, or load the code as a shared library",
+        refuse(c, r, row, ML_E_UNSUPPORTED,
+               "keep the variable in the process, or load the code as a shared library",
                "thread-local storage is not supported by this version");
         return false;
     }
-    if (row->formula != ML_R_NONE && !ml_within(c->sec->data.n, r->offset, ml_field_width(row->field))) {
-        refuse(c, r, row, ML_E_FORMAT, NULL, c->sec->data.n ? "the field sticks out of its section" : "relocation in a section without bytes");
+    if (row->formula != ML_R_NONE &&
+        !ml_within(c->sec->data.n, r->offset, ml_field_width(row->field))) {
+        refuse(c, r, row, ML_E_FORMAT, NULL,
+               c->sec->data.n ? "the field sticks out of its section"
+                              : "relocation in a section without bytes");
         return false;
     }
     return true;
@@ -125,21 +130,32 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
         return false;
     }
     if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, NULL, "the symbol is thread-local, the relocation is not");
+        refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
+               "the symbol is thread-local, the relocation is not");
         return false;
     }
     if (v->type == ML_TYPE_IFUNC && v->in_load) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, NULL, "indirect functions (STT_GNU_IFUNC) are not supported by this version");
+        refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
+               "indirect functions (STT_GNU_IFUNC) are not supported by this version");
         return false;
     }
     return true;
+}
+
+/* The usual case: a direct reference to a name of this load asks for nothing. */
+static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
+{
+    if ((row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) || r->symbol < c->in->img->first_global)
+        return false;
+    const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
+    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS;
 }
 
 static void scan_one(scan *c, uint32_t k)
 {
     ml_irel r = ml_image_rel(c->rels, k);
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
-    if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
+    if (!check_row(c, &r, row) || row->formula == ML_R_NONE || is_plain(c, &r, row))
         return;
     ml_value v = ml_value_of(c->in, r.symbol);
     if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))

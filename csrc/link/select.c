@@ -87,9 +87,7 @@ static void take_definition(ml_entry *e, uint32_t input, uint32_t symbol, const 
 /* Offers a definition to an entry; the better one stays. */
 static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
 {
-    int old = rank(e), new = s->section == ML_SEC_COMMON    ? 2
-                             : s->bind == ML_BIND_GLOBAL    ? 3
-                                                            : 1;
+    int old = rank(e), new = s->section == ML_SEC_COMMON ? 2 : s->bind == ML_BIND_GLOBAL ? 3 : 1;
     if (old == 3 && new == 3) {
         if (t->o.duplicate != ML_DUP_FIRST && note_duplicate(t, e, input, symbol) < 0)
             return -(int)ML_E_NOMEM;
@@ -178,8 +176,10 @@ static int add_symbols(ml_txn *t, ml_input *in)
             s[k] = ml_image_symbol(img, i + k);
             len[k] = strlen(s[k].name);
             hash[k] = ml_hash(s[k].name, len[k]);
-            ml_table_prefetch(&t->l->names, hash[k]);
+            ml_table_prefetch_slot(&t->l->names, hash[k]);
         }
+        for (uint32_t k = 0; k < n; k++)
+            ml_table_prefetch_entry(&t->l->names, hash[k]);
         for (uint32_t k = 0; k < n; k++) {
             int rc = add_symbol(t, in, i + k, &s[k], s[k].name, len[k], hash[k]);
             if (rc < 0)

@@ -54,7 +54,7 @@ void ml_session_free(ml_session *s)
     while (s->last)
         idle &= unit_end(s->last);
     for (uint32_t i = s->sources.n; i-- > 0;)
-        ml_archive_close(s->sources.v[i].ar);
+        ml_source_close(&s->sources.v[i]);
     for (uint32_t i = s->libraries.n; idle && i-- > 0;)
         ml_library_close(&s->libraries.v[i]);
     ml_library_close(&s->self);

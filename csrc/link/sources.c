@@ -34,9 +34,10 @@ static int index_of(ml_txn *t, ml_source *src)
         !ml_archive_find(src->ar, start, sizeof start - 1, ml_hash(start, sizeof start - 1), &m) ||
         !ml_library_find(&t->s->self, start, NULL, &p))
         return 0;
-    return ml_fail(t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
-                   "leave it out: its functions come from the process; or pass allow_second_libc = true",
-                   "a second C library; the process already has one");
+    return ml_fail(
+        t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
+        "leave it out: its functions come from the process; or pass allow_second_libc = true",
+        "a second C library; the process already has one");
 }
 
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);
@@ -62,7 +63,9 @@ static int add_nested(ml_txn *t, const char *name, ml_slice bytes, const ml_entr
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by)
 {
     ml_slice bytes;
+    uint64_t start = ml_os_now_ns();
     int rc = ml_archive_read(t->d, src->ar, m, &t->scratch, &bytes);
+    t->l->stats.ns_read += ml_os_now_ns() - start;
     if (rc < 0)
         return rc;
     const char *path = ml_strdup(&t->scratch, ml_archive_path(src->ar));
@@ -76,9 +79,7 @@ static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_en
     }
     if (!by && (kind == ML_KIND_TEXT || kind == ML_KIND_EMPTY || kind == ML_KIND_UNKNOWN))
         return 0; /* whole archives carry notes and tables of other tools */
-    const ml_image *img;
-    rc = ml_image_parse(t->d, &t->scratch, path, name, bytes, t->target->machine, &img);
-    return rc < 0 ? rc : ml_select_image(t, img, by);
+    return ml_txn_object(t, path, name, bytes, by);
 }
 
 int ml_sources_whole(ml_txn *t, ml_source *src)
@@ -86,8 +87,10 @@ int ml_sources_whole(ml_txn *t, ml_source *src)
     uint64_t pos = 0;
     ml_member m;
     int rc = index_of(t, src);
+    uint64_t start = ml_os_now_ns();
     if (rc == 0)
         rc = ml_archive_slurp(t->d, src->ar, &t->scratch);
+    t->l->stats.ns_read += ml_os_now_ns() - start;
     while (rc == 0 && (rc = ml_archive_next(t->d, src->ar, &pos, &m)) == 1) {
         rc = seen(t, src->ar, m.header);
         if (rc == 1)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { FIRST_SLOTS = 64, POOL = 128, NAME_POOL = 16 << 10 };
+enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = 16 };
 
 void ml_table_init(ml_table *t)
 {
@@ -66,7 +66,8 @@ bool ml_table_reserve(ml_table *t, uint32_t n)
         return false;
     uint32_t want = t->count + n, nslots = t->slots ? t->mask + 1 : FIRST_SLOTS;
     if (want > t->room) {
-        uint32_t room = t->room ? t->room * 2 : FIRST_SLOTS / 2;
+        uint32_t room =
+            t->room ? t->room * 2 : FIRST_SLOTS / 2; /* cannot overflow: count is below 2^29 */
         if (room < want)
             room = want;
         ml_entry **entries = ml_heap_grow(t->entries, room, sizeof *entries);
@@ -76,34 +77,31 @@ bool ml_table_reserve(ml_table *t, uint32_t n)
         t->room = room;
     }
     while (nslots / 2 < want)
-        nslots *= 2;
+        nslots *= 4;
     return (t->slots && nslots == t->mask + 1) || resize(t, nslots);
 }
 
+/* An entry and, right behind it, its name: comparing the name then finds it in the cache. */
 static ml_entry *entry_new(ml_table *t, ml_arena *a, const char *name, size_t len)
 {
-    if (!t->pool_left) {
-        t->pool = ml_zalloc(a, POOL, sizeof *t->pool);
-        if (!t->pool)
+    if (len > UINT32_MAX - 2 * POOL)
+        return NULL;
+    size_t size = (sizeof(ml_entry) + len + 1 + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (size > t->pool_left) {
+        size_t room = size > POOL / 4 ? size : POOL;
+        uint8_t *pool = ml_alloc(a, room);
+        if (!pool)
             return NULL;
-        t->pool_left = POOL;
+        t->pool = pool;
+        t->pool_left = room;
     }
-    if (len >= t->names_left) {
-        size_t size = len >= NAME_POOL / 4 ? len + 1 : NAME_POOL;
-        char *names = ml_alloc(a, size);
-        if (!names)
-            return NULL;
-        t->names = names;
-        t->names_left = size;
-    }
-    ml_entry *e = t->pool++;
-    t->pool_left--;
-    e->name = t->names;
-    e->len = (uint32_t)len;
-    memcpy(t->names, name, len);
-    t->names[len] = 0;
-    t->names += len + 1;
-    t->names_left -= len + 1;
+    ml_entry *e = (ml_entry *)(void *)t->pool;
+    char *copy = (char *)t->pool + sizeof *e;
+    t->pool += size;
+    t->pool_left -= size;
+    memcpy(copy, name, len);
+    copy[len] = 0;
+    *e = (ml_entry){.name = copy, .len = (uint32_t)len};
     return e;
 }
 

@@ -40,17 +40,17 @@ typedef struct ml_entry {
     uint8_t def;             /* ml_def */
     uint8_t bind, type, vis; /* of the definition; vis: the most constraining of all occurrences */
     uint16_t flags;          /* ml_entry_flag */
-    uint8_t scope;           /* next place in the scope to ask; which one answered when it is defined */
-    uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it */
-    uint32_t section;        /* SECTION: section index */
-    uint32_t got, stub;      /* 1 + number of its slot; 0: none */
-    uint32_t strong, weak;   /* images that refer to it */
-    uint32_t first_ref;      /* an image that refers to it */
-    uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address */
+    uint8_t scope; /* next place in the scope to ask; which one answered when it is defined */
+    uint32_t image, symbol; /* SECTION, COMMON, ABS: image and symbol index that define it */
+    uint32_t section;       /* SECTION: section index */
+    uint32_t got, stub;     /* 1 + number of its slot; 0: none */
+    uint32_t strong, weak;  /* images that refer to it */
+    uint32_t first_ref;     /* an image that refers to it */
+    uint64_t value;         /* SECTION: offset; COMMON: alignment; others: address */
     uint64_t size;
-    uint64_t addr;           /* final address, from placing on */
-    struct ml_unit *unit;    /* who owns it: UNIT: the earlier load; after commit: this one */
-    const char *provider;    /* PROCESS: library; GIVEN: who answered; else NULL */
+    uint64_t addr;        /* final address, from placing on */
+    struct ml_unit *unit; /* who owns it: UNIT: the earlier load; after commit: this one */
+    const char *provider; /* PROCESS: library; GIVEN: who answered; else NULL */
 } ml_entry;
 
 typedef struct ml_slot {
@@ -62,10 +62,8 @@ typedef struct ml_table {
     uint32_t mask; /* number of slots - 1; 0 when there are none */
     ml_entry **entries;
     uint32_t count, room;
-    ml_entry *pool; /* entries not handed out yet */
-    uint32_t pool_left;
-    char *names;
-    size_t names_left;
+    uint8_t *pool; /* memory for entries, each with its name behind it, not handed out yet */
+    size_t pool_left;
 } ml_table;
 
 void ml_table_init(ml_table *t);
@@ -82,11 +80,21 @@ bool ml_table_reserve(ml_table *t, uint32_t n);
 ml_entry *ml_table_put(ml_table *t, ml_entry *e);
 /* Takes out e itself; another entry of the same name stays. */
 void ml_table_remove(ml_table *t, const ml_entry *e);
-/* Starts to fetch the slot of a hash into the cache. */
-static inline void ml_table_prefetch(const ml_table *t, uint32_t hash)
+/* Starts to fetch the slot of a hash into the cache; later, the entry that it leads to. Names come
+** in no order, so that each look-up would else wait for memory three times. */
+static inline void ml_table_prefetch_slot(const ml_table *t, uint32_t hash)
 {
     if (t->slots)
         __builtin_prefetch(&t->slots[hash & t->mask]);
+}
+
+static inline void ml_table_prefetch_entry(const ml_table *t, uint32_t hash)
+{
+    if (!t->slots || !t->slots[hash & t->mask].index)
+        return;
+    const char *e = (const char *)t->entries[t->slots[hash & t->mask].index - 1];
+    __builtin_prefetch(e);
+    __builtin_prefetch(e + 64);
 }
 
 #endif

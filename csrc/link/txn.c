@@ -4,13 +4,16 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { WHOLE_READ = 1 << 20, HEAD = 4096 };
+/* Bytes up to which a file is read before it is known what it is; bytes that tell it; files from
+** which on a second thread is worth its start. */
+enum { WHOLE_READ = 1 << 20, HEAD = 4096, PREFETCH_FROM = 32, AHEAD = 8 };
 
 int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
 {
     ml_txn *t = ml_heap_zalloc(1, sizeof *t);
     ml_linked *l = ml_heap_zalloc(1, sizeof *l);
-    if (!t || !l || (s->sources.n && !(t->sources.v = ml_heap_zalloc(s->sources.n, sizeof *t->sources.v)))) {
+    if (!t || !l ||
+        (s->sources.n && !(t->sources.v = ml_heap_zalloc(s->sources.n, sizeof *t->sources.v)))) {
         ml_heap_free(t);
         ml_heap_free(l);
         return ml_nomem(d);
@@ -19,6 +22,8 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
     t->d = d;
     t->o = *o;
     t->l = l;
+    t->scratch.bulk = &ml_os_bulk;
+    l->keep.bulk = &ml_os_bulk;
     t->target = &ml_target_x86_64;
     if (s->sources.n)
         memcpy(t->sources.v, s->sources.v, s->sources.n * sizeof *t->sources.v);
@@ -41,6 +46,7 @@ static void drop_scratch(ml_txn *t)
     ml_heap_free(t->asked);
     ml_heap_free(t->duplicates);
     ml_heap_free(t->far);
+    ml_prefetch_end(t->prefetch);
     ml_arena_free(&t->scratch);
     ml_heap_free(t);
 }
@@ -53,6 +59,12 @@ void ml_linked_free(ml_linked *l)
     ml_heap_free(l);
 }
 
+void ml_source_close(ml_source *src)
+{
+    ml_archive_close(src->ar);
+    ml_heap_free(src->bytes);
+}
+
 void ml_txn_abort(ml_txn *t)
 {
     if (t->taken)
@@ -61,28 +73,28 @@ void ml_txn_abort(ml_txn *t)
         ml_library_close(&t->libraries.v[i]);
     for (uint32_t i = t->sources.n; i-- > 0;)
         if (t->sources.v[i].fresh)
-            ml_archive_close(t->sources.v[i].ar);
+            ml_source_close(&t->sources.v[i]);
     ml_linked_free(t->l);
     drop_scratch(t);
 }
 
 /* Takes an open archive into the transaction; closes it when that fails. */
-static int take_archive(ml_txn *t, ml_archive *ar, unsigned set, bool whole)
+static int take_archive(ml_txn *t, ml_source src, bool whole)
 {
+    src.fresh = true;
     if (!ML_ROOM(t->sources.v, t->sources.n, t->sources.room)) {
-        ml_archive_close(ar);
+        ml_source_close(&src);
         return ml_nomem(t->d);
     }
-    ml_source *src = &t->sources.v[t->sources.n++];
-    *src = (ml_source){.ar = ar, .set = set, .fresh = true};
-    return whole ? ml_sources_whole(t, src) : 0;
+    t->sources.v[t->sources.n++] = src;
+    return whole ? ml_sources_whole(t, &t->sources.v[t->sources.n - 1]) : 0;
 }
 
 int ml_txn_add_archive(ml_txn *t, const char *path, unsigned set)
 {
     ml_archive *ar;
     int rc = ml_archive_open(t->d, path, &ar);
-    return rc < 0 ? rc : take_archive(t, ar, set, false);
+    return rc < 0 ? rc : take_archive(t, (ml_source){.ar = ar, .set = set}, false);
 }
 
 int ml_txn_add_library(ml_txn *t, const char *name)
@@ -101,11 +113,19 @@ void ml_txn_allow_libc(ml_txn *t)
     t->allow_libc = true;
 }
 
-static int add_object(ml_txn *t, const char *path, ml_slice bytes)
+int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
+                  const ml_entry *by)
 {
     const ml_image *img;
-    int rc = ml_image_parse(t->d, &t->scratch, path, NULL, bytes, t->target->machine, &img);
-    return rc < 0 ? rc : ml_select_image(t, img, NULL);
+    uint64_t start = ml_os_now_ns();
+    int rc = ml_image_parse(t->d, &t->scratch, path, member, bytes, t->target->machine, &img);
+    uint64_t parsed = ml_os_now_ns();
+    t->l->stats.ns_parse += parsed - start;
+    if (rc < 0)
+        return rc;
+    rc = ml_select_image(t, img, by);
+    t->l->stats.ns_select += ml_os_now_ns() - parsed;
+    return rc;
 }
 
 /* The first bytes of a file, or all of it when it is not large: *whole says which. */
@@ -121,11 +141,21 @@ static int read_head(ml_txn *t, const ml_os_file *f, ml_slice *out, bool *whole)
     return ml_os_pread(t->d, f, 0, p, n);
 }
 
+void ml_txn_prefetch(ml_txn *t, const char *const *paths, size_t n)
+{
+    if (!t->prefetch && n >= PREFETCH_FROM)
+        t->prefetch = ml_prefetch_start(paths, n, WHOLE_READ);
+}
+
 /* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an object. */
 static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes)
 {
     ml_os_file f;
     bool whole;
+    if (t->prefetch && ml_prefetch_take(t->prefetch, path, bytes, &f.id)) {
+        *kind = ml_kind_of(*bytes, bytes->n);
+        return 0;
+    }
     int rc = ml_os_open(t->d, path, &f);
     if (rc < 0)
         return rc;
@@ -148,11 +178,13 @@ int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
     ml_archive *ar;
     if (!(path = ml_strdup(&t->scratch, path)))
         return ml_nomem(t->d);
+    uint64_t start = ml_os_now_ns();
     int rc = open_file(t, path, kind, &bytes);
+    t->l->stats.ns_read += ml_os_now_ns() - start;
     if (rc < 0)
         return rc;
     switch (*kind) {
-    case ML_KIND_OBJECT: return add_object(t, path, bytes);
+    case ML_KIND_OBJECT: return ml_txn_object(t, path, NULL, bytes, NULL);
     case ML_KIND_TEXT: return 0;
     case ML_KIND_SHARED: /* without a slash the loader would search for it elsewhere */
         if (!strchr(path, '/') && !(path = ml_format(&t->scratch, "./%s", path)))
@@ -161,32 +193,43 @@ int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
     case ML_KIND_ARCHIVE:
     case ML_KIND_THIN:
         rc = ml_archive_open(t->d, path, &ar);
-        return rc < 0 ? rc : take_archive(t, ar, 0, whole);
+        return rc < 0 ? rc : take_archive(t, (ml_source){.ar = ar}, whole);
     default: return ml_kind_refuse(t->d, path, NULL, *kind, bytes, t->target->machine);
     }
 }
 
+/* An archive may be asked for members by a later load: its bytes are a copy of its own. */
+static int add_archive_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole)
+{
+    ml_source src = {.bytes = ml_heap_grow(NULL, bytes.n, 1)};
+    if (!src.bytes)
+        return ml_nomem(t->d);
+    memcpy(src.bytes, bytes.p, bytes.n);
+    int rc = ml_archive_open_bytes(t->d, name, (ml_slice){src.bytes, bytes.n}, &src.ar);
+    if (rc == 0)
+        return take_archive(t, src, whole);
+    ml_heap_free(src.bytes);
+    return rc;
+}
+
 int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml_kind *kind)
 {
-    ml_archive *ar;
-    name = ml_strdup(&t->scratch, name);
     *kind = ml_kind_of(bytes, bytes.n);
-    /* an archive may be asked for members later, by another load: its bytes live with the unit */
-    uint8_t *p = ml_alloc(*kind == ML_KIND_ARCHIVE ? &t->l->keep : &t->scratch, bytes.n + 1);
-    if (!name || !p)
+    if (!(name = ml_strdup(&t->scratch, name)))
         return ml_nomem(t->d);
-    if (bytes.n)
-        memcpy(p, bytes.p, bytes.n);
-    bytes.p = p;
-    if (*kind == ML_KIND_OBJECT)
-        return add_object(t, name, bytes);
+    if (*kind == ML_KIND_ARCHIVE)
+        return add_archive_bytes(t, name, bytes, whole);
     if (*kind == ML_KIND_THIN || *kind == ML_KIND_SHARED || *kind == ML_KIND_TEXT)
-        return ml_fail(t->d, ML_E_KIND, (ml_where){.file = name}, "write it to a file and load that",
-                       "%s cannot be loaded from memory", ml_kind_name(*kind));
-    if (*kind != ML_KIND_ARCHIVE)
+        return ml_fail(t->d, ML_E_KIND, (ml_where){.file = name},
+                       "write it to a file and load that", "%s cannot be loaded from memory",
+                       ml_kind_name(*kind));
+    if (*kind != ML_KIND_OBJECT)
         return ml_kind_refuse(t->d, name, NULL, *kind, bytes, t->target->machine);
-    int rc = ml_archive_open_bytes(t->d, name, bytes, &ar);
-    return rc < 0 ? rc : take_archive(t, ar, 0, whole);
+    uint8_t *p = ml_alloc(&t->scratch, bytes.n);
+    if (!p)
+        return ml_nomem(t->d);
+    memcpy(p, bytes.p, bytes.n);
+    return ml_txn_object(t, name, NULL, (ml_slice){p, bytes.n}, NULL);
 }
 
 static int seal(ml_txn *t)
@@ -202,13 +245,20 @@ static int seal(ml_txn *t)
 
 int ml_txn_link(ml_txn *t)
 {
+    ml_link_stats *s = &t->l->stats;
+    uint64_t start = ml_os_now_ns();
     int rc = ml_assemble(t);
+    uint64_t placed = ml_os_now_ns();
+    s->ns_place = placed - start;
     if (rc == 0)
         rc = ml_relocate(t);
     if (rc == 0)
         rc = ml_ctors_collect(t);
+    uint64_t relocated = ml_os_now_ns();
+    s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)
         rc = seal(t);
+    s->ns_protect = ml_os_now_ns() - relocated;
     return rc;
 }
 
@@ -245,7 +295,8 @@ static bool reserve(ml_txn *t)
     if (!v)
         return false;
     s->sources.v = v;
-    ml_library *libs = ml_heap_grow(s->libraries.v, (size_t)s->libraries.n + t->libraries.n, sizeof *libs);
+    ml_library *libs =
+        ml_heap_grow(s->libraries.v, (size_t)s->libraries.n + t->libraries.n, sizeof *libs);
     if (!libs)
         return false;
     s->libraries.v = libs;
@@ -258,6 +309,8 @@ static void publish(ml_txn *t, ml_unit *u)
     ml_table *names = &t->l->names;
     for (uint32_t i = 0; i < names->count; i++) {
         ml_entry *e = names->entries[i];
+        if (i + AHEAD < names->count)
+            ml_table_prefetch_slot(&s->names, names->entries[i + AHEAD]->hash);
         if (!exported(e))
             continue;
         e->unit = u;
@@ -266,6 +319,7 @@ static void publish(ml_txn *t, ml_unit *u)
     for (uint32_t i = 0; i < t->sources.n; i++) {
         if (!t->sources.v[i].fresh)
             continue;
+        ml_archive_unslurp(t->sources.v[i].ar);
         s->sources.v[s->sources.n] = t->sources.v[i];
         s->sources.v[s->sources.n++].fresh = false;
     }

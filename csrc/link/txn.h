@@ -9,24 +9,25 @@
 #include "link/table.h"
 #include "object/archive.h"
 #include "object/image.h"
+#include "os/prefetch.h"
 #include "place/layout.h"
 #include "process/process.h"
 #include "target/target.h"
 
 /* An object of a load. */
 typedef struct ml_input {
-    const ml_image *img;     /* scratch: NULL after commit */
+    const ml_image *img; /* scratch: NULL after commit */
     const char *file, *member;
-    ml_entry **bind;         /* of the global symbols: [i - img->first_global] */
+    ml_entry **bind; /* of the global symbols: [i - img->first_global] */
     uint32_t nbind;
-    uint32_t by_input;       /* who wanted `by`, or UINT32_MAX */
-    const ml_entry *by;      /* name that pulled the member in, or NULL */
+    uint32_t by_input;  /* who wanted `by`, or UINT32_MAX */
+    const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
     /* scratch, by section index: */
-    uint8_t *dropped;        /* 1: in a discarded group */
-    uint32_t *piece;         /* 1 + index of its piece; 0: has no memory (set by assemble) */
-    uint64_t *addr;          /* final address (set by assemble) */
-    uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    uint8_t *dropped;    /* 1: in a discarded group */
+    uint32_t *piece;     /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    uint64_t *addr;      /* final address (set by assemble) */
+    uint32_t *local_got; /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
 } ml_input;
 
 /* A section with memory, as maps show it. */
@@ -38,20 +39,20 @@ typedef struct ml_placed {
 } ml_placed;
 
 struct ml_linked {
-    ml_arena keep;           /* owns what outlives the transaction */
+    ml_arena keep; /* owns what outlives the transaction */
     ml_table names;
     ml_input *inputs;
     uint32_t ninputs, room_inputs;
     ml_placed *placed;
     uint32_t nplaced;
     ml_block block;
-    uint64_t got, stubs;     /* addresses of the GOT and of the first stub; 0: none */
+    uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
-    uint64_t dso_handle;     /* address, 0: none */
-    uint64_t eh_frame;       /* address of the unwind tables, 0: none */
-    uint64_t *init;          /* constructors in the order in which they run */
+    uint64_t dso_handle; /* address, 0: none */
+    uint64_t eh_frame;   /* address of the unwind tables, 0: none */
+    uint64_t *init;      /* constructors in the order in which they run */
     uint32_t ninit;
-    uint64_t *fini;          /* destructors in the order in which they run */
+    uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
 };
@@ -59,8 +60,9 @@ struct ml_linked {
 /* An archive in reach. */
 typedef struct ml_source {
     ml_archive *ar;
+    void *bytes; /* its content, when it was opened from bytes: ours */
     unsigned set;
-    bool fresh;              /* opened by this transaction: abort closes it */
+    bool fresh; /* opened by this transaction: abort closes it */
     bool indexed;
 } ml_source;
 
@@ -84,34 +86,35 @@ struct ml_txn {
     ml_diag *d;
     ml_options o;
     const ml_target *target;
-    ml_arena scratch;        /* file bytes, images, and whatever ends with the transaction */
+    ml_arena scratch;      /* file bytes, images, and whatever ends with the transaction */
+    ml_prefetch *prefetch; /* files that are read ahead; NULL: none */
     ml_linked *l;
-    ml_sources sources;      /* the session's archives, then the new ones */
-    ml_libraries libraries;  /* opened by this transaction */
+    ml_sources sources;     /* the session's archives, then the new ones */
+    ml_libraries libraries; /* opened by this transaction */
     bool allow_libc;
-    ml_table renames[2];     /* [0] references, [1] definitions: entry->provider is the new name */
-    ml_table comdats;        /* signatures that have a winner */
-    ml_table members;        /* archive members that were pulled: "source:header" */
-    ml_table idents;         /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
+    ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
+    ml_table comdats;    /* signatures that have a winner */
+    ml_table members;    /* archive members that were pulled: "source:header" */
+    ml_table idents;     /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
                                 entry->section: class of the run, entry->addr and size: where it lies */
     /* resolve */
-    uint32_t cursor;         /* entries before it were looked at */
-    ml_entry **queue;        /* to look at again, first in first out from `head` on */
+    uint32_t cursor;  /* entries before it were looked at */
+    ml_entry **queue; /* to look at again, first in first out from `head` on */
     uint32_t nqueue, room_queue, head;
     ml_entry **asked;
     uint32_t nasked, room_asked;
-    uint32_t noffered;       /* inputs whose references were offered */
+    uint32_t noffered; /* inputs whose references were offered */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
     /* place */
-    uint64_t lo, hi;         /* where the block will lie */
+    uint64_t lo, hi; /* where the block will lie */
     ml_zone zone;
     ml_piece *pieces;
     uint32_t npieces;
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     ml_layout layout;
-    bool taken;              /* the block is ours to give back */
-    uint8_t *view;           /* where the block's bytes are written: block.addr itself, or a buffer */
+    bool taken;    /* the block is ours to give back */
+    uint8_t *view; /* where the block's bytes are written: block.addr itself, or a buffer */
     uint32_t ngot, nstubs, nmoved;
     bool need_gotbase;
     /* relocate */
@@ -127,7 +130,7 @@ struct ml_unit {
 };
 
 struct ml_session {
-    ml_table names;          /* exported: entries of units */
+    ml_table names; /* exported: entries of units */
     ml_unit *first, *last;
     ml_space *space;
     ml_sources sources;
@@ -171,6 +174,12 @@ int ml_far_move(ml_txn *t);
 /* ctors.c: l->init and l->fini out of the relocated bytes. */
 int ml_ctors_collect(ml_txn *t);
 
+/* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
+int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
+                  const ml_entry *by);
+/* txn.c: closes the archive. */
+void ml_source_close(ml_source *src);
+
 /* txn.c: frees names, inputs and the arena that owns them. */
 void ml_linked_free(ml_linked *l);
 
@@ -178,8 +187,8 @@ void ml_linked_free(ml_linked *l);
 typedef struct ml_value {
     uint64_t S, size;
     ml_entry *e;
-    bool in_load;   /* lies in this load's block */
-    bool dropped;   /* lies in a section that has no memory */
+    bool in_load; /* lies in this load's block */
+    bool dropped; /* lies in a section that has no memory */
     uint8_t type;
 } ml_value;
 ml_value ml_value_of(const ml_input *in, uint32_t symbol);

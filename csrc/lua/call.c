@@ -15,17 +15,21 @@
 
 #define FUNCTION "moonlink.Function" /* the userdata behind a closure; Lua never sees it */
 
+/* User values of a function: its owner, its callbacks for parameters that are functions, what
+** turns the C type of a variable argument into a code, its name, and what its maker says of it. */
+enum { FN_OWNER = 1, FN_POOL, FN_TYPES, FN_NAME, FN_ABOUT, FN_VALUES = FN_ABOUT };
+
+/* Results that are failures, to be turned into nil, message, number. */
+typedef enum fail { FAIL_NEVER, FAIL_NEGATIVE, FAIL_NULL, FAIL_ZERO, FAIL_NONZERO } fail;
+
 typedef struct function {
     ml_callstate *state;
     ml_life *life; /* held; never NULL once the function is whole */
     uint64_t address;
     ml_signature *sig;
     const char *name; /* a string that the userdata anchors */
+    fail fail;
 } function;
-
-/* User values of a function: its owner, its callbacks for parameters that are functions, what
-** turns the C type of a variable argument into a code, and its name. */
-enum { FN_OWNER = 1, FN_POOL, FN_TYPES, FN_NAME, FN_VALUES = FN_NAME };
 
 /* ---- what a caller did wrong ---- */
 
@@ -203,7 +207,7 @@ static uint8_t explicit_kind(lua_State *L, const function *f, int idx)
         bad_argument(L, f, (unsigned)idx, "{ ctype, value } expected");
     lua_call(L, 1, 1);
     const char *code = lua_tostring(L, -1);
-    if (!code || !code[0] || code[1] || !strchr("ilILdDsSqp", code[0]))
+    if (!code || !code[0] || code[1] || !strchr("bcaAhHilILdDsSqp", code[0]))
         bad_argument(L, f, (unsigned)idx, "not a type that a variable argument can have");
     uint8_t kind = (uint8_t)code[0];
     lua_rawgeti(L, idx, 2);
@@ -232,6 +236,12 @@ static bool is_transient(lua_State *L, const ml_signature *sig, unsigned i)
     return sig->params[i].kind == ML_C_FUNCTION && lua_isfunction(L, (int)i + 1);
 }
 
+/* What a variable argument is passed as: C11 6.5.2.2 paragraph 6. Its slot is wide enough. */
+static uint8_t promoted(uint8_t kind)
+{
+    return strchr("bcaAhH", kind) ? ML_C_INT32 : kind;
+}
+
 /* Converts all arguments; functions for function pointers are only marked in `transient`. */
 static void to_values(lua_State *L, const function *f, unsigned nargs, ml_value *args,
                       uint8_t *extra, bool *transient)
@@ -242,10 +252,12 @@ static void to_values(lua_State *L, const function *f, unsigned nargs, ml_value 
         transient[i] = i < sig->nparams && is_transient(L, sig, i);
         if (transient[i])
             continue;
-        if (i < sig->nparams)
+        if (i < sig->nparams) {
             kind = sig->params[i].kind;
-        else
-            kind = extra[i - sig->nparams] = natural_kind(L, f, (int)i + 1);
+        } else {
+            kind = natural_kind(L, f, (int)i + 1);
+            extra[i - sig->nparams] = promoted(kind);
+        }
         const char *why = ml_lua_to_value(L, (int)i + 1, kind, &args[i]);
         if (why)
             bad_argument(L, f, i + 1, why);
@@ -312,6 +324,36 @@ static int call_general(lua_State *L)
     return ml_lua_push_value(L, sig->result, &j.result);
 }
 
+/* ---- results that are failures ---- */
+
+static bool is_failure(lua_State *L, fail when)
+{
+    switch (when) {
+    case FAIL_NEGATIVE: return lua_tonumber(L, -1) < 0;
+    case FAIL_NULL: return lua_isnil(L, -1);
+    case FAIL_ZERO: return lua_isnumber(L, -1) ? lua_tonumber(L, -1) == 0 : !lua_toboolean(L, -1);
+    case FAIL_NONZERO: return lua_isnumber(L, -1) ? lua_tonumber(L, -1) != 0 : lua_toboolean(L, -1);
+    default: return false;
+    }
+}
+
+/* A call whose result is judged. One that is an error number itself (FAIL_NONZERO) is taken for it;
+** else errno says what was wrong. */
+static int call_checked(lua_State *L)
+{
+    const function *f = lua_touserdata(L, lua_upvalueindex(1));
+    int n = f->sig->invoke ? call_registers(L) : call_general(L);
+    if (n == 0 || !is_failure(L, f->fail))
+        return n;
+    int number = f->state->saved_errno;
+    if (f->fail == FAIL_NONZERO && lua_tointeger(L, -1) > 0)
+        number = (int)lua_tointeger(L, -1);
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(number));
+    lua_pushinteger(L, number);
+    return 3;
+}
+
 /* ---- making a function ---- */
 
 static int function_gc(lua_State *L)
@@ -340,37 +382,69 @@ ml_signature *ml_lua_signature(lua_State *L, int arg)
     return sig;
 }
 
-/* func(address, code [, owner [, name [, types]]]) -> function */
+static lua_CFunction entry_of(const function *f)
+{
+    if (f->fail != FAIL_NEVER)
+        return call_checked;
+    return f->sig->invoke ? call_registers : call_general;
+}
+
+/* Sets a user value of the function on top of the stack from an argument. */
+static void keep(lua_State *L, int which, int arg)
+{
+    lua_pushvalue(L, arg);
+    lua_setiuservalue(L, -2, which);
+}
+
+/* func(address, code [, owner [, name [, types [, about [, fail]]]]]) -> function */
 static int core_func(lua_State *L)
 {
-    lua_settop(L, 5);
+    static const char *const failures[] = {"never", "negative", "null", "zero", "nonzero", NULL};
+    lua_settop(L, 7);
     lua_Integer address = luaL_checkinteger(L, 1);
     luaL_argcheck(L, address != 0, 1, "the address is NULL");
     luaL_checkstring(L, 2);
     ml_life *life = ml_lua_life(L, 3);
     luaL_optstring(L, 4, NULL);
+    fail when = (fail)luaL_checkoption(L, 7, "never", failures);
     ml_callstate *st = ml_callstate_get(L);
     if (st->closed)
         return luaL_error(L, "the state is being closed");
     function *f = lua_newuserdatauv(L, sizeof *f, FN_VALUES);
-    *f = (function){.state = st, .address = (uint64_t)address};
+    *f = (function){.state = st, .address = (uint64_t)address, .fail = when};
     luaL_setmetatable(L, FUNCTION);
     f->life = ml_life_hold(life ? life : st->life);
     f->sig = ml_lua_signature(L, 2);
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, -2, FN_OWNER);
+    keep(L, FN_OWNER, 3);
     lua_newtable(L);
     lua_setiuservalue(L, -2, FN_POOL);
-    lua_pushvalue(L, 5);
-    lua_setiuservalue(L, -2, FN_TYPES);
+    keep(L, FN_TYPES, 5);
+    keep(L, FN_ABOUT, 6);
     if (lua_isnil(L, 4))
         lua_pushliteral(L, "?");
     else
         lua_pushvalue(L, 4);
     f->name = lua_tostring(L, -1);
     lua_setiuservalue(L, -2, FN_NAME);
-    lua_pushcclosure(L, f->sig->invoke ? call_registers : call_general, 1);
+    lua_pushcclosure(L, entry_of(f), 1);
     return 1;
+}
+
+/* funcinfo(function) -> name, address, owner, alive, about; nothing for any other value */
+static int core_funcinfo(lua_State *L)
+{
+    lua_CFunction entry = lua_tocfunction(L, 1);
+    if (entry != call_registers && entry != call_general && entry != call_checked)
+        return 0;
+    lua_getupvalue(L, 1, 1);
+    const function *f = luaL_checkudata(L, -1, FUNCTION);
+    int at = lua_gettop(L);
+    lua_getiuservalue(L, at, FN_NAME);
+    lua_pushinteger(L, (lua_Integer)f->address);
+    lua_getiuservalue(L, at, FN_OWNER);
+    lua_pushboolean(L, f->life && f->life->alive);
+    lua_getiuservalue(L, at, FN_ABOUT);
+    return 5;
 }
 
 /* errno() -> what errno was when the last native call returned; errno(n) sets what the next sees */
@@ -398,6 +472,7 @@ void ml_open_call(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"func", core_func},
+        {"funcinfo", core_funcinfo},
         {"errno", core_errno},
         {"strerror", core_strerror},
         {NULL, NULL},

@@ -61,12 +61,34 @@ static int build_error(lua_State *L)
     return 1;
 }
 
+/* A protected call of the function below n arguments, without a collection: finalisers are anybody's
+** code. (In a finaliser lua_gc answers -1 and does nothing: there no collection runs anyway.) */
+static int call_steady(lua_State *L, int n, int results)
+{
+    bool runs = lua_gc(L, LUA_GCISRUNNING) == 1;
+    lua_gc(L, LUA_GCSTOP);
+    int rc = lua_pcall(L, n, results, 0);
+    if (runs)
+        lua_gc(L, LUA_GCRESTART);
+    return rc;
+}
+
+int ml_lua_steady(lua_State *L, lua_CFunction f)
+{
+    int n = lua_gettop(L);
+    lua_pushcfunction(L, f);
+    lua_insert(L, 1);
+    if (call_steady(L, n, LUA_MULTRET) != LUA_OK)
+        return lua_error(L);
+    return lua_gettop(L);
+}
+
 int ml_lua_fail(lua_State *L, ml_diag *d)
 {
     lua_pushnil(L);
     lua_pushcfunction(L, build_error);
     lua_pushlightuserdata(L, d);
-    int rc = lua_pcall(L, 1, 1, 0);
+    int rc = call_steady(L, 1, 1);
     ml_diag_free(d);
     if (rc != LUA_OK)
         return lua_error(L);
@@ -122,6 +144,7 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_memory(L);
     ml_open_call(L);
     ml_open_object(L);
+    ml_open_inspect(L);
     ml_open_session(L);
     return 1;
 }

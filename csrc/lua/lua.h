@@ -14,11 +14,11 @@
 #include "base/life.h"
 
 /* Metatable names: the same text as __name. */
-#define ML_LUA_SESSION "moonlink.Session"
-#define ML_LUA_TXN "moonlink.Transaction"
-#define ML_LUA_UNIT "moonlink.Unit"
+#define ML_LUA_SESSION  "moonlink.Session"
+#define ML_LUA_TXN      "moonlink.Transaction"
+#define ML_LUA_UNIT     "moonlink.Unit"
 #define ML_LUA_CALLBACK "moonlink.Callback"
-#define ML_LUA_ERROR "moonlink.Error"
+#define ML_LUA_ERROR    "moonlink.Error"
 
 /* Pushes nil and the error table made of all errors in d:
 **   { code=, message=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=, (of the first error)
@@ -29,6 +29,10 @@ int ml_lua_fail(lua_State *L, ml_diag *d);
 /* Between ml_diag_init and ml_lua_fail (or ml_diag_free) a binding calls no Lua function that can
 ** raise, or keeps the diag in a userdata with __gc: else an error would leak it. */
 
+/* Calls f with the arguments on the stack and returns what it returned, while no collection runs: for
+** functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */
+int ml_lua_steady(lua_State *L, lua_CFunction f);
+
 /* The liveness token of the value at idx: a unit userdata gives its token, nil or none gives NULL
 ** (code of the process, which never goes). Anything else raises. The token is borrowed. */
 ml_life *ml_lua_life(lua_State *L, int idx);
@@ -36,9 +40,11 @@ ml_life *ml_lua_life(lua_State *L, int idx);
 /* Each adds its functions to the table on top of the stack; called by luaopen_moonlink_core. Must
 ** be re-entrant: luaopen may run several times in one state. */
 void ml_open_error(lua_State *L);
-void ml_open_memory(lua_State *L);  /* peek, poke, cstring */
-void ml_open_call(lua_State *L);    /* func, callback, trap */
-void ml_open_object(lua_State *L);  /* kind, members, ldscript, image: reading files without linking */
+void ml_open_memory(lua_State *L); /* peek, poke, cstring */
+void ml_open_call(lua_State *L);   /* func, callback, trap */
+void ml_open_object(
+    lua_State *L); /* kind, members, ldscript, image: reading files without linking */
+void ml_open_inspect(lua_State *L); /* object: one object as tables */
 void ml_open_session(lua_State *L); /* session */
 
 #endif

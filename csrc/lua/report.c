@@ -19,6 +19,12 @@ static void set_number(lua_State *L, const char *key, uint64_t value)
     lua_setfield(L, -2, key);
 }
 
+static void set_ms(lua_State *L, const char *key, uint64_t ns)
+{
+    lua_pushnumber(L, (lua_Number)ns / 1e6);
+    lua_setfield(L, -2, key);
+}
+
 static void set_input(lua_State *L, const char *key, uint32_t input)
 {
     if (input != UINT32_MAX)
@@ -65,13 +71,18 @@ void ml_lua_push_sections(lua_State *L, const ml_linked *l)
 
 static const char *type_name(unsigned type)
 {
-    static const char *const names[] = {"notype", "object", "func", "section", "file", "common", "tls"};
+    static const char *const names[] = {"notype", "object", "func", "section",
+                                        "file",   "common", "tls"};
     return type < sizeof names / sizeof *names ? names[type] : type == 10 ? "ifunc" : "other";
 }
 
 static const char *bind_name(unsigned bind)
 {
-    return bind == 0 ? "local" : bind == 1 ? "global" : bind == 2 ? "weak" : bind == 10 ? "unique" : "other";
+    return bind == 0    ? "local"
+           : bind == 1  ? "global"
+           : bind == 2  ? "weak"
+           : bind == 10 ? "unique"
+                        : "other";
 }
 
 static void push_info(lua_State *L, const ml_symbol_info *s)
@@ -139,6 +150,14 @@ void ml_lua_push_stats(lua_State *L, const ml_linked *l)
     set_number(L, "relaxed", s.relaxed);
     set_number(L, "looked_up", s.looked_up);
     set_number(L, "base", block.addr);
+    lua_createtable(L, 0, 8);
+    set_ms(L, "read", s.ns_read);
+    set_ms(L, "parse", s.ns_parse);
+    set_ms(L, "select", s.ns_select);
+    set_ms(L, "place", s.ns_place);
+    set_ms(L, "relocate", s.ns_relocate);
+    set_ms(L, "protect", s.ns_protect);
+    lua_setfield(L, -2, "ms");
     set_string(L, "zone", block.zone == ML_ZONE_LOW ? "low" : "near");
 }
 

@@ -54,7 +54,7 @@ static int find_process(lua_State *L)
 }
 
 /* session:units() -> array of unit userdata, oldest first */
-static int units(lua_State *L)
+static int units_now(lua_State *L)
 {
     ml_session *s = check_open(L);
     lua_Integer n = 0;
@@ -64,6 +64,12 @@ static int units(lua_State *L)
         lua_rawseti(L, -2, ++n);
     }
     return 1;
+}
+
+static int units(lua_State *L)
+{
+    check_open(L);
+    return ml_lua_steady(L, units_now);
 }
 
 /* session:is_closed() */
@@ -137,9 +143,13 @@ static int session(lua_State *L)
 
 void ml_open_session(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"begin", ml_lua_begin}, {"find", find}, {"find_process", find_process}, {"units", units},
-        {"close", close_session}, {"is_closed", is_closed}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"begin", ml_lua_begin},
+                                       {"find", find},
+                                       {"find_process", find_process},
+                                       {"units", units},
+                                       {"close", close_session},
+                                       {"is_closed", is_closed},
+                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_SESSION)) {
         luaL_setfuncs(L, meta, 0);
@@ -149,6 +159,7 @@ void ml_open_session(lua_State *L)
     lua_pop(L, 1);
     ml_open_txn(L);
     ml_open_unit(L);
+    ml_open_demangle(L);
     lua_pushcfunction(L, session);
     lua_setfield(L, -2, "session");
 }

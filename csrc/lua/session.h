@@ -16,7 +16,7 @@ typedef struct ml_lua_box {
 
 typedef struct ml_lua_unit {
     ml_lua_box *box;
-    ml_unit *u;    /* valid while life->alive */
+    ml_unit *u; /* valid while life->alive */
     ml_life *life;
 } ml_lua_unit;
 
@@ -39,6 +39,7 @@ void ml_lua_push_referrers(lua_State *L, const ml_linked *l, const char *name);
 
 void ml_open_txn(lua_State *L);
 void ml_open_unit(lua_State *L);
+void ml_open_demangle(lua_State *L); /* adds demangle to the table on top */
 /* session:begin(options) -> transaction */
 int ml_lua_begin(lua_State *L);
 

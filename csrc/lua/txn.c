@@ -6,9 +6,18 @@
 
 #include "lua/session.h"
 
+/* How far a load is: each step of the core relies on the ones before it. */
+typedef enum stage {
+    GATHERING, /* takes inputs, questions and answers */
+    LINKED,    /* may be committed, or read when it was linked for a fixed address */
+    FAILED     /* a step failed half way: may be looked at, and aborted */
+} stage;
+
 typedef struct ml_lua_txn {
     ml_lua_box *box;
     ml_txn *t; /* NULL before begin and after commit or abort */
+    stage stage;
+    bool fixed; /* linked for an address where nothing is mapped: never to be run */
     ml_diag d;
 } ml_lua_txn;
 
@@ -20,11 +29,27 @@ static ml_lua_txn *check_txn(lua_State *L)
     return x;
 }
 
+/* A load that can still change. */
+static ml_lua_txn *check_open(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    if (x->stage != GATHERING)
+        luaL_error(L, x->stage == LINKED ? "the load is linked already" : "the load has failed");
+    return x;
+}
+
+/* nil and the error. What the failed step left is not for further steps. */
+static int failed(lua_State *L, ml_lua_txn *x)
+{
+    x->stage = FAILED;
+    return ml_lua_fail(L, &x->d);
+}
+
 /* The usual end of a step. */
 static int result(lua_State *L, ml_lua_txn *x, int rc)
 {
     if (rc < 0)
-        return ml_lua_fail(L, &x->d);
+        return failed(L, x);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -32,10 +57,11 @@ static int result(lua_State *L, ml_lua_txn *x, int rc)
 /* ---- begin ---- */
 
 /* One element of the scope: a name, a set of archives { set = n }, or a unit. */
-static void read_scope(lua_State *L, ml_options *o)
+static void read_scope(lua_State *L, const ml_lua_box *box, ml_options *o)
 {
     static const char *const names[] = {"self", "archives", "process", "ask", NULL};
-    static const ml_scope_kind kinds[] = {ML_SCOPE_SELF, ML_SCOPE_ARCHIVES, ML_SCOPE_PROCESS, ML_SCOPE_ASK};
+    static const ml_scope_kind kinds[] = {ML_SCOPE_SELF, ML_SCOPE_ARCHIVES, ML_SCOPE_PROCESS,
+                                          ML_SCOPE_ASK};
     ml_scope *p = &o->scope[o->nscope++];
     *p = (ml_scope){.kind = ML_SCOPE_ARCHIVES};
     if (lua_type(L, -1) == LUA_TSTRING) {
@@ -45,8 +71,11 @@ static void read_scope(lua_State *L, ml_options *o)
         p->set = (unsigned)luaL_checkinteger(L, -1);
         lua_pop(L, 1);
     } else {
+        const ml_lua_unit *u = ml_lua_checkunit(L, lua_gettop(L));
+        if (u->box != box) /* it could go while this linker still points at it */
+            luaL_error(L, "%s belongs to another linker", ml_unit_name(u->u));
         p->kind = ML_SCOPE_UNIT;
-        p->unit = ml_lua_checkunit(L, lua_gettop(L))->u;
+        p->unit = u->u;
     }
 }
 
@@ -58,7 +87,7 @@ static int option(lua_State *L, const char *key, const char *def, const char *co
     return i;
 }
 
-static void read_options(lua_State *L, ml_options *o)
+static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
 {
     static const char *const duplicate[] = {"error", "first", "last", NULL};
     static const char *const weak[] = {"first", "own", "process", NULL};
@@ -72,7 +101,7 @@ static void read_options(lua_State *L, ml_options *o)
         luaL_error(L, "a scope has at most %d places", (int)ML_SCOPE_MAX);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_geti(L, -1, i);
-        read_scope(L, o);
+        read_scope(L, box, o);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -95,10 +124,14 @@ int ml_lua_begin(lua_State *L)
     if (!box || !box->s)
         return luaL_error(L, "attempt to use a closed linker");
     ml_options o;
-    read_options(L, &o);
+    read_options(L, box, &o);
+    box = *(ml_lua_box **)lua_touserdata(L, 1); /* a metamethod of the options may have closed it */
+    if (!box || !box->s)
+        return luaL_error(L, "attempt to use a closed linker");
     ml_lua_txn *x = lua_newuserdatauv(L, sizeof *x, 0);
     *x = (ml_lua_txn){0};
     luaL_setmetatable(L, ML_LUA_TXN);
+    x->fixed = o.fixed;
     int rc = ml_txn_begin(box->s, &x->d, &o, &x->t);
     if (rc < 0)
         return ml_lua_fail(L, &x->d);
@@ -114,7 +147,7 @@ int ml_lua_begin(lua_State *L)
 static int added(lua_State *L, ml_lua_txn *x, int rc, ml_kind kind)
 {
     if (rc < 0)
-        return ml_lua_fail(L, &x->d);
+        return failed(L, x);
     lua_pushstring(L, kind == ML_KIND_TEXT     ? "text"
                       : kind == ML_KIND_SHARED ? "library"
                       : kind == ML_KIND_OBJECT ? "object"
@@ -125,16 +158,36 @@ static int added(lua_State *L, ml_lua_txn *x, int rc, ml_kind kind)
 /* txn:add(path [, whole]) -> "object" | "archive" | "library" | "text" */
 static int add(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     ml_kind kind = ML_KIND_UNKNOWN;
     int rc = ml_txn_add(x->t, luaL_checkstring(L, 2), lua_toboolean(L, 3), &kind);
     return added(L, x, rc, kind);
 }
 
+/* txn:prefetch(paths): a hint that add will be called for these next, in this order */
+static int prefetch(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_Integer n = luaL_len(L, 2);
+    if (n < 1 || n > INT32_MAX)
+        return 0;
+    const char **paths = lua_newuserdatauv(L, (size_t)n * sizeof *paths, 0);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_geti(L, 2, i);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            return luaL_argerror(L, 2, "strings expected");
+        paths[i - 1] = lua_tostring(L, -1); /* stays valid: the table holds it */
+        lua_pop(L, 1);
+    }
+    ml_txn_prefetch(x->t, paths, (size_t)n);
+    return 0;
+}
+
 /* txn:add_bytes(bytes, name [, whole]) -> "object" | "archive" */
 static int add_bytes(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     size_t n;
     const char *bytes = luaL_checklstring(L, 2, &n);
     ml_kind kind = ML_KIND_UNKNOWN;
@@ -146,46 +199,49 @@ static int add_bytes(lua_State *L)
 /* txn:add_archive(path, set) */
 static int add_archive(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     lua_Integer set = luaL_checkinteger(L, 3);
     luaL_argcheck(L, set >= 0 && set < 1000, 3, "no number of a set");
-    return result(L, x, ml_txn_add_archive(x->t, luaL_checkstring(L, 2), (unsigned)set));
+    int rc = ml_txn_add_archive(x->t, luaL_checkstring(L, 2), (unsigned)set);
+    return rc < 0 ? ml_lua_fail(L, &x->d)
+                  : result(L, x, rc); /* nothing was taken: others may be tried */
 }
 
 /* txn:add_library(path or soname) */
 static int add_library(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     return result(L, x, ml_txn_add_library(x->t, luaL_checkstring(L, 2)));
 }
 
 static int allow_libc(lua_State *L)
 {
-    ml_txn_allow_libc(check_txn(L)->t);
+    ml_txn_allow_libc(check_open(L)->t);
     return 0;
 }
 
 /* txn:rename(from, to, references, definitions) */
 static int rename_symbol(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
-    return result(L, x, ml_txn_rename(x->t, luaL_checkstring(L, 2), luaL_checkstring(L, 3),
-                                      lua_toboolean(L, 4), lua_toboolean(L, 5)));
+    ml_lua_txn *x = check_open(L);
+    return result(L, x,
+                  ml_txn_rename(x->t, luaL_checkstring(L, 2), luaL_checkstring(L, 3),
+                                lua_toboolean(L, 4), lua_toboolean(L, 5)));
 }
 
 /* txn:root(name) */
 static int root(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     return result(L, x, ml_txn_root(x->t, luaL_checkstring(L, 2)));
 }
 
 /* ---- questions and answers ---- */
 
 /* txn:resolve() -> true when all is known, or an array of { name, place in the scope } */
-static int resolve(lua_State *L)
+static int resolve_now(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     int rc = ml_txn_resolve(x->t);
     if (rc <= 0)
         return result(L, x, rc);
@@ -203,10 +259,16 @@ static int resolve(lua_State *L)
     return 1;
 }
 
-/* txn:offer() -> array of { name, input } not offered before */
-static int offer(lua_State *L)
+static int resolve(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    check_open(L);
+    return ml_lua_steady(L, resolve_now);
+}
+
+/* txn:offer() -> array of { name, input } not offered before */
+static int offer_now(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
     ml_cursor c = {0};
     uint32_t input;
     const char *name;
@@ -224,6 +286,12 @@ static int offer(lua_State *L)
     return 1;
 }
 
+static int offer(lua_State *L)
+{
+    check_open(L);
+    return ml_lua_steady(L, offer_now);
+}
+
 static uint32_t opt_input(lua_State *L, int arg)
 {
     lua_Integer i = luaL_optinteger(L, arg, 0);
@@ -234,30 +302,32 @@ static uint32_t opt_input(lua_State *L, int arg)
 /* txn:answer_address(name, input or nil, address [, provider]) */
 static int answer_address(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     uint32_t input = opt_input(L, 3);
-    return result(L, x, ml_txn_answer_address(x->t, luaL_checkstring(L, 2), input,
-                                              (uint64_t)luaL_checkinteger(L, 4),
-                                              luaL_optstring(L, 5, NULL)));
+    return result(L, x,
+                  ml_txn_answer_address(x->t, luaL_checkstring(L, 2), input,
+                                        (uint64_t)luaL_checkinteger(L, 4),
+                                        luaL_optstring(L, 5, NULL)));
 }
 
 /* txn:answer_name(name, input or nil, other name) */
 static int answer_name(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     uint32_t input = opt_input(L, 3);
-    return result(L, x, ml_txn_answer_name(x->t, luaL_checkstring(L, 2), input, luaL_checkstring(L, 4)));
+    return result(L, x,
+                  ml_txn_answer_name(x->t, luaL_checkstring(L, 2), input, luaL_checkstring(L, 4)));
 }
 
 /* txn:answer_zero(name) */
 static int answer_zero(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     return result(L, x, ml_txn_answer_zero(x->t, luaL_checkstring(L, 2)));
 }
 
 /* txn:undefined() -> array of names */
-static int undefined(lua_State *L)
+static int undefined_now(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     uint32_t cursor = 0;
@@ -269,6 +339,12 @@ static int undefined(lua_State *L)
         lua_rawseti(L, -2, ++n);
     }
     return 1;
+}
+
+static int undefined(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, undefined_now);
 }
 
 static void push_place(lua_State *L, const ml_duplicate *dup, int k)
@@ -288,7 +364,7 @@ static void push_place(lua_State *L, const ml_duplicate *dup, int k)
 }
 
 /* txn:duplicates() -> array of { name=, { input=, section=, offset= } or { unit= }, ... } */
-static int duplicates(lua_State *L)
+static int duplicates_now(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     ml_duplicate dup;
@@ -306,10 +382,16 @@ static int duplicates(lua_State *L)
     return 1;
 }
 
+static int duplicates(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, duplicates_now);
+}
+
 /* txn:choose(duplicate, 1 or 2) */
 static int choose(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
+    ml_lua_txn *x = check_open(L);
     lua_Integer i = luaL_checkinteger(L, 2), winner = luaL_checkinteger(L, 3);
     luaL_argcheck(L, i > 0, 2, "no number of a duplicate");
     luaL_argcheck(L, winner == 1 || winner == 2, 3, "1 or 2 expected");
@@ -338,7 +420,7 @@ static void push_reference(lua_State *L, const ml_reference *r)
 }
 
 /* txn:references(name, max) -> array of { input=, section=, offset=, func=, reloc=, weak=, type= } */
-static int references(lua_State *L)
+static int references_now(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     const char *name = luaL_checkstring(L, 2);
@@ -353,8 +435,14 @@ static int references(lua_State *L)
     return 1;
 }
 
+static int references(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, references_now);
+}
+
 /* txn:archives() -> array of { path=, set= }; txn:archive_defines(i, name) -> member or nil */
-static int archives(lua_State *L)
+static int archives_now(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     const char *path;
@@ -369,6 +457,12 @@ static int archives(lua_State *L)
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
+}
+
+static int archives(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, archives_now);
 }
 
 static int archive_defines(lua_State *L)
@@ -398,7 +492,7 @@ static int process_defines(lua_State *L)
 /* txn:hide(name) */
 static int hide(lua_State *L)
 {
-    ml_txn_hide(check_txn(L)->t, luaL_checkstring(L, 2));
+    ml_txn_hide(check_open(L)->t, luaL_checkstring(L, 2));
     return 0;
 }
 
@@ -406,14 +500,18 @@ static int hide(lua_State *L)
 
 static int link_txn(lua_State *L)
 {
-    ml_lua_txn *x = check_txn(L);
-    return result(L, x, ml_txn_link(x->t));
+    ml_lua_txn *x = check_open(L);
+    int rc = ml_txn_link(x->t);
+    x->stage = LINKED;
+    return result(L, x, rc);
 }
 
 /* txn:bytes() -> string, base; only after link with `at` */
 static int bytes(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
+    if (x->stage != LINKED || !x->fixed)
+        return luaL_error(L, "the load is not linked for a fixed address");
     uint64_t base;
     ml_slice s = ml_txn_bytes(x->t, &base);
     lua_pushlstring(L, (const char *)s.p, s.n);
@@ -436,15 +534,19 @@ static void forget(ml_lua_txn *x)
 static int commit(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
+    if (x->stage != LINKED || x->fixed)
+        return luaL_error(L, x->fixed ? "a load for a fixed address cannot be run"
+                                      : "the load is not linked");
     const char *name = luaL_checkstring(L, 2);
     ml_lua_pushunit(L, NULL, NULL);
     ml_lua_unit *u = lua_touserdata(L, -1);
     ml_txn *t = x->t;
     ml_lua_box *box = x->box;
     box->holders++; /* for the unit */
-    forget(x);
+    x->t = NULL;
     ml_unit *unit;
     int rc = ml_txn_commit(t, name, &unit);
+    forget(x); /* not before: while constructors run, the linker cannot be closed */
     if (rc < 0) {
         ml_lua_box_drop(box);
         return ml_lua_fail(L, &x->d);
@@ -469,57 +571,114 @@ static int abort_txn(lua_State *L)
 
 /* ---- what is in it ---- */
 
-static int inputs(lua_State *L)
+static int inputs_now(lua_State *L)
 {
     ml_lua_push_inputs(L, ml_txn_linked(check_txn(L)->t));
     return 1;
 }
 
-static int sections(lua_State *L)
+static int inputs(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, inputs_now);
+}
+
+static int sections_now(lua_State *L)
 {
     ml_lua_push_sections(L, ml_txn_linked(check_txn(L)->t));
     return 1;
 }
 
-static int entries(lua_State *L)
+static int sections(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, sections_now);
+}
+
+static int entries_now(lua_State *L)
 {
     ml_lua_push_symbols(L, ml_txn_linked(check_txn(L)->t));
     return 1;
 }
 
-static int entry(lua_State *L)
+static int entries(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, entries_now);
+}
+
+static int entry_now(lua_State *L)
 {
     const ml_linked *l = ml_txn_linked(check_txn(L)->t);
     ml_lua_push_symbol(L, l, luaL_checkstring(L, 2));
     return 1;
 }
 
-static int referrers(lua_State *L)
+static int entry(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, entry_now);
+}
+
+static int referrers_now(lua_State *L)
 {
     const ml_linked *l = ml_txn_linked(check_txn(L)->t);
     ml_lua_push_referrers(L, l, luaL_checkstring(L, 2));
     return 1;
 }
 
-static int stats(lua_State *L)
+static int referrers(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, referrers_now);
+}
+
+static int stats_now(lua_State *L)
 {
     ml_lua_push_stats(L, ml_txn_linked(check_txn(L)->t));
     return 1;
 }
 
+static int stats(lua_State *L)
+{
+    check_txn(L);
+    return ml_lua_steady(L, stats_now);
+}
+
 void ml_open_txn(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"add", add}, {"add_bytes", add_bytes}, {"add_archive", add_archive},
-        {"add_library", add_library}, {"allow_libc", allow_libc}, {"rename", rename_symbol},
-        {"root", root}, {"resolve", resolve}, {"offer", offer},
-        {"answer_address", answer_address}, {"answer_name", answer_name},
-        {"answer_zero", answer_zero}, {"undefined", undefined}, {"duplicates", duplicates},
-        {"choose", choose}, {"references", references}, {"archives", archives},
-        {"archive_defines", archive_defines}, {"process_defines", process_defines}, {"hide", hide},
-        {"link", link_txn}, {"bytes", bytes}, {"commit", commit}, {"abort", abort_txn},
-        {"inputs", inputs}, {"sections", sections}, {"entries", entries}, {"entry", entry},
-        {"referrers", referrers}, {"stats", stats}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"add", add},
+                                       {"prefetch", prefetch},
+                                       {"add_bytes", add_bytes},
+                                       {"add_archive", add_archive},
+                                       {"add_library", add_library},
+                                       {"allow_libc", allow_libc},
+                                       {"rename", rename_symbol},
+                                       {"root", root},
+                                       {"resolve", resolve},
+                                       {"offer", offer},
+                                       {"answer_address", answer_address},
+                                       {"answer_name", answer_name},
+                                       {"answer_zero", answer_zero},
+                                       {"undefined", undefined},
+                                       {"duplicates", duplicates},
+                                       {"choose", choose},
+                                       {"references", references},
+                                       {"archives", archives},
+                                       {"archive_defines", archive_defines},
+                                       {"process_defines", process_defines},
+                                       {"hide", hide},
+                                       {"link", link_txn},
+                                       {"bytes", bytes},
+                                       {"commit", commit},
+                                       {"abort", abort_txn},
+                                       {"inputs", inputs},
+                                       {"sections", sections},
+                                       {"entries", entries},
+                                       {"entry", entry},
+                                       {"referrers", referrers},
+                                       {"stats", stats},
+                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", abort_txn}, {"__close", abort_txn}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_TXN)) {
         luaL_setfuncs(L, meta, 0);

@@ -34,46 +34,82 @@ static const ml_linked *linked(lua_State *L)
 }
 
 /* unit:inputs() -> array of { file=, member=, by=, by_input=, bytes= } */
-static int inputs(lua_State *L)
+static int inputs_now(lua_State *L)
 {
     ml_lua_push_inputs(L, linked(L));
     return 1;
 }
 
+static int inputs(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, inputs_now);
+}
+
 /* unit:sections() -> array of { name=, prot=, input=, address=, size= } */
-static int sections(lua_State *L)
+static int sections_now(lua_State *L)
 {
     ml_lua_push_sections(L, linked(L));
     return 1;
 }
 
+static int sections(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, sections_now);
+}
+
 /* unit:entries() -> array of all names that the load knew: see types/moonlink/core.lua */
-static int entries(lua_State *L)
+static int entries_now(lua_State *L)
 {
     ml_lua_push_symbols(L, linked(L));
     return 1;
 }
 
+static int entries(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, entries_now);
+}
+
 /* unit:entry(name) -> one of them, or nil */
-static int entry(lua_State *L)
+static int entry_now(lua_State *L)
 {
     const ml_linked *l = linked(L);
     ml_lua_push_symbol(L, l, luaL_checkstring(L, 2));
     return 1;
 }
 
+static int entry(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, entry_now);
+}
+
 /* unit:referrers(name) -> array of numbers of inputs */
-static int referrers(lua_State *L)
+static int referrers_now(lua_State *L)
 {
     const ml_linked *l = linked(L);
     ml_lua_push_referrers(L, l, luaL_checkstring(L, 2));
     return 1;
 }
 
-static int stats(lua_State *L)
+static int referrers(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, referrers_now);
+}
+
+static int stats_now(lua_State *L)
 {
     ml_lua_push_stats(L, linked(L));
     return 1;
+}
+
+static int stats(lua_State *L)
+{
+    linked(L);
+    return ml_lua_steady(L, stats_now);
 }
 
 static int name(lua_State *L)
@@ -131,8 +167,9 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
 void ml_open_unit(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"inputs", inputs}, {"sections", sections}, {"entries", entries}, {"entry", entry},
-        {"referrers", referrers}, {"stats", stats}, {"name", name}, {"alive", alive}, {NULL, NULL}};
+        {"inputs", inputs}, {"sections", sections},   {"entries", entries},
+        {"entry", entry},   {"referrers", referrers}, {"stats", stats},
+        {"name", name},     {"alive", alive},         {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);

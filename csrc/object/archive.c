@@ -567,3 +567,9 @@ int ml_archive_slurp(ml_diag *d, ml_archive *ar, ml_arena *a)
         ar->bytes = all;
     return r;
 }
+
+void ml_archive_unslurp(ml_archive *ar)
+{
+    if (ar->file.fd >= 0)
+        ar->bytes = (ml_slice){NULL, 0};
+}

@@ -21,7 +21,8 @@ typedef struct ml_member {
                          have one name */
     uint64_t offset;  /* of its data (0 for a thin member: the data is in the file `path`) */
     uint64_t size;    /* bytes of data */
-    const char *path; /* thin: the file that holds it, relative to the archive's folder; else NULL */
+    const char
+        *path; /* thin: the file that holds it, relative to the archive's folder; else NULL */
 } ml_member;
 
 /* Opens path (kind ARCHIVE or THIN). Everything is allocated in an arena of its own. */
@@ -56,5 +57,7 @@ int ml_archive_read(ml_diag *d, ml_archive *ar, const ml_member *m, ml_arena *a,
 /* The whole archive in one read, so that following ml_archive_read calls copy nothing; for
 ** whole_archive. The bytes live as long as the arena. */
 int ml_archive_slurp(ml_diag *d, ml_archive *ar, ml_arena *a);
+/* Forgets what was slurped, before its arena goes; the archive is read from the file again. */
+void ml_archive_unslurp(ml_archive *ar);
 
 #endif

@@ -17,15 +17,17 @@ typedef struct parser {
     ml_arena *a;
     ml_image *img;
     ml_slice bytes;
-    const Elf64_Shdr **headers;
+    Elf64_Shdr *headers;          /* copies: libelf's own may lie at any address */
     uint32_t symtab, xindex, lto; /* section indexes, 0: none */
     size_t names;                 /* section index of the section names */
 } parser;
 
-static int bad(const parser *p, ml_code code, const char *section, const char *text, uint64_t number)
+static int bad(const parser *p, ml_code code, const char *section, const char *text,
+               uint64_t number)
 {
     ml_where at = {.file = p->img->file, .member = p->img->member, .section = section};
-    return ml_fail(p->d, code, at, code == ML_E_TRUNCATED ? "the file was cut off; build it again" : NULL,
+    return ml_fail(p->d, code, at,
+                   code == ML_E_TRUNCATED ? "the file was cut off; build it again" : NULL,
                    "%s (%llu)", text, (unsigned long long)number);
 }
 
@@ -37,7 +39,7 @@ static const char *section_name(const parser *p, uint32_t i)
 /* Bytes of section i as the file has them. */
 static bool raw(const parser *p, uint32_t i, ml_slice *out)
 {
-    const Elf64_Shdr *h = p->headers[i];
+    const Elf64_Shdr *h = &p->headers[i];
     if (h->sh_type == SHT_NOBITS) {
         *out = (ml_slice){NULL, 0};
         return true;
@@ -49,17 +51,17 @@ static bool raw(const parser *p, uint32_t i, ml_slice *out)
 static int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
 {
     if (!raw(p, i, out))
-        return bad(p, ML_E_TRUNCATED, section_name(p, i), "section goes past the end of the file; its offset is",
-                   p->headers[i]->sh_offset);
+        return bad(p, ML_E_TRUNCATED, section_name(p, i),
+                   "section goes past the end of the file; its offset is", p->headers[i].sh_offset);
     if (out->n % entry)
-        return bad(p, ML_E_FORMAT, section_name(p, i), "section size is no multiple of its record size",
-                   out->n);
+        return bad(p, ML_E_FORMAT, section_name(p, i),
+                   "section size is no multiple of its record size", out->n);
     return 0;
 }
 
 static int read_section(parser *p, uint32_t i, ml_slice names)
 {
-    const Elf64_Shdr *h = p->headers[i];
+    const Elf64_Shdr *h = &p->headers[i];
     ml_isec *s = &p->img->sections[i];
     s->name = ml_slice_str(names, h->sh_name);
     if (!s->name) {
@@ -84,11 +86,16 @@ static int read_section(parser *p, uint32_t i, ml_slice names)
         p->lto = i;
     }
     if ((s->flags & SHF_ALLOC) && (s->flags & SHF_COMPRESSED))
-        return bad(p, ML_E_FORMAT, s->name, "a section with memory must not be compressed; flags", s->flags);
+        return bad(p, ML_E_FORMAT, s->name, "a section with memory must not be compressed; flags",
+                   s->flags);
+    if ((s->flags & SHF_ALLOC) && (s->flags & SHF_EXECINSTR) && s->type == SHT_NOBITS && s->size)
+        return bad(p, ML_E_FORMAT, s->name,
+                   "code without bytes, as in a file of debug information; size", s->size);
     if (!(s->flags & SHF_ALLOC) || s->type == SHT_NOBITS)
         return 0;
     if (!raw(p, i, &s->data))
-        return bad(p, ML_E_TRUNCATED, s->name, "section goes past the end of the file; its offset is", h->sh_offset);
+        return bad(p, ML_E_TRUNCATED, s->name,
+                   "section goes past the end of the file; its offset is", h->sh_offset);
     return 0;
 }
 
@@ -102,10 +109,12 @@ static int read_sections(parser *p, Elf *elf, size_t count)
     img->nsections = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         Elf_Scn *scn = elf_getscn(elf, i);
-        p->headers[i] = scn ? elf64_getshdr(scn) : NULL;
+        const void *header = scn ? elf64_getshdr(scn) : NULL;
         img->sections[i].name = "";
         img->sections[i].align = 1;
-        if (!p->headers[i])
+        if (header)
+            memcpy(&p->headers[i], header, sizeof *p->headers);
+        else
             return bad(p, ML_E_FORMAT, NULL, "section header cannot be read; section", i);
     }
     ml_slice names = {NULL, 0};
@@ -125,26 +134,33 @@ static int check_symbol(const parser *p, uint32_t i)
     const ml_image *img = p->img;
     const uint8_t *s = img->symtab.p + (size_t)i * SYM_SIZE;
     if (ml_get32(s) >= img->strtab.n && ml_get32(s) != 0)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "symbol name lies outside the string table; symbol", i);
+        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                   "symbol name lies outside the string table; symbol", i);
     uint32_t shndx = ml_get16(s + 6);
     if (shndx == SHN_XINDEX) {
         if (!img->xindex.p)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "symbol needs a section index table that is not there; symbol", i);
+            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                       "symbol needs a section index table that is not there; symbol", i);
         shndx = ml_get32(img->xindex.p + (size_t)i * 4);
         if (shndx >= img->nsections)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "symbol lies in a section that does not exist; symbol", i);
+            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                       "symbol lies in a section that does not exist; symbol", i);
     } else if (shndx >= SHN_LORESERVE) {
         if (shndx != SHN_ABS && shndx != SHN_COMMON)
-            return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab), "symbol with a reserved section index", shndx);
+            return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab),
+                       "symbol with a reserved section index", shndx);
     } else if (shndx >= img->nsections) {
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "symbol lies in a section that does not exist; symbol", i);
+        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                   "symbol lies in a section that does not exist; symbol", i);
     }
     if (i >= img->first_global ? s[4] >> 4 == STB_LOCAL : s[4] >> 4 != STB_LOCAL)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "local and global symbols are mixed; symbol", i);
+        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                   "local and global symbols are mixed; symbol", i);
     if (shndx == SHN_COMMON) {
         uint64_t align = ml_get64(s + 8);
         if ((align & (align - 1)) || align > ALIGN_MAX)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "common symbol with a bad alignment; symbol", i);
+            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                       "common symbol with a bad alignment; symbol", i);
     }
     return 0;
 }
@@ -158,42 +174,49 @@ static int read_symbols(parser *p)
     img->nsymbols = img->first_global = 1;
     if (!p->symtab)
         return 0;
-    const Elf64_Shdr *h = p->headers[p->symtab];
+    const Elf64_Shdr *h = &p->headers[p->symtab];
     int rc = table(p, p->symtab, SYM_SIZE, &img->symtab);
     if (rc < 0)
         return rc;
     if (h->sh_link == 0 || h->sh_link >= img->nsections || !raw(p, h->sh_link, &img->strtab))
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "string table lies outside the file; section", h->sh_link);
+        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
+                   "string table lies outside the file; section", h->sh_link);
     if (img->strtab.n == 0 || img->strtab.p[img->strtab.n - 1] != 0)
-        return bad(p, ML_E_FORMAT, section_name(p, h->sh_link), "string table does not end in a zero byte; size", img->strtab.n);
+        return bad(p, ML_E_FORMAT, section_name(p, h->sh_link),
+                   "string table does not end in a zero byte; size", img->strtab.n);
     if (img->symtab.n / SYM_SIZE >= UINT32_MAX)
-        return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab), "too many symbols", img->symtab.n / SYM_SIZE);
+        return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab), "too many symbols",
+                   img->symtab.n / SYM_SIZE);
     img->nsymbols = (uint32_t)(img->symtab.n / SYM_SIZE);
     img->first_global = h->sh_info;
     if (img->nsymbols == 0 || h->sh_info == 0 || h->sh_info > img->nsymbols)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "number of local symbols is wrong", h->sh_info);
+        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "number of local symbols is wrong",
+                   h->sh_info);
     if (p->xindex) {
         rc = table(p, p->xindex, 4, &img->xindex);
         if (rc < 0)
             return rc;
         if (img->xindex.n / 4 < img->nsymbols)
-            return bad(p, ML_E_FORMAT, section_name(p, p->xindex), "section index table is shorter than the symbol table", img->xindex.n / 4);
+            return bad(p, ML_E_FORMAT, section_name(p, p->xindex),
+                       "section index table is shorter than the symbol table", img->xindex.n / 4);
     }
-    for (uint32_t i = 1; i < img->nsymbols && rc == 0; i++)
+    /* The null symbol too: a relocation may refer to it. */
+    for (uint32_t i = 0; i < img->nsymbols && rc == 0; i++)
         rc = check_symbol(p, i);
     return rc;
 }
 
 static int read_rels(parser *p, uint32_t i, ml_irels *r)
 {
-    const Elf64_Shdr *h = p->headers[i];
+    const Elf64_Shdr *h = &p->headers[i];
     r->rela = h->sh_type == SHT_RELA;
     r->target = h->sh_info;
     int rc = table(p, i, r->rela ? RELA_SIZE : REL_SIZE, &r->raw);
     if (rc < 0)
         return rc;
     if (h->sh_link != p->symtab)
-        return bad(p, ML_E_FORMAT, section_name(p, i), "relocations that use no symbol table of this file; section", h->sh_link);
+        return bad(p, ML_E_FORMAT, section_name(p, i),
+                   "relocations that use no symbol table of this file; section", h->sh_link);
     size_t size = r->rela ? RELA_SIZE : REL_SIZE, n = r->raw.n / size;
     if (n > UINT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
@@ -202,9 +225,11 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
     for (size_t k = 0; k < n; k++) {
         const uint8_t *q = r->raw.p + k * size;
         if (ml_get32(q + 12) >= p->img->nsymbols)
-            return bad(p, ML_E_FORMAT, section_name(p, i), "relocation against a symbol that does not exist; symbol", ml_get32(q + 12));
+            return bad(p, ML_E_FORMAT, section_name(p, i),
+                       "relocation against a symbol that does not exist; symbol", ml_get32(q + 12));
         if (ml_get64(q) > limit)
-            return bad(p, ML_E_FORMAT, section_name(p, i), "relocation past the end of its section; offset", ml_get64(q));
+            return bad(p, ML_E_FORMAT, section_name(p, i),
+                       "relocation past the end of its section; offset", ml_get64(q));
     }
     return 0;
 }
@@ -212,7 +237,7 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
 /* Does section i hold relocations of a section that will have memory? */
 static bool relocates(const parser *p, uint32_t i)
 {
-    const Elf64_Shdr *h = p->headers[i];
+    const Elf64_Shdr *h = &p->headers[i];
     if (h->sh_type != SHT_REL && h->sh_type != SHT_RELA)
         return false;
     return h->sh_info < p->img->nsections && (p->img->sections[h->sh_info].flags & SHF_ALLOC);
@@ -223,11 +248,14 @@ static int read_relocations(parser *p)
     ml_image *img = p->img;
     uint32_t n = 0;
     for (uint32_t i = 1; i < img->nsections; i++) {
-        const Elf64_Shdr *h = p->headers[i];
+        const Elf64_Shdr *h = &p->headers[i];
         if ((h->sh_type == SHT_REL || h->sh_type == SHT_RELA) && h->sh_info >= img->nsections)
-            return bad(p, ML_E_FORMAT, section_name(p, i), "relocations for a section that does not exist; section", h->sh_info);
+            return bad(p, ML_E_FORMAT, section_name(p, i),
+                       "relocations for a section that does not exist; section", h->sh_info);
         if (h->sh_type == 0x40000014)
-            return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "compact relocations (SHT_CREL) are not supported by this version; section", i);
+            return bad(p, ML_E_UNSUPPORTED, section_name(p, i),
+                       "compact relocations (SHT_CREL) are not supported by this version; section",
+                       i);
         n += relocates(p, i);
     }
     img->rels = ml_zalloc(p->a, n, sizeof *img->rels);
@@ -246,7 +274,7 @@ static int read_relocations(parser *p)
 
 static int read_group(parser *p, uint32_t i, ml_igroup *g)
 {
-    const Elf64_Shdr *h = p->headers[i];
+    const Elf64_Shdr *h = &p->headers[i];
     ml_image *img = p->img;
     ml_slice words;
     int rc = table(p, i, 4, &words);
@@ -255,7 +283,8 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
     if (words.n < 4)
         return bad(p, ML_E_FORMAT, section_name(p, i), "section group without flags; section", i);
     if (h->sh_link != p->symtab || h->sh_info >= img->nsymbols)
-        return bad(p, ML_E_FORMAT, section_name(p, i), "section group whose signature is no symbol of this file; symbol", h->sh_info);
+        return bad(p, ML_E_FORMAT, section_name(p, i),
+                   "section group whose signature is no symbol of this file; symbol", h->sh_info);
     g->comdat = ml_get32(words.p) & GRP_COMDAT;
     g->signature = ml_image_symbol_name(img, h->sh_info);
     g->members = words.p + 4;
@@ -263,7 +292,8 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
     for (uint32_t k = 0; k < g->count; k++) {
         uint32_t member = ml_get32(g->members + (size_t)k * 4);
         if (member == 0 || member >= img->nsections)
-            return bad(p, ML_E_FORMAT, section_name(p, i), "section group with a member that does not exist; section", member);
+            return bad(p, ML_E_FORMAT, section_name(p, i),
+                       "section group with a member that does not exist; section", member);
         img->sections[member].group = img->ngroups + 1;
     }
     return 0;
@@ -299,14 +329,17 @@ static int refuse_slim_lto(const parser *p)
     if (!p->lto || !raw(p, p->lto, &s) || s.n < 5 || s.p[4] == 0)
         return 0;
     return ml_fail(p->d, ML_E_KIND, (ml_where){.file = p->img->file, .member = p->img->member},
-                   "compile with -ffat-lto-objects, or without -flto", "GCC LTO object without machine code");
+                   "compile with -ffat-lto-objects, or without -flto",
+                   "GCC LTO object without machine code");
 }
 
 static int parse(parser *p, Elf *elf)
 {
     size_t count = 0;
     if (elf_getshdrnum(elf, &count) < 0 || elf_getshdrstrndx(elf, &p->names) < 0)
-        return bad(p, ML_E_TRUNCATED, NULL, "section header table goes past the end of the file, which has this many bytes", p->bytes.n);
+        return bad(p, ML_E_TRUNCATED, NULL,
+                   "section header table goes past the end of the file, which has this many bytes",
+                   p->bytes.n);
     if (count > UINT32_MAX - 0x10000)
         return bad(p, ML_E_UNSUPPORTED, NULL, "too many sections", count);
     int rc = read_sections(p, elf, count ? count : 1);
@@ -327,14 +360,16 @@ static int check_header(const parser *p)
     if (off && ml_get16(e + 58) != 64)
         return bad(p, ML_E_FORMAT, NULL, "section headers of a wrong size", ml_get16(e + 58));
     if (off && !ml_within(p->bytes.n, off, (n ? n : 1) * 64))
-        return ml_fail(p->d, ML_E_TRUNCATED, (ml_where){.file = p->img->file, .member = p->img->member},
-                       "the file was cut off; build it again",
-                       "truncated: section header table ends at %llu, file has %llu bytes",
-                       (unsigned long long)(off + (n ? n : 1) * 64), (unsigned long long)p->bytes.n);
+        return ml_fail(
+            p->d, ML_E_TRUNCATED, (ml_where){.file = p->img->file, .member = p->img->member},
+            "the file was cut off; build it again",
+            "truncated: section header table ends at %llu, file has %llu bytes",
+            (unsigned long long)(off + (n ? n : 1) * 64), (unsigned long long)p->bytes.n);
     if (off && n == 0) {
         uint64_t many = ml_get64(e + off + 32); /* sh_size of section 0 */
         if (many > p->bytes.n / 64 || !ml_within(p->bytes.n, off, many * 64))
-            return bad(p, ML_E_TRUNCATED, NULL, "section header table goes past the end of the file; sections", many);
+            return bad(p, ML_E_TRUNCATED, NULL,
+                       "section header table goes past the end of the file; sections", many);
     }
     return 0;
 }
@@ -345,7 +380,8 @@ int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member
     ml_kind kind = ml_kind_of(bytes, bytes.n);
     if (kind == ML_KIND_OBJECT && bytes.n < 64)
         return ml_fail(d, ML_E_TRUNCATED, (ml_where){.file = file, .member = member}, NULL,
-                       "truncated: the ELF header has 64 bytes, the file %llu", (unsigned long long)bytes.n);
+                       "truncated: the ELF header has 64 bytes, the file %llu",
+                       (unsigned long long)bytes.n);
     if (kind != ML_KIND_OBJECT || ml_get16(bytes.p + 18) != machine)
         return ml_kind_refuse(d, file, member, kind, bytes, machine);
     ml_image *img = ml_zalloc(a, 1, sizeof *img);

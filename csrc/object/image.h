@@ -14,13 +14,21 @@
 #include "base/slice.h"
 
 /* Section indexes of symbols that lie in no section. */
-#define ML_SEC_UNDEF 0u
-#define ML_SEC_ABS 0xfffffff1u
+#define ML_SEC_UNDEF  0u
+#define ML_SEC_ABS    0xfffffff1u
 #define ML_SEC_COMMON 0xfffffff2u
 
 enum { ML_BIND_LOCAL, ML_BIND_GLOBAL, ML_BIND_WEAK, ML_BIND_UNIQUE = 10 };
-enum { ML_TYPE_NONE, ML_TYPE_OBJECT, ML_TYPE_FUNC, ML_TYPE_SECTION, ML_TYPE_FILE, ML_TYPE_COMMON,
-       ML_TYPE_TLS, ML_TYPE_IFUNC = 10 };
+enum {
+    ML_TYPE_NONE,
+    ML_TYPE_OBJECT,
+    ML_TYPE_FUNC,
+    ML_TYPE_SECTION,
+    ML_TYPE_FILE,
+    ML_TYPE_COMMON,
+    ML_TYPE_TLS,
+    ML_TYPE_IFUNC = 10
+};
 enum { ML_VIS_DEFAULT, ML_VIS_INTERNAL, ML_VIS_HIDDEN, ML_VIS_PROTECTED };
 
 /* Flags of a section (sh_flags has all of them; these are what the linker acts on). */
@@ -28,32 +36,32 @@ enum { ML_SEC_WRITE = 1, ML_SEC_ALLOC = 2, ML_SEC_EXEC = 4, ML_SEC_TLS = 0x400 }
 
 typedef struct ml_isec {
     const char *name;
-    uint64_t flags;   /* sh_flags */
-    uint64_t size;    /* bytes in memory */
-    uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
-    ml_slice data;    /* file bytes; empty for SHT_NOBITS */
-    uint32_t type;    /* sh_type */
-    uint32_t group;   /* 1 + index into groups; 0: in none */
+    uint64_t flags; /* sh_flags */
+    uint64_t size;  /* bytes in memory */
+    uint64_t align; /* a power of two, at least 1, at most 2 MiB */
+    ml_slice data;  /* file bytes; empty for SHT_NOBITS */
+    uint32_t type;  /* sh_type */
+    uint32_t group; /* 1 + index into groups; 0: in none */
 } ml_isec;
 
 /* The relocations of one allocated section. */
 typedef struct ml_irels {
-    uint32_t target;  /* section they change */
+    uint32_t target; /* section they change */
     uint32_t count;
-    bool rela;        /* with addends; else the addend stands in the field */
-    ml_slice raw;     /* count records */
+    bool rela;    /* with addends; else the addend stands in the field */
+    ml_slice raw; /* count records */
 } ml_irels;
 
 typedef struct ml_irel {
-    uint64_t offset;  /* into the target section, less than its size */
+    uint64_t offset; /* into the target section, less than its size */
     uint32_t type;
-    uint32_t symbol;  /* index, 0: none */
-    int64_t addend;   /* 0 when !rela */
+    uint32_t symbol; /* index, 0: none */
+    int64_t addend;  /* 0 when !rela */
 } ml_irel;
 
 typedef struct ml_isym {
     const char *name;
-    uint64_t value;   /* offset into its section; ML_SEC_ABS: the value; ML_SEC_COMMON: alignment */
+    uint64_t value; /* offset into its section; ML_SEC_ABS: the value; ML_SEC_COMMON: alignment */
     uint64_t size;
     uint32_t section; /* index, or ML_SEC_* */
     uint8_t bind, type, vis;
@@ -76,10 +84,10 @@ typedef struct ml_image {
     uint32_t nrels;
     ml_igroup *groups;
     uint32_t ngroups;
-    uint32_t nsymbols;     /* with the null symbol */
-    uint32_t first_global; /* locals come first */
+    uint32_t nsymbols;               /* with the null symbol */
+    uint32_t first_global;           /* locals come first */
     ml_slice symtab, strtab, xindex; /* raw, checked */
-    uint64_t bytes;     /* size of the file or member */
+    uint64_t bytes;                  /* size of the file or member */
 } ml_image;
 
 /* Parses a relocatable object for `machine`. Everything goes into the arena a; `file`, `member` and
@@ -94,7 +102,8 @@ static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
     const uint8_t *p = img->symtab.p + (size_t)i * 24;
     uint32_t section = ml_get16(p + 6);
     if (section >= 0xff00)
-        section = section == 0xffff ? ml_get32(img->xindex.p + (size_t)i * 4) : section | 0xffff0000u;
+        section =
+            section == 0xffff ? ml_get32(img->xindex.p + (size_t)i * 4) : section | 0xffff0000u;
     return (ml_isym){
         .name = (const char *)img->strtab.p + ml_get32(p),
         .bind = p[4] >> 4,

@@ -7,17 +7,19 @@
 #include "base/slice.h"
 
 typedef enum ml_kind {
-    ML_KIND_OBJECT,   /* ELF64 little-endian ET_REL, any machine */
-    ML_KIND_SHARED,   /* ELF ET_DYN (also a position-independent executable) */
-    ML_KIND_PROGRAM,  /* ELF ET_EXEC */
-    ML_KIND_CORE,     /* ELF ET_CORE, or an ELF type that is none of the others */
-    ML_KIND_ELF32,    /* any ELF of the 32-bit class */
-    ML_KIND_ELFBE,    /* ELF64 big-endian */
-    ML_KIND_ARCHIVE,  /* "!<arch>\n" */
-    ML_KIND_THIN,     /* "!<thin>\n" */
-    ML_KIND_BITCODE,  /* LLVM bitcode, raw or wrapped */
-    ML_KIND_MACHO, ML_KIND_COFF, ML_KIND_WASM,
-    ML_KIND_TEXT,     /* plausibly a linker script: printable text */
+    ML_KIND_OBJECT,  /* ELF64 little-endian ET_REL, any machine */
+    ML_KIND_SHARED,  /* ELF ET_DYN (also a position-independent executable) */
+    ML_KIND_PROGRAM, /* ELF ET_EXEC */
+    ML_KIND_CORE,    /* ELF ET_CORE, or an ELF type that is none of the others */
+    ML_KIND_ELF32,   /* any ELF of the 32-bit class */
+    ML_KIND_ELFBE,   /* ELF64 big-endian */
+    ML_KIND_ARCHIVE, /* "!<arch>\n" */
+    ML_KIND_THIN,    /* "!<thin>\n" */
+    ML_KIND_BITCODE, /* LLVM bitcode, raw or wrapped */
+    ML_KIND_MACHO,
+    ML_KIND_COFF,
+    ML_KIND_WASM,
+    ML_KIND_TEXT, /* plausibly a linker script: printable text */
     ML_KIND_EMPTY,
     ML_KIND_UNKNOWN
 } ml_kind;

@@ -10,14 +10,20 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-typedef enum ml_script_what { ML_SCRIPT_FILE, ML_SCRIPT_LIB, ML_SCRIPT_DIR, ML_SCRIPT_FORMAT } ml_script_what;
+typedef enum ml_script_what {
+    ML_SCRIPT_FILE,
+    ML_SCRIPT_LIB,
+    ML_SCRIPT_DIR,
+    ML_SCRIPT_FORMAT
+} ml_script_what;
 
 typedef struct ml_script_item {
-    ml_script_what what; /* FILE: a path or file name; LIB: what stands behind -l; DIR: SEARCH_DIR */
+    ml_script_what
+        what; /* FILE: a path or file name; LIB: what stands behind -l; DIR: SEARCH_DIR */
     const char *name;
-    bool as_needed;      /* inside AS_NEEDED */
-    unsigned group;      /* 0: outside GROUP; else the number of its GROUP, from 1 */
-    unsigned line;       /* from 1 */
+    bool as_needed; /* inside AS_NEEDED */
+    unsigned group; /* 0: outside GROUP; else the number of its GROUP, from 1 */
+    unsigned line;  /* from 1 */
 } ml_script_item;
 
 int ml_script_parse(ml_diag *d, ml_arena *a, const char *file, ml_slice text,

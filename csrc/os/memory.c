@@ -36,6 +36,32 @@ size_t ml_os_page(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+enum { HUGE_PAGE = 2 << 20 };
+
+/* Asks for more than is wanted, and returns what lies outside the aligned part. */
+static void *bulk_get(size_t size)
+{
+    if (size > SIZE_MAX - HUGE_PAGE)
+        return NULL;
+    uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t head = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    if (head)
+        munmap(p, head);
+    if (HUGE_PAGE - head)
+        munmap(p + head + size, HUGE_PAGE - head);
+    madvise(p + head, size, MADV_HUGEPAGE);
+    return p + head;
+}
+
+static void bulk_put(void *p, size_t size)
+{
+    munmap(p, size);
+}
+
+const ml_bulk ml_os_bulk = {.unit = HUGE_PAGE, .get = bulk_get, .put = bulk_put};
+
 uint64_t ml_os_reserve(uint64_t addr, size_t size)
 {
     int fixed = addr ? MAP_FIXED_NOREPLACE : 0;
@@ -47,6 +73,7 @@ uint64_t ml_os_reserve(uint64_t addr, size_t size)
         errno = EEXIST;
         return 0;
     }
+    madvise(p, size, MADV_HUGEPAGE); /* for large blocks; where the system knows it */
     return (uint64_t)(uintptr_t)p;
 }
 

@@ -33,7 +33,7 @@ typedef struct ml_layout {
     struct {
         uint64_t offset, size; /* whole pages; size 0 when the class is empty */
         ml_prot prot;
-    } part[3];      /* text, constants, data with bss */
+    } part[3]; /* text, constants, data with bss */
 } ml_layout;
 
 /* The largest block: all of it must be within 2 GiB of all of it. */

@@ -30,7 +30,15 @@ typedef enum ml_formula {
 typedef enum ml_field { ML_F_NONE, ML_F_LE8, ML_F_LE16, ML_F_LE32, ML_F_LE64 } ml_field;
 
 /* Which values fit. B8 and B16: as signed or as unsigned. */
-typedef enum ml_range { ML_FIT_ANY, ML_FIT_B8, ML_FIT_S8, ML_FIT_B16, ML_FIT_S16, ML_FIT_U32, ML_FIT_S32 } ml_range;
+typedef enum ml_range {
+    ML_FIT_ANY,
+    ML_FIT_B8,
+    ML_FIT_S8,
+    ML_FIT_B16,
+    ML_FIT_S16,
+    ML_FIT_U32,
+    ML_FIT_S32
+} ml_range;
 
 enum ml_need {
     ML_NEED_GOT = 1,     /* a GOT slot for the symbol */
@@ -77,33 +85,38 @@ static inline bool ml_fits(ml_range r, uint64_t v)
 typedef struct ml_move_in {
     const uint8_t *code; /* section bytes, relocated where they could be */
     size_t size;         /* bytes in code */
-    size_t start;        /* offset of a known instruction start at or before the field (a function) */
-    size_t field;        /* offset of the 4-byte field */
-    uint64_t addr;       /* address of code[0] at run time */
-    bool pcrel;          /* the field is relative to itself (S+A-P), else absolute (S+A) */
-    uint64_t value;      /* S + A, 64 bits */
-    uint64_t to;         /* address that the thunk will have */
+    size_t start;   /* offset of a known instruction start at or before the field (a function) */
+    size_t field;   /* offset of the 4-byte field */
+    uint64_t addr;  /* address of code[0] at run time */
+    bool pcrel;     /* the field is relative to itself (S+A-P), else absolute (S+A) */
+    uint64_t value; /* S + A, 64 bits */
+    const uint64_t
+        *second; /* S + A of the absolute field right behind this one (an immediate behind
+                               a displacement), when that cannot hold it either; else NULL */
+    uint64_t to; /* address that the thunk will have */
 } ml_move_in;
 
 enum { ML_MOVE_MAX = 96 }; /* bytes that a thunk may take; each starts at a multiple of 16 */
 
 typedef struct ml_move_out {
-    size_t site;         /* offset in code of the instruction */
-    size_t site_len;     /* its length */
-    uint8_t patch[16];   /* what replaces it: site_len bytes */
+    size_t site;       /* offset in code of the instruction */
+    size_t site_len;   /* its length */
+    uint8_t patch[16]; /* what replaces it: site_len bytes */
     uint8_t body[ML_MOVE_MAX];
     size_t body_len;
-    const char *why;     /* on failure: what kind of instruction it is and why it cannot be moved */
-    char text[64];       /* the instruction, roughly in words or AT&T syntax, for messages: "mov sym(%rip),%rax" */
+    const char *why; /* on failure: what kind of instruction it is and why it cannot be moved */
+    char text
+        [64]; /* the instruction, roughly in words or AT&T syntax, for messages: "mov sym(%rip),%rax" */
 } ml_move_out;
 
 typedef struct ml_target {
-    const char *name;  /* "x86-64" */
-    uint16_t machine;  /* e_machine */
+    const char *name; /* "x86-64" */
+    uint16_t machine; /* e_machine */
     const ml_rrow *rows;
-    size_t nrows;      /* rows[type].type == type for all type < nrows; name NULL where the psABI has none */
-    unsigned stub_size;  /* bytes of a stub, a multiple of 16 */
-    uint8_t trap;        /* byte that fills gaps between code */
+    size_t
+        nrows; /* rows[type].type == type for all type < nrows; name NULL where the psABI has none */
+    unsigned stub_size; /* bytes of a stub, a multiple of 16 */
+    uint8_t trap;       /* byte that fills gaps between code */
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
     ** slot is out of the stub's reach. */
     bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);
@@ -111,10 +124,12 @@ typedef struct ml_target {
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?
     ** needs as in the row of `type`; addend A. */
-    bool (*can_relax)(const uint8_t *code, size_t size, size_t field, uint32_t type, int64_t addend);
+    bool (*can_relax)(const uint8_t *code, size_t size, size_t field, uint32_t type,
+                      int64_t addend);
     /* Does it: rewrites the instruction and its field for P = place and S; false, and nothing
     ** written, when the displacement does not fit. Only after can_relax. */
-    bool (*relax)(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place, uint64_t S);
+    bool (*relax)(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place,
+                  uint64_t S);
     /* Moves an instruction out of line. Pure: writes only *out. */
     bool (*move)(const ml_move_in *in, ml_move_out *out);
 } ml_target;

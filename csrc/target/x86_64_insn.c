@@ -422,6 +422,15 @@ static bool rm_is_last(const ml_x86_64_insn *i)
     return op < 0x40 ? (op & 2) == 0 : op >= 0x84 && op <= 0x89;
 }
 
+/* What AT&T syntax puts before a memory operand that is the only one besides an immediate. */
+static const char *rm_prefix(const ml_x86_64_insn *i)
+{
+    unsigned ext = i->modrm >> 3 & 7u;
+    if (i->map == 0 && i->opcode == 0xff && ext >= 2 && ext <= 5)
+        return "*";
+    return i->imm_len ? "$imm," : "";
+}
+
 static const char *map_text(const ml_x86_64_insn *i)
 {
     static const char *const maps[] = {"", "0f ", "0f 38 ", "0f 3a "};
@@ -449,8 +458,7 @@ void ml_x86_64_insn_text(const ml_x86_64_insn *i, bool in_disp, char *to, size_t
         snprintf(to, size, "%s %ssym%s%s", name, (i->opcode & 0xfe) == 0xe8 ? "" : "$",
                  i->modrm_at ? "," : "", rm);
     else if (!reg_is_operand(i))
-        snprintf(to, size, "%s %s%s", name, i->opcode == 0xff && (i->modrm >> 3 & 7) < 6 &&
-                 (i->modrm >> 3 & 7) >= 2 ? "*" : "", rm);
+        snprintf(to, size, "%s %s%s", name, rm_prefix(i), rm);
     else if (rm_is_last(i))
         snprintf(to, size, "%s %s,%s", name, reg, rm);
     else

@@ -37,8 +37,8 @@
 ** the last thing in its old place and the thunk only jumps.
 **
 ** When displacement and immediate are both out of reach (cmpq $sym, other(%rip)), the thunk takes
-** two registers. Such a pair must come as one request: for two requests with one site the second
-** finds the jmp and its nops there, of which no part is a field that could be moved, and is refused.
+** two registers. Such a pair must come as one request: of two requests with one site the second
+** finds the jmp and its nops there, in which no field could be moved, and is refused.
 */
 
 enum {
@@ -505,12 +505,14 @@ static unsigned register_form(const ml_x86_64_insn *i)
 {
     unsigned ext = i->modrm >> 3 & 7u;
     switch (i->opcode) {
-    case 0x81: return ext << 3 | 1;             /* add, or, adc, sbb, and, sub, xor, cmp */
-    case 0xc7: return ext == 0 ? 0x89 : 0;      /* mov */
-    case 0xf7: return ext <= 1 ? 0x85 : 0;      /* test */
-    case 0xa9: return 0x85;                     /* test, rax */
-    default: return i->opcode < 0x40 && (i->opcode & 7) == 5 ? (i->opcode & 0x38u) | 1 : 0; /* rax */
+    case 0x81: return ext << 3 | 1;        /* add, or, adc, sbb, and, sub, xor, cmp */
+    case 0xc7: return ext == 0 ? 0x89 : 0; /* mov */
+    case 0xf7: return ext <= 1 ? 0x85 : 0; /* test */
+    case 0xa9: return 0x85;                /* test, of rax */
+    default: break;
     }
+    bool of_rax = i->opcode < 0x40 && (i->opcode & 7) == 5; /* add to cmp again */
+    return of_rax ? (i->opcode & 0x38u) | 1 : 0;
 }
 
 /* Displacement and immediate. */
@@ -692,5 +694,5 @@ bool ml_x86_64_move_both(const ml_move_in *in, const uint64_t *second, ml_move_o
 
 bool ml_x86_64_move(const ml_move_in *in, ml_move_out *out)
 {
-    return ml_x86_64_move_both(in, NULL, out);
+    return ml_x86_64_move_both(in, in->second, out);
 }

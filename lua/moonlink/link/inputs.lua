@@ -93,7 +93,7 @@ end
 
 local function add_file(txn, input, options)
    local path = input.path
-   if path:find "%.so[%.%d]*$" and not path:find "/" and not exists(path) then
+   if path:find(".so", 1, true) and path:find "^[^/]*%.so[%.%d]*$" and not exists(path) then
       local ok, err = txn:add_library(path)
       return ok and "library", err
    end
@@ -113,6 +113,20 @@ function inputs.add(txn, input, options)
       return add_library(txn, input.library, input.whole, options)
    end
    return add_file(txn, input, options)
+end
+
+--- Tells the transaction which files come, so that they can be read ahead.
+---@param txn userdata
+---@param list moonlink.Input[]
+function inputs.prefetch(txn, list)
+   local paths = {}
+   for _, input in ipairs(list) do
+      if not input.path then
+         break
+      end
+      paths[#paths + 1] = input.path
+   end
+   txn:prefetch(paths)
 end
 
 --- What a unit of these inputs is called.

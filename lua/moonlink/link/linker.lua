@@ -60,14 +60,14 @@ local function prepare(self, what, over)
    return merged, list
 end
 
+--- Counts of a load, and milliseconds by stage: the core's, and what the steps took beside them.
 local function stats_of(run)
    local stats = run.txn:stats()
-   stats.ms = run.ms
-   local total = 0
-   for _, ms in pairs(run.ms) do
-      total = total + ms
-   end
-   stats.ms.total = total
+   local ms, steps = stats.ms, run.ms
+   ms.resolve = steps.resolve
+   ms.add = steps.add
+   ms.link = steps.link
+   ms.total = (steps.add or 0) + (steps.resolve or 0) + (steps.link or 0)
    return stats
 end
 
@@ -157,7 +157,9 @@ end
 local function pull(self, name)
    local merged = options.merge(self.options, {roots = {name}, undefined = self.options.undefined}, 1)
    local run <close> = load.begin(self, merged)
-   if #run.txn:archives() == 0 then
+   if not run.txn then
+      return nil, run.failed
+   elseif #run.txn:archives() == 0 then
       return nil
    end
    local ok, err = load.run(run, {})

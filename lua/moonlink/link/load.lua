@@ -13,8 +13,15 @@ local scope = require "moonlink.link.scope"
 
 local load = {}
 
+--- Names in a row that an undefined one may be answered with.
+local MAX_RENAMES = 100
+
+--- Rounds of questions in one load: far more than a policy that comes to an end needs.
+local MAX_ROUNDS = 10000
+
 ---@class moonlink.Load
----@field txn userdata
+---@field txn? userdata nil when it could not begin
+---@field failed? moonlink.Error why it could not
 ---@field session userdata
 ---@field options moonlink.Options
 ---@field hooks moonlink.Hook[]
@@ -30,14 +37,23 @@ local function timed(self, step, fn, ...)
 end
 
 local function renames(self)
-   local txn, options = self.txn, self.options
+   local txn, options, ok, err = self.txn, self.options, true, nil
    for _, name in ipairs(options.wrap or {}) do
-      assert(txn:rename(name, "__wrap_" .. name, true, false))
-      assert(txn:rename("__real_" .. name, name, true, false))
+      ok, err = txn:rename(name, "__wrap_" .. name, true, false)
+      if ok then
+         ok, err = txn:rename("__real_" .. name, name, true, false)
+      end
+      if not ok then
+         return nil, err
+      end
    end
    for from, to in pairs(options.rename or {}) do
-      assert(txn:rename(from, to, true, true))
+      ok, err = txn:rename(from, to, true, true)
+      if not ok then
+         return nil, err
+      end
    end
+   return true
 end
 
 --- Opens archives of the scope, adds all inputs and roots.
@@ -48,6 +64,7 @@ local function add_inputs(self, list)
          return nil, err
       end
    end
+   inputs.prefetch(self.txn, list)
    for _, input in ipairs(list) do
       local ok, err = inputs.add(self.txn, input, self.options)
       if not ok then
@@ -55,7 +72,10 @@ local function add_inputs(self, list)
       end
    end
    for _, name in ipairs(self.options.roots or {}) do
-      assert(self.txn:root(name))
+      local ok, err = self.txn:root(name)
+      if not ok then
+         return nil, err
+      end
    end
    return true
 end
@@ -67,7 +87,7 @@ local function offer(self)
    end
    for _, pair in ipairs(self.txn:offer()) do
       local name, input = pair[1], pair[2]
-      for _, hook in ipairs(self.hooks.resolve) do
+      for _, hook in ipairs(self.hooks.resolve or {}) do -- a hook may have removed the last one
          if name:find(hook.pattern) then
             local q = question.new(self.txn, self.session, name, input)
             local answered, err = question.answer(self.txn, q, hook.fn(q), "a hook", self.anchors)
@@ -99,8 +119,16 @@ local function by_place(waiting)
 end
 
 local function resolve(self)
+   local rounds = 0
    repeat
-      local before = #self.txn:inputs()
+      rounds = rounds + 1
+      if rounds > MAX_ROUNDS then
+         return nil, errors.new {
+            code = "policy", message = "the policy answers with ever new names",
+            hint = "answer with the name of a symbol that exists",
+         }
+      end
+      local before = self.hooks.resolve and #self.txn:inputs()
       local ok, err = offer(self)
       local waiting = ok
       if ok then
@@ -118,7 +146,7 @@ local function resolve(self)
             end
          end
       end
-   until waiting == true and (not self.hooks.resolve or #self.txn:inputs() == before)
+   until waiting == true and (not before or #self.txn:inputs() == before)
    return true
 end
 
@@ -163,11 +191,17 @@ local function undefined(self)
          return nil, report.undefined(self, left)
       end
       tries = tries + 1
-      local ok, err = again and resolve(self) or true
-      if not ok then
-         return nil, err
+      if again then
+         local ok, err = resolve(self)
+         if not ok then
+            return nil, err
+         end
+         left = self.txn:undefined()
+         if tries > MAX_RENAMES and #left > 0 then -- names that are answered with each other
+            return nil, report.undefined(self, left)
+         end
       end
-   until not again or tries > 100
+   until not again
    return true
 end
 
@@ -216,11 +250,11 @@ function load.begin(linker, options)
    }
    self.scope = scope.compile(options)
    local duplicate = options.duplicate
-   self.txn = assert(linker.session:begin {
+   self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
-   })
-   if options.allow_second_libc then
+   }
+   if self.txn and options.allow_second_libc then
       self.txn:allow_libc()
    end
    return setmetatable(self, load.metatable)
@@ -228,7 +262,9 @@ end
 
 load.metatable = {
    __close = function(self)
-      self.txn:abort()
+      if self.txn then
+         self.txn:abort()
+      end
    end,
 }
 
@@ -238,9 +274,11 @@ load.metatable = {
 ---@return boolean?
 ---@return moonlink.Error? err
 function load.run(self, list)
-   renames(self)
+   if self.failed then
+      return nil, self.failed
+   end
    local steps = {
-      {"read", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", duplicates},
+      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", duplicates},
       {"resolve", hide}, {"link", function(this) return this.txn:link() end},
    }
    for i, step in ipairs(steps) do
@@ -248,7 +286,7 @@ function load.run(self, list)
       if not ok then
          return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
       end
-      if i == 5 then
+      if i == 6 then
          events.before_link(self)
       end
    end

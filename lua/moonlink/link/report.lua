@@ -6,10 +6,12 @@ local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
 local search = require "moonlink.link.search"
 local similar = require "moonlink.link.similar"
+local versions = require "moonlink.link.versions"
 
 local report = {}
 
 local REFERENCES = 3
+local UNASKED = 999 -- a set of archives that no scope has
 
 --- "a.o .text+0xf in main"
 local function reference_text(inputs, ref)
@@ -22,42 +24,71 @@ local function count_text(n)
    return n == 1 and "1 reference" or n .. " references"
 end
 
---- Archives that define the name but were not asked: those in the folders of the search path and
---- those in reach that the scope leaves out.
+--- Opens what a hint may point at: the archives in the folders of the search path, and the
+--- fall-backs. No place of the scope asks them.
+local function open_unasked(load)
+   if load.unasked then
+      return
+   end
+   load.unasked = true
+   for _, folder in ipairs(load.options.search or {}) do
+      for _, file in ipairs(core.list_folder(folder) or {}) do
+         if file:find "%.a$" then
+            load.txn:add_archive(folder .. "/" .. file, UNASKED)
+         end
+      end
+   end
+   for _, path in ipairs(search.fallback(load.options)) do
+      load.txn:add_archive(path, UNASKED)
+   end
+end
+
+--- An archive that defines the name but was not asked: "lib.a(m.o)".
 local function who_has(load, name)
+   open_unasked(load)
    for i, archive in ipairs(load.txn:archives()) do
       local member = load.txn:archive_defines(i, name)
       if member then
          return ("%s(%s)"):format(archive.path, member)
       end
    end
-   for _, folder in ipairs(load.options.search or {}) do
-      for _, file in ipairs(core.list_folder(folder) or {}) do
-         local path = folder .. "/" .. file
-         local ok = file:find "%.a$" and load.txn:add_archive(path, 999)
-         if ok then
-            local list = load.txn:archives()
-            local member = load.txn:archive_defines(#list, name)
-            if member then
-               return ("%s(%s)"):format(path, member)
-            end
-         end
+end
+
+--- An earlier unit that defines the name and keeps it to itself.
+local function hint_hidden(load, name)
+   for _, unit in ipairs(load.session:units()) do
+      local e = unit:entry(name)
+      if e and e.in_load and e.input and not e.exported then
+         local place = question.place(unit:inputs()[e.input])
+         return ("%s defines it, but it is hidden there (%s); load both together, or export it")
+            :format(place, e.visibility == "default" and "by the policy" or "STV_" .. e.visibility:upper())
       end
    end
-   for _, path in ipairs(search.fallback(load.options)) do
-      if load.txn:add_archive(path, 999) then
-         local member = load.txn:archive_defines(#load.txn:archives(), name)
-         if member then
-            return ("%s(%s)"):format(path, member)
-         end
-      end
+end
+
+--- The process has the name, but not in this version.
+local function hint_version(load, name)
+   local plain = name:match "^([^@]+)@"
+   local address, provider
+   if plain then
+      address, provider = load.txn:process_defines(plain)
    end
+   if not address then
+      return nil
+   end
+   local list = versions.of(provider, plain)
+   return ("%s has '%s'%s"):format(provider, plain,
+      #list > 0 and " with versions " .. table.concat(list, ", ") or " without versions")
 end
 
 local function hint_of(load, name, known)
    local has = who_has(load, name)
    if has then
       return ("%s defines it; add that archive"):format(has)
+   end
+   local other = hint_hidden(load, name) or hint_version(load, name)
+   if other then
+      return other
    end
    local near = similar.find(name, known)
    if near then

@@ -59,7 +59,7 @@ end
 ---@param known string[]
 ---@return string?
 function similar.find(name, known)
-   local best, best_distance = nil, #name > 7 and 3 or #name > 3 and 2 or 1
+   local best, best_distance = nil, #name > 7 and 3 or #name > 3 and 2 or #name > 1 and 1 or 0
    for _, candidate in ipairs(known) do
       if candidate ~= name then
          local d = distance(name, candidate, best_distance)

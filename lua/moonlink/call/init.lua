@@ -1,0 +1,302 @@
+--- Calling: C functions as Lua functions, Lua functions as C callbacks, C data by name.
+-- Takes a linker: anything with `types` (a scope of cdecl) and `address_of(name)`, which gives an
+-- address and the unit that owns it, or nil and an error. What is made is kept with that linker
+-- alone. A wrong prototype or option raises where the caller of `ln:func` stands, so a method that
+-- leads here must do so by a tail call; a symbol that is not there is nil, err.
+-- SPDX-License-Identifier: MIT
+
+local cdecl = require "moonlink.call.cdecl"
+local core = require "moonlink.core"
+local ctype = require "moonlink.call.ctype"
+local data = require "moonlink.call.data"
+
+local call = {}
+
+---@class moonlink.Linker.Calling
+---@field types moonlink.Scope
+---@field address_of fun(self: any, name: string): integer|nil, any
+
+---@class moonlink.FuncOptions
+---@field fail "negative"|"null"|"zero"|"nonzero"|nil results that become nil, message, number
+
+---@class moonlink.FunctionInfo
+---@field name string
+---@field prototype string
+---@field address integer
+---@field owner userdata|nil
+---@field alive boolean
+
+local func_options = { fail = true }
+local callback_options = { on_error = true }
+local failures = { negative = true, null = true, zero = true, nonzero = true }
+
+---Raises at level + 1 for options that nobody knows.
+local function check_options(options, known, level)
+   if options == nil then
+      return {}
+   elseif type(options) ~= "table" then
+      error(("options: table expected, got %s"):format(type(options)), level + 1)
+   end
+   for name in pairs(options) do
+      if not known[name] then
+         error(("unknown option '%s'"):format(tostring(name)), level + 1)
+      end
+   end
+   return options
+end
+
+---A scope for a linker's declarations.
+---@param parent moonlink.Scope|nil
+---@return moonlink.Scope
+function call.scope(parent)
+   return cdecl.scope(parent)
+end
+
+---The codes of variable arguments that are given as { "C type", value }.
+local function variable_types(types)
+   local known = {}
+   local promoted = { f = "d", P = "p" } -- float becomes double; a signature is no single letter
+   return function(text)
+      local code = known[text]
+      if not code then
+         local t = types:type(text)
+         code = t and ctype.code(ctype.as_parameter(t)) or ""
+         code = promoted[code:sub(1, 1)] or code
+         known[text] = code
+      end
+      return code
+   end
+end
+
+---The declaration a text stands for: a name that was declared, or a prototype.
+---@return moonlink.Declaration|nil
+---@return any why
+local function declaration_of(types, text)
+   if type(text) ~= "string" then
+      return nil, ("prototype expected, got %s"):format(type(text))
+   elseif not text:match "^%s*[%a_][%w_]*%s*$" then
+      return types:prototype(text)
+   end
+   local name = text:match "[%w_]+"
+   local declared = types:find("functions", name)
+   return declared, ("no prototype of '%s': give one, or declare it with cdef"):format(name)
+end
+
+---@param linker moonlink.Linker.Calling
+---@param declared moonlink.Declaration
+---@param fail string|nil
+---@return function|nil
+---@return any err
+local function bind(linker, declared, fail)
+   local code, why = ctype.code(declared.type)
+   if not code then
+      error(("%s: %s"):format(declared.name, why), 0)
+   end
+   local address, owner = linker:address_of(declared.symbol)
+   if not address then
+      return nil, owner
+   end
+   local types = declared.type.variadic and variable_types(linker.types) or nil
+   local prototype = ctype.show(declared.type, declared.name)
+   return core.func(address, code, owner, declared.name, types, prototype, fail)
+end
+
+---A C function as a Lua function.
+---@param linker moonlink.Linker.Calling
+---@param text string a prototype, or the name of a function that was declared
+---@param options moonlink.FuncOptions|nil
+---@return function|nil
+---@return any err
+function call.func(linker, text, options)
+   local fail = check_options(options, func_options, 2).fail
+   if fail ~= nil and not failures[fail] then
+      error(("option 'fail': unknown value '%s'"):format(tostring(fail)), 2)
+   end
+   local declared, why = declaration_of(linker.types, text)
+   if not declared then
+      error(tostring(why), 2)
+   end
+   local ok, result, err = pcall(bind, linker, declared, fail)
+   if not ok then
+      error(result, 2)
+   elseif not result then
+      return nil, err
+   end
+   return result -- one value: `pcall(ln:func(...))` passes no stray nil
+end
+
+---Declares types, functions, data and constants for this linker.
+---@param linker moonlink.Linker.Calling
+---@param text string
+function call.cdef(linker, text)
+   if type(text) ~= "string" then
+      error(("cdef: string expected, got %s"):format(type(text)), 2)
+   end
+   local ok, mistake = linker.types:declare(text)
+   if not ok then
+      error(tostring(mistake), 2)
+   end
+end
+
+---A Lua function as an address that C can call, until it is closed or collected.
+---@param linker moonlink.Linker.Calling
+---@param prototype string "int(int)", "void (*)(void *)", or the name of such a type
+---@param fn function
+---@param options { on_error: any }|nil a function of the error, or the result to give instead
+---@return userdata
+function call.callback(linker, prototype, fn, options)
+   options = check_options(options, callback_options, 2)
+   if type(fn) ~= "function" then
+      error(("callback: function expected, got %s"):format(type(fn)), 2)
+   end
+   local t, mistake = linker.types:type(prototype)
+   if not t then
+      error(tostring(mistake), 2)
+   end
+   if t.kind == "pointer" then
+      t = t.to
+   end
+   if t.kind ~= "function" then
+      error(("callback: '%s' is no function type"):format(prototype), 2)
+   end
+   local code, why = ctype.code(t)
+   if not code then
+      error(why, 2)
+   end
+   local ok, result = pcall(core.callback, code, fn, options)
+   if not ok then
+      error(result, 2)
+   end
+   return result
+end
+
+---Reads a declared variable.
+local function get_data(linker, declared)
+   local address, err = linker:address_of(declared.symbol)
+   if not address then
+      error(err, 0)
+   elseif declared.thread then
+      error(("'%s' is thread-local: it has no single address"):format(declared.name), 0)
+   end
+   local value
+   value, err = data.get(declared.type, address)
+   if err then
+      error(err, 0)
+   end
+   return value
+end
+
+local function set_data(linker, declared, value)
+   if declared.const then
+      error(("'%s' is const"):format(declared.name), 0)
+   end
+   local address, err = linker:address_of(declared.symbol)
+   if not address then
+      error(err, 0)
+   end
+   local ok
+   ok, err = data.set(declared.type, address, value)
+   if not ok then
+      error(err, 0)
+   end
+end
+
+---Raises at the reader's level what a protected step raised.
+local function at_level(level, ok, ...)
+   if not ok then
+      error((...), level + 1)
+   end
+   return ...
+end
+
+---What was declared, by name: `ln.c.add(2, 3)`, `ln.c.counter = 1`, `ln.c.O_RDONLY`. Functions
+---are bound on first use and kept in the table; call.refresh forgets them.
+---@param linker moonlink.Linker.Calling
+---@return table
+function call.namespace(linker)
+   local meta = {}
+   function meta.__index(self, name)
+      local types = linker.types
+      local constant = types:find("constants", name)
+      local variable = types:find("data", name)
+      local declared = types:find("functions", name)
+      if constant then
+         rawset(self, name, constant)
+         return constant
+      elseif variable then
+         local value = at_level(2, pcall(get_data, linker, variable))
+         return value
+      elseif not declared then
+         error(("no declaration of '%s': use cdef"):format(tostring(name)), 2)
+      end
+      local ok, fn, err = pcall(bind, linker, declared)
+      if not ok or not fn then
+         error(ok and err or fn, 2)
+      end
+      rawset(self, name, fn)
+      return fn
+   end
+   function meta.__newindex(_, name, value)
+      local variable = linker.types:find("data", name)
+      if not variable then
+         error(("'%s' is not declared as a variable"):format(tostring(name)), 2)
+      end
+      at_level(2, pcall(set_data, linker, variable, value))
+   end
+   return setmetatable({}, meta)
+end
+
+---Forgets what a namespace has bound: after an unload or a reload.
+---@param namespace table
+function call.refresh(namespace)
+   for name in pairs(namespace) do
+      rawset(namespace, name, nil)
+   end
+end
+
+---Raw memory as values: `read(address, "i4 i4")`. "z" reads a string.
+---@param where integer|userdata
+---@param format string of string.unpack, of a fixed size
+---@return any ... the values; or nil, err
+function call.read(where, format)
+   return data.unpack(where, format, 2)
+end
+
+---@param where integer|userdata
+---@param format string of string.pack
+---@param ... any
+---@return true|nil
+---@return table|nil err
+function call.write(where, format, ...)
+   return data.pack(where, 2, format, ...)
+end
+
+---The bytes up to a NUL, or `max` of them.
+---@param where integer|userdata
+---@param max integer|nil
+---@return string|nil
+---@return table|nil err
+function call.string(where, max)
+   return core.cstring(data.address(where, 3), max)
+end
+
+---What is known of a function that call.func made; nil for any other value.
+---@param fn any
+---@return moonlink.FunctionInfo|nil
+function call.info(fn)
+   local name, address, owner, alive, prototype = core.funcinfo(fn)
+   if not name then
+      return nil
+   end
+   return {
+      name = name, address = address, owner = owner, alive = alive, prototype = prototype,
+   }
+end
+
+call.alloc = core.alloc
+call.errno = core.errno
+call.strerror = core.strerror
+call.warnings = core.warnings
+call.trap = core.trap
+
+return call
