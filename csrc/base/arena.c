@@ -1,6 +1,6 @@
 /* arena.c -- base: chunks from malloc, bumped.
-** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own, and the chunk with the
-** most room stays the one that is filled. A large arena takes bulk units.
+** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own, and the chunk with
+** the most room stays the one that is filled. A large arena takes bulk units.
 ** SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 

@@ -26,8 +26,8 @@ typedef struct ml_arena {
     size_t held;             /* bytes taken from malloc in all */
 } ml_arena;
 
-/* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is empty
-** and usable afterwards. */
+/* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is
+** empty and usable afterwards. */
 void ml_arena_free(ml_arena *a);
 
 /* size bytes aligned to 16, not cleared. size 0 gives a valid pointer. */

@@ -54,7 +54,8 @@ void ml_diag_free(ml_diag *d);
 /* Forgets all errors, keeps the diag usable. */
 void ml_diag_clear(ml_diag *d);
 
-/* Records an error. `hint` may be NULL. Returns -code, so that callers can `return ml_fail(...)`. */
+/* Records an error. `hint` may be NULL. Returns -code, so that callers can `return ml_fail(...)`.
+** */
 int ml_fail(ml_diag *d, ml_code code, ml_where at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 /* Records that memory is short; returns -ML_E_NOMEM. */
@@ -62,8 +63,9 @@ int ml_nomem(ml_diag *d);
 
 /* "undefined" for ML_E_UNDEFINED, and so on. */
 const char *ml_code_name(ml_code code);
-/* One error as text without the hint: `file(member): section+0x10 (in func): RELOC against 'symbol': reason`.
-** Written to buf (always terminated when size > 0); returns the length that it would need. */
+/* One error as text without the hint: `file(member): section+0x10 (in func): RELOC against
+** 'symbol': reason`. Written to buf (always terminated when size > 0); returns the length that it
+** would need. */
 size_t ml_error_text(const ml_error *e, char *buf, size_t size);
 
 #endif

@@ -37,8 +37,8 @@ static inline uint64_t ml_hash_load(const char *s, size_t n)
     return w;
 }
 
-/* Hash of len bytes: eight bytes a step, the last step overlapping the one before. Not meant against
-** attackers: a table that uses it must stay correct, if slow, when all hashes are equal. */
+/* Hash of len bytes: eight bytes a step, the last step overlapping the one before. Not meant
+** against attackers: a table that uses it must stay correct, if slow, when all hashes are equal. */
 static inline uint32_t ml_hash(const char *s, size_t len)
 {
     uint64_t h = len;

@@ -39,6 +39,7 @@ typedef struct ml_regfile {
 const ml_regfile *ml_regfile_host(void);
 
 /* regfile_x86_64.c */
-ml_regfile_fn ml_x86_64_ints_only, ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float;
+ml_regfile_fn ml_x86_64_ints_only, ml_x86_64_result_int, ml_x86_64_result_double,
+    ml_x86_64_result_float;
 
 #endif

@@ -70,7 +70,8 @@ struct ml_signature {
     ml_param params[];
 };
 
-/* Errors: ML_E_ARGUMENT for a code that breaks the grammar, ML_E_UNSUPPORTED when libffi refuses. */
+/* Errors: ML_E_ARGUMENT for a code that breaks the grammar, ML_E_UNSUPPORTED when libffi refuses.
+** */
 int ml_signature_new(ml_diag *d, const char *code, ml_signature **out);
 /* NULL is allowed. */
 void ml_signature_free(ml_signature *sig);
@@ -100,8 +101,8 @@ void ml_value_load(uint8_t kind, const void *from, ml_value *to);
 void ml_value_store(uint8_t kind, const ml_value *from, void *to);
 
 /* Calls fn through libffi: any signature, any number of arguments up to ML_ARGS_MAX. `extra` holds
-** the kinds of the arguments behind the fixed ones (already promoted: int, 64-bit, double, pointers,
-** long double). args are clobbered. *result is set for every result but void. */
+** the kinds of the arguments behind the fixed ones (already promoted: int, 64-bit, double,
+** pointers, long double). args are clobbered. *result is set for every result but void. */
 int ml_ffi_call(ml_diag *d, const ml_signature *sig, uint64_t fn, unsigned nargs,
                 const uint8_t *extra, ml_value *args, ml_value *result);
 

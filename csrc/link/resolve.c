@@ -92,8 +92,11 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     case ML_SCOPE_ASK:
         if (e->flags & ML_ENT_ASKED)
             return 0; /* it was asked, and had no answer */
+        if (e->flags & ML_ENT_WAITING)
+            return 2;
         if (!ML_ROOM(t->asked, t->nasked, t->room_asked))
             return ml_nomem(t->d);
+        e->flags |= ML_ENT_WAITING;
         t->asked[t->nasked++] = e;
         return 2;
     }
@@ -206,6 +209,7 @@ static int resume(ml_txn *t)
     uint32_t n = t->nasked;
     t->nasked = 0;
     for (uint32_t i = 0; i < n; i++) {
+        t->asked[i]->flags &= (uint16_t)~ML_ENT_WAITING;
         t->asked[i]->flags |= ML_ENT_ASKED;
         if (ml_select_queue(t, t->asked[i]) < 0)
             return -(int)ML_E_NOMEM;

@@ -1,10 +1,10 @@
 /* scan.c -- stage PLACE, first half: what do the relocations need?
-** takes bound inputs and the range in which the block will lie; gives counts of GOT slots, stubs and
-** moved instructions, a slot number in each entry that has one, and the zone. Every relocation of
-** every kept section is checked here against the table: unknown types, dynamic-only types, fields
-** that stick out of their section. What is decided here on distances is decided for the whole
-** range, so that it still holds when the block has its address; relocate.c decides again with the
-** real distance and finds a slot wherever it could need one.
+** takes bound inputs and the range in which the block will lie; gives counts of GOT slots, stubs
+** and moved instructions, a slot number in each entry that has one, and the zone. Every relocation
+** of every kept section is checked here against the table: unknown types, dynamic-only types,
+** fields that stick out of their section. What is decided here on distances is decided for the
+** whole range, so that it still holds when the block has its address; relocate.c decides again with
+** the real distance and finds a slot wherever it could need one.
 ** Spec: x86-64 psABI 4.4; the rows of target/.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"

@@ -1,6 +1,7 @@
 /* select.c -- stage SELECT: the symbols of one more image.
-** takes a const image; gives an ml_input whose global symbols are bound to entries, and entries that
-** know their best definition so far. The order of the inputs decides where the rules leave a choice.
+** takes a const image; gives an ml_input whose global symbols are bound to entries, and entries
+** that know their best definition so far. The order of the inputs decides where the rules leave a
+** choice.
 ** Spec: gABI chapter 4, "Symbol Table" (strong, weak, common, visibility) and "Section Groups".
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"

@@ -1,4 +1,5 @@
-/* session.c -- link: what lives between loads: exported names, units, archives and libraries in reach.
+/* session.c -- link: what lives between loads: exported names, units, archives and libraries in
+** reach.
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
 #include "link/txn.h"

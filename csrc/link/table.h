@@ -26,10 +26,11 @@ enum ml_entry_flag {
     ML_ENT_ROOT = 2,       /* wanted by name (-u, a function to call) */
     ML_ENT_QUEUED = 4,     /* in the list of names to resolve */
     ML_ENT_LOCAL = 8,      /* not exported: hidden, or by policy */
-    ML_ENT_ASKED = 16,     /* waits for an answer from the policy */
+    ML_ENT_ASKED = 16,     /* the policy was asked at this place of the scope */
     ML_ENT_STRONG = 32,    /* the scope was searched for a strong reference */
     ML_ENT_SHADOWED = 64,  /* its own weak definition gave way to another provider */
-    ML_ENT_CHECKED = 128   /* was compared with the session's definition */
+    ML_ENT_CHECKED = 128,  /* was compared with the session's definition */
+    ML_ENT_WAITING = 256   /* in the list of names that wait for an answer */
 };
 
 struct ml_unit;

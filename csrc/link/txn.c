@@ -147,7 +147,8 @@ void ml_txn_prefetch(ml_txn *t, const char *const *paths, size_t n)
         t->prefetch = ml_prefetch_start(paths, n, WHOLE_READ);
 }
 
-/* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an object. */
+/* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an
+** object. */
 static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes)
 {
     ml_os_file f;
@@ -319,6 +320,10 @@ static void publish(ml_txn *t, ml_unit *u)
     for (uint32_t i = 0; i < t->sources.n; i++) {
         if (!t->sources.v[i].fresh)
             continue;
+        if (t->sources.v[i].set != 0) { /* a fall-back: reached by the scope of its own load alone */
+            ml_archive_close(t->sources.v[i].ar);
+            continue;
+        }
         ml_archive_unslurp(t->sources.v[i].ar);
         s->sources.v[s->sources.n] = t->sources.v[i];
         s->sources.v[s->sources.n++].fresh = false;

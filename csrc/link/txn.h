@@ -96,7 +96,7 @@ struct ml_txn {
     ml_table comdats;    /* signatures that have a winner */
     ml_table members;    /* archive members that were pulled: "source:header" */
     ml_table idents;     /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
-                                entry->section: class of the run, entry->addr and size: where it lies */
+                                entry->section: class of the run; addr, size: where it lies */
     /* resolve */
     uint32_t cursor;  /* entries before it were looked at */
     ml_entry **queue; /* to look at again, first in first out from `head` on */
@@ -151,7 +151,8 @@ static inline bool ml_def_in_load(uint8_t def)
 int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);
 /* The entry of a name, made when there is none; NULL (recorded) when memory is short. */
 ml_entry *ml_select_entry(ml_txn *t, const char *name);
-/* Puts an entry on the list of names to look up: from the start of the scope, or where it stands. */
+/* Puts an entry on the list of names to look up: from the start of the scope, or where it stands.
+** */
 int ml_select_want(ml_txn *t, ml_entry *e);
 int ml_select_queue(ml_txn *t, ml_entry *e);
 

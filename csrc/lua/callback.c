@@ -194,7 +194,8 @@ static int handle_error(lua_State *L)
     return 0;
 }
 
-/* The error on top of the stack: to on_error, else kept for the native call, else noted. Pops it. */
+/* The error on top of the stack: to on_error, else kept for the native call, else noted. Pops it.
+** */
 static void failed(lua_State *L, ml_callstate *st, activation *a, bool in_call)
 {
     lua_pushcfunction(L, handle_error);

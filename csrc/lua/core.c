@@ -61,8 +61,9 @@ static int build_error(lua_State *L)
     return 1;
 }
 
-/* A protected call of the function below n arguments, without a collection: finalisers are anybody's
-** code. (In a finaliser lua_gc answers -1 and does nothing: there no collection runs anyway.) */
+/* A protected call of the function below n arguments, without a collection: finalisers are
+** anybody's code. (In a finaliser lua_gc answers -1 and does nothing: there no collection runs
+** anyway.) */
 static int call_steady(lua_State *L, int n, int results)
 {
     bool runs = lua_gc(L, LUA_GCISRUNNING) == 1;
@@ -95,7 +96,8 @@ int ml_lua_fail(lua_State *L, ml_diag *d)
     return 2;
 }
 
-/* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in place of this one. */
+/* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in place of this one.
+** */
 static int error_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);

@@ -21,16 +21,16 @@
 #define ML_LUA_ERROR    "moonlink.Error"
 
 /* Pushes nil and the error table made of all errors in d:
-**   { code=, message=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=, (of the first error)
-**     count=, errors={ {same fields}, ... } }
+**   { code=, message=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=, (of the
+** first error)     count=, errors={ {same fields}, ... } }
 ** with the metatable ML_LUA_ERROR (its __tostring is set by lua/moonlink/error.lua; the C default
 ** prints message and hint). Frees d. Returns 2, so that callers can `return ml_lua_fail(L, &d)`. */
 int ml_lua_fail(lua_State *L, ml_diag *d);
 /* Between ml_diag_init and ml_lua_fail (or ml_diag_free) a binding calls no Lua function that can
 ** raise, or keeps the diag in a userdata with __gc: else an error would leak it. */
 
-/* Calls f with the arguments on the stack and returns what it returned, while no collection runs: for
-** functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */
+/* Calls f with the arguments on the stack and returns what it returned, while no collection runs:
+** for functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */
 int ml_lua_steady(lua_State *L, lua_CFunction f);
 
 /* The liveness token of the value at idx: a unit userdata gives its token, nil or none gives NULL

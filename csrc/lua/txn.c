@@ -1,6 +1,6 @@
 /* txn.c -- lua: the userdata of a transaction: one load, driven step by step by
-** lua/moonlink/link/load.lua. Each step returns true (or what it is for), or nil and an error; after
-** an error the driver aborts. Closing or collecting an open transaction aborts it.
+** lua/moonlink/link/load.lua. Each step returns true (or what it is for), or nil and an error;
+** after an error the driver aborts. Closing or collecting an open transaction aborts it.
 ** SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -419,7 +419,8 @@ static void push_reference(lua_State *L, const ml_reference *r)
     lua_setfield(L, -2, "type");
 }
 
-/* txn:references(name, max) -> array of { input=, section=, offset=, func=, reloc=, weak=, type= } */
+/* txn:references(name, max) -> array of { input=, section=, offset=, func=, reloc=, weak=, type= }
+** */
 static int references_now(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);

@@ -37,8 +37,8 @@ bool ml_archive_thin(const ml_archive *ar);
 const ml_file_id *ml_archive_id(const ml_archive *ar);
 
 /* Makes the index ready: reads the one in the file, or, when there is none, builds it from the
-** members' symbol tables (all global definitions and COMMON symbols; members that are no objects are skipped;
-** members that are archives are entered recursively). Idempotent. */
+** members' symbol tables (all global definitions and COMMON symbols; members that are no objects
+** are skipped; members that are archives are entered recursively). Idempotent. */
 int ml_archive_index(ml_diag *d, ml_archive *ar);
 /* The member that defines `name` (the first one in index order), by the hash of base/hash.h.
 ** False when none does. Needs ml_archive_index. */

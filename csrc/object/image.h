@@ -1,8 +1,8 @@
 /* image.h -- object: a relocatable ELF object, parsed and checked.
-** stage PARSE. takes bytes; gives a const image. After it every section index, symbol index, string,
-** offset and count of the image has been checked, so that no later stage looks at raw ELF or
-** repeats a check; a relocation's r_offset is checked against its section here, and again with the
-** field's width where the width is known (link/scan.c).
+** stage PARSE. takes bytes; gives a const image. After it every section index, symbol index,
+** string, offset and count of the image has been checked, so that no later stage looks at raw ELF
+** or repeats a check; a relocation's r_offset is checked against its section here, and again with
+** the field's width where the width is known (link/scan.c).
 ** Sections are told apart by index, never by name. Records stay where they are in the file's
 ** bytes, which must live as long as the image; the accessors below decode them.
 ** Spec: gABI chapter 4 (Sections, Symbol Table, Relocation), "Section Groups".

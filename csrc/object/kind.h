@@ -24,7 +24,8 @@ typedef enum ml_kind {
     ML_KIND_UNKNOWN
 } ml_kind;
 
-/* head: the first bytes of the file (64 are enough; 4096 for a safe guess at text), size: its whole size. */
+/* head: the first bytes of the file (64 are enough; 4096 for a safe guess at text), size: its whole
+** size. */
 ml_kind ml_kind_of(ml_slice head, uint64_t size);
 /* "relocatable object", "shared object" ... for messages. */
 const char *ml_kind_name(ml_kind k);

@@ -1,4 +1,5 @@
-/* ldscript.h -- object: the GNU ld scripts that stand where a library is expected (libc.so, libm.a).
+/* ldscript.h -- object: the GNU ld scripts that stand where a library is expected (libc.so,
+** libm.a).
 ** stage OPEN. takes the text; gives a flat list of what it names, in order. Understood: GROUP,
 ** INPUT, AS_NEEDED, OUTPUT_FORMAT, SEARCH_DIR, comments, quoted names, `-lNAME`, commas. Any other
 ** command is ML_E_UNSUPPORTED with file, line and the command's name.

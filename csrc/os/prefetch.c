@@ -1,7 +1,7 @@
 /* prefetch.c -- os: files read ahead.
 ** Both threads claim files by one counter: the reader the next one, the user the one that he wants
-** if nobody has claimed it. The user never waits for longer than a read takes: then he reads the file
-** as well.
+** if nobody has claimed it. The user never waits for longer than a read takes: then he reads the
+** file as well.
 ** Spec: pthread_create(3); C11 7.17 (the only data that both threads write are atomics; a file's
 ** fields are written before its state is released).
 ** SPDX-License-Identifier: MIT */

@@ -1,9 +1,9 @@
 /* layout.h -- stage PLACE: give every piece of a load its offset.
-** takes a list of pieces (sections, commons, GOT, stubs: the caller knows which); gives offsets from
-** the start of one block, and the runs of pages that the block falls into by final protection.
+** takes a list of pieces (sections, commons, GOT, stubs: the caller knows which); gives offsets
+** from the start of one block, and the runs of pages that the block falls into by final protection.
 ** Pieces of one class lie in the order of the list; pieces with the same nonzero `run` lie side by
-** side behind the others of their class, so that __start_/__stop_ symbols and unwind tables see them
-** as one. A pure function: nothing is reserved here.
+** side behind the others of their class, so that __start_/__stop_ symbols and unwind tables see
+** them as one. A pure function: nothing is reserved here.
 ** Spec: gABI chapter 4 "Sections"; x86-64 psABI 3.5.1 (why one block, and why below 2 GiB).
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PLACE_LAYOUT_H

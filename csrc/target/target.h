@@ -3,7 +3,8 @@
 ** the docs and the specs use the same row. Nothing here touches memory outside the buffers it is
 ** given, so that every target is compiled and tested on every host.
 ** Letters are the psABI's: S symbol, A addend, P place, G offset of the symbol's GOT slot from the
-** GOT's start, GOT address of the GOT, L address of the stub (PLT entry) or of S when in reach, Z size.
+** GOT's start, GOT address of the GOT, L address of the stub (PLT entry) or of S when in reach, Z
+** size.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_TARGET_TARGET_H
 #define ML_TARGET_TARGET_H
@@ -105,22 +106,21 @@ typedef struct ml_move_out {
     uint8_t body[ML_MOVE_MAX];
     size_t body_len;
     const char *why; /* on failure: what kind of instruction it is and why it cannot be moved */
-    char text
-        [64]; /* the instruction, roughly in words or AT&T syntax, for messages: "mov sym(%rip),%rax" */
+    char text[64]; /* the instruction, roughly, for messages: "mov sym(%rip),%rax" */
 } ml_move_out;
 
 typedef struct ml_target {
     const char *name; /* "x86-64" */
     uint16_t machine; /* e_machine */
     const ml_rrow *rows;
-    size_t
-        nrows; /* rows[type].type == type for all type < nrows; name NULL where the psABI has none */
+    size_t nrows; /* rows[type].type == type for each; name NULL where the psABI has none */
     unsigned stub_size; /* bytes of a stub, a multiple of 16 */
     uint8_t trap;       /* byte that fills gaps between code */
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
     ** slot is out of the stub's reach. */
     bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);
-    /* Is the 4-byte pc-relative field at code[field] the operand of a call or a jump to its target? */
+    /* Is the 4-byte pc-relative field at code[field] the operand of a call or a jump to its target?
+    ** */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?
     ** needs as in the row of `type`; addend A. */

@@ -205,26 +205,6 @@ local function undefined(self)
    return true
 end
 
-local function duplicates(self)
-   local list = self.txn:duplicates()
-   local rule = self.options.duplicate
-   if #list == 0 or rule == "first" or rule == "last" then
-      return true
-   end
-   if rule == "error" then
-      return nil, report.duplicates(self, list)
-   end
-   for i, dup in ipairs(list) do
-      local places = report.duplicate_places(self, dup)
-      local winner = rule(dup.name, places)
-      if winner ~= 1 and winner ~= 2 then
-         return nil, report.duplicates(self, {dup})
-      end
-      self.txn:choose(i, winner)
-   end
-   return true
-end
-
 local function hide(self)
    local export, hidden = self.options.export, self.options.hide
    if not export and not hidden then
@@ -235,6 +215,62 @@ local function hide(self)
                              (hidden and opts.matches(entry.name, hidden))) then
          self.txn:hide(entry.name)
       end
+   end
+   return true
+end
+
+--- Pairs of clashing definitions; a name that this load hides clashes with no earlier unit.
+local function clashes(self)
+   local list = {}
+   for i, dup in ipairs(self.txn:duplicates()) do
+      local entry = dup[1].unit and self.txn:entry(dup.name)
+      if not entry or entry.exported then
+         dup.number = i
+         list[#list + 1] = dup
+      end
+   end
+   return list
+end
+
+--- Clashes of one name together: { name=, dups=, places=, at= { { duplicate, side } } } each.
+local function by_name(self, list)
+   local groups, group_of = {}, {}
+   for _, dup in ipairs(list) do
+      local group = group_of[dup.name]
+      if not group then
+         group = {name = dup.name, dups = {}, places = {}, at = {}, seen = {}}
+         group_of[dup.name] = group
+         groups[#groups + 1] = group
+      end
+      table.insert(group.dups, dup)
+      for side, place in ipairs(report.duplicate_places(self, dup)) do
+         if not group.seen[place.text] then
+            group.seen[place.text] = true
+            table.insert(group.places, place)
+            table.insert(group.at, {dup.number, side})
+         end
+      end
+   end
+   return groups
+end
+
+local function duplicates(self)
+   local rule = self.options.duplicate
+   if rule == "first" or rule == "last" then
+      return true
+   end
+   local list = clashes(self)
+   if #list == 0 then
+      return true
+   elseif rule == "error" then
+      return nil, report.duplicates(self, list)
+   end
+   for _, group in ipairs(by_name(self, list)) do
+      local chosen = group.at[rule(group.name, group.places)]
+      if not chosen then
+         return nil, report.duplicates(self, group.dups)
+      end
+      self.txn:choose(chosen[1], chosen[2])
    end
    return true
 end
@@ -278,8 +314,8 @@ function load.run(self, list)
       return nil, self.failed
    end
    local steps = {
-      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", duplicates},
-      {"resolve", hide}, {"link", function(this) return this.txn:link() end},
+      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", hide},
+      {"resolve", duplicates}, {"link", function(this) return this.txn:link() end},
    }
    for i, step in ipairs(steps) do
       local ok, err = timed(self, step[1], step[2], list)
