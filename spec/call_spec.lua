@@ -150,7 +150,10 @@ describe("a function of C", function()
 
    it("blames the line of the caller", function()
       local add = ln:func "int add(int, int)"
-      assert.truthy(refused(function() local x = add(1); return x end):find "^.-call_spec.lua:%d+: ")
+      local function careless()
+         return (add(1))
+      end
+      assert.truthy(refused(careless):find "^.-call_spec.lua:%d+: ")
    end)
 
    it("wants the right number of arguments", function()
@@ -297,7 +300,8 @@ describe("a function of C", function()
       end)
 
       it("refuses what has no C type", function()
-         assert.truthy(refused(format, buffer, 1, "", {}):find("{ ctype, value } expected", 1, true))
+         assert.truthy(refused(format, buffer, 1, "", {}):find(
+            "{ ctype, value } expected", 1, true))
          assert.truthy(refused(format, buffer, 1, "", { "struct x", 1 }):find(
             "not a type that a variable argument can have", 1, true))
          assert.truthy(refused(format, buffer, 1, "", { "no such", 1 }):find("#4", 1, true))
@@ -545,7 +549,8 @@ describe("a function of C", function()
          { "size_t", integer(math.mininteger, math.maxinteger), as_integer, narrow "i8" },
          { "char", integer(-128, 127), as_integer, narrow "b" },
          { "void *", integer(1, 2^47 | 0), as_integer, narrow "i8" },
-         { "float", float, as_double, function(h) return (h & 0xffff) / 2 end, "(h & 0xffff) / 2.0f" },
+         { "float", float, as_double, function(h) return (h & 0xffff) / 2 end,
+            "(h & 0xffff) / 2.0f" },
          { "double", float, as_double, function(h) return (h & 0xffffff) / 4 end,
             "(h & 0xffffff) / 4.0" },
          { "long double", float, as_double, function(h) return (h & 0xffffff) / 8 end,

@@ -23,13 +23,20 @@ static size_t check_size(lua_State *L, int arg)
     return (size_t)n;
 }
 
+/* Are the first and the last byte there? Asked before memory is taken for what is between. */
+static bool has_ends(uint64_t address, size_t n)
+{
+    char byte;
+    return n - 1 <= UINT64_MAX - address && ml_os_peek(address, &byte, 1) &&
+           ml_os_peek(address + (n - 1), &byte, 1);
+}
+
 /* peek(address, n) -> string or nil, err */
 static int core_peek(lua_State *L)
 {
     uint64_t address = (uint64_t)luaL_checkinteger(L, 1);
     size_t n = check_size(L, 2);
-    char first;
-    if (n && !ml_os_peek(address, &first, 1)) /* before any memory is taken for it */
+    if (n && !has_ends(address, n))
         return refuse(L, "cannot read", address, n);
     luaL_Buffer b;
     char *to = luaL_buffinitsize(L, &b, n);

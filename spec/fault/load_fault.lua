@@ -4,6 +4,7 @@
 
 local support = require "spec.support"
 local fault = require "spec.support.fault"
+local core = require "moonlink.core"
 local moonlink = require "moonlink"
 
 local ADD = [[
@@ -21,12 +22,27 @@ extern int spec_counter;
 int spec_twice(int a) { return spec_add(a, a) + abs(-1) - 1 + spec_counter - 7; }
 ]]
 
+local TEMPLATES = [[
+template <class T> struct list { T v[4]; T sum() { T s = 0; for (T x : v) s += x; return s; } };
+extern "C" int spec_add(int a, int b) { list<int> l = {{a, b, 0, 0}}; return l.sum(); }
+int ran; struct begin { begin() { ran = 1; } } at_start;
+]]
+
+local ENVIRON = [[
+extern char **environ; extern int optind;
+int spec_add(int a, int b) { return environ ? a + b + optind - optind : 0; }
+]]
+
 local dir = support.tmpdir()
 local add = support.cc(dir .. "/add.o", ADD, "-O1 -fPIC -fcommon")
 local calls = support.cc(dir .. "/calls.o", CALLS, "-O1 -fPIC")
 local low = support.cc(dir .. "/low.o", ADD, "-O1 -fno-pic -fno-pie -mcmodel=small")
+local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++"})
+local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local archive = dir .. "/libadd.a"
 support.sh("ar rcs %s %s", archive, add)
+local unindexed = dir .. "/libnoindex.a"
+support.sh("ar rcS %s %s", unindexed, add)
 local shared = dir .. "/libadd.so"
 support.sh("LD_PRELOAD= gcc -shared -o %s %s", shared, add)
 
@@ -36,36 +52,27 @@ local NAMES = {"spec_add", "spec_name", "spec_counter", "spec_twice"}
 local function known_names(ln)
    local known = {}
    for _, name in ipairs(NAMES) do
-      if ln:func("void " .. name .. "(void)") then
+      if ln.session:find(name) then
          known[#known + 1] = name
       end
    end
    return known
 end
 
-local function load_and_call(ln, inputs)
-   local unit, err = ln:load(inputs)
-   if not unit then
-      return nil, err
-   end
-   local f = assert(ln:func "int spec_add(int, int)")
-   assert.equal(5, f(2, 3))
-   unit:unload()
-   return true
+local function describe_run(n, failed, ok, result, err)
+   return ("call %d, %s: %s"):format(n, failed, tostring(ok and err or result))
 end
 
---- One pass over all failures of a load of these inputs: each is an error value and leaves the
---- process as it was.
-local function fail_each(ln, inputs, options)
+--- One pass over all failures of a load that is taken back in the end: each is an error value and
+--- leaves the linker and the process as they were.
+local function check_each(ln, inputs, options)
    local before = fault.mappings()
    return fault.each(function()
-      return ln:load(inputs)
-   end, function(n, failed, ok, unit, err)
-      local place = ("call %d, %s: %s"):format(n, failed, tostring(ok and err or unit))
+      return ln:check(inputs)
+   end, function(n, failed, ok, stats, err)
+      local place = describe_run(n, failed, ok, stats, err)
       assert.is_true(ok, place)
-      if unit then
-         unit:unload()
-      else
+      if not stats then
          assert.is_string(err.code, place)
          assert.is_string(tostring(err), place)
       end
@@ -74,16 +81,44 @@ local function fail_each(ln, inputs, options)
    end, options)
 end
 
---- Two passes, since a table may grow once and stay grown: the second leaves no block behind.
-local function survives(inputs, options)
+--- The same for whole lives of a linker: made, loaded into, closed.
+local function live_each(inputs, options)
+   local before = fault.mappings()
+   return fault.each(function()
+      local ln <close> = moonlink.new {}
+      return ln:load(inputs)
+   end, function(n, failed, ok, unit, err)
+      local place = describe_run(n, failed, ok, unit, err)
+      -- Making a linker may raise: it has nobody to return an error to.
+      assert.is_true(ok or (type(unit) == "table" and unit.code ~= nil), place)
+      assert.same(before, fault.mappings(), place)
+   end, options)
+end
+
+local function load_and_call(inputs)
    local ln <close> = moonlink.new {}
-   -- What is made once and kept (a reservation, names, opened libraries) is made here.
-   assert(load_and_call(ln, inputs))
-   local count = fail_each(ln, inputs, options)
+   assert(ln:load(inputs))
+   assert.equal(5, assert(ln:func "int spec_add(int, int)")(2, 3))
+end
+
+--- Two passes of each kind, since a table may grow once and stay grown: the second leaves no block
+--- behind.
+local function survives(inputs, options)
+   load_and_call(inputs)
+   local count
+   do
+      local ln <close> = moonlink.new {}
+      assert(ln:check(inputs))
+      count = check_each(ln, inputs, options)
+      local blocks = fault.blocks()
+      assert.equal(count, check_each(ln, inputs, options))
+      assert.equal(blocks, fault.blocks(), "blocks are left behind")
+   end
+   live_each(inputs, options)
    local blocks = fault.blocks()
-   assert.equal(count, fail_each(ln, inputs, options))
+   live_each(inputs, options)
    assert.equal(blocks, fault.blocks(), "blocks are left behind")
-   assert(load_and_call(ln, inputs))
+   load_and_call(inputs)
    return count
 end
 
@@ -92,31 +127,67 @@ describe("a load in which a call fails", function()
       assert.is_true(survives {add} > 3)
    end)
 
+   it("leaves nothing of an object from a string behind", function()
+      assert.is_true(survives {bytes = support.read(add), name = "add.o"} > 3)
+   end)
+
    it("leaves nothing of an object below 2 GiB behind", function()
       assert.is_true(survives {low} > 3)
+   end)
+
+   it("leaves nothing of moved instructions behind", function()
+      assert.is_true(survives {far} > 3)
+   end)
+
+   it("leaves nothing of section groups and constructors behind", function()
+      assert.is_true(survives {groups} > 3)
    end)
 
    it("leaves nothing of an archive member behind", function()
       assert.is_true(survives {calls, archive} > 3)
    end)
 
+   it("leaves nothing of an archive without an index behind", function()
+      assert.is_true(survives {calls, unindexed} > 3)
+   end)
+
+   it("leaves nothing of a whole archive behind", function()
+      assert.is_true(survives {archive, whole_archive = true} > 3)
+   end)
+
+   it("leaves nothing of an archive from a string behind", function()
+      local bytes = support.read(archive)
+      assert.is_true(survives {calls, {bytes = bytes, name = "libadd.a"}} > 3)
+   end)
+
    it("leaves nothing of several objects behind", function()
       assert.is_true(survives {add, calls} > 3)
    end)
 
+   it("leaves nothing of renamed, wanted and hidden names behind", function()
+      assert.is_true(survives {calls, archive, rename = {spec_name = "name"}, wrap = {"abs"},
+         roots = {"spec_add"}, hide = {"spec_counter"}, undefined = "null"} > 3)
+   end)
+
+   it("leaves nothing of a load with a policy behind", function()
+      local function policy(q)
+         return q.name == "nobody" and q.candidates and 1 or nil
+      end
+      assert.is_true(survives {add, calls, scope = {policy, "self", "archives", "process"}} > 3)
+   end)
+
    it("leaves nothing behind when everything fails from there on", function()
-      survives({calls, archive}, {kinds = "alloc", onwards = true})
+      survives({calls, archive}, {onwards = true})
    end)
 
    it("does not crash when giving back fails", function()
-      local ln <close> = moonlink.new {}
       fault.each(function()
-         local unit = assert(ln:load {add, calls})
-         unit:unload()
-      end, function(n, failed, ok, err)
-         local place = ("call %d, %s: %s"):format(n, failed, tostring(err))
-         assert.is_true(ok or failed ~= nil, place)
+         local ln <close> = moonlink.new {}
+         return assert(ln:load {add, calls})
+      end, function(n, failed, ok, unit)
+         assert.is_true(ok or failed ~= nil, describe_run(n, failed, ok, unit))
       end, {kinds = "undo"})
+      load_and_call {add}
    end)
 
    it("leaves nothing of a load that is wrong anyway", function()
@@ -126,7 +197,7 @@ describe("a load in which a call fails", function()
       fault.each(function()
          return ln:load {calls}
       end, function(n, failed, ok, unit, err)
-         local place = ("call %d, %s: %s"):format(n, failed, tostring(ok and err or unit))
+         local place = describe_run(n, failed, ok, unit, err)
          assert.is_true(ok, place)
          assert.is_nil(unit, place)
          if not failed then
@@ -138,33 +209,50 @@ describe("a load in which a call fails", function()
    end)
 
    it("leaves no part of a shared library behind", function()
-      local ln <close> = moonlink.new {}
-      fault.each(function()
-         return ln:load {shared}
-      end, function(n, failed, ok, unit, err)
-         local place = ("call %d, %s: %s"):format(n, failed, tostring(ok and err or unit))
-         assert.is_true(ok, place)
-         if unit then
-            unit:unload()
-         end
-      end)
-      assert(load_and_call(ln, {shared}))
+      load_and_call {shared}
+      live_each {shared}
+      load_and_call {shared}
    end)
 
-   it("lets the linker itself be made or not", function()
-      local before = fault.mappings()
+   it("gives an image or an error", function()
+      local ln <close> = moonlink.new {}
+      local good = assert(ln:image {add, at = 0x10000000})
       fault.each(function()
-         local ln <close> = moonlink.new {}
-         return ln:load {add}
-      end, function(n, failed, ok, result, err)
-         local place = ("call %d, %s: %s"):format(n, failed, tostring(ok and err or result))
-         -- Making a linker may raise: it has nobody to return an error to.
-         assert.is_true(ok or failed ~= nil, place)
+         return ln:image {add, at = 0x10000000}
+      end, function(n, failed, ok, image, err)
+         local place = describe_run(n, failed, ok, image, err)
+         assert.is_true(ok, place)
+         assert.is_true(failed ~= nil or image.bytes == good.bytes, place)
+         assert.is_true(image ~= nil or err.code ~= nil, place)
       end)
-      collectgarbage()
-      collectgarbage()
-      assert.same(before, fault.mappings())
    end)
+end)
+
+describe("looking into a file while a call fails", function()
+   local looks = {
+      kind = function() return core.kind(add) end,
+      members = function() return core.members(archive) end,
+      find = function() return core.find(archive, "spec_add") end,
+      ["find without an index"] = function() return core.find(unindexed, "spec_add") end,
+      index = function() return core.index(unindexed) end,
+      ldscript = function() return core.ldscript("GROUP(a AS_NEEDED(-lb c))", "s") end,
+      list_folder = function() return core.list_folder(dir) end,
+   }
+   for name, look in pairs(looks) do
+      it("gives an answer or an error: " .. name, function()
+         assert(look())
+         local blocks
+         for pass = 1, 2 do
+            blocks = fault.blocks()
+            fault.each(look, function(n, failed, ok, result, err)
+               local place = describe_run(n, failed, ok, result, err)
+               assert.is_true(ok, place)
+               assert.is_true(result ~= nil or failed ~= nil and err.code ~= nil, place)
+            end)
+            assert.is_true(pass == 1 or blocks == fault.blocks(), "blocks are left behind")
+         end
+      end)
+   end
 end)
 
 describe("a call in which an allocation fails", function()

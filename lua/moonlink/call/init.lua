@@ -170,16 +170,20 @@ function call.callback(linker, prototype, fn, options)
    return result
 end
 
----Reads a declared variable.
-local function get_data(linker, declared)
+---Where a declared variable is.
+local function data_address(linker, declared)
+   if declared.thread then
+      error(("'%s' is thread-local: it has no single address"):format(declared.name), 0)
+   end
    local address, err = linker:address_of(declared.symbol)
    if not address then
       error(err, 0)
-   elseif declared.thread then
-      error(("'%s' is thread-local: it has no single address"):format(declared.name), 0)
    end
-   local value
-   value, err = data.get(declared.type, address)
+   return address
+end
+
+local function get_data(linker, declared)
+   local value, err = data.get(declared.type, data_address(linker, declared))
    if err then
       error(err, 0)
    end
@@ -190,12 +194,7 @@ local function set_data(linker, declared, value)
    if declared.const then
       error(("'%s' is const"):format(declared.name), 0)
    end
-   local address, err = linker:address_of(declared.symbol)
-   if not address then
-      error(err, 0)
-   end
-   local ok
-   ok, err = data.set(declared.type, address, value)
+   local ok, err = data.set(declared.type, data_address(linker, declared), value)
    if not ok then
       error(err, 0)
    end

@@ -273,19 +273,18 @@ function methods:on(kind, pattern, fn)
    if type(fn) ~= "function" or type(pattern) ~= "string" then
       error("a pattern and a function expected", 2)
    end
+   local well_formed, mistake = pcall(string.find, "", pattern)
+   if not well_formed then
+      error(mistake, 2)
+   end
    local hook = {pattern = pattern, fn = fn}
-   self.hooks[kind] = self.hooks[kind] or {}
-   table.insert(self.hooks[kind], 1, hook)
+   self.hooks[kind] = {hook, table.unpack(self.hooks[kind] or {})}
    return function()
-      local list = self.hooks[kind] or {}
-      for i, each in ipairs(list) do
-         if each == hook then
-            table.remove(list, i)
-         end
+      local left = {} -- a new list: somebody may be walking over the old one
+      for _, each in ipairs(self.hooks[kind] or {}) do
+         left[#left + 1] = each ~= hook and each or nil
       end
-      if #list == 0 then
-         self.hooks[kind] = nil
-      end
+      self.hooks[kind] = #left > 0 and left or nil
    end
 end
 

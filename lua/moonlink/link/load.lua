@@ -17,7 +17,7 @@ local load = {}
 local MAX_RENAMES = 100
 
 --- Rounds of questions in one load: far more than a policy that comes to an end needs.
-local MAX_ROUNDS = 10000
+local MAX_ROUNDS = 1000
 
 ---@class moonlink.Load
 ---@field txn? userdata nil when it could not begin
@@ -37,7 +37,7 @@ local function timed(self, step, fn, ...)
 end
 
 local function renames(self)
-   local txn, options, ok, err = self.txn, self.options, true, nil
+   local txn, options, ok, err = self.txn, self.options
    for _, name in ipairs(options.wrap or {}) do
       ok, err = txn:rename(name, "__wrap_" .. name, true, false)
       if ok then

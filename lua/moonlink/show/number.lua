@@ -17,7 +17,7 @@ end
 ---@param n integer
 ---@return string such as "0x401000"
 function number.hex(n)
-   return ("%#x"):format(n):gsub("^0$", "0x0")
+   return n == 0 and "0x0" or ("%#x"):format(n)
 end
 
 local function shortest(x, digits, most, same)

@@ -1,0 +1,151 @@
+--- The options that commands share: what they are called, and what they mean to a linker.
+-- SPDX-License-Identifier: MIT
+
+local events = require "moonlink.link.events"
+
+local options = {}
+
+---@class moonlink.cli.Option
+---@field [1] string names as argparse takes them
+---@field takes? string name of its argument; none: it is a switch
+---@field many? boolean may be repeated
+---@field choices? string[]
+---@field convert? fun(text: string): any
+---@field target? string
+---@field text string
+
+--- Addresses and other whole numbers: decimal, or hexadecimal behind 0x.
+---@param text string
+---@return integer?
+---@return string? message
+function options.integer(text)
+   local value = text:find "^0[xX]%x%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?%x?$"
+      and math.tointeger(tonumber(text))
+      or text:find "^%d+$" and math.tointeger(tonumber(text))
+   if not value then
+      return nil, ("'%s' is no address: decimal digits, or 0x and up to 16 hexadecimal ones")
+         :format(text)
+   end
+   return value
+end
+
+--- "NAME=ADDRESS"
+---@param text string
+---@return {name: string, address: integer}?
+---@return string? message
+function options.definition(text)
+   local name, address = text:match "^([^=]+)=(.*)$"
+   if not name then
+      return nil, ("'%s': NAME=ADDRESS expected"):format(text)
+   end
+   local value, message = options.integer(address)
+   return value and {name = name, address = value}, message
+end
+
+local function categories(text)
+   local good, result = pcall(events.parse, text)
+   if good then
+      return result, nil, text
+   end
+   return nil, result
+end
+
+local function check_categories(text)
+   local set, message = categories(text)
+   return set and text, message
+end
+
+--- Options of everything that links. `-l` and the two switches stand among the files and are taken
+--- out before argparse sees them: they are here for the help.
+---@type moonlink.cli.Option[]
+options.common = {
+   {"-l", takes = "NAME", many = true, target = "unused_libraries",
+      text = "The library libNAME.so or libNAME.a, at this place among the files."},
+   {"-L", takes = "FOLDER", many = true, target = "search",
+      text = "Look here for -l, before the system's folders."},
+   {"-u", takes = "SYMBOL", many = true, target = "roots",
+      text = "Want this symbol, so that archives are searched for it."},
+   {"--whole-archive", target = "unused_whole", many = true,
+      text = "Take all members of the archives that follow."},
+   {"--no-whole-archive", target = "unused_members", many = true,
+      text = "Take only wanted members again."},
+   {"--static", target = "static", text = "-l takes archives only."},
+   {"--define", takes = "NAME=ADDRESS", many = true, convert = options.definition,
+      target = "define", text = "Give a symbol this address."},
+   {"--wrap", takes = "SYMBOL", many = true, target = "wrap",
+      text = "References to SYMBOL become __wrap_SYMBOL, those to __real_SYMBOL become SYMBOL."},
+   {"--dup", takes = "RULE", choices = {"error", "first", "last"}, target = "duplicate",
+      text = "What two definitions of one name mean: error (default), first, last."},
+   {"--undefined", takes = "RULE", choices = {"error", "stub", "null"}, target = "undefined",
+      text = "What an undefined name becomes: error (default), stub (a call of it fails), null."},
+   {"--zone", takes = "ZONE", choices = {"near", "low"}, target = "zone",
+      text = "Where to place: near the process's libraries (default), or below 2 GiB."},
+   {"--no-relax", target = "no_relax", text = "Keep loads through the GOT as they are."},
+   {"--allow-second-libc", target = "allow_second_libc",
+      text = "Load an archive that holds a C library beside the process's own."},
+   {"--trace", takes = "CATEGORIES", convert = check_categories, target = "trace",
+      text = "Say on standard error what happens: load, member, bind, place or all, with commas."},
+}
+
+--- Names of the options that are followed by a value.
+---@param lists moonlink.cli.Option[][]
+---@return table<string, boolean>
+function options.with_value(lists)
+   local set = {}
+   for _, list in ipairs(lists) do
+      for _, option in ipairs(list) do
+         for name in option[1]:gmatch "%S+" do
+            set[name] = option.takes ~= nil or nil
+         end
+      end
+   end
+   return set
+end
+
+--- Adds options to a parser of argparse; gives them back, for a group of the help.
+---@param parser table
+---@param list moonlink.cli.Option[]
+---@return table[]
+function options.add(parser, list)
+   local added = {}
+   for i, option in ipairs(list) do
+      local element = parser:option(option[1]):description(option.text):target(option.target)
+      element:args(option.takes and 1 or 0):count(option.many and "*" or "?")
+      if option.takes then
+         element:argname("<" .. option.takes .. ">"):convert(option.convert)
+         element:choices(option.choices):action(option.many and "append" or "store")
+      else
+         element:action(option.many and "count" or "store_true")
+      end
+      added[i] = element
+   end
+   return added
+end
+
+local function address_by_name(definitions)
+   local out = {}
+   for _, each in ipairs(definitions or {}) do
+      out[each.name] = each.address
+   end
+   return out
+end
+
+local function nonempty(list)
+   return list and #list > 0 and list or nil
+end
+
+--- What argparse found, as options of moonlink.new.
+---@param parsed table
+---@return moonlink.Options
+function options.linker(parsed)
+   local define = nonempty(parsed.define) and address_by_name(parsed.define)
+   return {
+      search = nonempty(parsed.search), roots = nonempty(parsed.roots),
+      wrap = nonempty(parsed.wrap), static = parsed.static, duplicate = parsed.duplicate,
+      undefined = parsed.undefined, zone = parsed.zone, relax = not parsed.no_relax,
+      allow_second_libc = parsed.allow_second_libc, trace = parsed.trace,
+      scope = define and {define, "self", "archives", "process", "fallback"} or nil,
+   }, define or {}
+end
+
+return options
