@@ -46,7 +46,7 @@ static inline uint32_t ml_hash(const char *s, size_t len)
         return ml_hash_end(ml_hash_mix(h, ml_hash_load(s, len)));
     for (size_t i = 0; i + 8 < len; i += 8)
         h = ml_hash_mix(h, ml_hash_load(s + i, 8));
-    return ml_hash_end(ml_hash_mix(h, ml_hash_load(s + len - 8, 8)));
+    return ml_hash_end(ml_hash_mix(h, ml_hash_load(s + (len - 8), 8)));
 }
 
 #endif

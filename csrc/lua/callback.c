@@ -20,7 +20,7 @@ typedef struct ml_callback {
     ml_closure *closure;
     ml_signature *sig;
     struct ml_callback *next, *next_idle;
-    const char *message; /* of a trap; never freed, since a warning may still refer to it */
+    const char *message; /* of a trap; stays when it is closed, see drop_message */
     ml_value instead; /* result when the Lua function gives none */
     unsigned running; /* activations that have not returned */
     bool trap, open;
@@ -337,7 +337,8 @@ static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_val
     if (!st)
         return;
     if (!may_run(cb) || !st->L) {
-        atomic_store(&st->stray, cb->message);
+        if (cb->open)
+            atomic_store(&st->stray, cb->message);
         note(st);
         return;
     }
@@ -350,10 +351,22 @@ static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_val
 
 /* ---- making and closing ---- */
 
-/* Takes the oldest closed one of this signature out of the list, once enough of them wait. */
+/* Forgets the message of a closed trap: it may still wait to be told by warnings(). */
+static void drop_message(ml_callstate *st, ml_callback *cb)
+{
+    const char *old = cb->message;
+    if (!old)
+        return;
+    atomic_compare_exchange_strong(&st->stray, &old, "a stub was called that is closed by now");
+    ml_heap_free((void *)(uintptr_t)cb->message);
+    cb->message = NULL;
+}
+
+/* Takes the oldest closed one of this signature out of the list, once enough of them wait. Not a
+** trap while a native call runs, which could be about to raise its message. */
 static ml_callback *reuse(ml_callstate *st, const char *code, bool trap)
 {
-    if (st->idle < IDLE_MIN)
+    if (st->idle < IDLE_MIN || (trap && st->L))
         return NULL;
     ml_callback *before = NULL;
     for (ml_callback *cb = st->idle_first; cb; before = cb, cb = cb->next_idle) {
@@ -366,6 +379,7 @@ static ml_callback *reuse(ml_callstate *st, const char *code, bool trap)
         if (st->idle_last == cb)
             st->idle_last = before;
         st->idle--;
+        drop_message(st, cb);
         return cb;
     }
     return NULL;

@@ -11,38 +11,50 @@ local values = {}
 local nothing = {["nil"] = true, NULL = true}
 local special = {inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0, ["-nan"] = 0 / 0}
 
---- Bits of an integer literal up to 2^64 - 1: decimal, or hexadecimal behind 0x; a sign may stand
---- before it.
-local function integer_of(text)
-   local sign, digits = text:match "^([+-]?)(%w+)$"
-   if not digits then
+--- Bits of decimal digits, or of hexadecimal ones behind 0x; nil above 2^64 - 1.
+local function magnitude(digits)
+   local hex = digits:match "^0[xX]0*(%x*)$"
+   if hex then
+      return #hex <= 16 and #digits > 2 and tonumber("0x0" .. hex) or nil
+   end
+   local decimal = digits:match "^0*(%d*)$"
+   if not decimal or #digits == 0 then
+      return nil
+   elseif #decimal < 19 then
+      return math.tointeger(tonumber("0" .. decimal))
+   elseif #decimal > 20 or (#decimal == 20 and decimal > "18446744073709551615") then
       return nil
    end
-   local hex = digits:match "^0[xX]0*(%x*)$"
-   local value
-   if hex then
-      value = #hex <= 16 and tonumber("0x0" .. hex)
-   elseif digits:find "^%d+$" then
-      value = math.tointeger(tonumber(digits))
-      if not value and #digits == 20 and digits <= "18446744073709551615" then
-         value = tonumber(digits:sub(1, 19)) * 10 + tonumber(digits:sub(20))
-      elseif not value and #digits == 19 then
-         value = tonumber(digits:sub(1, 18)) * 10 + tonumber(digits:sub(19))
-      end
-      if value and value < 0 and sign == "-" and value ~= math.mininteger then
-         return nil
-      end
-   end
-   return value and (sign == "-" and -value or value) or nil
+   return math.tointeger(tonumber(decimal:sub(1, -2))) * 10 + math.tointeger(tonumber(decimal:sub(-1)))
 end
 
-local function to_integer(text, code)
-   local value = integer_of(text)
-   local decimal = not text:find "[xX]"
-   if value and code ~= "L" and decimal and (value < 0) ~= (text:sub(1, 1) == "-") and value ~= 0 then
-      return nil -- above 2^63: only an unsigned long holds that
+local sizes = {a = 1, h = 2, i = 4, l = 8, c = 1}
+
+--- Does a value lie in the range of an integer type? A magnitude above 2^63 is negative here.
+local function in_range(value, negative, hex, code)
+   local bits = sizes[code:lower()] * 8
+   local unsigned = code ~= "c" and code == code:upper()
+   if bits == 64 then
+      return unsigned and not negative or negative == (value < 0) or hex and not negative
+         or value == 0
    end
-   return value
+   local low = unsigned and 0 or -(1 << (bits - 1))
+   return value >= low and value < low + (1 << bits) and (negative or value >= 0)
+end
+
+--- An integer of the type that a code of the core stands for; nil when the text is none.
+local function to_integer(text, code)
+   local sign, digits = text:match "^([+-]?)(%w+)$"
+   local value = digits and magnitude(digits)
+   if not value then
+      return nil
+   end
+   local negative = sign == "-" and value ~= 0
+   if negative and value < 0 and value ~= math.mininteger then
+      return nil
+   end
+   value = negative and -value or value
+   return in_range(value, negative, digits:find "^0[xX]" ~= nil, code) and value or nil
 end
 
 local booleans = {["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false}

@@ -1,0 +1,156 @@
+--- What keeps an object from being put into a shared library: the relocations that ld -shared
+-- refuses on x86-64, each with its reason and its remedy.
+-- A shared library lies anywhere in 64 bits, and another library's definition of a name may come
+-- before its own (gABI chapter 5, "Shared Object Dependencies"; x86-64 psABI 3.5). So it can hold
+-- neither an address in less than 64 bits nor a distance to something that may lie elsewhere; the
+-- GOT and the PLT are what -fPIC uses in their place.
+-- SPDX-License-Identifier: MIT
+
+local pic = {}
+
+---@class moonlink.cli.Finding
+---@field section string
+---@field offset integer
+---@field func? string
+---@field type string name of the relocation
+---@field symbol string
+---@field reason string
+---@field remedy string
+
+local short_address = {
+   R_X86_64_8 = true, R_X86_64_16 = true, R_X86_64_32 = true, R_X86_64_32S = true,
+}
+local distance = {R_X86_64_PC8 = true, R_X86_64_PC16 = true, R_X86_64_PC32 = true}
+
+--- Names that the linker itself defines, hidden in each library.
+local function is_linkers(name)
+   return name == "_GLOBAL_OFFSET_TABLE_" or name == "_DYNAMIC" or name == "__ehdr_start"
+      or name:find "^__start_[%a_]" ~= nil or name:find "^__stop_[%a_]" ~= nil
+end
+
+--- A distance is known when the definition cannot be anybody else's.
+local function judge_distance(symbol, known)
+   if symbol.visibility == "default" then
+      if symbol.place == "undefined" and is_linkers(symbol.name) then
+         return nil
+      end
+      return known and "another library's definition of the name may come first"
+         or "it may lie in another library, at a distance that 32 bits cannot hold"
+   elseif symbol.place == "undefined" and symbol.bind == "weak" and not known then
+      return "it is hidden, weak and undefined, and address 0 is at no fixed distance"
+   end
+   return nil
+end
+
+--- Why ld -shared would refuse a relocation; nil when it would not.
+local function judge(type, section, symbol, known)
+   if short_address[type] then
+      return "its address does not fit: a shared library lies anywhere in 64 bits"
+   elseif type == "R_X86_64_TPOFF32" then
+      return "only the program itself knows the variable's place in the thread's block"
+   elseif symbol.bind == "local" then
+      return nil
+   elseif type == "R_X86_64_GOTOFF64" then
+      return not known and "it is undefined, so its distance from the GOT is not known" or nil
+   elseif distance[type] and not section.flags:find "W" then
+      return judge_distance(symbol, known)
+   end
+   return nil
+end
+
+--- The source file, when the object names exactly one.
+local function source_of(symbols)
+   local source
+   for _, symbol in ipairs(symbols) do
+      if symbol.type == "file" and symbol.name ~= "" then
+         if source then
+            return nil
+         end
+         source = symbol.name
+      end
+   end
+   return source
+end
+
+local function remedy_of(source, type, symbol, known)
+   local again = source and ("compile %s again with -fPIC"):format(source)
+      or "compile its source again with -fPIC"
+   if source and source:find "%.[sS]$" then
+      again = ("in %s, go through the GOT or the PLT"):format(source)
+   end
+   if distance[type] and known and symbol.visibility == "default" then
+      return again .. ", or hide the symbol (-fvisibility=hidden)"
+   end
+   return again
+end
+
+--- Which names do these objects define among themselves?
+---@param list moonlink.cli.Object[]
+---@return table<string, boolean>
+function pic.definitions(list)
+   local defined = {}
+   for _, object in ipairs(list) do
+      for _, symbol in ipairs(object.core:symbols()) do
+         if symbol.bind ~= "local" and symbol.place ~= "undefined" then
+            defined[symbol.name] = true
+         end
+      end
+   end
+   return defined
+end
+
+local nothing = {name = "", bind = "local", visibility = "default", place = "absolute"}
+
+--- What keeps an object out of a shared library, in the order of the file. `defined` says which
+--- names other objects of that library define.
+---@param object moonlink.cli.Object
+---@param defined table<string, boolean>
+---@return moonlink.cli.Finding[]
+function pic.findings(object, defined)
+   local sections, symbols = object.core:sections(), object.core:symbols()
+   local source, out = source_of(symbols), {}
+   for _, r in ipairs(object.core:relocations()) do
+      local symbol, section = symbols[r.symbol] or nothing, sections[r.section]
+      local known = symbol.place ~= "undefined" or defined[symbol.name] or false
+      local reason = judge(r.type, section, symbol, known)
+      if reason then
+         out[#out + 1] = {
+            section = section.name, offset = r.offset, type = r.type, symbol = symbol.name,
+            func = object.core:function_at(r.section, r.offset), reason = reason,
+            remedy = remedy_of(source, r.type, symbol, known),
+         }
+      end
+   end
+   return out
+end
+
+--- One finding as one line.
+---@param object moonlink.cli.Object
+---@param finding moonlink.cli.Finding
+---@return string
+function pic.text(object, finding)
+   return ("%s%s: %s+%#x%s: %s against '%s': %s; %s"):format(object.file,
+      object.member and "(" .. object.member .. ")" or "", finding.section, finding.offset,
+      finding.func and " in " .. finding.func or "", finding.type, finding.symbol,
+      finding.reason, finding.remedy)
+end
+
+local function count(n, one, many)
+   return ("%d %s"):format(n, n == 1 and one or many)
+end
+
+--- All findings in one sentence.
+---@param findings integer
+---@param bad integer objects with findings
+---@param all integer objects looked at
+---@return string
+function pic.summary(findings, bad, all)
+   if findings == 0 then
+      return ("nothing keeps %s out of a shared library"):format(count(all, "object", "objects"))
+   end
+   return ("%s in %d of %s"):format(
+      count(findings, "relocation that a shared library cannot hold",
+         "relocations that a shared library cannot hold"), bad, count(all, "object", "objects"))
+end
+
+return pic

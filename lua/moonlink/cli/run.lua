@@ -1,0 +1,97 @@
+--- moonlink run: loads a program and calls its main.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local errors = require "moonlink.error"
+local session = require "moonlink.cli.session"
+
+local run = {
+   name = "run",
+   summary = "Load a program and call its main.",
+   usage = "moonlink run [OPTION...] FILE... [-- ARGUMENT...]",
+   description = "Loads objects, archives and shared libraries as one program, calls\n"
+      .. "main(argc, argv, envp), and exits with its result.",
+   example = "moonlink run hello.o -lm -- first second",
+   leading = 0, tail = true, common = true, files = "+",
+   options = {
+      {"--entry", takes = "NAME", target = "entry",
+         text = "Call this function in place of main."},
+   },
+}
+
+--- A vector of C strings with NULL behind it, and what keeps it alive.
+local function vector(words)
+   local text = table.concat(words, "\0") .. "\0"
+   local strings = moonlink.alloc(#text):set(text)
+   local addresses, at = {}, strings:address()
+   for i, word in ipairs(words) do
+      addresses[i] = ("j"):pack(at)
+      at = at + #word + 1
+   end
+   addresses[#addresses + 1] = ("j"):pack(0)
+   local pointers = moonlink.alloc(8 * #addresses):set(table.concat(addresses))
+   return pointers, strings
+end
+
+--- The function to call: it must be one of the files' own, since the interpreter has a main, too.
+local function entry_of(ln, unit, name)
+   local symbol = unit:symbol(name)
+   if not symbol or symbol.type == "object" or symbol.type == "tls" then
+      return nil, errors.new {
+         code = "undefined", symbol = name,
+         message = symbol and ("'%s' is no function"):format(name)
+            or ("nothing that was loaded defines '%s'"):format(name),
+         hint = "name the function with --entry NAME",
+      }
+   end
+   if not name:find "^[%a_][%w_]*$" then
+      return ln:func(('int entry(int, char **, char **) __asm__("%s")'):format(name))
+   end
+   return ln:func(("int %s(int, char **, char **)"):format(name))
+end
+
+local function environment()
+   local process <close> = moonlink.new {scope = {"process"}}
+   local address = assert(process:address_of "environ")
+   return (moonlink.read(address, "j"))
+end
+
+--- Calls main with the arguments. What main raises (a callback, a missing function) is an error.
+local function call_main(main, words)
+   local pointers <close>, strings <close> = vector(words)
+   local good, result = pcall(main, #words, pointers, environment())
+   assert(strings:address())
+   if not good then
+      return nil, result
+   end
+   return result & 0xff
+end
+
+---@param parsed table
+---@return integer? status
+---@return any err
+function run.run(parsed, sorted)
+   local name = parsed.entry or "main"
+   table.insert(parsed.roots, name)
+   local ln <close>, what = session.open(parsed)
+   local unit, err = ln:load(what.inputs)
+   what.finish()
+   if not unit then
+      return nil, err
+   end
+   local main
+   main, err = entry_of(ln, unit, name)
+   if not main then
+      return nil, err
+   end
+   local words = {what.first, table.unpack(sorted.tail or {})}
+   local status
+   status, err = call_main(main, words)
+   local closed, why = session.close(ln)
+   if not status or not closed then
+      return nil, err or why
+   end
+   return status
+end
+
+return run

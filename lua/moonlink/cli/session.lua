@@ -1,0 +1,65 @@
+--- What commands do with a linker: make it, load with a progress line, take leave of it.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local arguments = require "moonlink.cli.arguments"
+local options = require "moonlink.cli.options"
+local progress = require "moonlink.show.progress"
+local usage = require "moonlink.cli.usage"
+
+local session = {}
+
+local function is_terminal()
+   return os.execute "test -t 2" == true
+end
+
+local function to_stderr(text)
+   io.stderr:write(text)
+   io.stderr:flush()
+end
+
+--- A linker as the common options want it, and what follows from them. The progress line is the
+--- caller's to finish.
+---@param parsed table what argparse found
+---@return moonlink.Linker
+---@return {inputs: any[], first: string, define: table<string, integer>, finish: fun()}
+function session.open(parsed)
+   local opts, define = options.linker(parsed)
+   local report, finish = progress.new {
+      now = moonlink.now, terminal = is_terminal, write = to_stderr,
+   }
+   local inputs, first = arguments.inputs(parsed.inputs)
+   if first == "" then
+      usage.fail "a file or a library is wanted"
+   end
+   opts.progress = report
+   local ln = moonlink.new(opts)
+   if opts.trace then
+      ln:on("event", function(event)
+         finish()
+         to_stderr(event.text .. "\n")
+      end)
+   end
+   return ln, {inputs = inputs, first = first, define = define, finish = finish}
+end
+
+--- Ends a linker in which foreign code ran: destructors run, and nothing that libc writes later,
+--- when the process exits, lies in memory that goes away here. True, or nil and an error.
+---@param ln moonlink.Linker
+---@return boolean?
+---@return moonlink.Error? err
+function session.close(ln)
+   -- A linker without units finds the process's own function, whatever was loaded.
+   local process <close> = moonlink.new {scope = {"process"}}
+   local flush = assert(process:func "int fflush(void *)")
+   flush(nil)
+   -- A program may have given its streams buffers of its own.
+   io.stdout:setvbuf "no"
+   io.stderr:setvbuf "no"
+   io.stdin:setvbuf "no"
+   local ok, err = ln:close()
+   flush(nil)
+   return ok, err
+end
+
+return session
