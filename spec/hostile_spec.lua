@@ -3,6 +3,7 @@
 -- Each batch runs in a process of its own, so that a crash is a failure that names the mutation.
 -- SPDX-License-Identifier: MIT
 
+local moonlink = require "moonlink"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -91,6 +92,25 @@ describe("a corrupt archive", function()
 
    it("is refused when it nests without end", function()
       survives("nested", archive("nest", "rcS"), 3)
+   end)
+end)
+
+describe("an archive in an archive", function()
+   it("gives each of its members once, wanted or whole", function()
+      local inner, outer = {}, dir .. "/outer.a"
+      for i = 1, 2 do
+         local path = ("%s/inner%d.a"):format(dir, i)
+         for _, letter in ipairs {"a", "b"} do
+            local name = letter .. i
+            support.cc(("%s/%s.o"):format(dir, name), ("int %s(void) { return %d; }"):format(name, i), "-fPIC")
+         end
+         support.sh("cd %s && rm -f %s && ar rcs %s a%d.o b%d.o", dir, path, path, i, i)
+         inner[i] = path
+      end
+      support.sh("rm -f %s; ar rcS %s %s %s", outer, outer, inner[1], inner[2])
+      local ln <close> = moonlink.new {}
+      assert.equal(4, assert(ln:check {outer, whole_archive = true}).objects)
+      assert.equal(3, assert(ln:check {outer, roots = {"a1", "b1", "a2", "b1"}}).objects)
    end)
 end)
 

@@ -23,9 +23,9 @@ typedef uint64_t int_fn(INTS, FLOATS);
 typedef double double_fn(INTS, FLOATS);
 typedef float float_fn(INTS, FLOATS);
 
-CAST_CALL void ml_x86_64_ints_only(uint64_t fn, const ml_regs *regs, ml_slot *result)
+CAST_CALL uint64_t ml_x86_64_ints_only(uint64_t fn, const ml_regs *regs)
 {
-    result->u = ((ints_fn *)(uintptr_t)fn)(INTS_OF(regs->slot));
+    return ((ints_fn *)(uintptr_t)fn)(INTS_OF(regs->slot));
 }
 
 CAST_CALL void ml_x86_64_result_int(uint64_t fn, const ml_regs *regs, ml_slot *result)

@@ -49,6 +49,7 @@ typedef struct reader {
     const char *code; /* whole, for messages */
     const char *at;
     unsigned depth;
+    bool general; /* the code says: through libffi */
 } reader;
 
 static int bad_code(const reader *r, const char *expected)
@@ -101,35 +102,39 @@ static int read_params(reader *r, ml_signature *sig)
     return 0;
 }
 
-/* Gives each parameter its register; true when there is one for all. */
-static bool assign_registers(ml_signature *sig, const ml_regfile *rf)
+/* Gives each parameter its register; false when there is none for one of them. */
+static bool assign_registers(ml_signature *sig, const ml_regfile *rf, unsigned *floats)
 {
-    unsigned ints = 0, floats = 0;
+    unsigned ints = 0;
+    *floats = 0;
     for (unsigned i = 0; i < sig->nparams; i++) {
         ml_param *p = &sig->params[i];
         reg_class class = letters[p->kind].class;
         if (class == CLASS_INT && ints < rf->ints)
             p->slot = (uint8_t)(ML_REGS_INT + ints++);
-        else if (class == CLASS_FLOAT && floats < rf->floats)
-            p->slot = (uint8_t)(ML_REGS_FLOAT + floats++);
+        else if (class == CLASS_FLOAT && *floats < rf->floats)
+            p->slot = (uint8_t)(ML_REGS_FLOAT + (*floats)++);
         else
             return false;
     }
-    sig->floats = floats > 0 || letters[sig->result].class == CLASS_FLOAT;
     return true;
 }
 
-static ml_regfile_fn *choose_invoke(ml_signature *sig)
+static void choose_registers(ml_signature *sig)
 {
     const ml_regfile *rf = ml_regfile_host();
+    unsigned floats;
     if (!rf || sig->variadic || sig->takes_functions || sig->result == ML_C_LDOUBLE ||
-        !assign_registers(sig, rf))
-        return NULL;
+        !assign_registers(sig, rf, &floats))
+        return;
     if (sig->result == ML_C_DOUBLE)
-        return rf->result_double;
-    if (sig->result == ML_C_FLOAT)
-        return rf->result_float;
-    return sig->floats ? rf->result_int : rf->ints_only;
+        sig->mixed = rf->result_double;
+    else if (sig->result == ML_C_FLOAT)
+        sig->mixed = rf->result_float;
+    else if (floats > 0)
+        sig->mixed = rf->result_int;
+    else
+        sig->ints = rf->ints_only;
 }
 
 /* As many letters as may be parameters: an upper bound for the room to take. */
@@ -150,7 +155,8 @@ static int finish(reader *r, const char *start, ml_signature *sig)
     int rc = ml_cif_new(r->d, sig, &sig->cif);
     if (rc < 0)
         return rc;
-    sig->invoke = choose_invoke(sig);
+    if (!r->general)
+        choose_registers(sig);
     return 0;
 }
 
@@ -182,7 +188,11 @@ static int read_signature(reader *r, ml_signature **out)
 
 int ml_signature_new(ml_diag *d, const char *code, ml_signature **out)
 {
-    reader r = {d, code, code, 0};
+    reader r = {.d = d, .code = code, .at = code};
+    if (*r.at == '!') {
+        r.general = true;
+        r.at++;
+    }
     ml_signature *sig;
     int rc = read_signature(&r, &sig);
     if (rc < 0)

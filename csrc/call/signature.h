@@ -1,7 +1,8 @@
 /* signature.h -- call: what a C function takes and gives, checked once, ready to be called.
 ** A signature is made from a compact code, which the parser of C declarations in Lua writes and
 ** which is verified here: a wrong letter is an error, never a wrong call.
-**    signature = type "(" type* ["."] ")"      "." stands for "..."
+**    code      = ["!"] signature                "!": through libffi, even where registers would do
+**    signature = type "(" type* ["."] ")"       "." stands for "..."
 **    type      = letter of ml_ctype, or "P" signature for a pointer to a function
 **    "i(ii)" is int(int, int); "v(pLLPi(qq))" is qsort's.
 ** Invariant: a signature that exists is whole and is never changed; it may be shared and read from
@@ -59,12 +60,13 @@ typedef struct ml_param {
 struct ml_cif; /* libffi's description, see ffi.c */
 
 struct ml_signature {
-    ml_regfile_fn *invoke; /* calls through registers; NULL when libffi has to */
+    /* At most one of these two, which call through registers; neither when libffi has to. */
+    ml_regfile_ints_fn *ints;
+    ml_regfile_fn *mixed;
     struct ml_cif *cif;
     const char *code;
     uint8_t nparams;
     uint8_t result; /* ml_ctype */
-    bool floats; /* a floating-point register is used, or may be */
     bool variadic;
     bool takes_functions; /* a parameter is ML_C_FUNCTION */
     ml_param params[];

@@ -85,6 +85,43 @@ static int section_pieces(ml_txn *t, ml_input *in)
     return 0;
 }
 
+/* Adds to the newest error, which a stage without names recorded, whose piece it is about. */
+static int blame(ml_txn *t, uint32_t piece, int rc)
+{
+    ml_error *e = t->d->last;
+    if (!e || e->at.file || e->code == ML_E_NOMEM)
+        return rc;
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 1; in->piece && k < in->img->nsections; k++) {
+            if (in->piece[k] != piece)
+                continue;
+            e->at.file = ml_strdup(&t->d->arena, in->file);
+            e->at.member = in->member ? ml_strdup(&t->d->arena, in->member) : NULL;
+            e->at.section = ml_strdup(&t->d->arena, in->img->sections[k].name);
+            return rc;
+        }
+    }
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        const ml_entry *common = t->l->names.entries[i];
+        if (common->def != ML_DEF_COMMON || common->section != piece)
+            continue;
+        e->at.file = ml_strdup(&t->d->arena, t->l->inputs[common->image].file);
+        e->at.symbol = ml_strdup(&t->d->arena, common->name);
+    }
+    return rc;
+}
+
+/* Too much memory: the largest piece is named. */
+static int blame_largest(ml_txn *t, int rc)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 1; i < t->npieces; i++)
+        if (t->pieces[i].size > t->pieces[most].size)
+            most = i;
+    return t->npieces ? blame(t, most + 1, rc) : rc;
+}
+
 /* Sections of one run lie together, so they share the most permissive of their classes. */
 static int merge_runs(ml_txn *t)
 {
@@ -96,9 +133,10 @@ static int merge_runs(ml_txn *t)
         if (e->section == 0 || p->class + 1u == e->section)
             continue;
         if (p->class == ML_CLASS_TEXT)
-            return ml_fail(t->d, ML_E_REFUSED, (ml_where){.section = e->name},
-                           "give them different names",
-                           "sections of this name are executable in one object and not in another");
+            return blame(t, i + 1,
+                         ml_fail(t->d, ML_E_REFUSED, (ml_where){0}, "give them different names",
+                                 "sections named '%s' are executable in one object and not in another",
+                                 e->name));
         p->class = (uint8_t)(e->section - 1);
     }
     return 0;
@@ -122,6 +160,8 @@ static int all_pieces(ml_txn *t)
     t->l->stats.sections = t->npieces;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
+        if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
+            e->flags |= ML_ENT_NOWHERE;
         if (e->def != ML_DEF_COMMON)
             continue;
         add_piece(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);
@@ -166,10 +206,24 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
         return ml_space_prepare(t->s->space, t->d, t->zone, size, align, &t->lo, &t->hi);
     t->lo = t->o.at;
     t->hi = t->o.at + size;
+    if (t->hi < t->lo)
+        return ml_fail(t->d, ML_E_ARGUMENT, (ml_where){0}, "choose a lower address",
+                       "0x%llx bytes from address 0x%llx on go past the end of the address space",
+                       (unsigned long long)size, (unsigned long long)t->o.at);
     if (t->o.at & (align - 1))
         return ml_fail(t->d, ML_E_ARGUMENT, (ml_where){0}, "choose a rounder address",
                        "address 0x%llx is no multiple of the alignment 0x%llx",
                        (unsigned long long)t->o.at, (unsigned long long)align);
+    return 0;
+}
+
+static int place_pieces(ml_txn *t)
+{
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+    if (rc < 0)
+        return blame_largest(t, rc);
+    if (t->layout.size >= HUGE_PAGE && t->layout.align < HUGE_PAGE && !t->o.fixed)
+        t->layout.align = HUGE_PAGE; /* large blocks may then have large pages */
     return 0;
 }
 
@@ -178,10 +232,12 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 static int lay_out(ml_txn *t)
 {
     uint32_t sections = t->npieces;
-    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+    int rc = place_pieces(t);
     uint64_t size = rc == 0 ? t->layout.size + t->layout.size / 4 + (1 << 20) : 0;
     while (rc == 0) {
         rc = find_range(t, size, t->layout.align);
+        if (rc < 0)
+            blame_largest(t, rc);
         if (rc == 0 && (rc = ml_scan(t)) == 1) {
             rc = 0;
             continue;
@@ -190,7 +246,7 @@ static int lay_out(ml_txn *t)
             break;
         t->npieces = sections;
         linker_pieces(t);
-        rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+        rc = place_pieces(t);
         if (t->layout.size <= size)
             break;
         size = t->layout.size;
@@ -201,14 +257,11 @@ static int lay_out(ml_txn *t)
 static int take_block(ml_txn *t)
 {
     if (t->o.fixed) {
-        t->view = ml_zalloc(&t->scratch, 1, t->layout.size);
+        t->view = t->buffer = ml_heap_zalloc(1, t->layout.size);
         t->l->block = (ml_block){.addr = t->o.at, .size = t->layout.size};
         return t->view ? 0 : ml_nomem(t->d);
     }
-    if (t->layout.size >= HUGE_PAGE && t->layout.align < HUGE_PAGE)
-        t->layout.align = HUGE_PAGE; /* large blocks may then have large pages */
-    int rc =
-        ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
+    int rc = ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
     if (rc < 0)
         return rc;
     t->taken = true;
@@ -306,15 +359,34 @@ static int note_placed(ml_txn *t)
     return ok ? 0 : ml_nomem(t->d);
 }
 
+/* Brings in the pages that will be written, in one call; a hostile size is left to page faults. */
+static void populate(const ml_txn *t)
+{
+    uint64_t bytes = t->layout.part[0].size;
+    for (uint32_t i = 0; i < t->npieces; i++)
+        if (t->pieces[i].class == ML_CLASS_CONST || t->pieces[i].class == ML_CLASS_DATA)
+            bytes += t->pieces[i].size;
+    if (!t->o.fixed && bytes <= 2 * t->l->stats.bytes + (1 << 20) && bytes <= t->layout.size)
+        ml_os_populate(t->l->block.addr, (size_t)bytes);
+}
+
+/* Fills the gaps that alignment leaves between pieces of code with an instruction that traps. */
+static void fill_gaps(ml_txn *t)
+{
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < t->npieces; i++) {
+        const ml_piece *p = &t->pieces[i];
+        if (p->class != ML_CLASS_TEXT || p->run)
+            continue;
+        memset(t->view + end, t->target->trap, p->offset - end);
+        end = p->offset + p->size;
+    }
+}
+
 static void copy_bytes(ml_txn *t)
 {
-    uint64_t end = t->layout.part[2].offset;
-    for (uint32_t i = 0; i < t->npieces; i++)
-        if (t->pieces[i].class == ML_CLASS_DATA && t->pieces[i].offset + t->pieces[i].size > end)
-            end = t->pieces[i].offset + t->pieces[i].size;
-    if (!t->o.fixed && end)
-        ml_os_populate(t->l->block.addr, (size_t)end);
-    memset(t->view + t->layout.part[0].offset, t->target->trap, t->layout.part[0].size);
+    populate(t);
+    fill_gaps(t);
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++)

@@ -77,14 +77,23 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     return 0;
 }
 
+/* The scan took the operand for near: its addend stands in the field (SHT_REL), or is no distance
+** that a compiler writes. */
+static int no_room(ml_txn *t, const ml_far *f)
+{
+    const ml_input *in = &t->l->inputs[f->input];
+    const ml_irels *rels = &in->img->rels[f->rels];
+    ml_irel r = ml_image_rel(rels, f->rel);
+    return ml_fail(t->d, ML_E_RANGE, ml_value_where(in, rels, &r, ml_target_row(t->target, r.type)),
+                   "compile with -fPIC", "target is out of reach, limit is 2 GiB");
+}
+
 int ml_far_move(ml_txn *t)
 {
     int rc = 0;
     for (uint32_t i = 0; i < t->nfar; i++) {
         if (i >= t->nmoved)
-            return ml_fail(t->d, ML_E_RANGE, (ml_where){0},
-                           "report this: the scan and the link disagree",
-                           "no room was set aside for a moved instruction");
+            return no_room(t, &t->far[i]);
         uint64_t second;
         bool pair = second_of(t, i, &second);
         int one = move_one(t, &t->far[i], i, pair ? &second : NULL);

@@ -65,8 +65,7 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
         .size = e->size,
         .got = e->got ? l->got + (uint64_t)(e->got - 1) * 8 : 0,
         .stub = e->stub ? l->stubs + (uint64_t)(e->stub - 1) * l->stub_size : 0,
-        .exported = here && !(e->flags & ML_ENT_LOCAL) &&
-                    (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED),
+        .exported = ml_def_exported(e),
         .in_load = here || e->def == ML_DEF_LINKER,
         .shadowed = e->flags & ML_ENT_SHADOWED,
     };

@@ -83,7 +83,7 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
             return;
         }
     }
-    if (!w->exec || branch || !(row->needs & ML_CODE) || row->field != ML_F_LE32) {
+    if (!w->exec || branch || value.in_load || !(row->needs & ML_CODE) || row->field != ML_F_LE32) {
         out_of_range(w, r, row, S, v);
         return;
     }

@@ -124,18 +124,19 @@ static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
 
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
 {
-    if (v->dropped && v->e == NULL && (c->sec->flags & ML_SEC_EXEC)) {
-        refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
-               "refers to a local symbol in a discarded section group");
-        return false;
-    }
     if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
         refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
                "the symbol is thread-local, the relocation is not");
         return false;
     }
-    if (v->type == ML_TYPE_IFUNC && v->in_load) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
+    if (v->dropped && (c->sec->flags & ML_SEC_EXEC)) {
+        refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
+               v->e ? "the symbol is defined in a section that has no memory"
+                    : "refers to a local symbol in a discarded section group");
+        return false;
+    }
+    if (v->type == ML_TYPE_IFUNC && !(v->e && v->e->def == ML_DEF_PROCESS)) {
+        refuse(c, r, row, ML_E_UNSUPPORTED, "define the function without an ifunc attribute",
                "indirect functions (STT_GNU_IFUNC) are not supported by this version");
         return false;
     }

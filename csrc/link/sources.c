@@ -6,15 +6,23 @@
 #include "base/hash.h"
 #include "link/txn.h"
 
-/* Was this member pulled before? Enters it when not. Negative: memory is short. */
-static int seen(ml_txn *t, const ml_archive *ar, uint64_t header)
+enum { DEEPEST = 16, KEY_MAX = 32 + (DEEPEST + 1) * 18 }; /* archives in archives */
+
+/* The entry of a member, made at the first look. Its name is the way to it: the outermost archive,
+** then the offset of each header on the way. Its image is 1 + index into t->nested when it is an
+** archive itself. NULL: memory is short. */
+static ml_entry *entry_of(ml_txn *t, const ml_source *src, uint64_t header)
 {
-    char key[48];
-    int len = snprintf(key, sizeof key, "%p:%llx", (const void *)ar, (unsigned long long)header);
-    uint32_t before = t->members.count;
-    if (!ml_table_intern(&t->members, &t->scratch, key, (size_t)len, ml_hash(key, (size_t)len)))
-        return ml_nomem(t->d);
-    return t->members.count == before;
+    char key[KEY_MAX];
+    int len = src->within ? snprintf(key, sizeof key, "%s/%llx", src->within,
+                                     (unsigned long long)header)
+                          : snprintf(key, sizeof key, "%p:%llx", (const void *)src->ar,
+                                     (unsigned long long)header);
+    ml_entry *e = ml_table_intern(&t->members, &t->scratch, key, (size_t)len,
+                                  ml_hash(key, (size_t)len));
+    if (!e)
+        ml_nomem(t->d);
+    return e;
 }
 
 /* Reads the index, once. A second C library beside the process's own would have its own heap, its
@@ -42,41 +50,64 @@ static int index_of(ml_txn *t, ml_source *src)
 
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);
 
-/* An archive in an archive: opened from its bytes, in reach as long as the transaction. */
-static int add_nested(ml_txn *t, const char *name, ml_slice bytes, const ml_entry *by)
+/* An archive in an archive: opened from its bytes, once, in reach as long as the transaction. */
+static int open_nested(ml_txn *t, const ml_source *src, const ml_member *m, ml_slice bytes,
+                       ml_entry *e)
 {
-    ml_source nested = {.fresh = true};
-    int rc = ml_archive_open_bytes(t->d, name, bytes, &nested.ar);
+    if (src->depth >= DEEPEST)
+        return ml_fail(t->d, ML_E_UNSUPPORTED,
+                       (ml_where){.file = ml_archive_path(src->ar), .member = m->name}, NULL,
+                       "archives in archives, more than %d deep", DEEPEST);
+    ml_source nested = {.depth = src->depth + 1, .within = e->name};
+    const char *path = ml_format(&t->scratch, "%s(%s)", ml_archive_path(src->ar), m->name);
+    if (!path || !ML_ROOM(t->nested.v, t->nested.n, t->nested.room))
+        return ml_nomem(t->d);
+    int rc = ml_archive_open_bytes(t->d, path, bytes, &nested.ar);
     if (rc < 0)
         return rc;
-    if (!by) {
-        rc = ml_sources_whole(t, &nested);
-    } else if ((rc = ml_archive_index(t->d, nested.ar)) == 0) {
-        ml_member m;
-        if (ml_archive_find(nested.ar, by->name, by->len, by->hash, &m))
-            rc = add_member(t, &nested, &m, by);
-    }
-    ml_archive_close(nested.ar);
+    t->nested.v[t->nested.n++] = nested;
+    e->image = t->nested.n;
+    return 0;
+}
+
+static int use_nested(ml_txn *t, const ml_entry *e, const ml_entry *by)
+{
+    ml_source nested = t->nested.v[e->image - 1]; /* the list may move meanwhile */
+    ml_member m;
+    if (!by)
+        return ml_sources_whole(t, &nested);
+    int rc = ml_archive_index(t->d, nested.ar);
+    if (rc == 0 && ml_archive_find(nested.ar, by->name, by->len, by->hash, &m))
+        rc = add_member(t, &nested, &m, by);
     return rc;
 }
 
+/* Adds a member, unless that was done before. */
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by)
 {
+    uint32_t before = t->members.count;
+    ml_entry *e = entry_of(t, src, m->header);
+    if (!e)
+        return -(int)ML_E_NOMEM;
+    if (e->image)
+        return use_nested(t, e, by);
+    if (t->members.count == before)
+        return 0;
     ml_slice bytes;
     uint64_t start = ml_os_now_ns();
     int rc = ml_archive_read(t->d, src->ar, m, &t->scratch, &bytes);
     t->l->stats.ns_read += ml_os_now_ns() - start;
     if (rc < 0)
         return rc;
+    ml_kind kind = ml_kind_of(bytes, bytes.n);
+    if (kind == ML_KIND_ARCHIVE) {
+        rc = open_nested(t, src, m, bytes, e);
+        return rc < 0 ? rc : use_nested(t, e, by);
+    }
     const char *path = ml_strdup(&t->scratch, ml_archive_path(src->ar));
     const char *name = ml_strdup(&t->scratch, m->name);
     if (!path || !name)
         return ml_nomem(t->d);
-    ml_kind kind = ml_kind_of(bytes, bytes.n);
-    if (kind == ML_KIND_ARCHIVE) {
-        const char *nested = ml_format(&t->scratch, "%s(%s)", path, name);
-        return nested ? add_nested(t, nested, bytes, by) : ml_nomem(t->d);
-    }
     if (!by && (kind == ML_KIND_TEXT || kind == ML_KIND_EMPTY || kind == ML_KIND_UNKNOWN))
         return 0; /* whole archives carry notes and tables of other tools */
     return ml_txn_object(t, path, name, bytes, by);
@@ -91,13 +122,8 @@ int ml_sources_whole(ml_txn *t, ml_source *src)
     if (rc == 0)
         rc = ml_archive_slurp(t->d, src->ar, &t->scratch);
     t->l->stats.ns_read += ml_os_now_ns() - start;
-    while (rc == 0 && (rc = ml_archive_next(t->d, src->ar, &pos, &m)) == 1) {
-        rc = seen(t, src->ar, m.header);
-        if (rc == 1)
-            rc = 0;
-        else if (rc == 0)
-            rc = add_member(t, src, &m, NULL);
-    }
+    while (rc == 0 && (rc = ml_archive_next(t->d, src->ar, &pos, &m)) == 1)
+        rc = add_member(t, src, &m, NULL);
     return rc;
 }
 
@@ -114,9 +140,7 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
             return rc;
         if (!ml_archive_find(src->ar, e->name, e->len, e->hash, &m))
             continue;
-        rc = seen(t, src->ar, m.header);
-        if (rc == 0)
-            rc = add_member(t, src, &m, e);
+        rc = add_member(t, src, &m, e);
         if (rc < 0)
             return rc;
         if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) {

@@ -30,7 +30,8 @@ enum ml_entry_flag {
     ML_ENT_STRONG = 32,    /* the scope was searched for a strong reference */
     ML_ENT_SHADOWED = 64,  /* its own weak definition gave way to another provider */
     ML_ENT_CHECKED = 128,  /* was compared with the session's definition */
-    ML_ENT_WAITING = 256   /* in the list of names that wait for an answer */
+    ML_ENT_WAITING = 256,  /* in the list of names that wait for an answer */
+    ML_ENT_NOWHERE = 512   /* defined in a section that has no memory */
 };
 
 struct ml_unit;

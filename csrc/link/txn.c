@@ -40,12 +40,16 @@ static void drop_scratch(ml_txn *t)
     ml_table_deinit(&t->comdats);
     ml_table_deinit(&t->members);
     ml_table_deinit(&t->idents);
+    for (uint32_t i = t->nested.n; i-- > 0;)
+        ml_archive_close(t->nested.v[i].ar);
+    ml_heap_free(t->nested.v);
     ml_heap_free(t->sources.v);
     ml_heap_free(t->libraries.v);
     ml_heap_free(t->queue);
     ml_heap_free(t->asked);
     ml_heap_free(t->duplicates);
     ml_heap_free(t->far);
+    ml_heap_free(t->buffer);
     ml_prefetch_end(t->prefetch);
     ml_arena_free(&t->scratch);
     ml_heap_free(t);
@@ -282,12 +286,6 @@ static void strip(ml_linked *l)
     }
 }
 
-static bool exported(const ml_entry *e)
-{
-    return (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) && e->def != ML_DEF_LINKER &&
-           !(e->flags & ML_ENT_LOCAL) && (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
-}
-
 /* Makes room for everything that commit enters, so that it cannot fail half way. */
 static bool reserve(ml_txn *t)
 {
@@ -312,7 +310,7 @@ static void publish(ml_txn *t, ml_unit *u)
         ml_entry *e = names->entries[i];
         if (i + AHEAD < names->count)
             ml_table_prefetch_slot(&s->names, names->entries[i + AHEAD]->hash);
-        if (!exported(e))
+        if (!ml_def_exported(e))
             continue;
         e->unit = u;
         ml_table_put(&s->names, e);
@@ -320,7 +318,8 @@ static void publish(ml_txn *t, ml_unit *u)
     for (uint32_t i = 0; i < t->sources.n; i++) {
         if (!t->sources.v[i].fresh)
             continue;
-        if (t->sources.v[i].set != 0) { /* a fall-back: reached by the scope of its own load alone */
+        if (t->sources.v[i].set !=
+            0) { /* a fall-back: reached by the scope of its own load alone */
             ml_archive_close(t->sources.v[i].ar);
             continue;
         }

@@ -64,6 +64,8 @@ typedef struct ml_source {
     unsigned set;
     bool fresh; /* opened by this transaction: abort closes it */
     bool indexed;
+    unsigned depth;          /* archives around it */
+    const char *within;      /* of an archive in an archive: its name in ml_txn.members; else NULL */
 } ml_source;
 
 typedef struct ml_sources {
@@ -94,7 +96,8 @@ struct ml_txn {
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
     ml_table comdats;    /* signatures that have a winner */
-    ml_table members;    /* archive members that were pulled: "source:header" */
+    ml_table members;        /* archive members that were pulled, by the way to them */
+    ml_sources nested;       /* archives in archives, read by this transaction */
     ml_table idents;     /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
                                 entry->section: class of the run; addr, size: where it lies */
     /* resolve */
@@ -114,7 +117,8 @@ struct ml_txn {
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     ml_layout layout;
     bool taken;    /* the block is ours to give back */
-    uint8_t *view; /* where the block's bytes are written: block.addr itself, or a buffer */
+    uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
+    uint8_t *buffer; /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
     bool need_gotbase;
     /* relocate */
@@ -145,6 +149,14 @@ bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size);
 static inline bool ml_def_in_load(uint8_t def)
 {
     return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;
+}
+
+/* Does a committed load show this name to others? */
+static inline bool ml_def_exported(const ml_entry *e)
+{
+    return (e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS) &&
+           !(e->flags & (ML_ENT_LOCAL | ML_ENT_NOWHERE)) &&
+           (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
 }
 
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */

@@ -11,8 +11,12 @@ ml_value ml_value_of(const ml_input *in, uint32_t symbol)
     if (symbol >= img->first_global) {
         ml_entry *e = in->bind[symbol - img->first_global];
         uint64_t S = e->def == ML_DEF_ABS ? e->value : e->addr; /* a value needs no placing */
-        return (ml_value){
-            .S = S, .size = e->size, .e = e, .in_load = ml_def_in_load(e->def), .type = e->type};
+        return (ml_value){.S = S,
+                          .size = e->size,
+                          .e = e,
+                          .in_load = ml_def_in_load(e->def),
+                          .dropped = e->flags & ML_ENT_NOWHERE,
+                          .type = e->type};
     }
     ml_isym s = ml_image_symbol(img, symbol);
     ml_value v = {.size = s.size, .type = s.type};

@@ -33,7 +33,10 @@ typedef struct function {
 
 /* ---- what a caller did wrong ---- */
 
-static int wrong_count(lua_State *L, const function *f)
+/* What is off the path of a call that goes well, so that compilers put it elsewhere. */
+#define RARE __attribute__((cold, noinline))
+
+RARE static int wrong_count(lua_State *L, const function *f)
 {
     unsigned n = f->sig->nparams;
     return luaL_error(L, "%s: expected %s%d argument%s, got %d", f->name,
@@ -41,12 +44,12 @@ static int wrong_count(lua_State *L, const function *f)
                       lua_gettop(L));
 }
 
-static int unloaded(lua_State *L, const function *f)
+RARE static int unloaded(lua_State *L, const function *f)
 {
     return luaL_error(L, "%s: %s was unloaded", f->name, f->life->name);
 }
 
-static int bad_argument(lua_State *L, const function *f, unsigned arg, const char *why)
+RARE static int bad_argument(lua_State *L, const function *f, unsigned arg, const char *why)
 {
     return luaL_error(L, "bad argument #%d to '%s' (%s)", (int)arg, f->name, why);
 }
@@ -60,6 +63,15 @@ static int bad_argument(lua_State *L, const function *f, unsigned arg, const cha
 ** destructors in them do not run. It never skips a frame of Lua: a callback takes the boundary away
 ** while Lua code runs, and a call made from there sets up its own. The cost of setjmp is paid only
 ** in a state that has traps. */
+
+static inline void call_with(const function *f, const ml_regs *regs, ml_slot *result)
+{
+    const ml_signature *sig = f->sig;
+    if (sig->ints)
+        result->u = sig->ints(f->address, regs);
+    else
+        sig->mixed(f->address, regs, result);
+}
 
 /* The one thing a native call may be: through registers or through libffi. */
 typedef struct job {
@@ -77,7 +89,7 @@ static void run_job(job *j)
 {
     const function *f = j->f;
     if (j->regs)
-        f->sig->invoke(f->address, j->regs, &j->result.s);
+        call_with(f, j->regs, &j->result.s);
     else
         j->rc = ml_ffi_call(j->d, f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
 }
@@ -97,22 +109,27 @@ static bool run_guarded(ml_callstate *st, job *j)
     return true;
 }
 
-static inline lua_State *enter(ml_callstate *st, lua_State *L, ml_life *life)
+/* What a native call changes and gives back. */
+typedef struct entered {
+    lua_State *outer;
+    int *own_errno;
+} entered;
+
+static inline entered enter(ml_callstate *st, lua_State *L, ml_life *life)
 {
-    lua_State *outer = st->L;
-    int *own = &errno;
+    entered e = {st->L, &errno};
     st->L = L;
     life->in_flight++;
-    atomic_store_explicit(&st->thread, own, memory_order_relaxed);
-    *own = st->saved_errno;
-    return outer;
+    atomic_store_explicit(&st->thread, e.own_errno, memory_order_relaxed);
+    *e.own_errno = st->saved_errno;
+    return e;
 }
 
-static inline void leave(ml_callstate *st, lua_State *outer, ml_life *life)
+static inline void leave(ml_callstate *st, entered e, ml_life *life)
 {
-    st->saved_errno = errno;
+    st->saved_errno = *e.own_errno;
     life->in_flight--;
-    st->L = outer;
+    st->L = e.outer;
 }
 
 /* Raises what callbacks and traps left behind, if anything. */
@@ -124,40 +141,20 @@ static inline void settle(lua_State *L, ml_callstate *st)
 
 /* ---- the fast path ---- */
 
-static const char *to_registers(lua_State *L, const ml_signature *sig, ml_regs *regs, unsigned *arg)
+static int push_slot(lua_State *L, uint8_t kind, ml_slot result)
 {
-    for (unsigned i = 0; i < sig->nparams; i++) {
-        const ml_param *p = &sig->params[i];
-        const char *why = ml_lua_to_slot(L, (int)i + 1, p->kind, &regs->slot[p->slot]);
-        if (why) {
-            *arg = i + 1;
-            return why;
-        }
+    if (kind == ML_C_INT32) {
+        lua_pushinteger(L, (int32_t)result.u);
+        return 1;
     }
-    return NULL;
-}
-
-static int push_result(lua_State *L, uint8_t kind, ml_value *v)
-{
-    switch (kind) {
-    case ML_C_INT32: lua_pushinteger(L, (int32_t)v->s.u); return 1;
-    case ML_C_INT64:
-    case ML_C_UINT64: lua_pushinteger(L, v->s.i); return 1;
-    case ML_C_DOUBLE: lua_pushnumber(L, v->s.d); return 1;
-    case ML_C_VOID: return 0;
-    case ML_C_FLOAT:
-    case ML_C_LDOUBLE: return ml_lua_push_value(L, kind, v);
-    default: v->s.u = ml_widen(kind, v->s.u); return ml_lua_push_value(L, kind, v);
+    if (kind == ML_C_DOUBLE) {
+        lua_pushnumber(L, result.d);
+        return 1;
     }
-}
-
-/* The rarer half of a call through registers: there are traps. */
-static __attribute__((noinline)) void call_guarded(ml_callstate *st, const function *f,
-                                                   const ml_regs *regs, ml_value *result)
-{
-    job j = {.f = f, .regs = regs};
-    if (run_guarded(st, &j))
-        *result = j.result;
+    ml_value v = {.s = result};
+    if (kind != ML_C_FLOAT)
+        v.s.u = ml_widen(kind, result.u);
+    return ml_lua_push_value(L, kind, &v);
 }
 
 /* In two parts, which compilers write out as a few stores: the whole would become a string
@@ -169,31 +166,42 @@ static inline void clear_registers(ml_regs *regs, bool floats)
         memset(&regs->slot[ML_REGS_FLOAT], 0, (ML_REGS_MAX - ML_REGS_FLOAT) * sizeof *regs->slot);
 }
 
+/* When there are traps. */
+RARE static ml_slot call_guarded(const function *f, const ml_regs *regs)
+{
+    job j = {.f = f, .regs = regs};
+    if (!run_guarded(f->state, &j))
+        j.result.s.u = 0;
+    return j.result.s;
+}
+
 static int call_registers(lua_State *L)
 {
     const function *f = lua_touserdata(L, lua_upvalueindex(1));
     const ml_signature *sig = f->sig;
-    ml_callstate *st = f->state;
-    ml_life *life = f->life;
     if (lua_gettop(L) != sig->nparams)
         return wrong_count(L, f);
+    ml_regs regs;
+    clear_registers(&regs, sig->ints == NULL);
+    const ml_param *p = sig->params;
+    for (unsigned i = 1; i <= sig->nparams; i++, p++) {
+        const char *why = ml_lua_to_slot(L, (int)i, p->kind, &regs.slot[p->slot]);
+        if (why)
+            return bad_argument(L, f, i, why);
+    }
+    ml_callstate *st = f->state;
+    ml_life *life = f->life;
     if (!life->alive)
         return unloaded(L, f);
-    ml_regs regs;
-    clear_registers(&regs, sig->floats);
-    unsigned arg = 0;
-    const char *why = to_registers(L, sig, &regs, &arg);
-    if (why)
-        return bad_argument(L, f, arg, why);
-    ml_value result = {.s.u = 0};
-    lua_State *outer = enter(st, L, life);
+    ml_slot result;
+    entered e = enter(st, L, life);
     if (st->traps)
-        call_guarded(st, f, &regs, &result);
+        result = call_guarded(f, &regs);
     else
-        sig->invoke(f->address, &regs, &result.s);
-    leave(st, outer, life);
+        call_with(f, &regs, &result);
+    leave(st, e, life);
     settle(L, st);
-    return push_result(L, sig->result, &result);
+    return push_slot(L, sig->result, result);
 }
 
 /* ---- the general path ---- */
@@ -284,12 +292,12 @@ static void run_between(lua_State *L, job *j)
     ml_diag d;
     ml_diag_init(&d);
     j->d = &d;
-    lua_State *outer = enter(st, L, j->f->life);
+    entered e = enter(st, L, j->f->life);
     if (st->traps)
         run_guarded(st, j);
     else
         run_job(j);
-    leave(st, outer, j->f->life);
+    leave(st, e, j->f->life);
     ml_diag_free(&d);
 }
 
@@ -324,6 +332,11 @@ static int call_general(lua_State *L)
     return ml_lua_push_value(L, sig->result, &j.result);
 }
 
+static bool in_registers(const function *f)
+{
+    return f->sig->ints || f->sig->mixed;
+}
+
 /* ---- results that are failures ---- */
 
 static bool is_failure(lua_State *L, fail when)
@@ -342,7 +355,7 @@ static bool is_failure(lua_State *L, fail when)
 static int call_checked(lua_State *L)
 {
     const function *f = lua_touserdata(L, lua_upvalueindex(1));
-    int n = f->sig->invoke ? call_registers(L) : call_general(L);
+    int n = in_registers(f) ? call_registers(L) : call_general(L);
     if (n == 0 || !is_failure(L, f->fail))
         return n;
     int number = f->state->saved_errno;
@@ -386,7 +399,7 @@ static lua_CFunction entry_of(const function *f)
 {
     if (f->fail != FAIL_NEVER)
         return call_checked;
-    return f->sig->invoke ? call_registers : call_general;
+    return in_registers(f) ? call_registers : call_general;
 }
 
 /* Sets a user value of the function on top of the stack from an argument. */

@@ -47,7 +47,7 @@ ml_callstate *ml_callstate_get(lua_State *L);
 /* Pushes its userdata, which must exist. Cannot raise. */
 void ml_callstate_push(lua_State *L);
 /* Raises what was kept during a native call that has returned. */
-void ml_callstate_settle(lua_State *L, ml_callstate *st);
+void ml_callstate_settle(lua_State *L, ml_callstate *st) __attribute__((cold));
 
 /* The address of the callback, trap or buffer at idx; 0 and *why set when it is closed or is
 ** another thing. */

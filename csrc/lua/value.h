@@ -11,8 +11,8 @@
 ** A string argument is not copied: it must stay on the stack during the call. */
 const char *ml_lua_to_slot_rare(lua_State *L, int idx, uint8_t kind, ml_slot *out);
 const char *ml_lua_to_value(lua_State *L, int idx, uint8_t kind, ml_value *out);
-const char *ml_lua_wrong_number(lua_State *L, int idx, bool integer);
-const char *ml_lua_out_of_range(lua_State *L, uint8_t kind);
+const char *ml_lua_wrong_number(lua_State *L, int idx, bool integer) __attribute__((cold));
+const char *ml_lua_out_of_range(lua_State *L, uint8_t kind) __attribute__((cold));
 
 /* Pushes a value; a void pushes nothing. Returns how many values it pushed. */
 int ml_lua_push_value(lua_State *L, uint8_t kind, const ml_value *v);
@@ -21,6 +21,11 @@ int ml_lua_push_value(lua_State *L, uint8_t kind, const ml_value *v);
 static inline const char *ml_lua_to_slot(lua_State *L, int idx, uint8_t kind, ml_slot *out)
 {
     int good;
+    /* lua_tolstring would change a number in place, and a number is an address here. */
+    if (kind == ML_C_STRING && lua_type(L, idx) == LUA_TSTRING) {
+        out->u = (uintptr_t)lua_tolstring(L, idx, NULL);
+        return NULL;
+    }
     switch (kind) {
     case ML_C_INT32:
         out->i = lua_tointegerx(L, idx, &good);
@@ -34,11 +39,6 @@ static inline const char *ml_lua_to_slot(lua_State *L, int idx, uint8_t kind, ml
     case ML_C_DOUBLE:
         out->d = lua_tonumberx(L, idx, &good);
         return good ? NULL : ml_lua_wrong_number(L, idx, false);
-    case ML_C_STRING:
-        if (lua_type(L, idx) != LUA_TSTRING) /* lua_tolstring would change a number in place */
-            return ml_lua_to_slot_rare(L, idx, kind, out);
-        out->u = (uintptr_t)lua_tolstring(L, idx, NULL);
-        return NULL;
     default: return ml_lua_to_slot_rare(L, idx, kind, out);
     }
 }

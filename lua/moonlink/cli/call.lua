@@ -16,7 +16,9 @@ local call = {
       .. "texts for char pointers, true and false, NULL.",
    example = "moonlink call 'int add(int, int)' 2 3 -- add.o",
    leading = 1, values = true, common = true, files = "+",
-   words = {{"prototype", text = "C declaration of the function, as one argument."}},
+   words = {
+      {"PROTOTYPE", target = "prototype", text = "C declaration of the function, one argument."},
+   },
    options = {},
 }
 

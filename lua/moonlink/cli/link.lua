@@ -25,7 +25,9 @@ local link = {
 local function addresses(by_name)
    local out = {}
    for name, address in pairs(by_name) do
-      out[name] = json.unsigned(address)
+      if not name:find "\n" then -- the linker's own marks
+         out[name] = json.unsigned(address)
+      end
    end
    return out
 end

@@ -21,7 +21,8 @@ function objects.read(path)
    local file <close>, message = io.open(path, "rb")
    local bytes = file and file:read "a"
    if not bytes then
-      return nil, errors.new {code = "io", message = message or path .. ": cannot read", file = path}
+      message = message or path .. ": cannot read"
+      return nil, errors.new {code = "io", message = message, file = path}
    end
    return bytes
 end

@@ -43,16 +43,11 @@ function options.definition(text)
 end
 
 local function categories(text)
-   local good, result = pcall(events.parse, text)
+   local good, message = pcall(events.parse, text)
    if good then
-      return result, nil, text
+      return text
    end
-   return nil, result
-end
-
-local function check_categories(text)
-   local set, message = categories(text)
-   return set and text, message
+   return nil, message
 end
 
 --- Options of everything that links. `-l` and the two switches stand among the files and are taken
@@ -83,7 +78,7 @@ options.common = {
    {"--no-relax", target = "no_relax", text = "Keep loads through the GOT as they are."},
    {"--allow-second-libc", target = "allow_second_libc",
       text = "Load an archive that holds a C library beside the process's own."},
-   {"--trace", takes = "CATEGORIES", convert = check_categories, target = "trace",
+   {"--trace", takes = "CATEGORIES", convert = categories, target = "trace",
       text = "Say on standard error what happens: load, member, bind, place or all, with commas."},
 }
 
@@ -102,6 +97,15 @@ function options.with_value(lists)
    return set
 end
 
+local function describe_values(element, option)
+   if option.convert then
+      element:convert(option.convert)
+   end
+   if option.choices then
+      element:choices(option.choices)
+   end
+end
+
 --- Adds options to a parser of argparse; gives them back, for a group of the help.
 ---@param parser table
 ---@param list moonlink.cli.Option[]
@@ -112,8 +116,8 @@ function options.add(parser, list)
       local element = parser:option(option[1]):description(option.text):target(option.target)
       element:args(option.takes and 1 or 0):count(option.many and "*" or "?")
       if option.takes then
-         element:argname("<" .. option.takes .. ">"):convert(option.convert)
-         element:choices(option.choices):action(option.many and "append" or "store")
+         element:argname("<" .. option.takes .. ">"):action(option.many and "append" or "store")
+         describe_values(element, option)
       else
          element:action(option.many and "count" or "store_true")
       end

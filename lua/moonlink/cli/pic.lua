@@ -72,9 +72,8 @@ local function source_of(symbols)
    return source
 end
 
-local function remedy_of(source, type, symbol, known)
-   local again = source and ("compile %s again with -fPIC"):format(source)
-      or "compile its source again with -fPIC"
+local function remedy_of(object, source, type, symbol, known)
+   local again = ("compile %s again with -fPIC"):format(source or object.member or object.file)
    if source and source:find "%.[sS]$" then
       again = ("in %s, go through the GOT or the PLT"):format(source)
    end
@@ -117,7 +116,7 @@ function pic.findings(object, defined)
          out[#out + 1] = {
             section = section.name, offset = r.offset, type = r.type, symbol = symbol.name,
             func = object.core:function_at(r.section, r.offset), reason = reason,
-            remedy = remedy_of(source, r.type, symbol, known),
+            remedy = remedy_of(object, source, r.type, symbol, known),
          }
       end
    end

@@ -19,18 +19,18 @@ local run = {
    },
 }
 
---- A vector of C strings with NULL behind it, and what keeps it alive.
+--- A vector of C strings with NULL behind it, in one piece of memory.
 local function vector(words)
+   local size = 8 * (#words + 1)
    local text = table.concat(words, "\0") .. "\0"
-   local strings = moonlink.alloc(#text):set(text)
-   local addresses, at = {}, strings:address()
+   local memory = moonlink.alloc(size + #text)
+   local addresses, at = {}, memory:address() + size
    for i, word in ipairs(words) do
       addresses[i] = ("j"):pack(at)
       at = at + #word + 1
    end
    addresses[#addresses + 1] = ("j"):pack(0)
-   local pointers = moonlink.alloc(8 * #addresses):set(table.concat(addresses))
-   return pointers, strings
+   return memory:set(table.concat(addresses) .. text)
 end
 
 --- The function to call: it must be one of the files' own, since the interpreter has a main, too.
@@ -58,9 +58,8 @@ end
 
 --- Calls main with the arguments. What main raises (a callback, a missing function) is an error.
 local function call_main(main, words)
-   local pointers <close>, strings <close> = vector(words)
-   local good, result = pcall(main, #words, pointers, environment())
-   assert(strings:address())
+   local memory <close> = vector(words)
+   local good, result = pcall(main, #words, memory, environment())
    if not good then
       return nil, result
    end

@@ -25,7 +25,8 @@ local function magnitude(digits)
    elseif #decimal > 20 or (#decimal == 20 and decimal > "18446744073709551615") then
       return nil
    end
-   return math.tointeger(tonumber(decimal:sub(1, -2))) * 10 + math.tointeger(tonumber(decimal:sub(-1)))
+   local tens, ones = decimal:sub(1, -2), decimal:sub(-1)
+   return math.tointeger(tonumber(tens)) * 10 + math.tointeger(tonumber(ones))
 end
 
 local sizes = {a = 1, h = 2, i = 4, l = 8, c = 1}

@@ -11,7 +11,7 @@ local why = {
       .. "which member of an archive it pulls in. No code runs. Undefined names are no error.",
    example = "moonlink why crc32 main.o libz.a",
    leading = 1, common = true, files = "+",
-   words = {{"symbol", text = "Name of the symbol."}},
+   words = {{"SYMBOL", target = "symbol", text = "Name of the symbol."}},
    options = {},
 }
 

@@ -1,5 +1,5 @@
---- The event log of a linker: what was loaded, which members were pulled in and why, what was bound to
--- whom, what was placed where. A category that is off costs nothing.
+--- The event log of a linker: what was loaded, which members were pulled in and why, what was bound
+-- to whom, what was placed where. A category that is off costs nothing.
 -- SPDX-License-Identifier: MIT
 
 local question = require "moonlink.link.question"
@@ -47,7 +47,8 @@ end
 local function load_events(load, list)
    for _, input in ipairs(list) do
       if not input.by then
-         emit(load, "load", "load " .. question.place(input), {file = input.file, member = input.member, bytes = input.bytes})
+         emit(load, "load", "load " .. question.place(input),
+            {file = input.file, member = input.member, bytes = input.bytes})
       end
    end
 end
@@ -56,7 +57,8 @@ local function member_events(load, list)
    for _, input in ipairs(list) do
       if input.by then
          local by = input.by_input and question.place(list[input.by_input]) or "a root"
-         emit(load, "member", ("member %s for '%s', wanted by %s"):format(question.place(input), input.by, by),
+         local text = "member %s for '%s', wanted by %s"
+         emit(load, "member", text:format(question.place(input), input.by, by),
             {file = input.file, member = input.member, symbol = input.by, by = by})
       end
    end
@@ -101,7 +103,8 @@ function events.after_link(load)
    for _, s in ipairs(load.txn:sections()) do
       emit(load, "place", ("place %#x %#x %s %s %s"):format(s.address, s.size, s.prot,
          question.place(list[s.input]), s.name),
-         {address = s.address, size = s.size, prot = s.prot, section = s.name, file = list[s.input].file})
+         {address = s.address, size = s.size, prot = s.prot, section = s.name,
+          file = list[s.input].file})
    end
 end
 

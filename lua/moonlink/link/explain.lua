@@ -57,7 +57,8 @@ end
 local function text(e)
    local lines = {("'%s': %s"):format(e.name, e.reason)}
    if e.provider then
-      lines[#lines + 1] = ("  provided by %s%s"):format(e.provider, e.address and (" at %#x"):format(e.address) or "")
+      local at = e.address and (" at %#x"):format(e.address) or ""
+      lines[#lines + 1] = ("  provided by %s%s"):format(e.provider, at)
    end
    if e.unit then
       lines[#lines + 1] = "  in unit " .. e.unit
@@ -65,12 +66,16 @@ local function text(e)
    if e.pulled then
       lines[#lines + 1] = "  pulled in " .. e.pulled
    end
+   if e.pulled and #e.wanted_by == 0 then
+      lines[#lines + 1] = "  wanted by the caller"
+   end
    for _, by in ipairs(e.wanted_by) do
       lines[#lines + 1] = "  wanted by " .. by
    end
    for _, c in ipairs(e.candidates) do
-      lines[#lines + 1] = ("  candidate: %s %s%s"):format(c.how, c.provider ~= "" and c.provider or "the executable",
-         c.member and "(" .. c.member .. ")" or "")
+      local provider = c.provider ~= "" and c.provider or "the executable"
+      local member = c.member and "(" .. c.member .. ")" or ""
+      lines[#lines + 1] = ("  candidate: %s %s%s"):format(c.how, provider, member)
    end
    return table.concat(lines, "\n")
 end

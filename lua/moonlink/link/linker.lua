@@ -116,8 +116,10 @@ end
 local function image_of(run)
    local bytes, base = run.txn:bytes()
    local data = show_map.data(run.txn)
-   local out = {bytes = bytes, base = base, sections = data.sections, symbols = {}, got = {}, stubs = {},
-                stats = stats_of(run)}
+   local out = {
+      bytes = bytes, base = base, sections = data.sections, symbols = {}, got = {}, stubs = {},
+      stats = stats_of(run),
+   }
    for _, s in ipairs(out.sections) do
       s.offset = s.address - base
    end
@@ -155,7 +157,7 @@ end
 
 --- A member that defines the name, out of the archives in reach, becomes a unit of its own.
 local function pull(self, name)
-   local merged = options.merge(self.options, {roots = {name}, undefined = self.options.undefined}, 1)
+   local merged = options.merge(self.options, {roots = {name}}, 1)
    local run <close> = load.begin(self, merged)
    if not run.txn then
       return nil, run.failed
@@ -183,10 +185,20 @@ local function pull(self, name)
    return true
 end
 
+local STT_TLS, STT_GNU_IFUNC = 6, 10
+
+--- What the units of the linker say: true and address, owner, size; true, nil and an error for a
+--- symbol whose address is not what a caller wants; or nothing.
 local function find(self, name)
    local address, size, kind, owner = self.session:find(name)
-   if address then
-      return address, owner, size, kind
+   if kind == STT_TLS or kind == STT_GNU_IFUNC then
+      return true, nil, errors.new {
+         code = "unsupported", symbol = name,
+         message = ("'%s' is %s: not supported by this version"):format(name,
+            kind == STT_TLS and "thread-local" or "an indirect function (IFUNC)"),
+      }
+   elseif address then
+      return true, address, owner, size
    end
 end
 
@@ -194,12 +206,12 @@ end
 --- that was opened, or in the process.
 ---@param name string
 ---@return integer? address
----@return userdata|moonlink.Error|nil owner the unit that owns it; nil for the process; or the error
+---@return userdata|moonlink.Error|nil owner the unit that owns it; nil: the process; or the error
 ---@return integer? size
 function methods:address_of(name)
    check_open(self)
-   local address, owner, size = find(self, name)
-   if address then
+   local found, address, owner, size = find(self, name)
+   if found then
       return address, owner, size
    end
    local pulled, err = pull(self, name)
@@ -207,8 +219,8 @@ function methods:address_of(name)
       return nil, err
    end
    if pulled then
-      address, owner, size = find(self, name)
-      if address then
+      found, address, owner, size = find(self, name)
+      if found then
          return address, owner, size
       end
    end
@@ -335,7 +347,8 @@ function methods:why(what, name)
    if not ok then
       return nil, err
    end
-   return explain.new(name, run.txn, question.candidates(run.txn, self.session, name), nil, run.scope.core)
+   local candidates = question.candidates(run.txn, self.session, name)
+   return explain.new(name, run.txn, candidates, nil, run.scope.core)
 end
 
 --- The units of this linker, oldest first.

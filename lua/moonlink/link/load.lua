@@ -1,5 +1,5 @@
 --- One load, step by step: inputs, questions, link, commit. The core does each step; here is their
--- order, and what the policy says in between. An error, or an error raised by a hook, ends in abort.
+-- order, and what the policy says in between. An error, also one raised by a hook, ends in abort.
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
@@ -65,10 +65,14 @@ local function add_inputs(self, list)
       end
    end
    inputs.prefetch(self.txn, list)
-   for _, input in ipairs(list) do
+   local progress = self.options.progress
+   for i, input in ipairs(list) do
       local ok, err = inputs.add(self.txn, input, self.options)
       if not ok then
          return nil, err
+      end
+      if progress then
+         progress("read", i, #list)
       end
    end
    for _, name in ipairs(self.options.roots or {}) do
@@ -178,7 +182,8 @@ local function undefined(self)
       local again, left = false, {}
       for _, name in ipairs(self.txn:undefined()) do
          local q, answer = ask_undefined(self, name)
-         local answered, err = question.answer(self.txn, q, answer, "the policy for undefined names", self.anchors)
+         local answered, err = question.answer(self.txn, q, answer,
+            "the policy for undefined names", self.anchors)
          if err then
             return nil, err
          end
@@ -314,10 +319,14 @@ function load.run(self, list)
       return nil, self.failed
    end
    local steps = {
-      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined}, {"resolve", hide},
+      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined},
+      {"resolve", hide},
       {"resolve", duplicates}, {"link", function(this) return this.txn:link() end},
    }
    for i, step in ipairs(steps) do
+      if self.options.progress then
+         self.options.progress(step[1])
+      end
       local ok, err = timed(self, step[1], step[2], list)
       if not ok then
          return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}

@@ -5,8 +5,8 @@
 local options = {}
 
 ---@class moonlink.Options
----@field scope? any[] where undefined names are looked for, in order: "self", "archives", "process",
----  "fallback", a unit, { archive = PATH }, a table of names, a function of a question
+---@field scope? any[] where undefined names are looked for, in order: "self", "archives",
+---  "process", "fallback", a unit, { archive = PATH }, a table of names, a function of a question
 ---@field duplicate? "error"|"first"|"last"|fun(name: string, candidates: table[]): integer
 ---@field undefined? "error"|"stub"|"null"|fun(q: moonlink.Question): any
 ---@field weak? "first"|"own"|"process" who wins when a weak definition has a rival outside its load
@@ -24,6 +24,8 @@ local options = {}
 ---@field relax? boolean
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "place", "all"
 ---@field name? string what the unit is called
+---@field progress? fun(step: string, done?: integer, total?: integer) called between the inputs and
+---  the steps of a load
 
 local types = {
    scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
@@ -31,6 +33,7 @@ local types = {
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
+   progress = {"function"},
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
    bytes = {"string"}, path = {"string"}, library = {"string"},
 }
@@ -66,7 +69,8 @@ local function check(name, value)
       fits = fits or type(value) == type_name
    end
    if not fits then
-      return ("option '%s': %s expected, got %s"):format(name, table.concat(allowed, " or "), type(value))
+      return ("option '%s': %s expected, got %s"):format(name, table.concat(allowed, " or "),
+         type(value))
    end
    if type(value) == "string" and choices[name] and not choices[name][value] then
       return ("option '%s': '%s' is none of its values"):format(name, value)

@@ -61,7 +61,8 @@ local function hint_hidden(load, name)
       if e and e.in_load and e.input and not e.exported then
          local place = question.place(unit:inputs()[e.input])
          return ("%s defines it, but it is hidden there (%s); load both together, or export it")
-            :format(place, e.visibility == "default" and "by the policy" or "STV_" .. e.visibility:upper())
+            :format(place, e.visibility == "default" and "by the policy"
+               or "STV_" .. e.visibility:upper())
       end
    end
 end
@@ -99,7 +100,8 @@ local function hint_of(load, name, known)
       return ("no loaded section is named '%s'"):format(section)
    end
    if name:find "^__asan_" then
-      return "the object was built with -fsanitize=address; start with LD_PRELOAD=$(gcc -print-file-name=libasan.so)"
+      return "the object was built with -fsanitize=address; start with "
+         .. "LD_PRELOAD=$(gcc -print-file-name=libasan.so)"
    end
    return "add the object or library that defines it, or pass undefined = \"stub\""
 end
@@ -120,7 +122,8 @@ local function one(load, inputs, name, known)
    local who = #refs > 0 and ("%s: %s"):format(count_text(#refs), table.concat(places, ", "))
       or input.file and "referred to by " .. question.place(input) or "wanted by the caller"
    return errors.new {
-      code = "undefined", symbol = name, demangled = shown, file = input.file, member = input.member,
+      code = "undefined", symbol = name, demangled = shown, file = input.file,
+      member = input.member,
       section = first.section, offset = first.offset, func = first.func, reloc = first.reloc,
       references = refs, hint = hint_of(load, name, known),
       message = ("undefined '%s'%s (%s)"):format(name, shown and " [" .. shown .. "]" or "", who),
@@ -175,7 +178,8 @@ function report.duplicates(load, duplicates)
          member = places[2].member, section = places[2].section, offset = places[2].offset,
          message = ("'%s'%s is defined twice: %s and %s"):format(dup.name,
             shown and " [" .. shown .. "]" or "", places[1].text, places[2].text),
-         hint = 'is the same object loaded twice? pass duplicate = "first", or use a linker of its own',
+         hint = 'is the same object loaded twice? pass duplicate = "first", '
+            .. "or use a linker of its own",
       }
    end
    local err = errors.new {errors = list, count = #duplicates}

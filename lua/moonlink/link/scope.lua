@@ -101,7 +101,8 @@ function scope.compile(options)
    local out = {core = {}, ask = {}, archives = {}}
    for _, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
-         error(("'%s' is no place of the scope (self, archives, process, fallback)"):format(item), 0)
+         error(("'%s' is no place of the scope (self, archives, process, fallback)")
+            :format(item), 0)
       end
       add(out, options, item)
    end

@@ -40,7 +40,8 @@ local function distance(a, b, max)
       for j = 1, #b do
          local same = a:byte(i) == b:byte(j)
          local n = math.min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (same and 0 or 1))
-         if before and i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+         if before and i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
+            and a:byte(i - 1) == b:byte(j) then
             n = math.min(n, before[j - 2] + 1)
          end
          next_row[j] = n

@@ -84,7 +84,8 @@ local metatable = {
 ---@return moonlink.LoadedUnit
 function unit.new(core_unit, stats, anchors)
    return setmetatable({
-      name = core_unit:name(), core = core_unit, stats = stats or core_unit:stats(), anchors = anchors,
+      name = core_unit:name(), core = core_unit, stats = stats or core_unit:stats(),
+      anchors = anchors,
    }, metatable)
 end
 

@@ -13,7 +13,8 @@ local function sections_of(file)
    if not header or #header < 64 or header:sub(1, 6) ~= "\127ELF\2\1" then
       return {}
    end
-   local offset, size, count = string.unpack("<I8", header, 41), 64, string.unpack("<I2", header, 61)
+   local offset = string.unpack("<I8", header, 41)
+   local size, count = 64, string.unpack("<I2", header, 61)
    file:seek("set", offset)
    local table_bytes = file:read(size * count) or ""
    local found = {}

@@ -1,7 +1,8 @@
 --- Policies: small functions that combine. Each takes a question and gives an answer or nil.
 --
 --    local p = require "moonlink.policy"
---    moonlink.new { scope = { "self", p.chain(p.map { puts = my_puts }, p.match("^dbg_", false)), "process" } }
+--    local rule = p.chain(p.map { puts = my_puts }, p.match("^dbg_", false))
+--    moonlink.new { scope = { "self", rule, "process" } }
 --
 -- SPDX-License-Identifier: MIT
 

@@ -30,7 +30,10 @@ function map.data(source)
    table.sort(sections, by_address)
    table.sort(symbols, by_address)
    local stats = source:stats()
-   return {base = stats.base, size = stats.memory, zone = stats.zone, inputs = inputs, sections = sections, symbols = symbols}
+   return {
+      base = stats.base, size = stats.memory, zone = stats.zone, inputs = inputs,
+      sections = sections, symbols = symbols,
+   }
 end
 
 --- The map as text, one line a section with its symbols below it.
@@ -40,8 +43,10 @@ function map.text(data)
    local lines = {("%#x, %d bytes, %s"):format(data.base, data.size, data.zone)}
    local k = 1
    for _, s in ipairs(data.sections) do
-      lines[#lines + 1] = ("%#018x %#10x %s %-24s %s"):format(s.address, s.size, s.prot, s.name, s.file)
-      while data.symbols[k] and math.ult(data.symbols[k].address, s.address + math.max(s.size, 1)) do
+      lines[#lines + 1] = ("%#018x %#10x %s %-24s %s"):format(s.address, s.size, s.prot, s.name,
+         s.file)
+      local last = s.address + math.max(s.size, 1)
+      while data.symbols[k] and math.ult(data.symbols[k].address, last) do
          local e = data.symbols[k]
          if not math.ult(e.address, s.address) then
             lines[#lines + 1] = ("%#018x %#10x       %s"):format(e.address, e.size, e.name)

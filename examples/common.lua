@@ -1,0 +1,46 @@
+--- What the examples share: finding the checkout's modules, and a C compiler in a temporary folder.
+-- SPDX-License-Identifier: MIT
+
+local common = {}
+
+local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
+package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(package.path, root, root)
+package.cpath = ("%s;%s/build/?.so"):format(package.cpath, root)
+
+--- Runs a command; gives its success, and its output with that of stderr.
+---@param command string
+---@return boolean ok
+---@return string output
+function common.run(command)
+   local pipe <close> = assert(io.popen("(" .. command .. ") 2>&1 </dev/null"))
+   local output = pipe:read "a"
+   return pipe:close() == true, output
+end
+
+--- A temporary folder that goes away at the end of its block.
+---@return { path: string, compile: fun(self, name: string, source: string, flags?: string): string }
+function common.folder()
+   local ok, output = common.run "mktemp -d \"${TMPDIR:-/tmp}\"/moonlink-example.XXXXXX"
+   assert(ok, output)
+   return setmetatable({path = output:gsub("\n", ""), compile = common.compile}, {
+      __close = function(self) os.execute("rm -rf " .. self.path) end,
+   })
+end
+
+--- Compiles C in the folder; gives the object's path.
+---@param self { path: string }
+---@param name string
+---@param source string
+---@param flags? string
+---@return string
+function common.compile(self, name, source, flags)
+   local path = ("%s/%s"):format(self.path, name)
+   local file <close> = assert(io.open(path .. ".c", "w"))
+   file:write(source)
+   file:close()
+   local ok, output = common.run(("cc -c %s -o %s.o %s.c"):format(flags or "-O1", path, path))
+   assert(ok, output)
+   return path .. ".o"
+end
+
+return common
