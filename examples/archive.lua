@@ -37,7 +37,7 @@ print(("volume(1)  = %.4f"):format(ln:func("double volume(double)")(1)))
 print "\nwhere the first load lies:"
 for _, section in ipairs(unit:map().sections) do
    if section.size > 0 then
-      print(("  +%#06x %5d bytes %s  %-10s %s"):format(section.address - unit:map().base,
+      print(("  +0x%04x %5d bytes %s  %-13s %s"):format(section.address - unit:map().base,
          section.size, section.prot, section.name, base_name(section.file)))
    end
 end

@@ -25,13 +25,17 @@ local test = folder:compile("test", [[
 local function total(options, ...)
    local ln <close> = moonlink.new(options)
    assert(ln:load {...})
-   return ln:func("int total(int)")(10), ln
+   return ln:func("int total(int)")(10)
 end
 
 print("as it is:              " .. total({}, program, real))
 
 -- wrap: calls of vat go through a counter, as with ld --wrap.
-print("wrapped:               " .. total({wrap = {"vat"}}, program, real, test))
+local wrapped <close> = moonlink.new {wrap = {"vat"}}
+assert(wrapped:load {program, real, test})
+wrapped:cdef "int total(int); extern int calls;"
+print("wrapped:               " .. wrapped.c.total(10) .. ", vat was called "
+   .. wrapped.c.calls .. " time")
 
 -- A place of the scope may be a table, a function, or small policies put together.
 local ln <close> = moonlink.new()

@@ -302,6 +302,27 @@ static bool reserve(ml_txn *t)
     return ml_table_reserve(&s->names, t->l->names.count);
 }
 
+/* Archives and libraries that the load opened stay in reach of later ones; a fall-back archive does
+** not: each load's own scope brings it. */
+static void hand_over(ml_txn *t)
+{
+    ml_session *s = t->s;
+    for (uint32_t i = 0; i < t->sources.n; i++) {
+        ml_source *src = &t->sources.v[i];
+        if (!src->fresh)
+            continue;
+        if (src->set != 0) {
+            ml_source_close(src);
+            continue;
+        }
+        ml_archive_unslurp(src->ar);
+        src->fresh = false;
+        s->sources.v[s->sources.n++] = *src;
+    }
+    for (uint32_t i = 0; i < t->libraries.n; i++)
+        s->libraries.v[s->libraries.n++] = t->libraries.v[i];
+}
+
 static void publish(ml_txn *t, ml_unit *u)
 {
     ml_session *s = t->s;
@@ -315,20 +336,6 @@ static void publish(ml_txn *t, ml_unit *u)
         e->unit = u;
         ml_table_put(&s->names, e);
     }
-    for (uint32_t i = 0; i < t->sources.n; i++) {
-        if (!t->sources.v[i].fresh)
-            continue;
-        if (t->sources.v[i].set !=
-            0) { /* a fall-back: reached by the scope of its own load alone */
-            ml_archive_close(t->sources.v[i].ar);
-            continue;
-        }
-        ml_archive_unslurp(t->sources.v[i].ar);
-        s->sources.v[s->sources.n] = t->sources.v[i];
-        s->sources.v[s->sources.n++].fresh = false;
-    }
-    for (uint32_t i = 0; i < t->libraries.n; i++)
-        s->libraries.v[s->libraries.n++] = t->libraries.v[i];
     u->prev = s->last;
     if (s->last)
         s->last->next = u;
@@ -352,6 +359,7 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     u->life = life;
     u->l = t->l;
     publish(t, u);
+    hand_over(t);
     strip(u->l);
     drop_scratch(t);
     *out = u;

@@ -7,8 +7,11 @@ local moonlink = require "moonlink"
 
 local hostile = {}
 
--- No answer may take longer; sanitizers and valgrind make everything slower.
-local SECONDS = os.getenv "LD_PRELOAD" and 10 or 1
+-- Sanitizers are preloaded: they make everything slower, and have mappings of their own.
+local SANITIZED = os.getenv "LD_PRELOAD" ~= nil
+
+-- No answer may take longer.
+local SECONDS = SANITIZED and 10 or 1
 
 local function read(path)
    local file <close> = assert(io.open(path, "rb"))
@@ -19,7 +22,8 @@ end
 local function mappings()
    local lines = {}
    for line in io.lines "/proc/self/maps" do
-      if not line:find "rw%-p %S+ %S+ 0 *$" and not line:find "%[" then
+      local heap = SANITIZED and "^%S+ ...p %S+ %S+ 0 *$" or "^%S+ rw%-p %S+ %S+ 0 *$"
+      if not line:find "%[" and (not line:find(heap) or line:find "^%S+ ..x") then
          lines[#lines + 1] = line:match "^%S+ %S+"
       end
    end

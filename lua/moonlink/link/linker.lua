@@ -7,6 +7,7 @@ local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local events = require "moonlink.link.events"
 local explain = require "moonlink.link.explain"
+local hooks = require "moonlink.link.hooks"
 local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
@@ -20,10 +21,6 @@ local linker = {}
 ---@field types table the scope of its C declarations
 ---@field c table functions and variables by name, as declared with cdef
 local methods = {}
-
----@class moonlink.Hook
----@field pattern string
----@field fn function
 
 local function check_open(self)
    if self.session:is_closed() then
@@ -266,8 +263,6 @@ function methods:callback(prototype, fn, opts)
    return call.callback(self, prototype, fn, opts)
 end
 
-local kinds = {resolve = true, undefined = true, event = true}
-
 --- Registers a hook. "resolve" and "undefined" take a pattern and a function of a question, "event"
 --- a function of an event. Returns a function that removes it.
 ---@param kind "resolve"|"undefined"|"event"
@@ -276,28 +271,7 @@ local kinds = {resolve = true, undefined = true, event = true}
 ---@return fun()
 function methods:on(kind, pattern, fn)
    check_open(self)
-   if not kinds[kind] then
-      error(("'%s' is no kind of hook (resolve, undefined, event)"):format(tostring(kind)), 2)
-   end
-   if type(pattern) == "function" then
-      pattern, fn = "", pattern
-   end
-   if type(fn) ~= "function" or type(pattern) ~= "string" then
-      error("a pattern and a function expected", 2)
-   end
-   local well_formed, mistake = pcall(string.find, "", pattern)
-   if not well_formed then
-      error(mistake, 2)
-   end
-   local hook = {pattern = pattern, fn = fn}
-   self.hooks[kind] = {hook, table.unpack(self.hooks[kind] or {})}
-   return function()
-      local left = {} -- a new list: somebody may be walking over the old one
-      for _, each in ipairs(self.hooks[kind] or {}) do
-         left[#left + 1] = each ~= hook and each or nil
-      end
-      self.hooks[kind] = #left > 0 and left or nil
-   end
+   return hooks.add(self.hooks, kind, pattern, fn)
 end
 
 --- Switches the event log on for categories ("bind,member", "all"), off with nothing.
