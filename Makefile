@@ -40,7 +40,7 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wundef -Wvla \
     -Wstrict-prototypes
-REQUIRED := -std=c11 -fPIC -fvisibility=hidden -Icsrc $(WARNINGS)
+REQUIRED := -std=c11 -fPIC -fno-plt -fvisibility=hidden -Icsrc $(WARNINGS)
 # Asked when first needed, and once: `make deps` must run without pkg-config. Never --libs lua5.4:
 # the interpreter brings Lua, and a second copy in the module would be a second Lua.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libelf libffi) \

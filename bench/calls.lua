@@ -1,5 +1,5 @@
---- How long a call takes: moonlink beside a binding written by hand, beside libffi, beside the other
--- FFIs that are installed. Usage: lua5.4 bench/calls.lua [--json FILE] [--runs N] [--calls N]
+--- How long a call takes: moonlink beside a binding written by hand, libffi, and the other FFIs
+-- that are installed. Usage: lua5.4 bench/calls.lua [--json FILE] [--runs N] [--calls N]
 -- Nanoseconds of processor time per call, the loop included; contenders take turns, so that what
 -- disturbs the machine disturbs them all. The aim: at most 1.35 times the binding written by hand.
 -- SPDX-License-Identifier: MIT
@@ -12,7 +12,7 @@ end
 
 local root = folder_above(arg[0])
 package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;"):format(root, root, root) .. package.path
-package.cpath = root .. "/build/?.so;" .. package.cpath
+package.cpath = package.cpath .. ";" .. root .. "/build/?.so"
 
 local shell = require "bench.shell"
 local stats = require "bench.stats"

@@ -18,7 +18,7 @@ function common.run(command)
 end
 
 --- A temporary folder that goes away at the end of its block.
----@return { path: string, compile: fun(self, name: string, source: string, flags?: string): string }
+---@return { path: string, compile: function }
 function common.folder()
    local ok, output = common.run "mktemp -d \"${TMPDIR:-/tmp}\"/moonlink-example.XXXXXX"
    assert(ok, output)

@@ -1,6 +1,6 @@
--- What `make demo` shows: static libraries of the system and fresh C files, loaded into this process
--- and used from Lua, with what was loaded, where it lies, how long it took, and what the usual way
--- (cc -shared, then dlopen) takes for the same objects.
+-- What `make demo` shows: static libraries of the system and fresh C files, loaded into this
+-- process and used from Lua, with what was loaded, where it lies, how long it took, and what the
+-- usual way (cc -shared, then dlopen) takes for the same objects.
 -- SPDX-License-Identifier: MIT
 
 local common = dofile((arg[0]:match "^.*/" or "") .. "common.lua")
@@ -225,13 +225,14 @@ local function show_loaded()
       for _, part in ipairs {{"r-x", "code", s.text}, {"r--", "constants", s.constants},
                              {"rw-", "data", s.data}} do
          if part[3] > 0 then
-            rows[#rows + 1] = {unit.label, ("%#x"):format(address), kib(part[3]), part[1], part[2]}
+            rows[#rows + 1] = {part[1] == "r-x" and unit.label or "", ("%#x"):format(address),
+               kib(part[3]), part[1], part[2]}
          end
          address = address + part[3]
       end
    end
    print(show_table.text({{title = ""}, {title = "address", right = true},
-      {title = "size", right = true}, {title = "", }, {title = ""}}, rows, "   "))
+      {title = "size", right = true}, {title = ""}, {title = ""}}, rows, "   "))
    print(("   libc's printf, which all of it can reach directly, lies at %#x")
       :format((moonlink.new():address_of "printf")))
 end
@@ -244,7 +245,9 @@ local function show_refusal(folder)
    if ok then
       print "   works on this system: its libz.a was compiled with -fPIC"
    else
-      print("   " .. output:match "[^\n]+")
+      -- ld warns first; the line that ends it says what is wrong
+      local reason = output:match "[^\n]*recompile with %-fPIC[^\n]*" or output:match "[^\n]+"
+      print("   " .. reason:gsub("%S*/", ""))
       print "   Debian compiles it for programs (-fPIE), not for shared libraries (-fPIC)."
    end
 end

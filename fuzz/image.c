@@ -67,7 +67,9 @@ static void read_relocations(const ml_image *img)
             uint64_t start;
             check(r.symbol < img->nsymbols);
             check(r.offset <= img->sections[rels->target].size);
-            const char *func = k < 8 ? ml_image_function_at(img, rels->target, r.offset, &start) : NULL;
+            const char *func = NULL;
+            if (k < 8) /* linear in the symbols */
+                func = ml_image_function_at(img, rels->target, r.offset, &start);
             if (func)
                 touch_name(func);
         }
@@ -94,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ml_arena a = {0};
     ml_diag_init(&d);
     const ml_image *img = NULL;
-    int rc = ml_image_parse(&d, &a, "fuzz.o", NULL, (ml_slice){copy, size}, ml_target_x86_64.machine, &img);
+    int rc = ml_image_parse(&d, &a, "fuzz.o", NULL, (ml_slice){copy, size},
+                            ml_target_x86_64.machine, &img);
     check(rc == 0 ? d.count == 0 && img : d.count > 0 && d.first->text[0] && d.first->at.file);
     if (rc == 0) {
         read_sections(img);

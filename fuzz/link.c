@@ -99,6 +99,11 @@ static size_t make_archive(const uint8_t *object, uint8_t *to)
 
 /* ---- the input ---- */
 
+static uint64_t at_most(uint64_t size)
+{
+    return size <= MOST ? size : MOST + 1;
+}
+
 /* Whether an object asks for so much memory that there is nothing to learn from giving it. */
 static bool too_large(ml_slice bytes)
 {
@@ -110,11 +115,10 @@ static bool too_large(ml_slice bytes)
     if (ml_image_parse(&d, &a, "fuzz.o", NULL, bytes, ml_target_x86_64.machine, &img) == 0) {
         for (uint32_t i = 1; i < img->nsections && total <= MOST; i++)
             if (img->sections[i].flags & ML_SEC_ALLOC)
-                total += img->sections[i].size <= MOST ? img->sections[i].size + img->sections[i].align
-                                                       : MOST + 1;
+                total += at_most(img->sections[i].size) + img->sections[i].align;
         for (uint32_t i = 1; i < img->nsymbols && total <= MOST; i++)
             if (ml_image_symbol(img, i).section == ML_SEC_COMMON)
-                total += ml_image_symbol(img, i).size <= MOST ? ml_image_symbol(img, i).size : MOST + 1;
+                total += at_most(ml_image_symbol(img, i).size);
     }
     ml_arena_free(&a);
     ml_diag_free(&d);

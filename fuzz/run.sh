@@ -49,7 +49,8 @@ echo 'SEARCH_DIR("=/usr/lib"); INPUT(-lm, "a b.o" libz.a) AS_NEEDED(x)' > "$seed
 
 seeds_of() {
     case $1 in
-    object* | image* | kind* | session* | link*) echo "$seeds/object" ;;
+    object* | image* | kind*) echo "$seeds/object" ;;
+    link*) echo "$seeds/object $seeds/archive" ;;
     archive*) echo "$seeds/archive" ;;
     ldscript*) echo "$seeds/ldscript" ;;
     move* | insn*) echo "$seeds/code" ;;

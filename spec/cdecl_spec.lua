@@ -331,12 +331,23 @@ describe("a C declaration", function()
          end
       end)
 
+      it("can be parsed any number of times", function()
+         for i = 1, 20000 do
+            assert(scope:type(("int (*)(int, char [%d])"):format(i)))
+         end
+      end)
+
       it("does not overflow the stack on deep nesting", function()
          local deep = ("("):rep(100000)
-         local ok, err = scope:declare("int f" .. deep)
-         assert.is_nil(ok)
-         assert.truthy(err)
-         assert.is_nil((scope:declare("enum { A = " .. deep)))
+         for _, text in ipairs {
+            "int f" .. deep, "enum { A = " .. deep, "enum { A = " .. ("-"):rep(100000),
+            "int f(int " .. ("(*"):rep(100000), "int f(" .. ("int (*)("):rep(100000),
+            "int x" .. ("[1]"):rep(100000),
+         } do
+            local ok, err = scope:declare(text)
+            assert.is_nil(ok)
+            assert.equal("declaration", err.code)
+         end
       end)
    end)
 end)

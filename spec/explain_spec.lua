@@ -82,6 +82,22 @@ describe("explain", function()
       assert.equal("never.o", never.candidates[1].member)
    end)
 
+   it("names those who have a name but hide it", function()
+      local ln <close> = moonlink.new()
+      local secret = object("secret", [[
+         __attribute__((visibility("hidden"))) int secret(void) { return 1; }
+         int open(void) { return secret(); }
+      ]])
+      assert(ln:load(secret))
+      local private = object("private", "int secret(void) { return 2; }")
+      assert(ln:load {private, hide = {"secret"}})
+      local why = ln:explain "secret"
+      assert.same({}, why.candidates)
+      assert.same({{provider = secret, why = "STV_HIDDEN"},
+                   {provider = private, why = "by the policy"}}, why.hidden)
+      assert.matches("secret.o, where it is hidden (STV_HIDDEN)", tostring(why), 1, true)
+   end)
+
    it("says why a weak definition gave way", function()
       local ln <close> = moonlink.new()
       local weak = "__attribute__((weak)) int soft(void) { return %d; }"

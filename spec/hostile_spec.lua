@@ -73,7 +73,8 @@ end)
 describe("a corrupt archive", function()
    local function archive(name, options)
       local path = ("%s/lib%s.a"):format(dir, name)
-      local short, long = object("m", "-fPIC"), object("a_long_name_of_a_member", "-fPIC -Df=g -Dv=u -Dg=f")
+      local short = object("m", "-fPIC")
+      local long = object("a_long_name_of_a_member", "-fPIC -Df=g -Dv=u -Dg=f")
       support.sh("rm -f %s; ar %s %s %s %s", path, options, path, short, long)
       return path
    end
@@ -102,7 +103,8 @@ describe("an archive in an archive", function()
          local path = ("%s/inner%d.a"):format(dir, i)
          for _, letter in ipairs {"a", "b"} do
             local name = letter .. i
-            support.cc(("%s/%s.o"):format(dir, name), ("int %s(void) { return %d; }"):format(name, i), "-fPIC")
+            local source = ("int %s(void) { return %d; }"):format(name, i)
+            support.cc(("%s/%s.o"):format(dir, name), source, "-fPIC")
          end
          support.sh("cd %s && rm -f %s && ar rcs %s a%d.o b%d.o", dir, path, path, i, i)
          inner[i] = path

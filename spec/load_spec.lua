@@ -151,7 +151,7 @@ describe("an object", function()
    end)
 end)
 
--- Turns one table of relocations at header `at` into SHT_REL; addends move into the fields at `base`.
+-- Turns the relocations at header `at` into SHT_REL; addends move into the fields at `base`.
 local function rel_table(bytes, at, base)
    local offset, size = string.unpack("<I8I8", bytes, at + 25)
    local entries = {}

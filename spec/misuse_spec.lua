@@ -1,5 +1,5 @@
---- Policies that misbehave and calls in a wrong order: an error or a result, never a crash. Each runs
--- in a process of its own.
+--- Policies that misbehave and calls in a wrong order: an error or a result, never a crash. Each
+-- runs in a process of its own.
 -- SPDX-License-Identifier: MIT
 
 local support = require "spec.support"
@@ -7,11 +7,13 @@ local support = require "spec.support"
 local dir = support.tmpdir()
 
 local USES = [[
-int first(int), second(void); extern int third; int sum(void) { return first(1) + second() + third; }
+int first(int), second(void); extern int third;
+int sum(void) { return first(1) + second() + third; }
 ]]
 local PARTNER = "int second(void) { return 2; } int third = 3;"
 
---- Runs a script in a process of its own with `moonlink`, `core`, `uses` and `partner` (paths) . It must get to its end.
+--- Runs a script in a process of its own with `moonlink`, `core`, `uses` and `partner` (paths).
+--- It must get to its end.
 local function run(body)
    local uses = support.cc(dir .. "/uses.o", USES, "-O1 -fPIC")
    local partner = support.cc(dir .. "/partner.o", PARTNER, "-O1 -fPIC")
@@ -92,7 +94,8 @@ describe("a policy that misbehaves", function()
          ln:on("undefined", "", function(q) kept = q return 1 end)
          assert(ln:load {uses})
          assert(kept.name)
-         for _, field in ipairs {"candidates", "from", "reference", "section", "type", "weak", "version"} do
+         for _, field in ipairs {"candidates", "from", "reference", "section", "type", "weak",
+                                 "version"} do
             pcall(function() return kept[field] end)
          end
          refused(kept.txn.link, kept.txn)
@@ -138,7 +141,9 @@ describe("a policy that misbehaves", function()
       run [[
          local ln <close> = moonlink.new {}
          refused(ln.load, ln, {uses, scope = {function(q) return q.name .. "x" end}})
-         refused(ln.load, ln, {uses, undefined = function(q) return q.name == "first" and "second" or "first" end})
+         refused(ln.load, ln, {uses, undefined = function(q)
+            return q.name == "first" and "second" or "first"
+         end})
          local n = 0
          refused(ln.load, ln, {uses, undefined = function() n = n + 1 return "n" .. n end})
          refused(ln.load, ln, {uses, rename = {first = "second", second = "first"}})
@@ -150,7 +155,9 @@ describe("a policy that misbehaves", function()
       run [[
          local ln <close> = moonlink.new {}
          for _, choice in ipairs {0, 3, "1", 1.5, {}, true} do
-            refused(ln.load, ln, {partner, partner .. '.twin', duplicate = function() return choice end})
+            refused(ln.load, ln, {partner, partner .. '.twin', duplicate = function()
+               return choice
+            end})
          end
          assert(ln:load {partner, partner .. '.twin', duplicate = function() return 2 end})
          assert(ln:load {partner, duplicate = function() return 1 end})
@@ -255,8 +262,10 @@ describe("a wrong order of calls", function()
          end})
          refused(s.begin, s, options)
          s = core.session()
-         options = setmetatable({scope = setmetatable({}, {__len = function() getmetatable(s).__gc(s) return 0 end})}, {})
-         refused(s.begin, s, options)
+         refused(s.begin, s, {scope = setmetatable({}, {__len = function()
+            getmetatable(s).__gc(s)
+            return 0
+         end})})
          s = core.session()
          refused(s.begin, s, {scope = setmetatable({}, {__len = function() return 1 << 40 end})})
          refused(s.begin, s, {scope = {"nowhere"}})
@@ -301,7 +310,8 @@ describe("a wrong order of calls", function()
                   end
                end
             end
-            for _, method in pairs(type(mt.__index) == "table" and object ~= io.stdout and mt.__index or {}) do
+            local methods = type(mt.__index) == "table" and object ~= io.stdout and mt.__index
+            for _, method in pairs(methods or {}) do
                for j, other in ipairs(others) do
                   if i ~= j and getmetatable(other) ~= mt then
                      pcall(method, other, "x")
@@ -335,8 +345,8 @@ describe("a wrong order of calls", function()
          assert(second() == 2)
          assert(ln:close() and ln:close())
          refused(second)
-         for _, method in ipairs {"load", "check", "image", "func", "callback", "on", "explain", "why", "symbol",
-                                  "address_of", "cdef"} do
+         for _, method in ipairs {"load", "check", "image", "func", "callback", "on", "explain",
+                                  "why", "symbol", "address_of", "cdef"} do
             refused(ln[method], ln, "int second(void)", print)
          end
          pcall(function() return unit:map(), unit:symbols() end)

@@ -1,4 +1,4 @@
--- Rules of a linker that are data: the scope, and what to do with duplicate, undefined and weak names.
+-- Rules of a linker that are data: the scope; what to do with duplicate, undefined and weak names.
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"

@@ -293,7 +293,23 @@ describe("a COMDAT group", function()
       local err = refusal {a, b}
       assert.equal("discarded", err.code)
       assert.equal(b, err.file)
-      assert.matches("discarded", err.message, 1, true)
+      assert.equal("inside", err.symbol)
+      assert.matches("in discarded section .text.f (group 'f' kept from " .. a .. ")", err.message,
+         1, true)
+   end)
+
+   it("that was dropped wants nothing: what only its code refers to may be missing", function()
+      local a = object("lean", "inline int f() { return 1; } int a() { return f(); }", "-O0",
+         {compiler = "g++"})
+      local b = object("greedy", [[
+         int nowhere();
+         inline int f() { return nowhere(); }
+         extern "C" long b() { return f(); }
+      ]], "-O0", {compiler = "g++"})
+      assert.equal(1, results({a, b}, "b"))
+      local err = refusal {b, a}
+      assert.equal("undefined", err.code)
+      assert.equal("_Z7nowherev", err.symbol)
    end)
 
    it("without the COMDAT flag is no reason to drop anything", function()
@@ -412,18 +428,18 @@ describe("a name with a version", function()
 
    it("that the process has not is undefined, and says which versions there are", function()
       local path = assembled("versioned_wrong", [[
-         .symver wrong, memcpy@GLIBC_9.9
+         .symver wrong, nftw@GLIBC_9.9
          .text
          .globl f
          f: jmp wrong@PLT
       ]])
       local err = refusal(path)
       assert.equal("undefined", err.code)
-      assert.matches("memcpy@GLIBC_9.9", err.message, 1, true)
-      assert.matches("memcpy", err.hint, 1, true)
+      assert.matches("nftw@GLIBC_9.9", err.message, 1, true)
+      assert.matches("nftw", err.hint, 1, true)
       assert.matches("libc.so.6", err.hint, 1, true)
       assert.matches("GLIBC_2.2.5", err.hint, 1, true)
-      assert.matches("GLIBC_2.14", err.hint, 1, true)
+      assert.matches("GLIBC_2.3.3", err.hint, 1, true)
    end)
 
    it("behind @@ is the default: plain and full spelling mean the same", function()
@@ -624,6 +640,21 @@ describe("undefined names", function()
       local err = refusal(path)
       assert.equal("_ZN4shop6basket3addEPKci", err.symbol)
       assert.matches("shop::basket::add(char const*, int)", err.message, 1, true)
+   end)
+
+   it("that no relocation uses are none, as with ld", function()
+      local path = assembled("unused_name", [[
+         .globl never
+         .text
+         .globl f
+         f: xorl %eax, %eax
+            ret
+      ]])
+      assert.matches("U never", support.sh("nm %s", path), 1, true)
+      assert.equal(0, with_ld({path}, "f()"))
+      assert.equal(0, results({path}, "f"))
+      local err = refusal {path, roots = {"never"}}
+      assert.equal("never", err.symbol)
    end)
 
    it("are counted, not poured out: 20 texts, then how many more", function()

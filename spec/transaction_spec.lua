@@ -11,12 +11,14 @@ local function object(name, source, flags, opts)
    return support.cc(dir .. "/" .. name .. ".o", source, flags or "-O1 -fPIE", opts)
 end
 
---- Mappings of the process that belong to no heap: those grow and merge as Lua wants.
+--- Mappings of the process that belong to no heap: those grow and merge as Lua wants. The heap of
+--- AddressSanitizer, with what it keeps free for it, lies at 0x6...
 local function mappings()
    local lines = {}
    for line in io.lines "/proc/self/maps" do
       local protection, inode, path = line:match "^%S+ (%S+) %S+ %S+ (%S+)%s*(.*)$"
-      if inode ~= "0" or (path == "" and protection ~= "rw-p") then
+      local is_sanitizer = line:find "^6%x%x%x%x%x%x%x%x%x%x%x%-"
+      if inode ~= "0" or (path == "" and protection ~= "rw-p" and not is_sanitizer) then
          lines[#lines + 1] = line
       end
    end

@@ -1,11 +1,15 @@
 /* closure.c -- call: closures of libffi.
-** libffi 3.4 takes its trampolines from pages that are mapped from its own file, so that no page is
-** ever writable and executable at once.
+** libffi's own allocator may hand out pages that are writable and executable (Debian's does). So the
+** memory is ours: written at one address, called at another. libffi's trampoline finds its data
+** relative to itself, which the second address serves as well as the first.
 ** SPDX-License-Identifier: MIT */
 #include "call/closure.h"
 
+#include <errno.h>
+
 #include "call/cif.h"
 #include "call/ffi.h"
+#include "os/os.h"
 
 struct ml_closure {
     ffi_closure *ffi;
@@ -42,8 +46,20 @@ static int refuse(ml_diag *d, const char *why)
     return ml_fail(d, ML_E_UNSUPPORTED, (ml_where){0}, NULL, "callback: %s", why);
 }
 
-int ml_closure_new(ml_diag *d, const ml_signature *sig, ml_closure_fn *fn, void *ud,
-                   ml_closure **out)
+enum { SLOT = (sizeof(ffi_closure) + 15) / 16 * 16 };
+
+static bool refill(ml_closure_pool *pool)
+{
+    void *rw, *rx;
+    size_t size = ml_os_page();
+    if (!ml_os_dual(size, &rw, &rx))
+        return false;
+    *pool = (ml_closure_pool){.rw = rw, .rx = rx, .size = size, .process = ml_os_process()};
+    return true;
+}
+
+int ml_closure_new(ml_diag *d, ml_closure_pool *pool, const ml_signature *sig, ml_closure_fn *fn,
+                   void *ud, ml_closure **out)
 {
     if (sig->variadic)
         return refuse(d, "a function with variable arguments cannot be written in Lua");
@@ -53,16 +69,19 @@ int ml_closure_new(ml_diag *d, const ml_signature *sig, ml_closure_fn *fn, void 
     c->sig = sig;
     c->fn = fn;
     c->ud = ud;
-    c->ffi = ffi_closure_alloc(sizeof *c->ffi, &c->code);
-    if (!c->ffi) {
+    bool full = pool->used + SLOT > pool->size || pool->process != ml_os_process();
+    if (full && !refill(pool)) {
         ml_heap_free(c);
-        return ml_nomem(d);
+        return ml_fail(d, ML_E_IO, (ml_where){0}, NULL,
+                       "callback: no memory that can be executed: %s", ml_os_error(errno));
     }
+    c->ffi = (ffi_closure *)(void *)(pool->rw + pool->used);
+    c->code = pool->rx + pool->used;
     if (ffi_prep_closure_loc(c->ffi, &sig->cif->cif, entry, c, c->code) != FFI_OK) {
-        ffi_closure_free(c->ffi);
         ml_heap_free(c);
         return refuse(d, "libffi refuses this signature");
     }
+    pool->used += SLOT;
     *out = c;
     return 0;
 }

@@ -14,10 +14,17 @@ typedef void ml_closure_fn(void *ud, const ml_signature *sig, void *const *args,
 
 typedef struct ml_closure ml_closure;
 
+/* Where closures are put next; starts as zeros. What is in use stays when the pool goes. */
+typedef struct ml_closure_pool {
+    uint8_t *rw, *rx; /* one memory, as it is written and as it is executed */
+    size_t used, size;
+    int64_t process; /* that made it: a child of fork takes memory of its own */
+} ml_closure_pool;
+
 /* sig is borrowed and must stay as long as the closure: for good. Variadic signatures are refused
 ** (ML_E_UNSUPPORTED). */
-int ml_closure_new(ml_diag *d, const ml_signature *sig, ml_closure_fn *fn, void *ud,
-                   ml_closure **out);
+int ml_closure_new(ml_diag *d, ml_closure_pool *pool, const ml_signature *sig, ml_closure_fn *fn,
+                   void *ud, ml_closure **out);
 uint64_t ml_closure_address(const ml_closure *c);
 
 #endif

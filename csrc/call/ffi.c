@@ -35,8 +35,8 @@ int ml_cif_new(ml_diag *d, const ml_signature *sig, struct ml_cif **out)
         return ml_nomem(d);
     for (unsigned i = 0; i < sig->nparams; i++)
         c->types[i] = type_of(sig->params[i].kind);
-    ffi_status rc = ffi_prep_cif(&c->cif, FFI_DEFAULT_ABI, sig->nparams, type_of(sig->result),
-                                 c->types);
+    ffi_status rc =
+        ffi_prep_cif(&c->cif, FFI_DEFAULT_ABI, sig->nparams, type_of(sig->result), c->types);
     if (rc != FFI_OK) {
         ml_heap_free(c);
         return ml_fail(d, ML_E_UNSUPPORTED, (ml_where){0}, NULL,
@@ -88,11 +88,6 @@ void ml_value_store(uint8_t kind, const ml_value *from, void *to)
     }
 }
 
-static uint8_t kind_at(const ml_signature *sig, const uint8_t *extra, unsigned i)
-{
-    return i < sig->nparams ? sig->params[i].kind : extra[i - sig->nparams];
-}
-
 /* libffi hands back an integer result that is narrower than a register widened to ffi_arg. */
 static void take_result(uint8_t kind, const ml_value *raw, ml_value *result)
 {
@@ -101,35 +96,40 @@ static void take_result(uint8_t kind, const ml_value *raw, ml_value *result)
         result->s.u = ml_widen(kind, raw->s.u);
 }
 
-/* The call itself: to a function of any type, which the sanitizer's function check cannot know. */
-static void invoke(ffi_cif *cif, uint64_t fn, ml_value *raw, void **at)
+/* Lays the arguments out as libffi reads them: each at its natural width. */
+static void lay_out(uint8_t kind, ml_value *arg, void **at)
 {
-    ffi_call(cif, FFI_FN((uintptr_t)fn), raw, at);
+    ml_value wide = *arg;
+    ml_value_store(kind, &wide, arg);
+    *at = arg;
 }
 
-int ml_ffi_call(ml_diag *d, const ml_signature *sig, uint64_t fn, unsigned nargs,
-                const uint8_t *extra, ml_value *args, ml_value *result)
+/* The types of all arguments of one variadic call. */
+static bool describe(const ml_signature *sig, unsigned nargs, const uint8_t *extra, ffi_cif *cif,
+                     ffi_type **types)
+{
+    for (unsigned i = 0; i < nargs; i++)
+        types[i] = i < sig->nparams ? sig->cif->types[i] : type_of(extra[i - sig->nparams]);
+    return ffi_prep_cif_var(cif, FFI_DEFAULT_ABI, sig->nparams, nargs, type_of(sig->result),
+                            types) == FFI_OK;
+}
+
+bool ml_ffi_call(const ml_signature *sig, uint64_t fn, unsigned nargs, const uint8_t *extra,
+                 ml_value *args, ml_value *result)
 {
     void *at[ML_ARGS_MAX];
     ffi_type *types[ML_ARGS_MAX];
-    for (unsigned i = 0; i < nargs; i++) {
-        uint8_t kind = kind_at(sig, extra, i);
-        ml_value wide = args[i];
-        ml_value_store(kind, &wide, &args[i]);
-        at[i] = &args[i];
-        types[i] = type_of(kind);
+    ffi_cif variable;
+    ffi_cif *cif = &sig->cif->cif;
+    if (sig->variadic) {
+        cif = &variable;
+        if (!describe(sig, nargs, extra, cif, types))
+            return false;
     }
+    for (unsigned i = 0; i < nargs; i++)
+        lay_out(i < sig->nparams ? sig->params[i].kind : extra[i - sig->nparams], &args[i], &at[i]);
     ml_value raw = {.s.u = 0};
-    if (!sig->variadic) {
-        invoke(&sig->cif->cif, fn, &raw, at);
-    } else {
-        ffi_cif cif;
-        if (ffi_prep_cif_var(&cif, FFI_DEFAULT_ABI, sig->nparams, nargs, type_of(sig->result),
-                             types) != FFI_OK)
-            return ml_fail(d, ML_E_UNSUPPORTED, (ml_where){0}, NULL,
-                           "libffi cannot describe these variable arguments");
-        invoke(&cif, fn, &raw, at);
-    }
+    ffi_call(cif, FFI_FN((uintptr_t)fn), &raw, at);
     take_result(sig->result, &raw, result);
-    return 0;
+    return true;
 }

@@ -5,12 +5,12 @@
 #include <stddef.h>
 
 /* True when the compiler predefines the macro (as 1), as a plain value that a table can hold. */
-#define TEXT(x) #x
+#define TEXT(x)           #x
 #define PREDEFINED(macro) (sizeof(TEXT(macro)) == 2)
 
 static const ml_regfile rows[] = {
-    {"x86-64 System V", PREDEFINED(__x86_64__) && PREDEFINED(__LP64__), 6, 8,
-     ml_x86_64_ints_only, ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float},
+    {"x86-64 System V", PREDEFINED(__x86_64__) && PREDEFINED(__LP64__), 6, 8, ml_x86_64_ints,
+     ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float},
 };
 
 const ml_regfile *ml_regfile_host(void)

@@ -26,14 +26,14 @@ typedef struct ml_regs {
 } ml_regs;
 
 typedef void ml_regfile_fn(uint64_t fn, const ml_regs *regs, ml_slot *result);
-/* For integer arguments and an integer result: reads no floating-point slot. */
+/* For a number of integer arguments and an integer result: reads just their slots. */
 typedef uint64_t ml_regfile_ints_fn(uint64_t fn, const ml_regs *regs);
 
 typedef struct ml_regfile {
     const char *name;
-    bool host;             /* is this the processor that we run on? */
-    uint8_t ints, floats;  /* argument registers of each class that the calls below fill */
-    ml_regfile_ints_fn *ints_only;
+    bool host;            /* is this the processor that we run on? */
+    uint8_t ints, floats; /* argument registers of each class that the calls below fill */
+    ml_regfile_ints_fn *const *ints_only; /* by the number of arguments, up to `ints` */
     ml_regfile_fn *result_int, *result_double, *result_float;
 } ml_regfile;
 
@@ -41,8 +41,7 @@ typedef struct ml_regfile {
 const ml_regfile *ml_regfile_host(void);
 
 /* regfile_x86_64.c */
-ml_regfile_ints_fn ml_x86_64_ints_only;
-ml_regfile_fn ml_x86_64_result_int, ml_x86_64_result_double,
-    ml_x86_64_result_float;
+extern ml_regfile_ints_fn *const ml_x86_64_ints[];
+ml_regfile_fn ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float;
 
 #endif

@@ -7,7 +7,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "call/regfile.h"
 
-#define INTS uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t
+#define INTS   uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t
 #define FLOATS double, double, double, double, double, double, double, double
 
 #define INTS_OF(r) (r)[0].u, (r)[1].u, (r)[2].u, (r)[3].u, (r)[4].u, (r)[5].u
@@ -18,15 +18,31 @@
 ** would report each call, so these functions go without it. */
 #define CAST_CALL __attribute__((no_sanitize("undefined")))
 
-typedef uint64_t ints_fn(INTS);
 typedef uint64_t int_fn(INTS, FLOATS);
 typedef double double_fn(INTS, FLOATS);
 typedef float float_fn(INTS, FLOATS);
 
-CAST_CALL uint64_t ml_x86_64_ints_only(uint64_t fn, const ml_regs *regs)
-{
-    return ((ints_fn *)(uintptr_t)fn)(INTS_OF(regs->slot));
-}
+/* By the number of arguments: the most common calls load no more than they pass. */
+#define CALL_INTS(n, types, values)                                      \
+    CAST_CALL static uint64_t ints_##n(uint64_t fn, const ml_regs *regs) \
+    {                                                                    \
+        const ml_slot *r = regs->slot;                                   \
+        (void)r;                                                         \
+        typedef uint64_t callee types;                                   \
+        return ((callee *)(uintptr_t)fn)values;                          \
+    }
+
+typedef uint64_t u64;
+CALL_INTS(0, (void), ())
+CALL_INTS(1, (u64), (r[0].u))
+CALL_INTS(2, (u64, u64), (r[0].u, r[1].u))
+CALL_INTS(3, (u64, u64, u64), (r[0].u, r[1].u, r[2].u))
+CALL_INTS(4, (u64, u64, u64, u64), (r[0].u, r[1].u, r[2].u, r[3].u))
+CALL_INTS(5, (u64, u64, u64, u64, u64), (r[0].u, r[1].u, r[2].u, r[3].u, r[4].u))
+CALL_INTS(6, (u64, u64, u64, u64, u64, u64), (INTS_OF(r)))
+
+ml_regfile_ints_fn *const ml_x86_64_ints[] = {ints_0, ints_1, ints_2, ints_3,
+                                              ints_4, ints_5, ints_6};
 
 CAST_CALL void ml_x86_64_result_int(uint64_t fn, const ml_regs *regs, ml_slot *result)
 {

@@ -134,7 +134,7 @@ static void choose_registers(ml_signature *sig)
     else if (floats > 0)
         sig->mixed = rf->result_int;
     else
-        sig->ints = rf->ints_only;
+        sig->ints = rf->ints_only[sig->nparams];
 }
 
 /* As many letters as may be parameters: an upper bound for the room to take. */

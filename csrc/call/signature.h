@@ -52,8 +52,8 @@ typedef union ml_value {
 typedef struct ml_signature ml_signature;
 
 typedef struct ml_param {
-    uint8_t kind;            /* ml_ctype */
-    uint8_t slot;            /* index into ml_regs, when the call goes through registers */
+    uint8_t kind;             /* ml_ctype */
+    uint8_t slot;             /* index into ml_regs, when the call goes through registers */
     const ml_signature *func; /* of ML_C_FUNCTION: what it points to */
 } ml_param;
 
@@ -104,8 +104,10 @@ void ml_value_store(uint8_t kind, const ml_value *from, void *to);
 
 /* Calls fn through libffi: any signature, any number of arguments up to ML_ARGS_MAX. `extra` holds
 ** the kinds of the arguments behind the fixed ones (already promoted: int, 64-bit, double,
-** pointers, long double). args are clobbered. *result is set for every result but void. */
-int ml_ffi_call(ml_diag *d, const ml_signature *sig, uint64_t fn, unsigned nargs,
-                const uint8_t *extra, ml_value *args, ml_value *result);
+** pointers, long double). args are clobbered. *result is set for every result but void. The one
+** thing that can go wrong is that libffi knows no way to pass such arguments: false, and nothing
+** was called. */
+bool ml_ffi_call(const ml_signature *sig, uint64_t fn, unsigned nargs, const uint8_t *extra,
+                 ml_value *args, ml_value *result);
 
 #endif

@@ -77,6 +77,7 @@ static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
         if (s.bind == ML_BIND_WEAK ? from->weak : from->strong)
             s.bind == ML_BIND_WEAK ? from->weak-- : from->strong--;
         to->strong++;
+        to->flags |= from->flags & ML_ENT_USED;
         if (to->strong == 1 && !to->weak)
             to->first_ref = input;
     }
@@ -137,12 +138,36 @@ int ml_txn_answer_zero(ml_txn *t, const char *name)
     return 0;
 }
 
-const char *ml_txn_undefined(const ml_txn *t, uint32_t *cursor)
+/* Relocations of a section whose group was discarded do not count. */
+static bool is_dropped(const ml_input *in, const ml_irels *rels)
+{
+    return in->dropped && in->dropped[rels->target];
+}
+
+static void mark_used(const ml_input *in)
+{
+    for (uint32_t i = 0; i < in->img->nrels; i++) {
+        const ml_irels *rels = &in->img->rels[i];
+        for (uint32_t k = 0; !is_dropped(in, rels) && k < rels->count; k++) {
+            uint32_t symbol = ml_image_rel(rels, k).symbol;
+            if (symbol >= in->img->first_global)
+                in->bind[symbol - in->img->first_global]->flags |= ML_ENT_USED;
+        }
+    }
+}
+
+/* As with ld, a name is undefined when a relocation wants it: a symbol table may list a name for
+** nothing, or for a section that was discarded. */
+const char *ml_txn_undefined(ml_txn *t, uint32_t *cursor)
 {
     const ml_table *names = &t->l->names;
     while (*cursor < names->count) {
         const ml_entry *e = names->entries[(*cursor)++];
-        if (e->def == ML_DEF_NONE && (e->strong || (e->flags & ML_ENT_ROOT)))
+        if (e->def != ML_DEF_NONE || !(e->strong || (e->flags & ML_ENT_ROOT)))
+            continue;
+        while (t->nmarked < t->l->ninputs)
+            mark_used(&t->l->inputs[t->nmarked++]);
+        if (e->flags & (ML_ENT_USED | ML_ENT_ROOT))
             return e->name;
     }
     return NULL;
@@ -220,7 +245,8 @@ bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_refere
     for (; c->input < t->l->ninputs; c->input++, c->rels = 0) {
         const ml_image *img = t->l->inputs[c->input].img;
         for (; c->rels < img->nrels; c->rels++, c->rel = 0)
-            while (c->rel < img->rels[c->rels].count) {
+            while (c->rel < img->rels[c->rels].count &&
+                   !is_dropped(&t->l->inputs[c->input], &img->rels[c->rels])) {
                 bool hit = place_of(t, c, e, out);
                 c->rel++;
                 if (hit)

@@ -135,8 +135,8 @@ static int merge_runs(ml_txn *t)
         if (p->class == ML_CLASS_TEXT)
             return blame(t, i + 1,
                          ml_fail(t->d, ML_E_REFUSED, (ml_where){0}, "give them different names",
-                                 "sections named '%s' are executable in one object and not in another",
-                                 e->name));
+                                 "sections named '%s' are executable in one object and not in "
+                                 "another", e->name));
         p->class = (uint8_t)(e->section - 1);
     }
     return 0;
@@ -261,7 +261,8 @@ static int take_block(ml_txn *t)
         t->l->block = (ml_block){.addr = t->o.at, .size = t->layout.size};
         return t->view ? 0 : ml_nomem(t->d);
     }
-    int rc = ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
+    int rc =
+        ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
     if (rc < 0)
         return rc;
     t->taken = true;

@@ -116,7 +116,7 @@ int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *
 int ml_txn_answer_zero(ml_txn *t, const char *name);
 
 /* The next name that is wanted by a strong reference or as a root and that nothing defines. */
-const char *ml_txn_undefined(const ml_txn *t, uint32_t *cursor);
+const char *ml_txn_undefined(ml_txn *t, uint32_t *cursor);
 /* Two strong definitions of one name: number i; false past the end. */
 typedef struct ml_duplicate {
     const char *name;

@@ -7,6 +7,7 @@
 ** the real distance and finds a slot wherever it could need one.
 ** Spec: x86-64 psABI 4.4; the rows of target/.
 ** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
 #include "link/txn.h"
 
 /* What goes along while one input's relocations are read. */
@@ -122,6 +123,30 @@ static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
     return true;
 }
 
+/* A local symbol has gone with its section: says in which group that was, and who kept it. */
+static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
+{
+    const ml_txn *t = c->t;
+    const ml_image *img = c->in->img;
+    uint32_t index = ml_image_symbol(img, r->symbol).section;
+    const ml_isec *sec = &img->sections[index < img->nsections ? index : 0];
+    const char *name = sec->group ? img->groups[sec->group - 1].signature : "";
+    size_t len = strlen(name);
+    const ml_entry *winner = ml_table_find(&t->comdats, name, len, ml_hash(name, len));
+    if (!winner) {
+        refuse(c, r, row, ML_E_DISCARDED, NULL, "refers to a symbol in a section without memory");
+        return;
+    }
+    const ml_input *kept = &t->l->inputs[winner->image];
+    const char *member = kept->member;
+    c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_value_where(c->in, c->rels, r, row),
+                    "compile all objects of the program alike",
+                    "refers to a local symbol in discarded section %s (group '%s' kept from "
+                    "%s%s%s%s)",
+                    sec->name, name, kept->file, member ? "(" : "", member ? member : "",
+                    member ? ")" : "");
+}
+
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
 {
     if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
@@ -130,9 +155,11 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
         return false;
     }
     if (v->dropped && (c->sec->flags & ML_SEC_EXEC)) {
-        refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
-               v->e ? "the symbol is defined in a section that has no memory"
-                    : "refers to a local symbol in a discarded section group");
+        if (v->e)
+            refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
+                   "the symbol is defined in a section that has no memory");
+        else
+            refuse_discarded(c, r, row);
         return false;
     }
     if (v->type == ML_TYPE_IFUNC && !(v->e && v->e->def == ML_DEF_PROCESS)) {

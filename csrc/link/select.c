@@ -200,11 +200,14 @@ static int drop_groups(ml_txn *t, ml_input *in)
             continue;
         size_t len = strlen(group->signature);
         uint32_t before = t->comdats.count;
-        if (!ml_table_intern(&t->comdats, &t->scratch, group->signature, len,
-                             ml_hash(group->signature, len)))
+        ml_entry *winner = ml_table_intern(&t->comdats, &t->scratch, group->signature, len,
+                                           ml_hash(group->signature, len));
+        if (!winner)
             return ml_nomem(t->d);
-        if (t->comdats.count != before)
+        if (t->comdats.count != before) {
+            winner->image = (uint32_t)(in - t->l->inputs);
             continue;
+        }
         if (!in->dropped && !(in->dropped = ml_zalloc(&t->scratch, img->nsections, 1)))
             return ml_nomem(t->d);
         for (uint32_t k = 0; k < group->count; k++)

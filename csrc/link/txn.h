@@ -65,7 +65,7 @@ typedef struct ml_source {
     bool fresh; /* opened by this transaction: abort closes it */
     bool indexed;
     unsigned depth;          /* archives around it */
-    const char *within;      /* of an archive in an archive: its name in ml_txn.members; else NULL */
+    const char *within;      /* archive in an archive: its name in ml_txn.members; else NULL */
 } ml_source;
 
 typedef struct ml_sources {
@@ -107,6 +107,7 @@ struct ml_txn {
     ml_entry **asked;
     uint32_t nasked, room_asked;
     uint32_t noffered; /* inputs whose references were offered */
+    uint32_t nmarked;  /* inputs whose relocations have marked the names that they use */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
     /* place */

@@ -80,8 +80,7 @@ typedef struct job {
     ml_value *args;
     const uint8_t *extra;
     unsigned nargs;
-    int rc; /* of libffi */
-    ml_diag *d;
+    bool refused; /* by libffi */
     ml_value result;
 } job;
 
@@ -91,7 +90,7 @@ static void run_job(job *j)
     if (j->regs)
         call_with(f, j->regs, &j->result.s);
     else
-        j->rc = ml_ffi_call(j->d, f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
+        j->refused = !ml_ffi_call(f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
 }
 
 /* Runs the job with a boundary. False when a trap ended it. */
@@ -159,11 +158,10 @@ static int push_slot(lua_State *L, uint8_t kind, ml_slot result)
 
 /* In two parts, which compilers write out as a few stores: the whole would become a string
 ** instruction, which takes as long as the rest of the call. */
-static inline void clear_registers(ml_regs *regs, bool floats)
+static inline void clear_registers(ml_regs *regs)
 {
     memset(&regs->slot[ML_REGS_INT], 0, (ML_REGS_FLOAT - ML_REGS_INT) * sizeof *regs->slot);
-    if (floats)
-        memset(&regs->slot[ML_REGS_FLOAT], 0, (ML_REGS_MAX - ML_REGS_FLOAT) * sizeof *regs->slot);
+    memset(&regs->slot[ML_REGS_FLOAT], 0, (ML_REGS_MAX - ML_REGS_FLOAT) * sizeof *regs->slot);
 }
 
 /* When there are traps. */
@@ -182,7 +180,8 @@ static int call_registers(lua_State *L)
     if (lua_gettop(L) != sig->nparams)
         return wrong_count(L, f);
     ml_regs regs;
-    clear_registers(&regs, sig->ints == NULL);
+    if (!sig->ints) /* else just the slots that are filled below are read */
+        clear_registers(&regs);
     const ml_param *p = sig->params;
     for (unsigned i = 1; i <= sig->nparams; i++, p++) {
         const char *why = ml_lua_to_slot(L, (int)i, p->kind, &regs.slot[p->slot]);
@@ -285,20 +284,16 @@ static void release_transients(lua_State *L, int pool, unsigned n, const bool *t
             ml_transient_release(L, pool, (int)i + 1);
 }
 
-/* Runs the job between enter and leave; raises what went wrong on the way. */
+/* Runs the job between enter and leave. */
 static void run_between(lua_State *L, job *j)
 {
     ml_callstate *st = j->f->state;
-    ml_diag d;
-    ml_diag_init(&d);
-    j->d = &d;
     entered e = enter(st, L, j->f->life);
     if (st->traps)
         run_guarded(st, j);
     else
         run_job(j);
     leave(st, e, j->f->life);
-    ml_diag_free(&d);
 }
 
 static int call_general(lua_State *L)
@@ -327,7 +322,7 @@ static int call_general(lua_State *L)
     run_between(L, &j);
     release_transients(L, pool, sig->nparams, transient);
     settle(L, f->state);
-    if (j.rc < 0)
+    if (j.refused)
         return luaL_error(L, "%s: libffi cannot describe these variable arguments", f->name);
     return ml_lua_push_value(L, sig->result, &j.result);
 }
@@ -484,10 +479,8 @@ static int core_strerror(lua_State *L)
 void ml_open_call(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"func", core_func},
-        {"funcinfo", core_funcinfo},
-        {"errno", core_errno},
-        {"strerror", core_strerror},
+        {"func", core_func},   {"funcinfo", core_funcinfo},
+        {"errno", core_errno}, {"strerror", core_strerror},
         {NULL, NULL},
     };
     ml_callstate_get(L);

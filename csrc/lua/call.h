@@ -13,29 +13,30 @@
 #include "call/closure.h"
 #include "lua/lua.h"
 
-#define ML_LUA_TRAP "moonlink.Trap"
+#define ML_LUA_TRAP   "moonlink.Trap"
 #define ML_LUA_BUFFER "moonlink.Buffer"
 
 struct ml_callback;
 
 typedef struct ml_callstate {
-    lua_State *L;             /* who made the innermost native call; NULL when none is running */
-    lua_State *main;          /* for callbacks that come while none is running */
-    ml_life *life;            /* of code that belongs to no unit */
-    jmp_buf *boundary;        /* where a trap ends the innermost native call; NULL: it cannot */
-    const char *trapped;      /* the trap that was called: raised when the native call returns */
-    unsigned traps;           /* open ones: without any, a call sets up no boundary */
+    lua_State *L;        /* who made the innermost native call; NULL when none is running */
+    lua_State *main;     /* for callbacks that come while none is running */
+    ml_life *life;       /* of code that belongs to no unit */
+    jmp_buf *boundary;   /* where a trap ends the innermost native call; NULL: it cannot */
+    const char *trapped; /* the trap that was called: raised when the native call returns */
+    unsigned traps;      /* open ones: without any, a call sets up no boundary */
     int saved_errno;
-    bool pending;             /* an error of a callback is kept in ML_STATE_ERROR */
-    bool closed;              /* the state is being closed */
-    struct ml_callback *all;  /* every callback ever made here */
+    bool pending;            /* an error of a callback is kept in ML_STATE_ERROR */
+    bool closed;             /* the state is being closed */
+    ml_closure_pool closures; /* memory for the next ones */
+    struct ml_callback *all; /* every callback ever made here */
     struct ml_callback *idle_first, *idle_last; /* closed ones, oldest first */
     unsigned idle;
     /* The address of errno is the thread's own (C11 7.5): it names the thread that runs Lua. */
     _Atomic(int *) thread;
-    atomic_bool attention;    /* look at pending, trapped and the three below after the call */
-    atomic_uint foreign;      /* callbacks refused: from a thread that does not run Lua */
-    atomic_uint late;         /* callbacks refused: closed before */
+    atomic_bool attention;       /* look at pending, trapped and the three below after the call */
+    atomic_uint foreign;         /* callbacks refused: from a thread that does not run Lua */
+    atomic_uint late;            /* callbacks refused: closed before */
     _Atomic(const char *) stray; /* a trap that was called where no call could be ended */
 } ml_callstate;
 

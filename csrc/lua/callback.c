@@ -21,8 +21,8 @@ typedef struct ml_callback {
     ml_signature *sig;
     struct ml_callback *next, *next_idle;
     const char *message; /* of a trap; stays when it is closed, see drop_message */
-    ml_value instead; /* result when the Lua function gives none */
-    unsigned running; /* activations that have not returned */
+    ml_value instead;    /* result when the Lua function gives none */
+    unsigned running;    /* activations that have not returned */
     bool trap, open;
 } ml_callback;
 
@@ -394,7 +394,7 @@ static int callback_new(ml_diag *d, ml_callstate *st, const char *code, bool tra
         return ml_nomem(d);
     int rc = ml_signature_new(d, code, &cb->sig);
     if (rc == 0)
-        rc = ml_closure_new(d, cb->sig, trap ? on_trap : on_call, cb, &cb->closure);
+        rc = ml_closure_new(d, &st->closures, cb->sig, trap ? on_trap : on_call, cb, &cb->closure);
     if (rc < 0) {
         ml_signature_free(cb->sig);
         ml_heap_free(cb);

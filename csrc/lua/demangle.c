@@ -12,11 +12,13 @@ typedef char *demangle_fn(const char *name, char *buffer, size_t *size, int *sta
 typedef void free_fn(void *p);
 
 /* Copies what the runtime makes of name, cut to size; false when it makes nothing of it. */
-static bool ask_runtime(const ml_library *lib, const char *name, char *text, size_t size)
+static bool ask_runtime(const ml_library *lib, const ml_library *self, const char *name,
+                        char *text, size_t size)
 {
-    ml_provided demangle, release; /* the runtime's own free: its malloc made the text */
+    /* The process's free, not the one beside libstdc++: a preloaded malloc may make the text. */
+    ml_provided demangle, release;
     if (!ml_library_find(lib, "__cxa_demangle", NULL, &demangle) ||
-        !ml_library_find(lib, "free", NULL, &release))
+        !ml_library_find(self, "free", NULL, &release))
         return false;
     int status = -1;
     char *made = ((demangle_fn *)(uintptr_t)demangle.addr)(name, NULL, NULL, &status);
@@ -34,13 +36,13 @@ static int demangle(lua_State *L)
     char text[1024];
     ml_arena a = {0};
     ml_diag d;
-    ml_library lib;
+    ml_library lib = {0}, self = {0};
     ml_diag_init(&d);
-    bool ok = ml_library_open(&d, &a, "libstdc++.so.6", &lib) == 0;
-    if (ok) {
-        ok = ask_runtime(&lib, name, text, sizeof text);
-        ml_library_close(&lib);
-    }
+    bool ok = ml_library_self(&d, &self) == 0 &&
+              ml_library_open(&d, &a, "libstdc++.so.6", &lib) == 0 &&
+              ask_runtime(&lib, &self, name, text, sizeof text);
+    ml_library_close(&lib);
+    ml_library_close(&self);
     ml_diag_free(&d);
     ml_arena_free(&a);
     if (!ok)

@@ -172,25 +172,16 @@ static int buffer_tostring(lua_State *L)
 void ml_open_memory(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"peek", core_peek},
-        {"poke", core_poke},
-        {"cstring", core_cstring},
-        {"alloc", core_alloc},
-        {NULL, NULL},
+        {"peek", core_peek},   {"poke", core_poke}, {"cstring", core_cstring},
+        {"alloc", core_alloc}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
-        {"address", buffer_address},
-        {"get", buffer_get},
-        {"set", buffer_set},
-        {"close", buffer_close},
-        {NULL, NULL},
+        {"address", buffer_address}, {"get", buffer_get}, {"set", buffer_set},
+        {"close", buffer_close},     {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
-        {"__len", buffer_len},
-        {"__gc", buffer_close},
-        {"__close", buffer_close},
-        {"__tostring", buffer_tostring},
-        {NULL, NULL},
+        {"__len", buffer_len},           {"__gc", buffer_close}, {"__close", buffer_close},
+        {"__tostring", buffer_tostring}, {NULL, NULL},
     };
     if (luaL_newmetatable(L, ML_LUA_BUFFER)) {
         luaL_setfuncs(L, metamethods, 0);

@@ -16,6 +16,8 @@ local moonlink = {}
 
 moonlink.new = linker.new
 moonlink.errno = core.errno
+moonlink.strerror = core.strerror
+moonlink.warnings = core.warnings
 moonlink.alloc = core.alloc
 moonlink.now = core.now
 moonlink.read = call.read

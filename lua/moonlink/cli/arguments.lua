@@ -65,10 +65,16 @@ local function take_values(args, i, out)
    return i
 end
 
+--- What stands behind `--` is no option, whatever it looks like.
 local function take_rest(args, from, shape, out)
+   if shape.values and #out.leading == 0 then
+      usage.fail "the prototype is missing: it stands before '--'"
+   end
    for i = from, #args do
       if shape.tail then
          table.insert(out.tail, args[i])
+      elseif #out.leading < shape.leading then
+         table.insert(out.leading, WORD .. args[i])
       else
          table.insert(out.files, WORD .. args[i])
       end

@@ -29,9 +29,9 @@ local function list_pic(parsed, inputs)
    if not list then
       return nil, err
    end
-   local defined, count, bad = pic.definitions(list), 0, 0
+   local names, count, bad = pic.names(list), 0, 0
    for _, each in ipairs(list) do
-      local findings = pic.findings(each, defined)
+      local findings = pic.findings(each, names)
       for _, finding in ipairs(findings) do
          io.stdout:write(pic.text(each, finding), "\n")
       end

@@ -29,8 +29,8 @@ local function is_linkers(name)
 end
 
 --- A distance is known when the definition cannot be anybody else's.
-local function judge_distance(symbol, known)
-   if symbol.visibility == "default" then
+local function judge_distance(symbol, visibility, known)
+   if visibility == "default" then
       if symbol.place == "undefined" and is_linkers(symbol.name) then
          return nil
       end
@@ -43,7 +43,7 @@ local function judge_distance(symbol, known)
 end
 
 --- Why ld -shared would refuse a relocation; nil when it would not.
-local function judge(type, section, symbol, known)
+local function judge(type, section, symbol, visibility, known)
    if short_address[type] then
       return "its address does not fit: a shared library lies anywhere in 64 bits"
    elseif type == "R_X86_64_TPOFF32" then
@@ -53,7 +53,7 @@ local function judge(type, section, symbol, known)
    elseif type == "R_X86_64_GOTOFF64" then
       return not known and "it is undefined, so its distance from the GOT is not known" or nil
    elseif distance[type] and not section.flags:find "W" then
-      return judge_distance(symbol, known)
+      return judge_distance(symbol, visibility, known)
    end
    return nil
 end
@@ -72,51 +72,67 @@ local function source_of(symbols)
    return source
 end
 
-local function remedy_of(object, source, type, symbol, known)
+local function remedy_of(object, source, type, visibility, known)
    local again = ("compile %s again with -fPIC"):format(source or object.member or object.file)
    if source and source:find "%.[sS]$" then
       again = ("in %s, go through the GOT or the PLT"):format(source)
    end
-   if distance[type] and known and symbol.visibility == "default" then
+   if distance[type] and known and visibility == "default" then
       return again .. ", or hide the symbol (-fvisibility=hidden)"
    end
    return again
 end
 
---- Which names do these objects define among themselves?
+local strictness = {internal = 1, hidden = 2, protected = 3, default = 4}
+
+--- The visibility that a name gets which two objects give it (gABI chapter 4, "Symbol Table").
+local function stricter(a, b)
+   return (strictness[a] or 4) < (strictness[b] or 4) and a or b
+end
+
+---@class moonlink.cli.Name
+---@field defined boolean
+---@field visibility string
+
+--- What objects of one library know of their names together.
 ---@param list moonlink.cli.Object[]
----@return table<string, boolean>
-function pic.definitions(list)
-   local defined = {}
+---@return table<string, moonlink.cli.Name>
+function pic.names(list)
+   local names = {}
    for _, object in ipairs(list) do
       for _, symbol in ipairs(object.core:symbols()) do
-         if symbol.bind ~= "local" and symbol.place ~= "undefined" then
-            defined[symbol.name] = true
+         if symbol.bind ~= "local" then
+            local name = names[symbol.name] or {defined = false, visibility = "default"}
+            name.defined = name.defined or symbol.place ~= "undefined"
+            name.visibility = stricter(name.visibility, symbol.visibility)
+            names[symbol.name] = name
          end
       end
    end
-   return defined
+   return names
 end
 
 local nothing = {name = "", bind = "local", visibility = "default", place = "absolute"}
+local unknown = {defined = false, visibility = "default"}
 
---- What keeps an object out of a shared library, in the order of the file. `defined` says which
---- names other objects of that library define.
+--- What keeps an object out of a shared library, in the order of the file.
 ---@param object moonlink.cli.Object
----@param defined table<string, boolean>
+---@param names table<string, moonlink.cli.Name> what the objects of that library know; may be empty
 ---@return moonlink.cli.Finding[]
-function pic.findings(object, defined)
+function pic.findings(object, names)
    local sections, symbols = object.core:sections(), object.core:symbols()
    local source, out = source_of(symbols), {}
    for _, r in ipairs(object.core:relocations()) do
       local symbol, section = symbols[r.symbol] or nothing, sections[r.section]
-      local known = symbol.place ~= "undefined" or defined[symbol.name] or false
-      local reason = judge(r.type, section, symbol, known)
+      local name = symbol.bind ~= "local" and names[symbol.name] or unknown
+      local known = symbol.place ~= "undefined" or name.defined
+      local visibility = stricter(symbol.visibility, name.visibility)
+      local reason = judge(r.type, section, symbol, visibility, known)
       if reason then
          out[#out + 1] = {
             section = section.name, offset = r.offset, type = r.type, symbol = symbol.name,
             func = object.core:function_at(r.section, r.offset), reason = reason,
-            remedy = remedy_of(object, source, r.type, symbol, known),
+            remedy = remedy_of(object, source, r.type, visibility, known),
          }
       end
    end

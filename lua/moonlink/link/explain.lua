@@ -13,6 +13,7 @@ local explain = {}
 ---@field address? integer
 ---@field wanted_by string[]
 ---@field candidates moonlink.Candidate[]
+---@field hidden {provider: string, why: string}[] who defines it and keeps it to itself
 ---@field pulled? string member that the name pulled in
 ---@field reason string
 
@@ -25,7 +26,7 @@ local reasons = {
    process = "the process defines it",
    given = "a policy gave the address",
    zero = "undefined, and the policy allows address 0",
-   none = "nothing defines it; only weak references want it, so it is 0",
+   none = "nothing defines it, and no strong reference of code or data wants it, so it is 0",
 }
 
 local function fill(out, source, entry, scope)
@@ -77,6 +78,9 @@ local function text(e)
       local member = c.member and "(" .. c.member .. ")" or ""
       lines[#lines + 1] = ("  candidate: %s %s%s"):format(c.how, provider, member)
    end
+   for _, h in ipairs(e.hidden) do
+      lines[#lines + 1] = ("  no candidate: %s, where it is hidden (%s)"):format(h.provider, h.why)
+   end
    return table.concat(lines, "\n")
 end
 
@@ -88,10 +92,12 @@ local metatable = {__name = "moonlink.Explanation", __tostring = text}
 ---@param candidates moonlink.Candidate[]
 ---@param unit_name string?
 ---@param scope any[]? as compiled, for the place that answered
+---@param hidden? {provider: string, why: string}[]
 ---@return moonlink.Explanation
-function explain.new(name, source, candidates, unit_name, scope)
+function explain.new(name, source, candidates, unit_name, scope, hidden)
    local out = setmetatable({
       name = name, unit = unit_name, wanted_by = {}, candidates = candidates, how = "unknown",
+      hidden = hidden or {},
       reason = "no load has seen this name",
    }, metatable)
    local entry = source and source:entry(name)

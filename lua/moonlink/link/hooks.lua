@@ -9,16 +9,16 @@ local hooks = {}
 
 local kinds = {resolve = true, undefined = true, event = true}
 
+-- Lists are replaced, never changed: a hook that comes or goes while a load walks over one must not
+-- make it leave out the next.
 local function remove(registry, kind, hook)
-   local list = registry[kind] or {}
-   for i, each in ipairs(list) do
-      if each == hook then
-         table.remove(list, i)
+   local left = {}
+   for _, each in ipairs(registry[kind] or {}) do
+      if each ~= hook then
+         left[#left + 1] = each
       end
    end
-   if #list == 0 then
-      registry[kind] = nil
-   end
+   registry[kind] = #left > 0 and left or nil
 end
 
 --- Registers a hook; raises where the caller stands, when that was left by a tail call.
@@ -37,9 +37,12 @@ function hooks.add(registry, kind, pattern, fn)
    if type(fn) ~= "function" or type(pattern) ~= "string" then
       error("a pattern and a function expected", 2)
    end
+   local well_formed, mistake = pcall(string.find, "", pattern)
+   if not well_formed then
+      error(mistake, 2)
+   end
    local hook = {pattern = pattern, fn = fn}
-   registry[kind] = registry[kind] or {}
-   table.insert(registry[kind], 1, hook)
+   registry[kind] = {hook, table.unpack(registry[kind] or {})}
    return function()
       remove(registry, kind, hook)
    end

@@ -299,13 +299,14 @@ function methods:explain(name)
    check_open(self)
    local run <close> = load.begin(self, self.options)
    local candidates = question.candidates(run.txn, self.session, name)
+   local hidden = question.hidden(self.session, name)
    for i = #self.list, 1, -1 do
       local u = self.list[i]
       if u:alive() and u.core:entry(name) then
-         return explain.new(name, u.core, candidates, u.name, run.scope.core)
+         return explain.new(name, u.core, candidates, u.name, run.scope.core, hidden)
       end
    end
-   return explain.new(name, nil, candidates)
+   return explain.new(name, nil, candidates, nil, nil, hidden)
 end
 
 --- The same for a load that is only tried: what would the name mean?

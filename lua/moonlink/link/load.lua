@@ -72,7 +72,7 @@ local function add_inputs(self, list)
          return nil, err
       end
       if progress then
-         progress("read", i, #list)
+         progress("add", i, #list)
       end
    end
    for _, name in ipairs(self.options.roots or {}) do

@@ -60,6 +60,24 @@ function question.candidates(txn, session, name)
    return list
 end
 
+--- Who defines a name but keeps it to itself: { provider=, why= } each.
+---@param session userdata
+---@param name string
+---@return {provider: string, why: string}[]
+function question.hidden(session, name)
+   local list = {}
+   for _, unit in ipairs(session:units()) do
+      local e = unit:entry(name)
+      if e and e.in_load and e.input and not e.exported and not e.shadowed then
+         list[#list + 1] = {
+            provider = question.place(unit:inputs()[e.input]),
+            why = e.visibility == "default" and "by the policy" or "STV_" .. e.visibility:upper(),
+         }
+      end
+   end
+   return list
+end
+
 local function reference(q)
    local refs = q.txn:references(q.name, q.input and 64 or 1)
    for _, ref in ipairs(refs) do

@@ -56,15 +56,10 @@ end
 
 --- An earlier unit that defines the name and keeps it to itself.
 local function hint_hidden(load, name)
-   for _, unit in ipairs(load.session:units()) do
-      local e = unit:entry(name)
-      if e and e.in_load and e.input and not e.exported then
-         local place = question.place(unit:inputs()[e.input])
-         return ("%s defines it, but it is hidden there (%s); load both together, or export it")
-            :format(place, e.visibility == "default" and "by the policy"
-               or "STV_" .. e.visibility:upper())
-      end
-   end
+   local hidden = question.hidden(load.session, name)[1]
+   return hidden
+      and ("%s defines it, but it is hidden there (%s); load both together, or export it")
+         :format(hidden.provider, hidden.why)
 end
 
 --- The process has the name, but not in this version.

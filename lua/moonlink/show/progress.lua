@@ -11,7 +11,7 @@ local PAUSE = 0.1 -- seconds between two of its states
 ---@field terminal fun(): boolean asked once, and only when the line would appear
 ---@field write fun(text: string)
 
-local words = {read = "reading", resolve = "resolving", link = "linking"}
+local words = {add = "reading", resolve = "resolving", link = "linking"}
 
 local function line_of(step, done, total, seconds)
    local count = total and (" %d of %d"):format(done, total) or ""
