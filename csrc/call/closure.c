@@ -1,6 +1,6 @@
 /* closure.c -- call: closures of libffi.
-** libffi's own allocator may hand out pages that are writable and executable (Debian's does). So the
-** memory is ours: written at one address, called at another. libffi's trampoline finds its data
+** libffi's own allocator may hand out pages that are writable and executable (Debian's does). So
+** the memory is ours: written at one address, called at another. libffi's trampoline finds its data
 ** relative to itself, which the second address serves as well as the first.
 ** SPDX-License-Identifier: MIT */
 #include "call/closure.h"

@@ -62,8 +62,8 @@ void ml_os_populate(uint64_t addr, size_t size);
 /* Gives the memory behind a range back, and makes it inaccessible: it reads as zero when it is
 ** protected RW again. false with errno on failure: the content may then still be there. */
 bool ml_os_discard(uint64_t addr, size_t size);
-/* Memory of `size` bytes (whole pages) at two addresses: written at *rw, executed at *rx, so that no
-** page is both. It is never given back, and a child of fork shares it: whoever writes there asks
+/* Memory of `size` bytes (whole pages) at two addresses: written at *rw, executed at *rx, so that
+** no page is both. It is never given back, and a child of fork shares it: whoever writes there asks
 ** ml_os_process first whether he is still the one who made it. False with errno. */
 bool ml_os_dual(size_t size, void **rw, void **rx);
 int64_t ml_os_process(void); /* the process's number */
