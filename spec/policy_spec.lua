@@ -393,6 +393,21 @@ describe("the exported names are limited by", function()
       assert.equal(3, ln:func("long api_two(void)")())
    end)
 
+   it("hide: the load keeps its own, also where the first definition wins", function()
+      local ln <close> = moonlink.new {duplicate = "first"}
+      assert(ln:load {object("helper_2", "long helper(void) { return 20; }")})
+      local three = object("helper_3", [[
+         long helper(void) { return 30; } long three(void) { return helper(); }
+      ]], "-O0 -fPIE")
+      assert(ln:load {three, hide = {"helper"}})
+      assert.equal(30, ln:func("long three(void)")())
+      assert.equal(20, ln:func("long helper(void)")())
+      local other <close> = moonlink.new {duplicate = "first"}
+      assert(other:load {dir .. "/helper_2.o"})
+      assert(other:load {three})
+      assert.equal(20, other:func("long three(void)")())
+   end)
+
    it("and the error of a later load says who hides the name", function()
       local ln <close> = moonlink.new()
       assert(ln:load {api, hide = {"helper"}})

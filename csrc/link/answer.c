@@ -189,6 +189,20 @@ bool ml_txn_duplicate(const ml_txn *t, size_t i, ml_duplicate *out)
     return true;
 }
 
+/* The definition that an input gives becomes the one of the load. */
+static void take_own(const ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol)
+{
+    ml_isym s = ml_image_symbol(t->l->inputs[input].img, symbol);
+    e->def = s.section == ML_SEC_ABS ? ML_DEF_ABS : ML_DEF_SECTION;
+    e->image = input;
+    e->symbol = symbol;
+    e->section = s.section;
+    e->value = s.value;
+    e->size = s.size;
+    e->type = s.type;
+    e->bind = s.bind;
+}
+
 void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
 {
     if (i >= t->nduplicates || winner > 1)
@@ -205,14 +219,7 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
         e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
         return;
     }
-    ml_isym s = ml_image_symbol(t->l->inputs[dup->input[winner]].img, dup->symbol[winner]);
-    e->def = s.section == ML_SEC_ABS ? ML_DEF_ABS : ML_DEF_SECTION;
-    e->image = dup->input[winner];
-    e->symbol = dup->symbol[winner];
-    e->section = s.section;
-    e->value = s.value;
-    e->size = s.size;
-    e->type = s.type;
+    take_own(t, e, dup->input[winner], dup->symbol[winner]);
 }
 
 /* The place of cursor c, when it refers to e. */
@@ -259,6 +266,15 @@ bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_refere
 void ml_txn_hide(ml_txn *t, const char *name)
 {
     ml_entry *e = entry_of(t, name);
-    if (e)
-        e->flags |= ML_ENT_LOCAL;
+    if (!e)
+        return;
+    e->flags |= ML_ENT_LOCAL;
+    if (!(e->flags & ML_ENT_SHADOWED))
+        return;
+    /* It gave way to an earlier unit's; hidden, it clashes with nothing and keeps its own. */
+    ml_isym s = ml_image_symbol(t->l->inputs[e->image].img, e->symbol);
+    if (s.bind != ML_BIND_GLOBAL || s.section == ML_SEC_COMMON)
+        return;
+    e->flags &= (uint16_t)~ML_ENT_SHADOWED;
+    take_own(t, e, e->image, e->symbol);
 }

@@ -216,8 +216,9 @@ local function hide(self)
       return true
    end
    for _, entry in ipairs(self.txn:entries()) do
-      if entry.exported and ((export and not opts.matches(entry.name, export)) or
-                             (hidden and opts.matches(entry.name, hidden))) then
+      local is_offered = entry.exported or entry.shadowed
+      if is_offered and ((export and not opts.matches(entry.name, export)) or
+                         (hidden and opts.matches(entry.name, hidden))) then
          self.txn:hide(entry.name)
       end
    end
