@@ -14,7 +14,8 @@ describe("the example of the README", function()
    setup(function()
       support.cc(dir .. "/app.o", [[
          int util(int); void core_start(void); double sqrt(double);
-         int app(int n) { core_start(); return util(n) + (int)sqrt(n); }]], "-O1 -fPIE -fno-builtin")
+         int app(int n) { core_start(); return util(n) + (int)sqrt(n); }]],
+         "-O1 -fPIE -fno-builtin")
       support.cc(dir .. "/util.o", "int util(int n) { return n * 2; }", "-O1")
       support.cc(dir .. "/core.o", [[
          void debug_print(const char *text); int quiet = 1;
