@@ -15,8 +15,10 @@
 #include "place/reserve.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define FIRST_SIZE (512 * MIB) /* of a reservation, when nothing speaks against it */
-#define LEAST_SIZE (16 * MIB)  /* below this only what is needed is tried */
+#define FIRST_SIZE \
+    (32 * MIB) /* of a zone's first reservation; each further one is twice as large */
+#define MOST_SIZE  (512 * MIB)
+#define LEAST_SIZE (16 * MIB)          /* below this only what is needed is tried */
 #define SIZE_LIMIT (UINT64_C(1) << 46) /* more than any window; keeps the sums from overflowing */
 
 enum { LIMIT_SHARE = 8 }; /* under ulimit -v a reservation takes at most one part in so many */
@@ -107,11 +109,10 @@ static int fail_reserve(ml_diag *d, ml_zone zone, uint64_t size, int code)
         snprintf(where, sizeof where, "within 2 GiB of 0x%" PRIx64 " (the C library)",
                  ml_os_anchor());
     amount a = amount_of(size);
-    return ml_fail(d, ML_E_SPACE, (ml_where){0}, limit[0] ? "raise ulimit -v" : hints[zone],
-                   "cannot reserve %" PRIu64 " %s %s: %s%s", a.n, a.unit, where,
-                   code == ERANGE ? "no gap between the mappings is large enough"
-                                  : ml_os_error(code),
-                   limit);
+    return ml_fail(
+        d, ML_E_SPACE, (ml_where){0}, limit[0] ? "raise ulimit -v" : hints[zone],
+        "cannot reserve %" PRIu64 " %s %s: %s%s", a.n, a.unit, where,
+        code == ERANGE ? "no gap between the mappings is large enough" : ml_os_error(code), limit);
 }
 
 static bool count_mapping(void *ud, const ml_mapping *m)
@@ -134,8 +135,7 @@ static int fail_protect(ml_diag *d, ml_prot prot, uint64_t size, int code)
         return ml_fail(d, ML_E_IO, (ml_where){0},
                        "a security policy (SELinux execmem, seccomp) forbids code in memory: allow "
                        "it for this program, or link a shared library and load that",
-                       "cannot make %" PRIu64 " %s executable: %s", a.n, a.unit,
-                       ml_os_error(code));
+                       "cannot make %" PRIu64 " %s executable: %s", a.n, a.unit, ml_os_error(code));
     if (code != ENOMEM)
         return ml_fail(d, ML_E_IO, (ml_where){0}, NULL, "cannot make %" PRIu64 " %s %s: %s", a.n,
                        a.unit, names[prot], ml_os_error(code));
@@ -220,12 +220,16 @@ static int reserve_beside(ml_space *s, ml_zone zone, size_t size, uint64_t *addr
     return e;
 }
 
-/* What to ask for first: plenty, but not most of a limited address space. */
-static uint64_t first_size(void)
+/* What to ask for first: little, since all linkers of a process share the few GiB near its
+** libraries, then more and more for a session that turns out large; never most of a limited address
+** space. */
+static uint64_t first_size(const ml_space *s, ml_zone zone)
 {
     ml_limits l;
     ml_os_limits(&l);
     uint64_t size = FIRST_SIZE;
+    for (size_t i = 0; i < s->n && size < MOST_SIZE; i++)
+        size *= s->list[i].zone == zone ? 2 : 1;
     while (size > LEAST_SIZE && size > l.space / LIMIT_SHARE)
         size /= 2;
     return size;
@@ -235,7 +239,7 @@ static uint64_t first_size(void)
 static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size, uint64_t align)
 {
     /* A reservation starts at some page: the worst case loses all but a page of the alignment. */
-    uint64_t need = size + (align - ml_os_page()), try = first_size(), addr = 0;
+    uint64_t need = size + (align - ml_os_page()), try = first_size(s, zone), addr = 0;
     if (need >= SIZE_LIMIT)
         return fail_reserve(d, zone, size, ERANGE);
     if (!next_slot(s, d))
@@ -350,8 +354,8 @@ static int need_hole(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t 
     return found ? 0 : -(int)ML_E_SPACE;
 }
 
-int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align,
-                     uint64_t *lo, uint64_t *hi)
+int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, uint64_t *lo,
+                     uint64_t *hi)
 {
     spot at;
     if (!round_request(&size, &align))
@@ -435,8 +439,7 @@ static bool valid_runs(const ml_block *b, const ml_run *runs, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (runs[i].addr < at || runs[i].addr % page || runs[i].size % page)
             return false;
-        if (runs[i].addr - b->addr > b->size ||
-            runs[i].size > b->size - (runs[i].addr - b->addr))
+        if (runs[i].addr - b->addr > b->size || runs[i].size > b->size - (runs[i].addr - b->addr))
             return false;
         at = runs[i].addr + runs[i].size;
     }
