@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ml_diag d;
     ml_diag_init(&d);
     open_bytes(&d, (ml_slice){data, size}, 0);
-    ml_diag_clear(&d);
+    ml_diag_free(&d);
     open_file(&d, data, size);
     ml_diag_free(&d);
     return 0;

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(r == 0 ? d.count == 0 : d.count == 1 && d.first->text[0]);
     for (size_t i = 0; i < n; i++)
         check(strlen(items[i].name) <= size && items[i].line >= 1);
-    ml_diag_clear(&d);
+    ml_diag_free(&d);
     check(ml_kind_refuse(&d, "fuzz", NULL, ml_kind_of(text, size), text, 62) < 0);
     ml_diag_free(&d);
     ml_arena_free(&a);

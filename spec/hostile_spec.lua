@@ -145,6 +145,19 @@ describe("an object with very many names", function()
       survives("undefined_names", many ".quad N", 1)
    end)
 
+   it("is refused in time when all its relocations are wrong", function()
+      for _, relocation in ipairs {"R_X86_64_COPY, N", "R_X86_64_PC8, name000001"} do
+         local line = ".globl N; .type N, @function; N: .reloc ., " .. relocation .. "; .quad 0"
+         survives("wrong_relocations", many(line), 1)
+      end
+   end)
+
+   it("moves very many instructions in time", function()
+      local rest = "mov stderr, %rax\n"
+      survives("defined_names", many(".text; .globl N; .type N, @function; N: " .. rest), 1)
+      survives("defined_names", many(".text; " .. rest), 1)
+   end)
+
    it("defines them in time", function()
       survives("defined_names", many ".globl N; N: .quad N", 1)
    end)

@@ -106,10 +106,6 @@ describe("the process", function()
       passes "finalize"
    end)
 
-   it("lists the executable first", function()
-      passes "extents"
-   end)
-
    it("tells unwind tables to an unwinder, and takes them back from the same", function()
       passes("unwinding", {variant = "plain"})
    end)

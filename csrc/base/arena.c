@@ -102,6 +102,23 @@ void *ml_zalloc(ml_arena *a, size_t n, size_t size)
     return p ? memset(p, 0, n * size) : NULL;
 }
 
+bool ml_array_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size)
+{
+    enum { FIRST_ROOM = 32 };
+    void *old, *more;
+    if (n < *room)
+        return true;
+    size_t want = *room ? 2 * *room : FIRST_ROOM;
+    if (want <= *room || !(more = ml_nalloc(a, want, size)))
+        return false;
+    memcpy(&old, array, sizeof old); /* a pointer to some type, seen as one to bytes */
+    if (n)
+        memcpy(more, old, n * size);
+    memcpy(array, &more, sizeof more);
+    *room = want;
+    return true;
+}
+
 char *ml_strndup(ml_arena *a, const char *s, size_t len)
 {
     char *p = len < SIZE_MAX ? ml_alloc(a, len + 1) : NULL;

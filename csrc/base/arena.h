@@ -6,6 +6,7 @@
 #ifndef ML_BASE_ARENA_H
 #define ML_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,8 @@ typedef struct ml_bulk {
 typedef struct ml_arena {
     struct ml_chunk *chunks; /* newest first */
     const ml_bulk *bulk;     /* NULL: malloc alone */
-    uint8_t *at, *end;       /* free part of the newest chunk */
-    size_t held;             /* bytes taken from malloc in all */
+    uint8_t *at, *end;       /* free part of the chunk that is filled */
+    size_t held;             /* bytes of all chunks */
 } ml_arena;
 
 /* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is
@@ -36,6 +37,10 @@ void *ml_alloc(ml_arena *a, size_t size);
 void *ml_zalloc(ml_arena *a, size_t n, size_t size);
 /* n elements of size bytes, not cleared; NULL also when n * size overflows. */
 void *ml_nalloc(ml_arena *a, size_t n, size_t size);
+/* Room for one more element in an array of the arena, whose address is at `array` (a pointer to the
+** pointer) and which holds n elements and has room for *room: doubled when it is full. False when
+** memory is short. For arrays that live as long as the arena: what they outgrow stays in it. */
+bool ml_array_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size);
 /* A copy of len bytes with a NUL behind it. */
 char *ml_strndup(ml_arena *a, const char *s, size_t len);
 char *ml_strdup(ml_arena *a, const char *s);

@@ -30,11 +30,6 @@ void ml_diag_free(ml_diag *d)
     ml_diag_init(d);
 }
 
-void ml_diag_clear(ml_diag *d)
-{
-    ml_diag_free(d);
-}
-
 static void append(ml_diag *d, ml_error *e)
 {
     e->next = NULL;

@@ -50,12 +50,11 @@ typedef struct ml_diag {
 } ml_diag;
 
 void ml_diag_init(ml_diag *d);
+/* Forgets all errors and frees their memory; the diag is empty and usable afterwards. */
 void ml_diag_free(ml_diag *d);
-/* Forgets all errors, keeps the diag usable. */
-void ml_diag_clear(ml_diag *d);
 
-/* Records an error. `hint` may be NULL. Returns -code, so that callers can `return ml_fail(...)`.
-** */
+/* Records an error; returns -code, so that callers can `return ml_fail(...)`. hint: what to do, or
+** NULL. fmt: the reason, without the place. */
 int ml_fail(ml_diag *d, ml_code code, ml_where at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 /* Records that memory is short; returns -ML_E_NOMEM. */

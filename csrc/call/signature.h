@@ -72,10 +72,9 @@ struct ml_signature {
     ml_param params[];
 };
 
-/* Errors: ML_E_ARGUMENT for a code that breaks the grammar, ML_E_UNSUPPORTED when libffi refuses.
-** */
+/* Reads a code. ML_E_ARGUMENT when it breaks the grammar, ML_E_UNSUPPORTED when libffi refuses. */
 int ml_signature_new(ml_diag *d, const char *code, ml_signature **out);
-/* NULL is allowed. */
+/* Frees it with the signatures of its parameters. NULL is allowed. */
 void ml_signature_free(ml_signature *sig);
 
 /* "unsigned char" for ML_C_UINT8, and so on: for messages. */

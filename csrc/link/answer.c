@@ -1,22 +1,14 @@
 /* answer.c -- stage RESOLVE: questions to the policy and what comes back.
 ** The core never calls the policy: it lists what it wants to know, and takes answers by name.
 ** SPDX-License-Identifier: MIT */
-#include "base/hash.h"
 #include "link/txn.h"
-
-static ml_entry *entry_of(const ml_txn *t, const char *name)
-{
-    size_t len = strlen(name);
-    return ml_table_find(&t->l->names, name, len, ml_hash(name, len));
-}
 
 int ml_txn_rename(ml_txn *t, const char *from, const char *to, bool references, bool definitions)
 {
     for (int k = 0; k < 2; k++) {
         if (!(k == 0 ? references : definitions))
             continue;
-        size_t len = strlen(from);
-        ml_entry *e = ml_table_intern(&t->renames[k], &t->scratch, from, len, ml_hash(from, len));
+        ml_entry *e = ml_table_intern_str(&t->renames[k], &t->scratch, from);
         if (!e || !(e->provider = ml_strdup(&t->scratch, to)))
             return ml_nomem(t->d);
     }
@@ -208,9 +200,9 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
     if (i >= t->nduplicates || winner > 1)
         return;
     const ml_duplicate *dup = &t->duplicates[i];
-    ml_entry *e = entry_of(t, dup->name);
+    ml_entry *e = ml_table_find_str(&t->l->names, dup->name);
     if (dup->input[winner] == UINT32_MAX) {
-        const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+        const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
         e->def = ML_DEF_UNIT;
         e->addr = e->value = other->addr;
         e->type = other->type;
@@ -246,7 +238,7 @@ static bool place_of(const ml_txn *t, const ml_cursor *c, const ml_entry *e, ml_
 
 bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_reference *out)
 {
-    const ml_entry *e = entry_of(t, name);
+    const ml_entry *e = ml_table_find_str(&t->l->names, name);
     if (!e)
         return false;
     for (; c->input < t->l->ninputs; c->input++, c->rels = 0) {
@@ -265,7 +257,7 @@ bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_refere
 
 void ml_txn_hide(ml_txn *t, const char *name)
 {
-    ml_entry *e = entry_of(t, name);
+    ml_entry *e = ml_table_find_str(&t->l->names, name);
     if (!e)
         return;
     e->flags |= ML_ENT_LOCAL;

@@ -3,23 +3,14 @@
 ** entries, and the sections' bytes in place. After it addresses are final.
 ** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
 ** SPDX-License-Identifier: MIT */
-#include "base/hash.h"
 #include "link/txn.h"
 
-enum {
-    SHT_NOBITS = 8,
-    SHT_INIT_ARRAY = 14,
-    SHT_PREINIT_ARRAY = 16,
-    SLOT = 8,
-    MOVE_STRIDE = ML_MOVE_MAX,
-    HUGE_PAGE = 2 << 20
-};
-#define SHF_EXCLUDE 0x80000000u
+enum { HUGE_PAGE = 2 << 20 };
 
 static bool has_memory(const ml_input *in, uint32_t i)
 {
     const ml_isec *s = &in->img->sections[i];
-    return (s->flags & ML_SEC_ALLOC) && !(s->flags & (ML_SEC_TLS | SHF_EXCLUDE)) &&
+    return (s->flags & ML_SEC_ALLOC) && !(s->flags & (ML_SEC_TLS | ML_SEC_EXCLUDE)) &&
            !(in->dropped && in->dropped[i]);
 }
 
@@ -31,10 +22,10 @@ static ml_class class_of(const ml_isec *s)
         return ML_CLASS_TEXT;
     if (!(s->flags & ML_SEC_WRITE))
         return ML_CLASS_CONST;
-    if ((s->type >= SHT_INIT_ARRAY && s->type <= SHT_PREINIT_ARRAY) ||
+    if ((s->type >= ML_SHT_INIT_ARRAY && s->type <= ML_SHT_PREINIT_ARRAY) ||
         strncmp(s->name, ".data.rel.ro", 12) == 0)
         return ML_CLASS_CONST;
-    return s->type == SHT_NOBITS ? ML_CLASS_BSS : ML_CLASS_DATA;
+    return s->type == ML_SHT_NOBITS ? ML_CLASS_BSS : ML_CLASS_DATA;
 }
 
 /* The run of a section whose name is a C identifier; all its sections get one class. */
@@ -42,16 +33,12 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 {
     if (!t->idents.count || s->name[0] == '.')
         return 0;
-    size_t len = strlen(s->name);
-    ml_entry *e = ml_table_find(&t->idents, s->name, len, ml_hash(s->name, len));
+    ml_entry *e = ml_table_find_str(&t->idents, s->name);
     if (!e)
         return 0;
     if (e->section < class + 1u)
         e->section = class + 1u;
-    for (uint32_t i = 0; i < t->idents.count; i++)
-        if (t->idents.entries[i] == e)
-            return i + 1;
-    return 0;
+    return e->image + 1;
 }
 
 static ml_piece *add_piece(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
@@ -172,8 +159,7 @@ static int all_pieces(ml_txn *t)
 
 static bool wants(const ml_txn *t, const char *name)
 {
-    const ml_entry *e =
-        ml_table_find(&t->l->names, name, strlen(name), ml_hash(name, strlen(name)));
+    const ml_entry *e = ml_table_find_str(&t->l->names, name);
     return e && e->def == ML_DEF_LINKER;
 }
 
@@ -182,7 +168,7 @@ static void linker_pieces(ml_txn *t)
 {
     t->piece_got = t->piece_stubs = t->piece_moved = t->piece_dso = 0;
     if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_")) {
-        add_piece(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * SLOT, 16);
+        add_piece(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT, 16);
         t->piece_got = t->npieces;
     }
     if (t->nstubs) {
@@ -190,11 +176,11 @@ static void linker_pieces(ml_txn *t)
         t->piece_stubs = t->npieces;
     }
     if (t->nmoved) {
-        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * MOVE_STRIDE, 16);
+        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
         t->piece_moved = t->npieces;
     }
     if (wants(t, "__dso_handle")) {
-        add_piece(t, ML_CLASS_DATA, SLOT, SLOT);
+        add_piece(t, ML_CLASS_DATA, 8, 8);
         t->piece_dso = t->npieces;
     }
 }
@@ -299,8 +285,7 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return t->l->got;
     bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
     const char *name = e->name + (stop ? 7 : 8);
-    const ml_entry *run =
-        ml_table_find(&t->idents, name, strlen(name), ml_hash(name, strlen(name)));
+    const ml_entry *run = ml_table_find_str(&t->idents, name);
     return run ? (stop ? run->size : run->addr) : 0;
 }
 
@@ -344,9 +329,7 @@ static int note_placed(ml_txn *t)
             if (!in->piece[k])
                 continue;
             const ml_isec *s = &in->img->sections[k];
-            size_t len = strlen(s->name);
-            const ml_entry *e =
-                ml_table_intern(&names, &l->keep, s->name, len, ml_hash(s->name, len));
+            const ml_entry *e = ml_table_intern_str(&names, &l->keep, s->name);
             ok = e != NULL;
             if (ok)
                 l->placed[l->nplaced++] = (ml_placed){.name = e->name,

@@ -8,8 +8,6 @@
 
 #include "link/txn.h"
 
-enum { SHT_INIT_ARRAY = 14, SHT_FINI_ARRAY = 15, SHT_PREINIT_ARRAY = 16 };
-
 typedef struct ctor_section {
     uint32_t input, section;
     uint32_t order; /* 0: preinit; 1 + priority */
@@ -18,7 +16,7 @@ typedef struct ctor_section {
 /* ".init_array.00101" has priority 101; a name without a number comes last. */
 static uint32_t order_of(const ml_isec *s)
 {
-    if (s->type == SHT_PREINIT_ARRAY)
+    if (s->type == ML_SHT_PREINIT_ARRAY)
         return 0;
     const char *dot = strrchr(s->name, '.');
     uint32_t n = 0;
@@ -44,7 +42,8 @@ static bool is_kind(const ml_input *in, uint32_t section, bool fini)
     uint32_t type = in->img->sections[section].type;
     if (!in->piece[section])
         return false;
-    return fini ? type == SHT_FINI_ARRAY : type == SHT_INIT_ARRAY || type == SHT_PREINIT_ARRAY;
+    return fini ? type == ML_SHT_FINI_ARRAY
+                : type == ML_SHT_INIT_ARRAY || type == ML_SHT_PREINIT_ARRAY;
 }
 
 /* The addresses of one section, checked: each must lie in the load's own code. */

@@ -3,7 +3,26 @@
 ** that an instruction is moved with its other fields relocated. What cannot be moved is refused by
 ** an error that names the symbol, its provider, the distance and the instruction.
 ** SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "link/txn.h"
+
+/* Where a function starts. */
+typedef struct start {
+    uint32_t section;
+    uint64_t value;
+} start;
+
+/* What is known of the instruction starts of one image: its functions, and the end of the one
+** that was moved last. Without it each move would look at all symbols, and decode all of its
+** function again. */
+typedef struct starts {
+    const ml_image *img;
+    ml_arena arena;
+    start *v; /* sorted */
+    size_t n;
+    start last;
+} starts;
 
 typedef struct place {
     ml_txn *t;
@@ -20,7 +39,7 @@ static int refuse(const place *p, const ml_move_out *out)
     uint64_t away = S > P ? S - P : P - S;
     const char *kind = p->value.type == ML_TYPE_OBJECT ? "data symbol" : "symbol";
     const char *provider = p->value.e && p->value.e->provider ? p->value.e->provider : NULL;
-    return ml_fail(p->t->d, ML_E_RANGE, ml_value_where(p->in, p->rels, &p->r, p->row),
+    return ml_fail(p->t->d, ML_E_RANGE, ml_value_where(p->t, p->in, p->rels, &p->r, p->row),
                    "compile with -fPIC",
                    "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s "
                    "cannot be moved: %s",
@@ -47,7 +66,53 @@ static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
     return true;
 }
 
-static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *second)
+static int by_place(const void *a, const void *b)
+{
+    const start *x = a, *y = b;
+    if (x->section != y->section)
+        return x->section < y->section ? -1 : 1;
+    return x->value < y->value ? -1 : x->value > y->value;
+}
+
+/* Reads the functions of an image, unless they are known. */
+static bool know(starts *s, const ml_image *img)
+{
+    if (s->img == img)
+        return true;
+    ml_arena_free(&s->arena);
+    *s = (starts){0};
+    s->v = ml_nalloc(&s->arena, img->nsymbols, sizeof *s->v);
+    if (!s->v)
+        return false;
+    s->img = img;
+    for (uint32_t i = 1; i < img->nsymbols; i++) {
+        ml_isym sym = ml_image_symbol(img, i);
+        if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
+            s->v[s->n++] = (start){sym.section, sym.value};
+    }
+    qsort(s->v, s->n, sizeof *s->v, by_place);
+    return true;
+}
+
+/* The last known start of an instruction at or before the offset. */
+static uint64_t start_before(const starts *s, uint32_t section, uint64_t offset)
+{
+    size_t lo = 0, hi = s->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        const start *at = &s->v[mid];
+        if (at->section < section || (at->section == section && at->value <= offset))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    uint64_t known = lo && s->v[lo - 1].section == section ? s->v[lo - 1].value : 0;
+    if (s->last.section == section && s->last.value <= offset && s->last.value > known)
+        known = s->last.value;
+    return known;
+}
+
+static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *second, starts *s)
 {
     const ml_input *in = &t->l->inputs[f->input];
     place p = {.t = t, .in = in, .rels = &in->img->rels[f->rels]};
@@ -56,12 +121,13 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     p.value = ml_value_of(in, p.r.symbol);
     uint8_t *code = t->view + t->pieces[in->piece[p.rels->target] - 1].offset;
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
-    uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX, start = 0;
-    ml_image_function_at(in->img, p.rels->target, p.r.offset, &start);
+    uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
+    if (!know(s, in->img))
+        return ml_nomem(t->d);
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);
     ml_move_in move = {.code = code,
                        .size = in->img->sections[p.rels->target].data.n,
-                       .start = (size_t)start,
+                       .start = (size_t)start_before(s, p.rels->target, p.r.offset),
                        .field = (size_t)p.r.offset,
                        .addr = in->addr[p.rels->target],
                        .pcrel = p.row->formula == ML_S_A_P,
@@ -74,6 +140,7 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     memcpy(code + out.site, out.patch, out.site_len);
     memcpy(t->view + offset, out.body, out.body_len);
     t->l->stats.moved++;
+    s->last = (start){p.rels->target, out.site + out.site_len};
     return 0;
 }
 
@@ -84,22 +151,24 @@ static int no_room(ml_txn *t, const ml_far *f)
     const ml_input *in = &t->l->inputs[f->input];
     const ml_irels *rels = &in->img->rels[f->rels];
     ml_irel r = ml_image_rel(rels, f->rel);
-    return ml_fail(t->d, ML_E_RANGE, ml_value_where(in, rels, &r, ml_target_row(t->target, r.type)),
+    const ml_rrow *row = ml_target_row(t->target, r.type);
+    return ml_fail(t->d, ML_E_RANGE, ml_value_where(t, in, rels, &r, row),
                    "compile with -fPIC", "target is out of reach, limit is 2 GiB");
 }
 
 int ml_far_move(ml_txn *t)
 {
+    starts s = {0};
     int rc = 0;
-    for (uint32_t i = 0; i < t->nfar; i++) {
-        if (i >= t->nmoved)
-            return no_room(t, &t->far[i]);
+    for (uint32_t i = 0; i < t->nfar && t->d->count < ML_DIAG_MAX; i++) {
         uint64_t second;
         bool pair = second_of(t, i, &second);
-        int one = move_one(t, &t->far[i], i, pair ? &second : NULL);
+        int one = i < t->nmoved ? move_one(t, &t->far[i], i, pair ? &second : NULL, &s)
+                                : no_room(t, &t->far[i]);
         i += pair;
         if (one < 0)
             rc = one;
     }
+    ml_arena_free(&s.arena);
     return rc;
 }

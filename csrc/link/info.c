@@ -63,7 +63,7 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
         .scope = outside && !(e->flags & ML_ENT_SHADOWED) ? e->scope : -1,
         .addr = e->addr,
         .size = e->size,
-        .got = e->got ? l->got + (uint64_t)(e->got - 1) * 8 : 0,
+        .got = e->got ? l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT : 0,
         .stub = e->stub ? l->stubs + (uint64_t)(e->stub - 1) * l->stub_size : 0,
         .exported = ml_def_exported(e),
         .in_load = here || e->def == ML_DEF_LINKER,
@@ -79,15 +79,9 @@ bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out)
     return true;
 }
 
-static const ml_entry *entry_of(const ml_linked *l, const char *name)
-{
-    size_t len = strlen(name);
-    return ml_table_find(&l->names, name, len, ml_hash(name, len));
-}
-
 bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out)
 {
-    const ml_entry *e = entry_of(l, name);
+    const ml_entry *e = ml_table_find_str(&l->names, name);
     if (e)
         describe(l, e, out);
     return e != NULL;
@@ -95,7 +89,7 @@ bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out)
 
 bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input)
 {
-    const ml_entry *e = entry_of(l, name);
+    const ml_entry *e = ml_table_find_str(&l->names, name);
     for (; e && *input < l->ninputs; ++*input) {
         const ml_input *in = &l->inputs[*input];
         if ((e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS) &&
@@ -146,12 +140,7 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
                             const char **provider)
 {
     ml_provided p;
-    const ml_libraries *lists[2] = {&t->libraries, &t->s->libraries};
-    bool found = false;
-    for (int k = 0; k < 2 && !found; k++)
-        for (uint32_t i = 0; i < lists[k]->n && !found; i++)
-            found = ml_library_find(&lists[k]->v[i], name, NULL, &p);
-    if (!found && !ml_library_find(&t->s->self, name, NULL, &p))
+    if (!ml_session_provided(t->s, &t->libraries, name, NULL, &p))
         return false;
     *addr = p.addr;
     *provider = p.provider;

@@ -117,7 +117,8 @@ int ml_txn_answer_zero(ml_txn *t, const char *name);
 
 /* The next name that is wanted by a strong reference or as a root and that nothing defines. */
 const char *ml_txn_undefined(ml_txn *t, uint32_t *cursor);
-/* Two strong definitions of one name: number i; false past the end. */
+/* Two strong definitions of one name: number i; false past the end. Sections and offsets say where
+** each stands. */
 typedef struct ml_duplicate {
     const char *name;
     uint32_t input[2]; /* UINT32_MAX: an earlier unit */
@@ -140,6 +141,14 @@ typedef struct ml_reference {
 } ml_reference;
 bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *cursor, ml_reference *out);
 
+/* Archive number i in reach: its path and set; NULL past the end. */
+const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);
+/* Does its index have the name? *member: the member's name. An index that cannot be read has none. */
+bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member);
+/* Does a library that was opened, or else the process, define it? *provider: as in ml_provided. */
+bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
+                            const char **provider);
+
 /* Hides a name that this load defines. */
 void ml_txn_hide(ml_txn *t, const char *name);
 
@@ -157,6 +166,8 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out);
 typedef struct ml_linked ml_linked; /* both have one; see the accessors */
 const ml_linked *ml_txn_linked(const ml_txn *t);
 const ml_linked *ml_unit_linked(const ml_unit *u);
+/* Number i from 0 in the order in which they came; false past the end. Strings live as long as the
+** load. */
 
 typedef struct ml_input_info {
     const char *file, *member;
@@ -186,10 +197,12 @@ typedef struct ml_symbol_info {
     int scope;           /* place in the scope that answered, or -1 */
     uint64_t addr, size;
     uint64_t got, stub; /* addresses, 0: none */
-    bool exported, in_load, shadowed;
-    const char *section;
+    bool exported; /* others may see it */
+    bool in_load;  /* defined by this load */
+    bool shadowed; /* its own definition gave way to the one of `provider` */
 } ml_symbol_info;
 bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out);
+/* The one of that name; false when the load never saw it. */
 bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out);
 /* The inputs that refer to entry `name`: the next one from *input on; false at the end. */
 bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input);
@@ -213,11 +226,5 @@ const char *ml_unit_name(const ml_unit *u);
 ml_life *ml_unit_life(const ml_unit *u); /* borrowed */
 /* The next unit of the session after u (NULL: the first), oldest first; NULL at the end. */
 ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
-/* Archive number i in reach: path; NULL past the end. Does it define the name (index only)? */
-const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);
-bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member);
-/* Does the process define it? provider may be NULL. */
-bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
-                            const char **provider);
 
 #endif

@@ -48,7 +48,7 @@ static int64_t implicit(const uint8_t *at, ml_field field)
 
 static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
 {
-    ml_where at = ml_value_where(w->in, w->rels, r, row);
+    ml_where at = ml_value_where(w->t, w->in, w->rels, r, row);
     bool pcrel = row->formula == ML_S_A_P || row->formula == ML_L_A_P;
     unsigned bits = 8 * ml_field_width(row->field);
     if (pcrel && bits == 32) {
@@ -116,7 +116,7 @@ static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
         return;
     uint64_t slot = row->needs & ML_NEED_GOT ? ml_value_slot(w->t, w->in, r->symbol) : 0;
     if ((row->needs & ML_NEED_GOT) && !slot) {
-        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_value_where(w->in, w->rels, r, row),
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_value_where(w->t, w->in, w->rels, r, row),
                         "report this: the scan and the link disagree", "no GOT slot was set aside");
         return;
     }
@@ -202,13 +202,13 @@ static void fill_got(ml_txn *t)
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
         if (e->got)
-            ml_put64(got + (size_t)(e->got - 1) * 8, e->addr);
+            ml_put64(got + (size_t)(e->got - 1) * ML_GOT_SLOT, e->addr);
     }
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 0; in->local_got && k < in->img->first_global; k++)
             if (in->local_got[k])
-                ml_put64(got + (size_t)(in->local_got[k] - 1) * 8, ml_value_of(in, k).S);
+                ml_put64(got + (size_t)(in->local_got[k] - 1) * ML_GOT_SLOT, ml_value_of(in, k).S);
     }
 }
 
@@ -222,7 +222,7 @@ static int write_stubs(ml_txn *t)
         if (!e->stub)
             continue;
         size_t at = (size_t)(e->stub - 1) * t->l->stub_size;
-        uint64_t slot = t->l->got + (uint64_t)(e->got - 1) * 8;
+        uint64_t slot = t->l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT;
         if (!t->target->stub(stubs + at, t->l->stubs + at, slot))
             return ml_fail(t->d, ML_E_RANGE, (ml_where){.symbol = e->name}, "load it in parts",
                            "the stub is out of reach of its GOT slot");

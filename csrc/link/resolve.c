@@ -3,7 +3,6 @@
 ** their order; a name that reaches a provider in the caller's hands waits for an answer. Pulling a
 ** member adds names behind the cursor, so that one walk is the fixpoint.
 ** SPDX-License-Identifier: MIT */
-#include "base/hash.h"
 #include "link/txn.h"
 
 static bool wanted(const ml_entry *e)
@@ -38,12 +37,7 @@ static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *o
         name = plain;
     }
     t->l->stats.looked_up++;
-    const ml_libraries *lists[2] = {&t->libraries, &t->s->libraries};
-    for (int k = 0; k < 2; k++)
-        for (uint32_t i = 0; i < lists[k]->n; i++)
-            if (ml_library_find(&lists[k]->v[i], name, version, out))
-                return true;
-    return ml_library_find(&t->s->self, name, version, out);
+    return ml_session_provided(t->s, &t->libraries, name, version, out);
 }
 
 static bool bind_process(ml_txn *t, ml_entry *e)
@@ -78,7 +72,7 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     int rc;
     switch (p->kind) {
     case ML_SCOPE_SELF:
-        other = hidden ? NULL : ml_table_find(&t->s->names, e->name, e->len, e->hash);
+        other = hidden ? NULL : ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
         if (other)
             bind_unit(e, other);
         return other != NULL;
@@ -114,8 +108,7 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
             section = e->name + 8;
         else if (strncmp(e->name, "__stop_", 7) == 0)
             section = e->name + 7;
-        if (!section ||
-            !ml_table_find(&t->idents, section, strlen(section), ml_hash(section, strlen(section))))
+        if (!section || !ml_table_find_str(&t->idents, section))
             return false;
     }
     e->def = ML_DEF_LINKER;
@@ -152,7 +145,7 @@ static void share_weak(ml_txn *t, ml_entry *e)
     bool unique = e->bind == ML_BIND_UNIQUE;
     if (!unique && t->o.weak == ML_WEAK_OWN)
         return;
-    const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+    const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
     if (other)
         bind_unit(e, other);
     else if ((!unique && t->o.weak != ML_WEAK_PROCESS) || !bind_process(t, e))
@@ -169,7 +162,7 @@ static int check_session(ml_txn *t, ml_entry *e)
         (e->flags & (ML_ENT_LOCAL | ML_ENT_CHECKED)))
         return 0;
     e->flags |= ML_ENT_CHECKED;
-    const ml_entry *other = ml_table_find(&t->s->names, e->name, e->len, e->hash);
+    const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
     if (!other || e->bind == ML_BIND_WEAK || other->bind != ML_BIND_GLOBAL)
         return 0;
     if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {
@@ -196,7 +189,7 @@ static int finish(ml_txn *t)
         if (e->def == ML_DEF_NONE && wanted(e))
             made_by_linker(t, e); /* its section may have come after the name */
         share_weak(t, e);
-        int rc = t->s->names.count ? check_session(t, e) : 0;
+        int rc = t->s->first ? check_session(t, e) : 0;
         if (rc < 0)
             return rc;
     }

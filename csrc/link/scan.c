@@ -7,7 +7,6 @@
 ** the real distance and finds a slot wherever it could need one.
 ** Spec: x86-64 psABI 4.4; the rows of target/.
 ** SPDX-License-Identifier: MIT */
-#include "base/hash.h"
 #include "link/txn.h"
 
 /* What goes along while one input's relocations are read. */
@@ -20,7 +19,8 @@ typedef struct scan {
     int rc;
 } scan;
 
-bool ml_scan_near(const ml_txn *t, uint64_t value)
+/* Does S + A lie within a signed 32-bit distance of every byte of the block to be? */
+static bool is_near(const ml_txn *t, uint64_t value)
 {
     enum { MARGIN = 16 }; /* rewriting an instruction shifts its field by a byte or two */
     return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) &&
@@ -30,7 +30,7 @@ bool ml_scan_near(const ml_txn *t, uint64_t value)
 static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
                    const char *text)
 {
-    ml_where at = ml_value_where(c->in, c->rels, r, row);
+    ml_where at = ml_value_where(c->t, c->in, c->rels, r, row);
     if (row)
         c->rc = ml_fail(c->t->d, code, at, hint, "%s", text);
     else
@@ -76,7 +76,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_v
     ml_txn *t = c->t;
     uint64_t value = v->S + (uint64_t)r->addend;
     bool pcrel = row->formula != ML_S_A;
-    if (pcrel ? ml_scan_near(t, value) : ml_fits(row->range, value))
+    if (pcrel ? is_near(t, value) : ml_fits(row->range, value))
         return;
     bool code = c->sec->flags & ML_SEC_EXEC;
     bool branch =
@@ -91,7 +91,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_v
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
 {
     ml_txn *t = c->t;
-    if ((row->needs & ML_RELAX) && t->o.relax && (v->in_load || (v->e && ml_scan_near(t, v->S))) &&
+    if ((row->needs & ML_RELAX) && t->o.relax && (v->in_load || (v->e && is_near(t, v->S))) &&
         t->target->can_relax(c->sec->data.p, c->sec->data.n, (size_t)r->offset, r->type, r->addend))
         return;
     if (!want_slot(c, r->symbol))
@@ -131,15 +131,14 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
     uint32_t index = ml_image_symbol(img, r->symbol).section;
     const ml_isec *sec = &img->sections[index < img->nsections ? index : 0];
     const char *name = sec->group ? img->groups[sec->group - 1].signature : "";
-    size_t len = strlen(name);
-    const ml_entry *winner = ml_table_find(&t->comdats, name, len, ml_hash(name, len));
+    const ml_entry *winner = ml_table_find_str(&t->comdats, name);
     if (!winner) {
         refuse(c, r, row, ML_E_DISCARDED, NULL, "refers to a symbol in a section without memory");
         return;
     }
     const ml_input *kept = &t->l->inputs[winner->image];
     const char *member = kept->member;
-    c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_value_where(c->in, c->rels, r, row),
+    c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_value_where(c->t, c->in, c->rels, r, row),
                     "compile all objects of the program alike",
                     "refers to a local symbol in discarded section %s (group '%s' kept from "
                     "%s%s%s%s)",

@@ -11,8 +11,7 @@ enum { BATCH = 32 };
 
 ml_entry *ml_select_entry(ml_txn *t, const char *name)
 {
-    size_t len = strlen(name);
-    ml_entry *e = ml_table_intern(&t->l->names, &t->l->keep, name, len, ml_hash(name, len));
+    ml_entry *e = ml_table_intern_str(&t->l->names, &t->l->keep, name);
     if (!e)
         ml_nomem(t->d);
     return e;
@@ -38,8 +37,7 @@ int ml_select_want(ml_txn *t, ml_entry *e)
 /* The name that a rename map gives in place of `name`. */
 static const char *renamed(const ml_table *map, const char *name)
 {
-    size_t len = strlen(name);
-    const ml_entry *e = ml_table_find(map, name, len, ml_hash(name, len));
+    const ml_entry *e = ml_table_find_str(map, name);
     return e ? e->provider : name;
 }
 
@@ -198,10 +196,8 @@ static int drop_groups(ml_txn *t, ml_input *in)
         const ml_igroup *group = &img->groups[g];
         if (!group->comdat)
             continue;
-        size_t len = strlen(group->signature);
         uint32_t before = t->comdats.count;
-        ml_entry *winner = ml_table_intern(&t->comdats, &t->scratch, group->signature, len,
-                                           ml_hash(group->signature, len));
+        ml_entry *winner = ml_table_intern_str(&t->comdats, &t->scratch, group->signature);
         if (!winner)
             return ml_nomem(t->d);
         if (t->comdats.count != before) {
@@ -235,9 +231,12 @@ static int note_identifiers(ml_txn *t, const ml_input *in)
         if (!(s->flags & ML_SEC_ALLOC) || s->name[0] == '.' || s->name[0] == 0 ||
             (in->dropped && in->dropped[i]) || !is_identifier(s->name))
             continue;
-        size_t len = strlen(s->name);
-        if (!ml_table_intern(&t->idents, &t->scratch, s->name, len, ml_hash(s->name, len)))
+        uint32_t before = t->idents.count;
+        ml_entry *e = ml_table_intern_str(&t->idents, &t->scratch, s->name);
+        if (!e)
             return ml_nomem(t->d);
+        if (t->idents.count != before)
+            e->image = before;
     }
     return 0;
 }

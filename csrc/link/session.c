@@ -29,14 +29,11 @@ static bool unit_end(ml_unit *u)
     ml_session *s = u->s;
     ml_linked *l = u->l;
     bool busy = u->life->in_flight != 0;
-    for (uint32_t i = 0; i < l->names.count; i++)
-        if (l->names.entries[i]->unit == u)
-            ml_table_remove(&s->names, l->names.entries[i]);
+    ml_exports_leave(&s->exports, u);
     if (!busy) {
         if (l->dso_handle)
             ml_process_finalize(l->dso_handle);
-        for (uint32_t i = 0; i < l->nfini; i++)
-            ml_process_call_init(l->fini[i]);
+        ml_process_run(l->fini, l->nfini);
     }
     u->life->alive = false;
     if (!busy)
@@ -61,7 +58,7 @@ void ml_session_free(ml_session *s)
     ml_library_close(&s->self);
     ml_heap_free(s->sources.v);
     ml_heap_free(s->libraries.v);
-    ml_table_deinit(&s->names);
+    ml_table_deinit(&s->exports.names);
     if (idle)
         ml_space_free(s->space);
     ml_heap_free(s);
@@ -70,8 +67,8 @@ void ml_session_free(ml_session *s)
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit)
 {
-    size_t len = strlen(name);
-    const ml_entry *e = ml_table_find(&s->names, name, len, ml_hash(name, len));
+    const ml_entry *e =
+        ml_exports_find(&s->exports, name, strlen(name), ml_hash(name, strlen(name)));
     if (!e)
         return false;
     *addr = e->addr;
@@ -81,15 +78,21 @@ bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint
     return true;
 }
 
+bool ml_session_provided(const ml_session *s, const ml_libraries *first, const char *name,
+                         const char *version, ml_provided *out)
+{
+    const ml_libraries *lists[2] = {first, &s->libraries};
+    for (int k = first ? 0 : 1; k < 2; k++)
+        for (uint32_t i = 0; i < lists[k]->n; i++)
+            if (ml_library_find(&lists[k]->v[i], name, version, out))
+                return true;
+    return ml_library_find(&s->self, name, version, out);
+}
+
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr)
 {
     ml_provided p;
-    for (uint32_t i = 0; i < s->libraries.n; i++)
-        if (ml_library_find(&s->libraries.v[i], name, NULL, &p)) {
-            *addr = p.addr;
-            return true;
-        }
-    if (!ml_library_find(&s->self, name, NULL, &p))
+    if (!ml_session_provided(s, NULL, name, NULL, &p))
         return false;
     *addr = p.addr;
     return true;

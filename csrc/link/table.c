@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = 16 };
 
 void ml_table_init(ml_table *t)
@@ -66,8 +68,8 @@ bool ml_table_reserve(ml_table *t, uint32_t n)
         return false;
     uint32_t want = t->count + n, nslots = t->slots ? t->mask + 1 : FIRST_SLOTS;
     if (want > t->room) {
-        uint32_t room =
-            t->room ? t->room * 2 : FIRST_SLOTS / 2; /* cannot overflow: count is below 2^29 */
+        /* cannot overflow: count is below 2^29 */
+        uint32_t room = t->room ? t->room * 2 : FIRST_SLOTS / 2;
         if (room < want)
             room = want;
         ml_entry **entries = ml_heap_grow(t->entries, room, sizeof *entries);
@@ -119,6 +121,18 @@ ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len
     t->entries[t->count++] = e;
     t->slots[i] = (ml_slot){hash, t->count};
     return e;
+}
+
+ml_entry *ml_table_find_str(const ml_table *t, const char *name)
+{
+    size_t len = strlen(name);
+    return ml_table_find(t, name, len, ml_hash(name, len));
+}
+
+ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name)
+{
+    size_t len = strlen(name);
+    return ml_table_intern(t, a, name, len, ml_hash(name, len));
 }
 
 ml_entry *ml_table_put(ml_table *t, ml_entry *e)

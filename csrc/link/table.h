@@ -43,9 +43,9 @@ typedef struct ml_entry {
     uint8_t def;             /* ml_def */
     uint8_t bind, type, vis; /* of the definition; vis: the most constraining of all occurrences */
     uint16_t flags;          /* ml_entry_flag */
-    uint8_t scope; /* next place in the scope to ask; which one answered when it is defined */
+    uint8_t scope;           /* next place in the scope to ask; the one that answered */
     uint32_t image, symbol; /* SECTION, COMMON, ABS: image and symbol index that define it */
-    uint32_t section;       /* SECTION: section index */
+    uint32_t section;       /* SECTION: section index; COMMON: 1 + index of its piece */
     uint32_t got, stub;     /* 1 + number of its slot; 0: none */
     uint32_t strong, weak;  /* images that refer to it */
     uint32_t first_ref;     /* an image that refers to it */
@@ -77,6 +77,9 @@ ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_
 /* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
+/* The same two for a name that ends in NUL and whose hash nobody has at hand. */
+ml_entry *ml_table_find_str(const ml_table *t, const char *name);
+ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name);
 /* Room for n more entries, so that n ml_table_put cannot fail. */
 bool ml_table_reserve(ml_table *t, uint32_t n);
 /* Enters e under its name, in place of an entry of that name if there is one, which is returned. */

@@ -6,7 +6,7 @@
 
 /* Bytes up to which a file is read before it is known what it is; bytes that tell it; files from
 ** which on a second thread is worth its start. */
-enum { WHOLE_READ = 1 << 20, HEAD = 4096, PREFETCH_FROM = 32, AHEAD = 8 };
+enum { WHOLE_READ = 1 << 20, HEAD = 4096, PREFETCH_FROM = 32 };
 
 int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
 {
@@ -299,7 +299,7 @@ static bool reserve(ml_txn *t)
     if (!libs)
         return false;
     s->libraries.v = libs;
-    return ml_table_reserve(&s->names, t->l->names.count);
+    return ml_exports_reserve(&s->exports, t->l);
 }
 
 /* Archives and libraries that the load opened stay in reach of later ones; a fall-back archive does
@@ -326,16 +326,7 @@ static void hand_over(ml_txn *t)
 static void publish(ml_txn *t, ml_unit *u)
 {
     ml_session *s = t->s;
-    ml_table *names = &t->l->names;
-    for (uint32_t i = 0; i < names->count; i++) {
-        ml_entry *e = names->entries[i];
-        if (i + AHEAD < names->count)
-            ml_table_prefetch_slot(&s->names, names->entries[i + AHEAD]->hash);
-        if (!ml_def_exported(e))
-            continue;
-        e->unit = u;
-        ml_table_put(&s->names, e);
-    }
+    ml_exports_enter(&s->exports, u);
     u->prev = s->last;
     if (s->last)
         s->last->next = u;
@@ -363,7 +354,6 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     strip(u->l);
     drop_scratch(t);
     *out = u;
-    for (uint32_t i = 0; i < u->l->ninit; i++)
-        ml_process_call_init(u->l->init[i]);
+    ml_process_run(u->l->init, u->l->ninit);
     return 0;
 }

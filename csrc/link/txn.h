@@ -49,7 +49,6 @@ struct ml_linked {
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
-    uint64_t eh_frame;   /* address of the unwind tables, 0: none */
     uint64_t *init;      /* constructors in the order in which they run */
     uint32_t ninit;
     uint64_t *fini; /* destructors in the order in which they run */
@@ -64,8 +63,8 @@ typedef struct ml_source {
     unsigned set;
     bool fresh; /* opened by this transaction: abort closes it */
     bool indexed;
-    unsigned depth;          /* archives around it */
-    const char *within;      /* archive in an archive: its name in ml_txn.members; else NULL */
+    unsigned depth;     /* archives around it */
+    const char *within; /* archive in an archive: its name in ml_txn.members; else NULL */
 } ml_source;
 
 typedef struct ml_sources {
@@ -96,10 +95,11 @@ struct ml_txn {
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
     ml_table comdats;    /* signatures that have a winner */
-    ml_table members;        /* archive members that were pulled, by the way to them */
-    ml_sources nested;       /* archives in archives, read by this transaction */
+    ml_table members;    /* archive members that were pulled, by the way to them */
+    ml_sources nested;   /* archives in archives, read by this transaction */
     ml_table idents;     /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
-                                entry->section: class of the run; addr, size: where it lies */
+                            entry->image: its index here; section: 1 + class of the run (set by
+                            assemble); addr, size: where it begins and ends */
     /* resolve */
     uint32_t cursor;  /* entries before it were looked at */
     ml_entry **queue; /* to look at again, first in first out from `head` on */
@@ -117,7 +117,7 @@ struct ml_txn {
     uint32_t npieces;
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     ml_layout layout;
-    bool taken;    /* the block is ours to give back */
+    bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *buffer; /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
@@ -134,8 +134,14 @@ struct ml_unit {
     ml_linked *l;
 };
 
+/* What the units of a session show to others: see exports.c. */
+typedef struct ml_exports {
+    ml_table names; /* entries of units; empty while there is a sole one */
+    ml_unit *sole;  /* the only unit with exports, found in its own table; else NULL */
+} ml_exports;
+
 struct ml_session {
-    ml_table names; /* exported: entries of units */
+    ml_exports exports;
     ml_unit *first, *last;
     ml_space *space;
     ml_sources sources;
@@ -143,7 +149,13 @@ struct ml_session {
     ml_library self;
 };
 
-/* Makes room for one more element in a heap vector of the transaction. */
+enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
+
+/* session.c: asks the libraries `first` (NULL: none), those of the session, then the process. */
+bool ml_session_provided(const ml_session *s, const ml_libraries *first, const char *name,
+                         const char *version, ml_provided *out);
+
+/* select.c: makes room for one more element in a heap vector of the transaction. */
 bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size);
 #define ML_ROOM(v, n, room) ml_vector_room((void **)&(v), n, &(room), sizeof *(v))
 
@@ -160,14 +172,20 @@ static inline bool ml_def_exported(const ml_entry *e)
            (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
 }
 
+/* exports.c: finds a name; makes room, so that enter cannot fail; enters and takes out a unit's. */
+const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
+bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
+void ml_exports_enter(ml_exports *x, ml_unit *u);
+void ml_exports_leave(ml_exports *x, const ml_unit *u);
+
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
 int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);
 /* The entry of a name, made when there is none; NULL (recorded) when memory is short. */
 ml_entry *ml_select_entry(ml_txn *t, const char *name);
-/* Puts an entry on the list of names to look up: from the start of the scope, or where it stands.
-** */
-int ml_select_want(ml_txn *t, ml_entry *e);
+/* Puts an entry on the list of names to look up, to be asked for where it stands in the scope. */
 int ml_select_queue(ml_txn *t, ml_entry *e);
+/* The same, from the start of the scope. */
+int ml_select_want(ml_txn *t, ml_entry *e);
 
 /* sources.c: all members of an archive; the member that defines e. */
 int ml_sources_whole(ml_txn *t, ml_source *src);
@@ -175,8 +193,6 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled);
 
 /* scan.c: what the relocations need. Sets t->zone to LOW, and returns 1, when they need it. */
 int ml_scan(ml_txn *t);
-/* Does S + A lie within a signed 32-bit distance of every byte of the block to be? */
-bool ml_scan_near(const ml_txn *t, uint64_t value);
 
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
@@ -206,9 +222,10 @@ typedef struct ml_value {
     uint8_t type;
 } ml_value;
 ml_value ml_value_of(const ml_input *in, uint32_t symbol);
-/* Where relocation rel of rels stands, for messages. row may be NULL. */
-ml_where ml_value_where(const ml_input *in, const ml_irels *rels, const ml_irel *rel,
-                        const ml_rrow *row);
+/* Where relocation rel of rels stands, for messages; looked up only while t->d keeps errors, since
+** it takes time. row may be NULL. */
+ml_where ml_value_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
+                        const ml_irel *rel, const ml_rrow *row);
 /* Address of the GOT slot of a symbol; 0 when it has none. */
 uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol);
 /* Address of the stub of an entry; 0 when it has none. */

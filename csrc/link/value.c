@@ -3,8 +3,6 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { SLOT = 8 };
-
 ml_value ml_value_of(const ml_input *in, uint32_t symbol)
 {
     const ml_image *img = in->img;
@@ -30,9 +28,11 @@ ml_value ml_value_of(const ml_input *in, uint32_t symbol)
     return v;
 }
 
-ml_where ml_value_where(const ml_input *in, const ml_irels *rels, const ml_irel *rel,
-                        const ml_rrow *row)
+ml_where ml_value_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
+                        const ml_irel *rel, const ml_rrow *row)
 {
+    if (t->d->count >= ML_DIAG_MAX)
+        return (ml_where){0};
     const ml_image *img = in->img;
     uint64_t start;
     const char *symbol = ml_image_symbol_name(img, rel->symbol);
@@ -55,7 +55,7 @@ uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
         slot = in->bind[symbol - first]->got;
     else
         slot = in->local_got ? in->local_got[symbol] : 0;
-    return slot ? t->l->got + (uint64_t)(slot - 1) * SLOT : 0;
+    return slot ? t->l->got + (uint64_t)(slot - 1) * ML_GOT_SLOT : 0;
 }
 
 uint64_t ml_value_stub(const ml_txn *t, const ml_entry *e)

@@ -194,8 +194,7 @@ static int handle_error(lua_State *L)
     return 0;
 }
 
-/* The error on top of the stack: to on_error, else kept for the native call, else noted. Pops it.
-** */
+/* Pops the error on top of the stack: to on_error, else kept for the native call, else noted. */
 static void failed(lua_State *L, ml_callstate *st, activation *a, bool in_call)
 {
     lua_pushcfunction(L, handle_error);

@@ -1,4 +1,4 @@
-/* core.c -- lua: the module's only door, and errors as Lua values.
+/* core.c -- lua: the module's only door, errors as Lua values, and fields of tables.
 ** SPDX-License-Identifier: MIT */
 #include "lua/lua.h"
 #include "os/os.h"
@@ -7,9 +7,9 @@
 
 _Static_assert(sizeof(lua_Integer) == 8, "addresses are Lua integers");
 
-/* ---- errors ---- */
+/* ---- fields ---- */
 
-static void set_text(lua_State *L, const char *key, const char *value)
+void ml_lua_set_text(lua_State *L, const char *key, const char *value)
 {
     if (!value)
         return;
@@ -17,25 +17,37 @@ static void set_text(lua_State *L, const char *key, const char *value)
     lua_setfield(L, -2, key);
 }
 
+void ml_lua_set_integer(lua_State *L, const char *key, uint64_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, key);
+}
+
+void ml_lua_set_boolean(lua_State *L, const char *key, bool value)
+{
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, key);
+}
+
+/* ---- errors ---- */
+
 /* Fills the table on top with one error. */
 static void fill_error(lua_State *L, const ml_error *e)
 {
     char text[2048];
     ml_error_text(e, text, sizeof text);
-    set_text(L, "code", ml_code_name(e->code));
-    set_text(L, "message", text);
-    set_text(L, "reason", e->text);
-    set_text(L, "hint", e->hint);
-    set_text(L, "file", e->at.file);
-    set_text(L, "member", e->at.member);
-    set_text(L, "section", e->at.section);
-    set_text(L, "symbol", e->at.symbol);
-    set_text(L, "reloc", e->at.reloc);
-    set_text(L, "func", e->at.func);
-    if (e->at.has_offset) {
-        lua_pushinteger(L, (lua_Integer)e->at.offset);
-        lua_setfield(L, -2, "offset");
-    }
+    ml_lua_set_text(L, "code", ml_code_name(e->code));
+    ml_lua_set_text(L, "message", text);
+    ml_lua_set_text(L, "reason", e->text);
+    ml_lua_set_text(L, "hint", e->hint);
+    ml_lua_set_text(L, "file", e->at.file);
+    ml_lua_set_text(L, "member", e->at.member);
+    ml_lua_set_text(L, "section", e->at.section);
+    ml_lua_set_text(L, "symbol", e->at.symbol);
+    ml_lua_set_text(L, "reloc", e->at.reloc);
+    ml_lua_set_text(L, "func", e->at.func);
+    if (e->at.has_offset)
+        ml_lua_set_integer(L, "offset", e->at.offset);
 }
 
 /* Builds the table from the diag in light userdata 1; runs protected, so that the diag is freed
@@ -47,8 +59,7 @@ static int build_error(lua_State *L)
     luaL_setmetatable(L, ML_LUA_ERROR);
     if (d->first)
         fill_error(L, d->first);
-    lua_pushinteger(L, (lua_Integer)d->count);
-    lua_setfield(L, -2, "count");
+    ml_lua_set_integer(L, "count", d->count);
     lua_newtable(L);
     lua_Integer i = 1;
     for (const ml_error *e = d->first; e; e = e->next) {
@@ -96,8 +107,7 @@ int ml_lua_fail(lua_State *L, ml_diag *d)
     return 2;
 }
 
-/* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in place of this one.
-** */
+/* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in its place */
 static int error_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);

@@ -15,16 +15,16 @@ static unsigned check_kinds(lua_State *L, int idx)
     static const struct {
         const char *name;
         unsigned bit;
-    } KINDS[] = {{"alloc", ML_FAULT_ALLOC},
+    } kinds_by_name[] = {{"alloc", ML_FAULT_ALLOC},
                  {"map", ML_FAULT_MAP},
                  {"file", ML_FAULT_FILE},
                  {"library", ML_FAULT_LIBRARY},
                  {"undo", ML_FAULT_UNDO}};
     const char *text = luaL_optstring(L, idx, "alloc map file library");
     unsigned kinds = 0;
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
-        if (strstr(text, KINDS[i].name))
-            kinds |= KINDS[i].bit;
+    for (size_t i = 0; i < sizeof kinds_by_name / sizeof *kinds_by_name; i++)
+        if (strstr(text, kinds_by_name[i].name))
+            kinds |= kinds_by_name[i].bit;
     luaL_argcheck(L, kinds, idx, "names no kind of call");
     return kinds;
 }
@@ -55,9 +55,9 @@ static int blocks(lua_State *L)
 
 int luaopen_moonlink_fault(lua_State *L)
 {
-    static const luaL_Reg FUNCTIONS[] = {
+    static const luaL_Reg functions[] = {
         {"arm", arm}, {"disarm", disarm}, {"blocks", blocks}, {NULL, NULL}};
     luaL_checkversion(L);
-    luaL_newlib(L, FUNCTIONS);
+    luaL_newlib(L, functions);
     return 1;
 }

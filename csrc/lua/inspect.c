@@ -36,25 +36,13 @@ static int drop(lua_State *L)
     return 0;
 }
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, key);
-}
-
 /* The name of number i, or the number itself. */
 static void set_name(lua_State *L, const char *key, const char *const *names, size_t n, uint64_t i)
 {
     if (i < n && names[i])
-        set_string(L, key, names[i]);
+        ml_lua_set_text(L, key, names[i]);
     else
-        set_number(L, key, i);
+        ml_lua_set_integer(L, key, i);
 }
 
 #define SET_NAME(L, key, names, i) set_name(L, key, names, sizeof names / sizeof *names, i)
@@ -92,11 +80,11 @@ static int sections(lua_State *L)
     for (uint32_t i = 1; i < img->nsections; i++) {
         const ml_isec *s = &img->sections[i];
         lua_createtable(L, 0, 5);
-        set_string(L, "name", s->name);
+        ml_lua_set_text(L, "name", s->name);
         SET_NAME(L, "type", types, s->type);
         set_flags(L, s->flags);
-        set_number(L, "size", s->size);
-        set_number(L, "align", s->align);
+        ml_lua_set_integer(L, "size", s->size);
+        ml_lua_set_integer(L, "align", s->align);
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     return 1;
@@ -107,14 +95,14 @@ static int sections(lua_State *L)
 static void set_place(lua_State *L, uint32_t section)
 {
     if (section == ML_SEC_ABS)
-        set_string(L, "place", "absolute");
+        ml_lua_set_text(L, "place", "absolute");
     else if (section == ML_SEC_COMMON)
-        set_string(L, "place", "common");
+        ml_lua_set_text(L, "place", "common");
     else if (section == ML_SEC_UNDEF)
-        set_string(L, "place", "undefined");
+        ml_lua_set_text(L, "place", "undefined");
     else {
-        set_string(L, "place", "section");
-        set_number(L, "section", section);
+        ml_lua_set_text(L, "place", "section");
+        ml_lua_set_integer(L, "section", section);
     }
 }
 
@@ -137,13 +125,13 @@ static int symbols(lua_State *L)
     for (uint32_t i = 1; i < img->nsymbols; i++) {
         ml_isym s = ml_image_symbol(img, i);
         lua_createtable(L, 0, 8);
-        set_string(L, "name", ml_image_symbol_name(img, i));
+        ml_lua_set_text(L, "name", ml_image_symbol_name(img, i));
         set_place(L, s.section);
         SET_NAME(L, "bind", binds, s.bind);
         SET_NAME(L, "type", types, s.type);
         SET_NAME(L, "visibility", visibilities, s.vis);
-        set_number(L, "value", s.value);
-        set_number(L, "size", s.size);
+        ml_lua_set_integer(L, "value", s.value);
+        ml_lua_set_integer(L, "size", s.size);
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     return 1;
@@ -155,9 +143,9 @@ static void set_type(lua_State *L, const ml_target *target, uint32_t type)
 {
     const ml_rrow *row = target ? ml_target_row(target, type) : NULL;
     if (row)
-        set_string(L, "type", row->name);
+        ml_lua_set_text(L, "type", row->name);
     else
-        set_number(L, "type", type);
+        ml_lua_set_integer(L, "type", type);
 }
 
 /* object:relocations() -> array of { section=, offset=, type=, symbol=, addend= }, those of
@@ -174,11 +162,11 @@ static int relocations(lua_State *L)
         for (uint32_t k = 0; k < rels->count; k++) {
             ml_irel r = ml_image_rel(rels, k);
             lua_createtable(L, 0, 5);
-            set_number(L, "section", rels->target);
-            set_number(L, "offset", r.offset);
+            ml_lua_set_integer(L, "section", rels->target);
+            ml_lua_set_integer(L, "offset", r.offset);
             set_type(L, target, r.type);
-            set_number(L, "symbol", r.symbol);
-            set_number(L, "addend", (uint64_t)r.addend);
+            ml_lua_set_integer(L, "symbol", r.symbol);
+            ml_lua_set_integer(L, "addend", (uint64_t)r.addend);
             lua_rawseti(L, -2, ++n);
         }
     }

@@ -21,13 +21,18 @@
 #define ML_LUA_ERROR    "moonlink.Error"
 
 /* Pushes nil and the error table made of all errors in d:
-**   { code=, message=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=, (of the
-** first error)     count=, errors={ {same fields}, ... } }
+**    { code=, message=, reason=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=,
+**      count=, errors = { { the same fields }, ... } }     the first line: of the first error
 ** with the metatable ML_LUA_ERROR (its __tostring is set by lua/moonlink/error.lua; the C default
-** prints message and hint). Frees d. Returns 2, so that callers can `return ml_lua_fail(L, &d)`. */
+** prints message and hint). Frees d. Returns 2, so that callers can `return ml_lua_fail(L, &d)`.
+** Between ml_diag_init and this (or ml_diag_free) a binding calls no Lua function that can raise,
+** or keeps the diag in a userdata with __gc: else an error would leak it. */
 int ml_lua_fail(lua_State *L, ml_diag *d);
-/* Between ml_diag_init and ml_lua_fail (or ml_diag_free) a binding calls no Lua function that can
-** raise, or keeps the diag in a userdata with __gc: else an error would leak it. */
+
+/* Set a field of the table on top of the stack. A text that is NULL is left out. */
+void ml_lua_set_text(lua_State *L, const char *key, const char *value);
+void ml_lua_set_integer(lua_State *L, const char *key, uint64_t value);
+void ml_lua_set_boolean(lua_State *L, const char *key, bool value);
 
 /* Calls f with the arguments on the stack and returns what it returned, while no collection runs:
 ** for functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */
@@ -40,10 +45,9 @@ ml_life *ml_lua_life(lua_State *L, int idx);
 /* Each adds its functions to the table on top of the stack; called by luaopen_moonlink_core. Must
 ** be re-entrant: luaopen may run several times in one state. */
 void ml_open_error(lua_State *L);
-void ml_open_memory(lua_State *L); /* peek, poke, cstring */
-void ml_open_call(lua_State *L);   /* func, callback, trap */
-void ml_open_object(
-    lua_State *L); /* kind, members, ldscript, image: reading files without linking */
+void ml_open_memory(lua_State *L);  /* peek, poke, cstring; alloc: buffers */
+void ml_open_call(lua_State *L);    /* func, callback, trap and what belongs to them */
+void ml_open_object(lua_State *L);  /* kind, members, ldscript ...: files that are not linked */
 void ml_open_inspect(lua_State *L); /* object: one object as tables */
 void ml_open_session(lua_State *L); /* session */
 

@@ -91,34 +91,14 @@ static int kind_of(lua_State *L)
     return push_kind(L, s, s.n);
 }
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-    if (value) {
-        lua_pushstring(L, value);
-        lua_setfield(L, -2, key);
-    }
-}
-
-static void set_integer(lua_State *L, const char *key, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_boolean(lua_State *L, const char *key, bool value)
-{
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, key);
-}
-
 static void push_member(lua_State *L, const ml_member *m)
 {
     lua_createtable(L, 0, 5);
-    set_string(L, "name", m->name);
-    set_integer(L, "size", m->size);
-    set_integer(L, "offset", m->offset);
-    set_integer(L, "header", m->header);
-    set_string(L, "path", m->path);
+    ml_lua_set_text(L, "name", m->name);
+    ml_lua_set_integer(L, "size", m->size);
+    ml_lua_set_integer(L, "offset", m->offset);
+    ml_lua_set_integer(L, "header", m->header);
+    ml_lua_set_text(L, "path", m->path);
 }
 
 /* members(path) -> array of { name, size, offset, header, path } in the order of the file */
@@ -183,8 +163,8 @@ static int archive_index(lua_State *L)
     for (size_t i = 0; i < n; i++) {
         uint64_t header = 0;
         lua_createtable(L, 0, 2);
-        set_string(L, "name", ml_archive_name(s->ar, i, &header));
-        set_integer(L, "header", header);
+        ml_lua_set_text(L, "name", ml_archive_name(s->ar, i, &header));
+        ml_lua_set_integer(L, "header", header);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
@@ -208,11 +188,11 @@ static int ldscript(lua_State *L)
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
     for (size_t i = 0; i < n; i++) {
         lua_createtable(L, 0, 5);
-        set_string(L, "what", what[items[i].what]);
-        set_string(L, "name", items[i].name);
-        set_boolean(L, "as_needed", items[i].as_needed);
-        set_integer(L, "group", items[i].group);
-        set_integer(L, "line", items[i].line);
+        ml_lua_set_text(L, "what", what[items[i].what]);
+        ml_lua_set_text(L, "name", items[i].name);
+        ml_lua_set_boolean(L, "as_needed", items[i].as_needed);
+        ml_lua_set_integer(L, "group", items[i].group);
+        ml_lua_set_integer(L, "line", items[i].line);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;

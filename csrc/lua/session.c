@@ -26,7 +26,7 @@ static ml_session *check_open(lua_State *L)
     return box->s;
 }
 
-/* session:find(name) -> address, size, type, unit userdata's unit number or nil */
+/* session:find(name) -> address, size, STT_* type, unit; or nothing */
 static int find(lua_State *L)
 {
     ml_session *s = check_open(L);

@@ -153,7 +153,7 @@ static int to_string(lua_State *L)
 
 void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
 {
-    ml_lua_unit *ud = lua_newuserdatauv(L, sizeof *ud, 1);
+    ml_lua_unit *ud = lua_newuserdatauv(L, sizeof *ud, 0);
     *ud = (ml_lua_unit){0};
     luaL_setmetatable(L, ML_LUA_UNIT);
     if (!u)

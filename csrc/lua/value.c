@@ -7,8 +7,6 @@
 
 #include "lua/call.h"
 
-_Static_assert(sizeof(lua_Integer) == 8, "addresses are Lua integers");
-
 const char *ml_lua_wrong_number(lua_State *L, int idx, bool integer)
 {
     if (integer && lua_type(L, idx) == LUA_TNUMBER)

@@ -309,8 +309,7 @@ int ml_archive_open(ml_diag *d, const char *path, ml_archive **out)
         return -(int)ML_E_NOMEM;
     int r = ml_os_open(d, ar->path, &ar->file);
     if (r == 0) {
-        ar->id = ar->file.id;
-        ar->size = ar->id.size;
+        ar->size = ar->file.id.size;
         r = start(d, ar);
     } else {
         ar->file.fd = -1;
@@ -329,7 +328,7 @@ int ml_archive_open_bytes(ml_diag *d, const char *name, ml_slice bytes, ml_archi
         return -(int)ML_E_NOMEM;
     ar->bytes = bytes;
     ar->owned = true;
-    ar->id.size = ar->size = bytes.n;
+    ar->size = bytes.n;
     int r = start(d, ar);
     if (r < 0)
         ml_archive_close(ar);
@@ -357,11 +356,6 @@ const char *ml_archive_path(const ml_archive *ar)
 bool ml_archive_thin(const ml_archive *ar)
 {
     return ar->thin;
-}
-
-const ml_file_id *ml_archive_id(const ml_archive *ar)
-{
-    return &ar->id;
 }
 
 /* A thin member's path as it can be opened: relative to the folder of the archive. */

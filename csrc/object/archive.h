@@ -21,8 +21,7 @@ typedef struct ml_member {
                          have one name */
     uint64_t offset;  /* of its data (0 for a thin member: the data is in the file `path`) */
     uint64_t size;    /* bytes of data */
-    const char
-        *path; /* thin: the file that holds it, relative to the archive's folder; else NULL */
+    const char *path; /* thin: file that holds it, relative to the archive's folder; else NULL */
 } ml_member;
 
 /* Opens path (kind ARCHIVE or THIN). Everything is allocated in an arena of its own. */
@@ -30,11 +29,13 @@ int ml_archive_open(ml_diag *d, const char *path, ml_archive **out);
 /* The same from bytes, which must stay valid; name is for messages. A thin archive in bytes is
 ** refused. Used also for an archive that is a member of an archive. */
 int ml_archive_open_bytes(ml_diag *d, const char *name, ml_slice bytes, ml_archive **out);
+/* Frees it and what its arena holds: members' names, index. NULL is allowed. */
 void ml_archive_close(ml_archive *ar);
 
+/* The path, or the name, that it was opened by. */
 const char *ml_archive_path(const ml_archive *ar);
+/* Do its members lie in files beside it? */
 bool ml_archive_thin(const ml_archive *ar);
-const ml_file_id *ml_archive_id(const ml_archive *ar);
 
 /* Makes the index ready: reads the one in the file, or, when there is none, builds it from the
 ** members' symbol tables (all global definitions and COMMON symbols; members that are no objects

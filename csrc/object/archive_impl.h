@@ -41,7 +41,6 @@ typedef struct ml_ar_target {
 struct ml_archive {
     ml_arena arena;
     ml_os_file file; /* fd -1 for an archive in bytes */
-    ml_file_id id;
     const char *path;
     uint64_t size;
     ml_slice bytes; /* the whole archive, when it is in memory: opened from bytes, or slurped */

@@ -31,22 +31,6 @@ typedef struct list {
     size_t nentries, entry_room, ntargets, target_room;
 } list;
 
-/* Room for one more element of an array in the arena: doubled when full. */
-static bool room(ml_arena *a, void **p, size_t n, size_t *have, size_t size)
-{
-    if (n < *have)
-        return true;
-    size_t want = *have ? 2 * *have : 64;
-    void *more = want > *have ? ml_nalloc(a, want, size) : NULL;
-    if (!more)
-        return false;
-    if (n)
-        memcpy(more, *p, n * size);
-    *p = more;
-    *have = want;
-    return true;
-}
-
 /* Appends a name; names of one member that follow each other share a target. */
 static int add(list *l, const char *name, size_t len, uint64_t header)
 {
@@ -54,16 +38,12 @@ static int add(list *l, const char *name, size_t len, uint64_t header)
     if (len >= UINT32_MAX || l->nentries >= INT32_MAX)
         return ml_fail(l->d, ML_E_UNSUPPORTED, place(l->ar, NULL), NULL, "the index is too large");
     if (l->ntargets == 0 || l->targets[l->ntargets - 1].header != header) {
-        void *p = l->targets;
-        if (!room(a, &p, l->ntargets, &l->target_room, sizeof *l->targets))
+        if (!ml_array_room(a, &l->targets, l->ntargets, &l->target_room, sizeof *l->targets))
             return ml_nomem(l->d);
-        l->targets = p;
         l->targets[l->ntargets++] = (ml_ar_target){.header = header};
     }
-    void *p = l->entries;
-    if (!room(a, &p, l->nentries, &l->entry_room, sizeof *l->entries))
+    if (!ml_array_room(a, &l->entries, l->nentries, &l->entry_room, sizeof *l->entries))
         return ml_nomem(l->d);
-    l->entries = p;
     l->entries[l->nentries++] = (ml_ar_entry){.name = name,
                                               .len = (uint32_t)len,
                                               .hash = ml_hash(name, len),

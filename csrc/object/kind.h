@@ -32,8 +32,8 @@ const char *ml_kind_name(ml_kind k);
 /* Name of an e_machine ("x86-64", "AArch64", "i386" ...); NULL when unknown. */
 const char *ml_machine_name(uint16_t machine);
 /* Records the error for a file of kind k where a relocatable object for `machine` was wanted, each
-** kind with its own text and hint (run-time-linkers.md section 4, rows 22 and 23). head as above.
-** Returns the negative code. For ML_KIND_OBJECT it is the machine that is wrong. */
+** kind with its own text and hint. head as above; file and member may be NULL. Returns the negative
+** code. For ML_KIND_OBJECT it is the machine that is wrong. */
 int ml_kind_refuse(ml_diag *d, const char *file, const char *member, ml_kind k, ml_slice head,
                    uint16_t machine);
 

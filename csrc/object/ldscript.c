@@ -121,16 +121,8 @@ static bool is_word(const scan *s, const char *what)
 
 static int add(scan *s, ml_script_item item, ml_slice name)
 {
-    if (s->n == s->room) {
-        size_t room = s->room ? 2 * s->room : 8;
-        ml_script_item *more = ml_nalloc(s->arena, room, sizeof *more);
-        if (!more)
-            return ml_nomem(s->d);
-        if (s->n)
-            memcpy(more, s->items, s->n * sizeof *more);
-        s->items = more;
-        s->room = room;
-    }
+    if (!ml_array_room(s->arena, &s->items, s->n, &s->room, sizeof *s->items))
+        return ml_nomem(s->d);
     item.name = ml_strndup(s->arena, (const char *)name.p, name.n);
     if (!item.name)
         return ml_nomem(s->d);

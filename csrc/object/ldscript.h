@@ -19,14 +19,15 @@ typedef enum ml_script_what {
 } ml_script_what;
 
 typedef struct ml_script_item {
-    ml_script_what
-        what; /* FILE: a path or file name; LIB: what stands behind -l; DIR: SEARCH_DIR */
-    const char *name;
+    ml_script_what what;
+    const char *name; /* FILE: path or file name; LIB: what stands behind -l; DIR: of SEARCH_DIR;
+                         FORMAT: of OUTPUT_FORMAT */
     bool as_needed; /* inside AS_NEEDED */
     unsigned group; /* 0: outside GROUP; else the number of its GROUP, from 1 */
     unsigned line;  /* from 1 */
 } ml_script_item;
 
+/* Parses a whole script; file is for messages. *items (n of them) and their names lie in a. */
 int ml_script_parse(ml_diag *d, ml_arena *a, const char *file, ml_slice text,
                     ml_script_item **items, size_t *n);
 

@@ -31,16 +31,8 @@ typedef struct list {
 
 static bool add(ml_arena *a, list *l, const char *name)
 {
-    if (l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 32;
-        const char **more = ml_nalloc(a, room, sizeof *more);
-        if (!more)
-            return false;
-        if (l->n)
-            memcpy(more, l->names, l->n * sizeof *more);
-        l->names = more;
-        l->room = room;
-    }
+    if (!ml_array_room(a, &l->names, l->n, &l->room, sizeof *l->names))
+        return false;
     const char *copy = ml_strdup(a, name);
     if (copy)
         l->names[l->n++] = copy;

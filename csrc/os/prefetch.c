@@ -9,6 +9,7 @@
 #include "os/prefetch.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -53,6 +54,9 @@ static void *reader(void *ud)
 {
     ml_prefetch *p = ud;
     ml_diag d;
+#ifdef SCHED_IDLE /* only a processor that nobody else wants: else it would delay who it works for */
+    pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){0});
+#endif
     ml_diag_init(&d);
     while (!atomic_load(&p->stop)) {
         size_t i = atomic_fetch_add(&p->claimed, 1);

@@ -4,7 +4,7 @@
 ** *low* ones, below 2 GiB, made only when an object asks for it. A load takes one block from one
 ** reservation: pages that are writable until the block is sealed with final protections. No page
 ** is ever writable and executable at once.
-** Spec: x86-64 psABI 3.5.1 (code models: why 2 GiB). See Note [Near memory] in region.c.
+** Spec: x86-64 psABI 3.5.1 (code models: why 2 GiB). See Note [Near memory] in reserve.c.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PLACE_REGION_H
 #define ML_PLACE_REGION_H

@@ -1,4 +1,4 @@
-/* process.c -- process: constructors, destructors, and where things lie.
+/* process.c -- process: constructors and destructors.
 ** takes addresses of foreign code and runs it; what it does cannot be undone.
 ** Spec: gABI chapter 5 "Initialization and Termination Functions"; Itanium C++ ABI 3.3.6.3
 ** (__cxa_finalize); x86-64 psABI 3.4.1 "Initial Stack and Register State".
@@ -11,11 +11,6 @@
 
 /* Of the C library; no header declares it. */
 void __cxa_finalize(void *dso_handle);
-
-void ml_process_extents(bool (*visit)(void *ud, const ml_extent *e), void *ud)
-{
-    ml_os_libraries(visit, ud);
-}
 
 enum { ARGC_MAX = 1 << 24 }; /* the kernel allows less */
 
@@ -48,10 +43,13 @@ static arguments initial_arguments(void)
     return (arguments){(int)argc, argv};
 }
 
-void ml_process_call_init(uint64_t fn)
+typedef void constructor(int argc, char **argv, char **envp);
+
+void ml_process_run(const uint64_t *functions, size_t n)
 {
-    arguments a = initial_arguments();
-    ((void (*)(int, char **, char **))(uintptr_t)fn)(a.argc, a.argv, environ);
+    arguments a = n ? initial_arguments() : (arguments){0};
+    for (size_t i = 0; i < n; i++)
+        ((constructor *)(uintptr_t)functions[i])(a.argc, a.argv, environ);
 }
 
 void ml_process_finalize(uint64_t dso_handle)

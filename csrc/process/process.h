@@ -1,5 +1,5 @@
 /* process.h -- process: what the live process provides, and effects on it with their inverses.
-** Knows no session. Spec: dlopen(3), dlsym(3), dladdr1(3), Itanium C++ ABI 3.3.6 (__cxa_finalize).
+** Knows no session. Spec: dlopen(3), dlsym(3), dlvsym(3), Itanium C++ ABI 3.3.6 (__cxa_finalize).
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PROCESS_PROCESS_H
 #define ML_PROCESS_PROCESS_H
@@ -15,6 +15,7 @@ typedef struct ml_library {
 /* Opens a shared library in the process (RTLD_NOW | RTLD_LOCAL). A path with a slash, or a soname
 ** for the loader's own search. The loader's text goes into the error (ML_E_LIBRARY). */
 int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out);
+/* Nothing happens to one that is closed already, or all zero. */
 void ml_library_close(ml_library *lib);
 /* The whole process as it started (dlopen(NULL)): the executable and all that is global. */
 int ml_library_self(ml_diag *d, ml_library *out);
@@ -35,11 +36,8 @@ typedef struct ml_provided {
 bool ml_library_find(const ml_library *lib, const char *name, const char *version,
                      ml_provided *out);
 
-/* The addresses of each loaded file, the executable first: see ml_os_libraries. */
-void ml_process_extents(bool (*visit)(void *ud, const ml_extent *e), void *ud);
-
-/* Runs one constructor or destructor: fn(argc, argv, envp) of the process. */
-void ml_process_call_init(uint64_t fn);
+/* Runs n constructors or destructors, in this order: each gets argc, argv, envp of the process. */
+void ml_process_run(const uint64_t *functions, size_t n);
 /* Runs what was registered with __cxa_atexit under this __dso_handle, and forgets it together with
 ** what pthread_atfork and at_quick_exit hold for it (__cxa_finalize). 0 is ignored: there it would
 ** mean everything in the process. */

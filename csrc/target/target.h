@@ -24,7 +24,7 @@ typedef enum ml_formula {
     ML_GOT_A_P,   /* GOT + A - P */
     ML_L_A_GOT,   /* L + A - GOT */
     ML_Z_A,       /* Z + A */
-    ML_R_TLS,     /* thread-local: the next stage of the project */
+    ML_R_TLS,     /* thread-local: refused, see link/scan.c */
     ML_R_DYNAMIC  /* only a dynamic linker's: an error in a relocatable object */
 } ml_formula;
 
@@ -91,9 +91,9 @@ typedef struct ml_move_in {
     uint64_t addr;  /* address of code[0] at run time */
     bool pcrel;     /* the field is relative to itself (S+A-P), else absolute (S+A) */
     uint64_t value; /* S + A, 64 bits */
-    const uint64_t
-        *second; /* S + A of the absolute field right behind this one (an immediate behind
-                               a displacement), when that cannot hold it either; else NULL */
+    /* S + A of the absolute field of 4 bytes right behind this one (an immediate behind a
+    ** displacement), when that cannot hold it either; else NULL */
+    const uint64_t *second;
     uint64_t to; /* address that the thunk will have */
 } ml_move_in;
 
@@ -119,8 +119,7 @@ typedef struct ml_target {
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
     ** slot is out of the stub's reach. */
     bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);
-    /* Is the 4-byte pc-relative field at code[field] the operand of a call or a jump to its target?
-    ** */
+    /* Is the 4-byte pc-relative field at code[field] that of a direct call or jump? */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?
     ** needs as in the row of `type`; addend A. */

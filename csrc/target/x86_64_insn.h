@@ -89,9 +89,7 @@ unsigned ml_x86_64_index(const ml_x86_64_insn *i);
 ** (in_disp) or the immediate. Always terminated. */
 void ml_x86_64_insn_text(const ml_x86_64_insn *i, bool in_disp, char *to, size_t size);
 
-/* x86_64_move.c. move_both: in->field is a displacement, and the immediate of 4 bytes right behind
-** it is out of reach too; it is absolute and stands for *second (S + A). NULL: only in->field. */
+/* x86_64_move.c: what ml_target_x86_64.move does. */
 bool ml_x86_64_move(const ml_move_in *in, ml_move_out *out);
-bool ml_x86_64_move_both(const ml_move_in *in, const uint64_t *second, ml_move_out *out);
 
 #endif

@@ -55,8 +55,7 @@ typedef struct job {
     ml_move_out *out;
     ml_x86_64_insn i;
     const uint8_t *code;
-    uint64_t value;         /* what the field stands for, 64 bits */
-    const uint64_t *second; /* what the immediate behind it stands for, when that is far too */
+    uint64_t value; /* what the field stands for, 64 bits */
 } job;
 
 static const char unknown[] = "an instruction that is not known well enough to be moved";
@@ -515,7 +514,7 @@ static unsigned register_form(const ml_x86_64_insn *i)
     return of_rax ? (i->opcode & 0x38u) | 1 : 0;
 }
 
-/* Displacement and immediate. */
+/* Displacement and immediate, in->second being what the latter stands for. */
 static bool move_both(job *j)
 {
     const ml_x86_64_insn *i = &j->i;
@@ -528,7 +527,7 @@ static bool move_both(job *j)
     save(j, s);
     push(j, v);
     load_address(j, s, DOWN + SAVED);
-    movabs(j, v, *j->second);
+    movabs(j, v, *j->in->second);
     bytes(j, j->code, i->npre);
     rex_w(j, v, 0, s);
     byte(j, op); /* op %v,(%s) */
@@ -549,7 +548,7 @@ static bool move_disp(job *j)
                              : "a pc-relative value in an operand that is not %rip-relative");
     if (rip) /* the field is relative to the instruction's end, the relocation to the field */
         j->value += i->len - i->disp_at;
-    if (j->second)
+    if (j->in->second)
         return move_both(j);
     if (i->map == 0 && i->opcode == 0xff && (ext == 2 || ext == 4))
         return move_branch(j, ext == 2);
@@ -671,10 +670,10 @@ static bool find(job *j)
     return true;
 }
 
-bool ml_x86_64_move_both(const ml_move_in *in, const uint64_t *second, ml_move_out *out)
+bool ml_x86_64_move(const ml_move_in *in, ml_move_out *out)
 {
     memset(out, 0, sizeof *out);
-    job j = {.in = in, .out = out, .value = in->value, .second = second};
+    job j = {.in = in, .out = out, .value = in->value};
     if (!find(&j))
         return false;
     size_t at = in->field - out->site;
@@ -687,12 +686,7 @@ bool ml_x86_64_move_both(const ml_move_in *in, const uint64_t *second, ml_move_o
         return refuse(&j, "an instruction with 32-bit addresses");
     if (j.i.prefixes & ML_X_SEG)
         return refuse(&j, "an instruction with a segment prefix");
-    if (second && !in_disp)
+    if (in->second && !in_disp)
         return refuse(&j, "two fields out of reach in one instruction");
     return in_disp ? move_disp(&j) : move_imm(&j);
-}
-
-bool ml_x86_64_move(const ml_move_in *in, ml_move_out *out)
-{
-    return ml_x86_64_move_both(in, in->second, out);
 }

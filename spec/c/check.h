@@ -32,7 +32,7 @@ static void fails_with(ml_diag *d, int result, ml_code code, const char *part, i
     if (d->first)
         ml_error_text(d->first, text, sizeof text);
     if (result == -(int)code && d->first && d->first->code == code && strstr(text, part)) {
-        ml_diag_clear(d);
+        ml_diag_free(d);
         return;
     }
     fprintf(stderr, "line %d: wanted %s with \"%s\", got %d: %s\n", line, ml_code_name(code), part,

@@ -136,7 +136,8 @@ static void constructor(int argc, char **argv, char **envp)
 static void arguments(const char *unused)
 {
     (void)unused;
-    ml_process_call_init((uint64_t)(uintptr_t)&constructor);
+    uint64_t function = (uint64_t)(uintptr_t)&constructor;
+    ml_process_run(&function, 1);
     CHECK(argc_seen == argc_given && argv_seen[argc_seen] == NULL && envp_seen == environ);
     for (int i = 0; i < argc_seen; i++)
         CHECK(strcmp(argv_seen[i], argv_given[i]) == 0);
@@ -164,22 +165,6 @@ static void finalize(const char *unused)
     CHECK(strcmp(order, "ca") == 0);
     ml_process_finalize((uint64_t)(uintptr_t)&two);
     CHECK(strcmp(order, "cab") == 0);
-}
-
-static bool first_extent(void *ud, const ml_extent *e)
-{
-    uint64_t code = (uint64_t)(uintptr_t)&first_extent;
-    CHECK(e->start <= code && code < e->end && *e->path == 0);
-    *(bool *)ud = true;
-    return false;
-}
-
-static void extents(const char *unused)
-{
-    (void)unused;
-    bool seen = false;
-    ml_process_extents(first_extent, &seen);
-    CHECK(seen);
 }
 
 /* ---- unwind tables ---- */
@@ -229,7 +214,7 @@ int main(int argc, char **argv)
     static const test tests[] = {
         {"opening", opening},     {"local", local},       {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
-        {"unwinding", unwinding}, {"extents", extents},
+        {"unwinding", unwinding},
     };
     argc_given = argc;
     argv_given = argv;

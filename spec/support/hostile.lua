@@ -70,13 +70,13 @@ local function try_object(trial, name, bytes)
    return try(trial, name, {{bytes = bytes, name = OBJECT}}, OBJECT)
 end
 
---- A linker that has made its reservations already, near and low.
+--- A linker that has made its reservations already, near and low, when there is a good file.
 local function begin(progress, good, options)
    local empty = mappings()
    local ln = moonlink.new {
       undefined = "null", duplicate = "first", scope = {"archives", "process"},
    }
-   for _, zone in ipairs {"near", "low"} do
+   for _, zone in ipairs(good and {"near", "low"} or {}) do
       assert(ln:check {good, zone = zone})
    end
    return {
@@ -274,13 +274,19 @@ function hostile.sizes(path, progress)
 end
 
 local function try_many(path, progress, options)
-   local trial = begin(progress, path, options)
+   local trial = begin(progress, nil, options)
    return trial, try(trial, "many names", {path}, path)
 end
 
 function hostile.undefined_names(path, progress)
    local trial, stats, err = try_many(path, progress, {undefined = "error"})
    assert(not stats and err.code == "undefined" and err.count == 100000, tostring(err))
+   finish(trial)
+end
+
+function hostile.wrong_relocations(path, progress)
+   local trial, stats, err = try_many(path, progress)
+   assert(not stats and err.count > 99000, tostring(err))
    finish(trial)
 end
 
