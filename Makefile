@@ -70,9 +70,12 @@ $(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags.stamp
 	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS) $(REQUIRED) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Changes when the compiler or its flags do: everything is then built again.
+# Changes when the compiler or its flags do: everything is then built again. All objects wait for
+# it, so what is missing is said once, before the compiler says it in its own way.
 $(BUILD)/flags.stamp: FORCE
 	@mkdir -p $(@D)
+	@$(PKG_CONFIG) --exists libelf libffi || { \
+	    echo 'cannot build: libelf or libffi is not installed; try: make deps' >&2; exit 1; }
 	@echo '$(CC) $(CFLAGS) $(LDFLAGS) $(FAULT_LINK) $(OBJ)' | cmp -s - $@ || \
 	    echo '$(CC) $(CFLAGS) $(LDFLAGS) $(FAULT_LINK) $(OBJ)' > $@
 
@@ -104,7 +107,7 @@ test: deps  ## run all specs; BUSTED='-t tag' or BUSTED=spec/x_spec.lua to choos
 	@$(BUILD_ALL)
 	@$(SUITE) $(BUSTED)
 
-bench: deps  ## measure, side by side with the other linkers that are installed
+bench: deps  ## measure beside the other linkers that are installed; BENCH=--quick for less
 	@$(BUILD_ALL)
 	@$(ENVIRONMENT) $(LUA) bench/run.lua $(BENCH)
 

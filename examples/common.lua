@@ -6,6 +6,7 @@ local common = {}
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
 package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(package.path, root, root)
 package.cpath = ("%s;%s/build/?.so"):format(package.cpath, root)
+assert(package.searchpath("moonlink.core", package.cpath), "not built yet: run `make deps all`")
 
 --- Runs a command; gives its success, and its output with that of stderr.
 ---@param command string

@@ -262,3 +262,13 @@ describe("a constructor", function()
       assert.equal(2, #ln:units())
    end)
 end)
+
+describe("linkers that nobody uses any more", function()
+   it("give their address space back to the next load", function()
+      -- each holds some MiB near the C library, and a GiB or two is all that there is
+      for _ = 1, 500 do
+         local ln = moonlink.new()
+         assert(ln:load(counter))
+      end
+   end)
+end)

@@ -143,7 +143,7 @@ bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *cursor, ml_r
 
 /* Archive number i in reach: its path and set; NULL past the end. */
 const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);
-/* Does its index have the name? *member: the member's name. An index that cannot be read has none. */
+/* Does its index have the name? *member: name of the member. What cannot be read has no names. */
 bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member);
 /* Does a library that was opened, or else the process, define it? *provider: as in ml_provided. */
 bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,

@@ -1,22 +1,13 @@
-/* report.c -- lua: what is in a load, as plain tables. Inputs are numbered from 1, as in the array
-** that inputs() gives.
+/* report.c -- lua: what is in a load, as plain tables: methods that transactions and units share.
+** Inputs are numbered from 1, as in the array that inputs() gives. The fields of the tables are in
+** types/moonlink/core.lua.
 ** SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "lua/session.h"
 
-static void set_string(lua_State *L, const char *key, const char *value)
+/* The load behind the transaction or unit at index 1; raises for what has ended. */
+static const ml_linked *check_linked(lua_State *L)
 {
-    if (!value)
-        return;
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, key);
+    return luaL_testudata(L, 1, ML_LUA_UNIT) ? ml_lua_unit_linked(L) : ml_lua_txn_linked(L);
 }
 
 static void set_ms(lua_State *L, const char *key, uint64_t ns)
@@ -28,45 +19,49 @@ static void set_ms(lua_State *L, const char *key, uint64_t ns)
 static void set_input(lua_State *L, const char *key, uint32_t input)
 {
     if (input != UINT32_MAX)
-        set_number(L, key, (uint64_t)input + 1);
+        ml_lua_set_integer(L, key, (uint64_t)input + 1);
 }
 
 static void set_flag(lua_State *L, const char *key, bool value)
 {
-    if (!value)
-        return;
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -2, key);
+    if (value)
+        ml_lua_set_boolean(L, key, true);
 }
 
-void ml_lua_push_inputs(lua_State *L, const ml_linked *l)
+/* inputs() -> array of moonlink.core.Input */
+static int inputs(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
     ml_input_info info;
     lua_newtable(L);
     for (size_t i = 0; ml_linked_input(l, i, &info); i++) {
         lua_createtable(L, 0, 5);
-        set_string(L, "file", info.file);
-        set_string(L, "member", info.member);
-        set_string(L, "by", info.by);
+        ml_lua_set_text(L, "file", info.file);
+        ml_lua_set_text(L, "member", info.member);
+        ml_lua_set_text(L, "by", info.by);
         set_input(L, "by_input", info.by_input);
-        set_number(L, "bytes", info.bytes);
+        ml_lua_set_integer(L, "bytes", info.bytes);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
+    return 1;
 }
 
-void ml_lua_push_sections(lua_State *L, const ml_linked *l)
+/* sections() -> array of moonlink.core.PlacedSection */
+static int sections(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
     ml_section_info info;
     lua_newtable(L);
     for (size_t i = 0; ml_linked_section(l, i, &info); i++) {
         lua_createtable(L, 0, 5);
-        set_string(L, "name", info.name);
-        set_string(L, "prot", info.prot);
+        ml_lua_set_text(L, "name", info.name);
+        ml_lua_set_text(L, "prot", info.prot);
         set_input(L, "input", info.input);
-        set_number(L, "address", info.addr);
-        set_number(L, "size", info.size);
+        ml_lua_set_integer(L, "address", info.addr);
+        ml_lua_set_integer(L, "size", info.size);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
+    return 1;
 }
 
 static const char *type_name(unsigned type)
@@ -89,67 +84,76 @@ static void push_info(lua_State *L, const ml_symbol_info *s)
 {
     static const char *const vis[] = {"default", "internal", "hidden", "protected"};
     lua_createtable(L, 0, 12);
-    set_string(L, "name", s->name);
-    set_string(L, "how", s->how);
-    set_string(L, "provider", s->provider);
-    set_string(L, "type", type_name(s->type));
-    set_string(L, "bind", bind_name(s->bind));
-    set_string(L, "visibility", vis[s->vis & 3]);
+    ml_lua_set_text(L, "name", s->name);
+    ml_lua_set_text(L, "how", s->how);
+    ml_lua_set_text(L, "provider", s->provider);
+    ml_lua_set_text(L, "type", type_name(s->type));
+    ml_lua_set_text(L, "bind", bind_name(s->bind));
+    ml_lua_set_text(L, "visibility", vis[s->vis & 3]);
     set_input(L, "input", s->input);
     set_input(L, "first_reference", s->first_ref);
-    set_number(L, "references", s->references);
+    ml_lua_set_integer(L, "references", s->references);
     if (s->scope >= 0)
-        set_number(L, "scope", (uint64_t)s->scope + 1);
-    set_number(L, "address", s->addr);
-    set_number(L, "size", s->size);
+        ml_lua_set_integer(L, "scope", (uint64_t)s->scope + 1);
+    ml_lua_set_integer(L, "address", s->addr);
+    ml_lua_set_integer(L, "size", s->size);
     if (s->got)
-        set_number(L, "got", s->got);
+        ml_lua_set_integer(L, "got", s->got);
     if (s->stub)
-        set_number(L, "stub", s->stub);
+        ml_lua_set_integer(L, "stub", s->stub);
     set_flag(L, "exported", s->exported);
     set_flag(L, "in_load", s->in_load);
     set_flag(L, "shadowed", s->shadowed);
 }
 
-void ml_lua_push_symbols(lua_State *L, const ml_linked *l)
+/* entries() -> array of moonlink.core.Entry: all names that the load knew */
+static int entries(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
     ml_symbol_info info;
     lua_newtable(L);
     for (size_t i = 0; ml_linked_symbol(l, i, &info); i++) {
         push_info(L, &info);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
+    return 1;
 }
 
-void ml_lua_push_symbol(lua_State *L, const ml_linked *l, const char *name)
+/* entry(name) -> one of them, or nil */
+static int entry(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
+    const char *name = luaL_checkstring(L, 2);
     ml_symbol_info info;
     if (ml_linked_find(l, name, &info))
         push_info(L, &info);
     else
         lua_pushnil(L);
+    return 1;
 }
 
-void ml_lua_push_stats(lua_State *L, const ml_linked *l)
+/* stats() -> moonlink.core.Stats */
+static int stats(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
     ml_link_stats s = ml_linked_stats(l);
     ml_block block = ml_linked_block(l);
     lua_createtable(L, 0, 16);
-    set_number(L, "objects", s.inputs);
-    set_number(L, "sections", s.sections);
-    set_number(L, "symbols", s.symbols);
-    set_number(L, "relocations", s.relocations);
-    set_number(L, "bytes", s.bytes);
-    set_number(L, "memory", s.memory);
-    set_number(L, "text", s.text);
-    set_number(L, "constants", s.constants);
-    set_number(L, "data", s.data);
-    set_number(L, "got_slots", s.got_slots);
-    set_number(L, "stubs", s.stubs);
-    set_number(L, "moved", s.moved);
-    set_number(L, "relaxed", s.relaxed);
-    set_number(L, "looked_up", s.looked_up);
-    set_number(L, "base", block.addr);
+    ml_lua_set_integer(L, "objects", s.inputs);
+    ml_lua_set_integer(L, "sections", s.sections);
+    ml_lua_set_integer(L, "symbols", s.symbols);
+    ml_lua_set_integer(L, "relocations", s.relocations);
+    ml_lua_set_integer(L, "bytes", s.bytes);
+    ml_lua_set_integer(L, "memory", s.memory);
+    ml_lua_set_integer(L, "text", s.text);
+    ml_lua_set_integer(L, "constants", s.constants);
+    ml_lua_set_integer(L, "data", s.data);
+    ml_lua_set_integer(L, "got_slots", s.got_slots);
+    ml_lua_set_integer(L, "stubs", s.stubs);
+    ml_lua_set_integer(L, "moved", s.moved);
+    ml_lua_set_integer(L, "relaxed", s.relaxed);
+    ml_lua_set_integer(L, "looked_up", s.looked_up);
+    ml_lua_set_integer(L, "base", block.addr);
     lua_createtable(L, 0, 8);
     set_ms(L, "read", s.ns_read);
     set_ms(L, "parse", s.ns_parse);
@@ -158,15 +162,48 @@ void ml_lua_push_stats(lua_State *L, const ml_linked *l)
     set_ms(L, "relocate", s.ns_relocate);
     set_ms(L, "protect", s.ns_protect);
     lua_setfield(L, -2, "ms");
-    set_string(L, "zone", block.zone == ML_ZONE_LOW ? "low" : "near");
+    ml_lua_set_text(L, "zone", block.zone == ML_ZONE_LOW ? "low" : "near");
+    return 1;
 }
 
-void ml_lua_push_referrers(lua_State *L, const ml_linked *l, const char *name)
+/* referrers(name) -> array of the numbers of the inputs that refer to a name */
+static int referrers(lua_State *L)
 {
+    const ml_linked *l = check_linked(L);
+    const char *name = luaL_checkstring(L, 2);
     lua_Integer n = 0;
     lua_newtable(L);
     for (uint32_t input = 0; ml_linked_referrer(l, name, &input); input++) {
         lua_pushinteger(L, (lua_Integer)input + 1);
         lua_rawseti(L, -2, ++n);
     }
+    return 1;
+}
+
+/* Calls the function in upvalue 1 while no collection runs. Who it is called for is checked before,
+** so that the message of a mistake says where the caller stands. */
+static int steady(lua_State *L)
+{
+    luaL_checkudata(L, 1, lua_tostring(L, lua_upvalueindex(2)));
+    check_linked(L);
+    return ml_lua_steady(L, lua_tocfunction(L, lua_upvalueindex(1)));
+}
+
+void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *methods)
+{
+    for (; methods->name; methods++) {
+        lua_pushcfunction(L, methods->func);
+        lua_pushstring(L, metatable);
+        lua_pushcclosure(L, steady, 2);
+        lua_setfield(L, -2, methods->name);
+    }
+}
+
+void ml_lua_set_reports(lua_State *L, const char *metatable)
+{
+    static const luaL_Reg methods[] = {
+        {"inputs", inputs}, {"sections", sections},   {"entries", entries},
+        {"entry", entry},   {"referrers", referrers}, {"stats", stats},
+        {NULL, NULL}};
+    ml_lua_set_steady(L, metatable, methods);
 }

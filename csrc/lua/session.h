@@ -27,15 +27,14 @@ ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);
 /* Pushes the userdata of a unit; with u NULL an empty one, to be filled. */
 void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u);
 
-/* report.c: tables of what is in a load. Each pushes one table. */
-void ml_lua_push_inputs(lua_State *L, const ml_linked *l);
-void ml_lua_push_sections(lua_State *L, const ml_linked *l);
-void ml_lua_push_symbols(lua_State *L, const ml_linked *l);
-/* The table of one symbol, or nil. */
-void ml_lua_push_symbol(lua_State *L, const ml_linked *l, const char *name);
-void ml_lua_push_stats(lua_State *L, const ml_linked *l);
-/* Array of the numbers of the inputs that refer to a name, from 1. */
-void ml_lua_push_referrers(lua_State *L, const ml_linked *l, const char *name);
+/* What is in the transaction (unit) at index 1; raises when it has ended. */
+const ml_linked *ml_lua_txn_linked(lua_State *L);
+const ml_linked *ml_lua_unit_linked(lua_State *L);
+
+/* report.c: adds methods of transactions or units, whose metatable is named, to the table on top;
+** they run as with ml_lua_steady. reports: those that say what is in a load. */
+void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *methods);
+void ml_lua_set_reports(lua_State *L, const char *metatable);
 
 void ml_open_txn(lua_State *L);
 void ml_open_unit(lua_State *L);

@@ -169,18 +169,18 @@ static int prefetch(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, 2);
+    size_t n = lua_rawlen(L, 2);
     if (n < 1 || n > INT32_MAX)
         return 0;
-    const char **paths = lua_newuserdatauv(L, (size_t)n * sizeof *paths, 0);
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_geti(L, 2, i);
-        if (lua_type(L, -1) != LUA_TSTRING)
+    const char **paths = lua_newuserdatauv(L, n * sizeof *paths, 0);
+    for (size_t i = 0; i < n; i++) {
+        /* Raw: what a metamethod gave would be held by nobody, and it could end the load. */
+        if (lua_rawgeti(L, 2, (lua_Integer)i + 1) != LUA_TSTRING)
             return luaL_argerror(L, 2, "strings expected");
-        paths[i - 1] = lua_tostring(L, -1); /* stays valid: the table holds it */
+        paths[i] = lua_tostring(L, -1); /* stays valid: the table holds it */
         lua_pop(L, 1);
     }
-    ml_txn_prefetch(x->t, paths, (size_t)n);
+    ml_txn_prefetch(x->t, paths, n);
     return 0;
 }
 
@@ -214,6 +214,7 @@ static int add_library(lua_State *L)
     return result(L, x, ml_txn_add_library(x->t, luaL_checkstring(L, 2)));
 }
 
+/* txn:allow_libc(): an archive may hold a second C library */
 static int allow_libc(lua_State *L)
 {
     ml_txn_allow_libc(check_open(L)->t);
@@ -327,7 +328,7 @@ static int answer_zero(lua_State *L)
 }
 
 /* txn:undefined() -> array of names */
-static int undefined_now(lua_State *L)
+static int undefined(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     uint32_t cursor = 0;
@@ -341,38 +342,27 @@ static int undefined_now(lua_State *L)
     return 1;
 }
 
-static int undefined(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, undefined_now);
-}
-
 static void push_place(lua_State *L, const ml_duplicate *dup, int k)
 {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     if (dup->input[k] == UINT32_MAX) {
-        lua_pushstring(L, ml_unit_name(dup->unit));
-        lua_setfield(L, -2, "unit");
+        ml_lua_set_text(L, "unit", ml_unit_name(dup->unit));
         return;
     }
-    lua_pushinteger(L, (lua_Integer)dup->input[k] + 1);
-    lua_setfield(L, -2, "input");
-    lua_pushstring(L, dup->section[k]);
-    lua_setfield(L, -2, "section");
-    lua_pushinteger(L, (lua_Integer)dup->offset[k]);
-    lua_setfield(L, -2, "offset");
+    ml_lua_set_integer(L, "input", (uint64_t)dup->input[k] + 1);
+    ml_lua_set_text(L, "section", dup->section[k]);
+    ml_lua_set_integer(L, "offset", dup->offset[k]);
 }
 
 /* txn:duplicates() -> array of { name=, { input=, section=, offset= } or { unit= }, ... } */
-static int duplicates_now(lua_State *L)
+static int duplicates(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     ml_duplicate dup;
     lua_newtable(L);
     for (size_t i = 0; ml_txn_duplicate(x->t, i, &dup); i++) {
         lua_createtable(L, 2, 1);
-        lua_pushstring(L, dup.name);
-        lua_setfield(L, -2, "name");
+        ml_lua_set_text(L, "name", dup.name);
         for (int k = 0; k < 2; k++) {
             push_place(L, &dup, k);
             lua_rawseti(L, -2, k + 1);
@@ -380,12 +370,6 @@ static int duplicates_now(lua_State *L)
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
-}
-
-static int duplicates(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, duplicates_now);
 }
 
 /* txn:choose(duplicate, 1 or 2) */
@@ -403,47 +387,36 @@ static void push_reference(lua_State *L, const ml_reference *r)
 {
     static const char *const types[] = {"notype", "object", "func"};
     lua_createtable(L, 0, 7);
-    lua_pushinteger(L, (lua_Integer)r->input + 1);
-    lua_setfield(L, -2, "input");
-    lua_pushstring(L, r->section);
-    lua_setfield(L, -2, "section");
-    lua_pushinteger(L, (lua_Integer)r->offset);
-    lua_setfield(L, -2, "offset");
-    lua_pushstring(L, r->func);
-    lua_setfield(L, -2, "func");
-    lua_pushstring(L, r->reloc);
-    lua_setfield(L, -2, "reloc");
-    lua_pushboolean(L, r->weak);
-    lua_setfield(L, -2, "weak");
-    lua_pushstring(L, types[r->type < 3 ? r->type : 0]);
-    lua_setfield(L, -2, "type");
+    ml_lua_set_integer(L, "input", (uint64_t)r->input + 1);
+    ml_lua_set_text(L, "section", r->section);
+    ml_lua_set_integer(L, "offset", r->offset);
+    ml_lua_set_text(L, "func", r->func);
+    ml_lua_set_text(L, "reloc", r->reloc);
+    ml_lua_set_boolean(L, "weak", r->weak);
+    ml_lua_set_text(L, "type", types[r->type < 3 ? r->type : 0]);
 }
 
-/* txn:references(name, max) -> array of { input=, section=, offset=, func=, reloc=, weak=, type= }
-** */
-static int references_now(lua_State *L)
+/* txn:references(name, max [, input]) -> array of { input=, section=, offset=, func=, reloc=,
+** weak=, type= }: those of all inputs, or of one */
+static int references(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     const char *name = luaL_checkstring(L, 2);
     lua_Integer max = luaL_checkinteger(L, 3), n = 0;
-    ml_cursor c = {0};
+    uint32_t only = opt_input(L, 4);
+    ml_cursor c = {.input = only == UINT32_MAX ? 0 : only};
     ml_reference r;
     lua_newtable(L);
-    while (n < max && ml_txn_reference(x->t, name, &c, &r)) {
+    while (n < max && ml_txn_reference(x->t, name, &c, &r) &&
+           (only == UINT32_MAX || r.input == only)) {
         push_reference(L, &r);
         lua_rawseti(L, -2, ++n);
     }
     return 1;
 }
 
-static int references(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, references_now);
-}
-
-/* txn:archives() -> array of { path=, set= }; txn:archive_defines(i, name) -> member or nil */
-static int archives_now(lua_State *L)
+/* txn:archives() -> array of { path=, set= } */
+static int archives(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
     const char *path;
@@ -451,21 +424,14 @@ static int archives_now(lua_State *L)
     lua_newtable(L);
     for (size_t i = 0; (path = ml_txn_archive(x->t, i, &set)); i++) {
         lua_createtable(L, 0, 2);
-        lua_pushstring(L, path);
-        lua_setfield(L, -2, "path");
-        lua_pushinteger(L, (lua_Integer)set);
-        lua_setfield(L, -2, "set");
+        ml_lua_set_text(L, "path", path);
+        ml_lua_set_integer(L, "set", set);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
 }
 
-static int archives(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, archives_now);
-}
-
+/* txn:archive_defines(number of the archive, name) -> name of the member, or nothing */
 static int archive_defines(lua_State *L)
 {
     ml_lua_txn *x = check_txn(L);
@@ -499,6 +465,7 @@ static int hide(lua_State *L)
 
 /* ---- link, commit, abort ---- */
 
+/* txn:link() -> true; places, relocates and seals */
 static int link_txn(lua_State *L)
 {
     ml_lua_txn *x = check_open(L);
@@ -558,6 +525,7 @@ static int commit(lua_State *L)
     return 1;
 }
 
+/* txn:abort(): takes everything back; nothing happens after commit or a second time */
 static int abort_txn(lua_State *L)
 {
     ml_lua_txn *x = luaL_checkudata(L, 1, ML_LUA_TXN);
@@ -570,80 +538,9 @@ static int abort_txn(lua_State *L)
     return 0;
 }
 
-/* ---- what is in it ---- */
-
-static int inputs_now(lua_State *L)
+const ml_linked *ml_lua_txn_linked(lua_State *L)
 {
-    ml_lua_push_inputs(L, ml_txn_linked(check_txn(L)->t));
-    return 1;
-}
-
-static int inputs(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, inputs_now);
-}
-
-static int sections_now(lua_State *L)
-{
-    ml_lua_push_sections(L, ml_txn_linked(check_txn(L)->t));
-    return 1;
-}
-
-static int sections(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, sections_now);
-}
-
-static int entries_now(lua_State *L)
-{
-    ml_lua_push_symbols(L, ml_txn_linked(check_txn(L)->t));
-    return 1;
-}
-
-static int entries(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, entries_now);
-}
-
-static int entry_now(lua_State *L)
-{
-    const ml_linked *l = ml_txn_linked(check_txn(L)->t);
-    ml_lua_push_symbol(L, l, luaL_checkstring(L, 2));
-    return 1;
-}
-
-static int entry(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, entry_now);
-}
-
-static int referrers_now(lua_State *L)
-{
-    const ml_linked *l = ml_txn_linked(check_txn(L)->t);
-    ml_lua_push_referrers(L, l, luaL_checkstring(L, 2));
-    return 1;
-}
-
-static int referrers(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, referrers_now);
-}
-
-static int stats_now(lua_State *L)
-{
-    ml_lua_push_stats(L, ml_txn_linked(check_txn(L)->t));
-    return 1;
-}
-
-static int stats(lua_State *L)
-{
-    check_txn(L);
-    return ml_lua_steady(L, stats_now);
+    return ml_txn_linked(check_txn(L)->t);
 }
 
 void ml_open_txn(lua_State *L)
@@ -661,11 +558,7 @@ void ml_open_txn(lua_State *L)
                                        {"answer_address", answer_address},
                                        {"answer_name", answer_name},
                                        {"answer_zero", answer_zero},
-                                       {"undefined", undefined},
-                                       {"duplicates", duplicates},
                                        {"choose", choose},
-                                       {"references", references},
-                                       {"archives", archives},
                                        {"archive_defines", archive_defines},
                                        {"process_defines", process_defines},
                                        {"hide", hide},
@@ -673,17 +566,18 @@ void ml_open_txn(lua_State *L)
                                        {"bytes", bytes},
                                        {"commit", commit},
                                        {"abort", abort_txn},
-                                       {"inputs", inputs},
-                                       {"sections", sections},
-                                       {"entries", entries},
-                                       {"entry", entry},
-                                       {"referrers", referrers},
-                                       {"stats", stats},
                                        {NULL, NULL}};
+    static const luaL_Reg tables[] = {{"undefined", undefined},
+                                      {"duplicates", duplicates},
+                                      {"references", references},
+                                      {"archives", archives},
+                                      {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", abort_txn}, {"__close", abort_txn}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_TXN)) {
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
+        ml_lua_set_steady(L, ML_LUA_TXN, tables);
+        ml_lua_set_reports(L, ML_LUA_TXN);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);

@@ -28,90 +28,12 @@ ml_life *ml_lua_life(lua_State *L, int idx)
     return u->life;
 }
 
-static const ml_linked *linked(lua_State *L)
+const ml_linked *ml_lua_unit_linked(lua_State *L)
 {
     return ml_unit_linked(ml_lua_checkunit(L, 1)->u);
 }
 
-/* unit:inputs() -> array of { file=, member=, by=, by_input=, bytes= } */
-static int inputs_now(lua_State *L)
-{
-    ml_lua_push_inputs(L, linked(L));
-    return 1;
-}
-
-static int inputs(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, inputs_now);
-}
-
-/* unit:sections() -> array of { name=, prot=, input=, address=, size= } */
-static int sections_now(lua_State *L)
-{
-    ml_lua_push_sections(L, linked(L));
-    return 1;
-}
-
-static int sections(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, sections_now);
-}
-
-/* unit:entries() -> array of all names that the load knew: see types/moonlink/core.lua */
-static int entries_now(lua_State *L)
-{
-    ml_lua_push_symbols(L, linked(L));
-    return 1;
-}
-
-static int entries(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, entries_now);
-}
-
-/* unit:entry(name) -> one of them, or nil */
-static int entry_now(lua_State *L)
-{
-    const ml_linked *l = linked(L);
-    ml_lua_push_symbol(L, l, luaL_checkstring(L, 2));
-    return 1;
-}
-
-static int entry(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, entry_now);
-}
-
-/* unit:referrers(name) -> array of numbers of inputs */
-static int referrers_now(lua_State *L)
-{
-    const ml_linked *l = linked(L);
-    ml_lua_push_referrers(L, l, luaL_checkstring(L, 2));
-    return 1;
-}
-
-static int referrers(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, referrers_now);
-}
-
-static int stats_now(lua_State *L)
-{
-    ml_lua_push_stats(L, linked(L));
-    return 1;
-}
-
-static int stats(lua_State *L)
-{
-    linked(L);
-    return ml_lua_steady(L, stats_now);
-}
-
+/* unit:name() -> what it was committed as, also when it is gone */
 static int name(lua_State *L)
 {
     ml_lua_unit *u = to_unit(L);
@@ -119,6 +41,7 @@ static int name(lua_State *L)
     return 1;
 }
 
+/* unit:alive() -> is its memory still there? */
 static int alive(lua_State *L)
 {
     ml_lua_unit *u = to_unit(L);
@@ -166,14 +89,12 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
 
 void ml_open_unit(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"inputs", inputs}, {"sections", sections},   {"entries", entries},
-        {"entry", entry},   {"referrers", referrers}, {"stats", stats},
-        {"name", name},     {"alive", alive},         {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"name", name}, {"alive", alive}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
+        ml_lua_set_reports(L, ML_LUA_UNIT);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);

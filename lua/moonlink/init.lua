@@ -28,7 +28,7 @@ moonlink.info = call.info
 --- A stand-in for a function that does not exist: a native call of it ends with a Lua error that
 --- names the symbol. For use as the answer to a question.
 ---@param q moonlink.Question|string
----@return userdata
+---@return moonlink.Trap
 function moonlink.stub(q)
    local name = type(q) == "table" and q.name or q
    return core.trap(("undefined symbol '%s' was called"):format(name))

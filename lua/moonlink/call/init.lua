@@ -5,7 +5,6 @@
 -- leads here must do so by a tail call; a symbol that is not there is nil, err.
 -- SPDX-License-Identifier: MIT
 
-local cdecl = require "moonlink.call.cdecl"
 local core = require "moonlink.core"
 local ctype = require "moonlink.call.ctype"
 local data = require "moonlink.call.data"
@@ -23,7 +22,7 @@ local call = {}
 ---@field name string
 ---@field prototype string
 ---@field address integer
----@field owner userdata|nil
+---@field owner moonlink.core.Unit|nil nil: code of the process
 ---@field alive boolean
 
 local func_options = { fail = true }
@@ -43,13 +42,6 @@ local function check_options(options, known, level)
       end
    end
    return options
-end
-
----A scope for a linker's declarations.
----@param parent moonlink.Scope|nil
----@return moonlink.Scope
-function call.scope(parent)
-   return cdecl.scope(parent)
 end
 
 ---The codes of variable arguments that are given as { "C type", value }.
@@ -143,7 +135,7 @@ end
 ---@param prototype string "int(int)", "void (*)(void *)", or the name of such a type
 ---@param fn function
 ---@param options { on_error: any }|nil a function of the error, or the result to give instead
----@return userdata
+---@return moonlink.Callback
 function call.callback(linker, prototype, fn, options)
    options = check_options(options, callback_options, 2)
    if type(fn) ~= "function" then
@@ -209,7 +201,7 @@ local function at_level(level, ok, ...)
 end
 
 ---What was declared, by name: `ln.c.add(2, 3)`, `ln.c.counter = 1`, `ln.c.O_RDONLY`. Functions
----are bound on first use and kept in the table; call.refresh forgets them.
+---are bound on first use and kept in the table.
 ---@param linker moonlink.Linker.Calling
 ---@return table
 function call.namespace(linker)
@@ -243,14 +235,6 @@ function call.namespace(linker)
       at_level(2, pcall(set_data, linker, variable, value))
    end
    return setmetatable({}, meta)
-end
-
----Forgets what a namespace has bound: after an unload or a reload.
----@param namespace table
-function call.refresh(namespace)
-   for name in pairs(namespace) do
-      rawset(namespace, name, nil)
-   end
 end
 
 ---Raw memory as values: `read(address, "i4 i4")`. "z" reads a string.
@@ -291,11 +275,5 @@ function call.info(fn)
       name = name, address = address, owner = owner, alive = alive, prototype = prototype,
    }
 end
-
-call.alloc = core.alloc
-call.errno = core.errno
-call.strerror = core.strerror
-call.warnings = core.warnings
-call.trap = core.trap
 
 return call

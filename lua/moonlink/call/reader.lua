@@ -68,7 +68,7 @@ end
 
 local DEPTH_MAX = 150 -- brackets in brackets; a text must not decide how deep we recurse
 
----Goes one bracket deeper; leave comes back.
+---Goes one bracket deeper.
 function methods:enter()
    self.depth = self.depth + 1
    if self.depth > DEPTH_MAX then
@@ -76,6 +76,7 @@ function methods:enter()
    end
 end
 
+---Comes back from one bracket.
 function methods:leave()
    self.depth = self.depth - 1
 end

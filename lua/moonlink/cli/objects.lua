@@ -11,7 +11,7 @@ local objects = {}
 ---@class moonlink.cli.Object
 ---@field file string
 ---@field member? string
----@field core userdata of core.object
+---@field core moonlink.core.Object
 
 --- The bytes of a file, after core.kind has said that it is one.
 ---@param path string

@@ -11,8 +11,9 @@ local options = {}
 ---@field many? boolean may be repeated
 ---@field choices? string[]
 ---@field convert? fun(text: string): any
----@field target? string
----@field text string
+---@field target? string where argparse puts what it found
+---@field needed? boolean must be there
+---@field text string for the help
 
 --- Addresses and other whole numbers: decimal, or hexadecimal behind 0x.
 ---@param text string
@@ -141,6 +142,7 @@ end
 --- What argparse found, as options of moonlink.new.
 ---@param parsed table
 ---@return moonlink.Options
+---@return table<string, integer> define addresses by name
 function options.linker(parsed)
    local define = nonempty(parsed.define) and address_by_name(parsed.define)
    return {

@@ -67,6 +67,7 @@ local function call_main(main, words)
 end
 
 ---@param parsed table
+---@param sorted moonlink.cli.Sorted
 ---@return integer? status
 ---@return any err
 function run.run(parsed, sorted)

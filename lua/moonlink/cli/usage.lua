@@ -24,17 +24,4 @@ function usage.is(value)
    return getmetatable(value) == metatable
 end
 
---- Runs a function whose errors (texts) are mistakes of whoever typed the command.
----@param fn function
----@param ... any
----@return any ... what it returns
-function usage.guard(fn, ...)
-   local results = table.pack(pcall(fn, ...))
-   if not results[1] then
-      local message = tostring(results[2]):gsub("^%S+%.lua:%d+: ", "")
-      usage.fail("%s", message)
-   end
-   return table.unpack(results, 2, results.n)
-end
-
 return usage

@@ -36,7 +36,6 @@ local function fill(out, source, entry, scope)
    if out.provider == "" then
       out.provider = "the executable"
    end
-   out.section = entry.section
    for _, i in ipairs(source:referrers(entry.name)) do
       out.wanted_by[#out.wanted_by + 1] = question.place(inputs[i])
    end
@@ -88,7 +87,7 @@ local metatable = {__name = "moonlink.Explanation", __tostring = text}
 
 --- Explains a name from a source of the core that knows it (a transaction or a unit), if any.
 ---@param name string
----@param source userdata?
+---@param source moonlink.core.Transaction|moonlink.core.Unit|nil
 ---@param candidates moonlink.Candidate[]
 ---@param unit_name string?
 ---@param scope any[]? as compiled, for the place that answered

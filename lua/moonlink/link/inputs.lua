@@ -101,7 +101,7 @@ local function add_file(txn, input, options)
 end
 
 --- Adds one input to a transaction.
----@param txn userdata
+---@param txn moonlink.core.Transaction
 ---@param input moonlink.Input
 ---@param options moonlink.SearchOptions
 ---@return string? kind
@@ -116,7 +116,7 @@ function inputs.add(txn, input, options)
 end
 
 --- Tells the transaction which files come, so that they can be read ahead.
----@param txn userdata
+---@param txn moonlink.core.Transaction
 ---@param list moonlink.Input[]
 function inputs.prefetch(txn, list)
    local paths = {}

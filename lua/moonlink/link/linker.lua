@@ -18,7 +18,13 @@ local unit = require "moonlink.link.unit"
 local linker = {}
 
 ---@class moonlink.Linker
----@field types table the scope of its C declarations
+---@field session moonlink.core.Session
+---@field options moonlink.Options those that each load starts from
+---@field hooks table<string, moonlink.Hook[]> by kind, the latest first
+---@field list moonlink.LoadedUnit[] oldest first
+---@field events moonlink.Event[] what was logged
+---@field tracing table<string, boolean> categories that are switched on
+---@field types moonlink.Scope its C declarations
 ---@field c table functions and variables by name, as declared with cdef
 local methods = {}
 
@@ -68,27 +74,35 @@ local function stats_of(run)
    return stats
 end
 
---- Loads objects, archives and shared libraries as one transaction.
----@param what string|table a path, a list of inputs with options, or a plan
----@return moonlink.LoadedUnit?
----@return moonlink.Error? err
-function methods:load(what)
-   local merged, list = prepare(self, what)
+local function attempt(self, merged, list)
    local run <close> = load.begin(self, merged)
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
    end
    local stats = stats_of(run)
-   local name = merged.name or inputs.name(list)
    local core_unit
-   core_unit, err = run.txn:commit(name)
+   core_unit, err = run.txn:commit(merged.name or inputs.name(list))
    if not core_unit then
       return nil, err
    end
    local new = unit.new(core_unit, stats, run.anchors)
    self.list[#self.list + 1] = new
    return new
+end
+
+--- Loads objects, archives and shared libraries as one transaction.
+---@param what string|table a path, a list of inputs with options, or a plan
+---@return moonlink.LoadedUnit?
+---@return moonlink.Error? err
+function methods:load(what)
+   local merged, list = prepare(self, what)
+   local new, err = attempt(self, merged, list)
+   if not new and err.code == "space" then
+      collectgarbage() -- linkers that nobody uses any more hold address space until then
+      new, err = attempt(self, merged, list)
+   end
+   return new, err
 end
 
 --- Would it load? Everything up to protected memory, then taken back.
@@ -203,7 +217,7 @@ end
 --- that was opened, or in the process.
 ---@param name string
 ---@return integer? address
----@return userdata|moonlink.Error|nil owner the unit that owns it; nil: the process; or the error
+---@return moonlink.core.Unit|moonlink.Error|nil owner the unit that owns it; nil: the process; or the error
 ---@return integer? size
 function methods:address_of(name)
    check_open(self)
@@ -233,6 +247,8 @@ end
 
 --- A symbol: { name=, address=, size=, unit= } or nil, err. Also an answer to a question.
 ---@param name string
+---@return {name: string, address: integer, size: integer?, unit: string?}?
+---@return moonlink.Error? err
 function methods:symbol(name)
    local address, owner, size = self:address_of(name)
    if not address then
@@ -243,7 +259,7 @@ end
 
 --- A C function as a plain Lua function.
 ---@param prototype string "int add(int, int)"
----@param opts? table
+---@param opts? moonlink.FuncOptions
 ---@return function?
 ---@return moonlink.Error? err
 function methods:func(prototype, opts)
@@ -252,12 +268,17 @@ function methods:func(prototype, opts)
 end
 
 --- Declares types, functions and variables for this linker alone.
+---@param text string C declarations
 function methods:cdef(text)
    check_open(self)
    return call.cdef(self, text)
 end
 
---- A Lua function as a C function: "int(int, int)".
+--- A Lua function as a C function, until it is closed or collected.
+---@param prototype string "int(int, int)"
+---@param fn function
+---@param opts? { on_error: any } a function of the error, or the result that C gets instead
+---@return moonlink.Callback
 function methods:callback(prototype, fn, opts)
    check_open(self)
    return call.callback(self, prototype, fn, opts)
@@ -285,6 +306,7 @@ function methods:trace(categories)
 end
 
 --- Enters an event; for the linker's own rooms.
+---@param event moonlink.Event
 function methods:log(event)
    self.events[#self.events + 1] = event
    for _, hook in ipairs(self.hooks.event or {}) do

@@ -20,12 +20,14 @@ local MAX_RENAMES = 100
 local MAX_ROUNDS = 1000
 
 ---@class moonlink.Load
----@field txn? userdata nil when it could not begin
+---@field txn? moonlink.core.Transaction nil when it could not begin
 ---@field failed? moonlink.Error why it could not
----@field session userdata
+---@field linker moonlink.Linker
+---@field session moonlink.core.Session
 ---@field options moonlink.Options
----@field hooks moonlink.Hook[]
----@field scope moonlink.Scope
+---@field hooks table<string, moonlink.Hook[]> by kind
+---@field scope moonlink.CompiledScope
+---@field unasked? boolean archives that only hints ask were opened: see report.lua
 ---@field anchors any[] what the unit must keep alive
 ---@field ms table<string, number> milliseconds by step
 
@@ -281,6 +283,15 @@ local function duplicates(self)
    return true
 end
 
+local function link(self)
+   events.before_link(self)
+   local ok, err = self.txn:link()
+   if ok then
+      events.after_link(self)
+   end
+   return ok, err
+end
+
 --- Begins a load. The result is closed (aborted) by its <close>, unless it was committed.
 ---@param linker moonlink.Linker
 ---@param options moonlink.Options
@@ -321,10 +332,9 @@ function load.run(self, list)
    end
    local steps = {
       {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined},
-      {"resolve", hide},
-      {"resolve", duplicates}, {"link", function(this) return this.txn:link() end},
+      {"resolve", hide}, {"resolve", duplicates}, {"link", link},
    }
-   for i, step in ipairs(steps) do
+   for _, step in ipairs(steps) do
       if self.options.progress then
          self.options.progress(step[1])
       end
@@ -332,11 +342,7 @@ function load.run(self, list)
       if not ok then
          return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
       end
-      if i == 6 then
-         events.before_link(self)
-      end
    end
-   events.after_link(self)
    return true
 end
 

@@ -16,7 +16,8 @@ local options = {}
 ---@field hide? string[] names that match are not exported
 ---@field search? string[] folders for -l
 ---@field static? boolean -l takes archives only
----@field fallback? string[]|false|fun(): string[] archives for what nothing else has
+---@field fallback? string[]|boolean|fun(): string[] archives for what nothing else has; true: the
+---  default, libgcc.a and libc_nonshared.a; false: none
 ---@field whole_archive? boolean
 ---@field roots? string[] names wanted though no input refers to them
 ---@field allow_second_libc? boolean
@@ -34,6 +35,7 @@ local types = {
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
    progress = {"function"},
+   -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
    bytes = {"string"}, path = {"string"}, library = {"string"},
 }

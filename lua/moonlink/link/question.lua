@@ -26,15 +26,15 @@ local question = {}
 ---@field member? string
 
 --- "lib.a(member.o)" or "file.o".
----@param input table as inputs() gives
+---@param input moonlink.core.Input
 ---@return string
 function question.place(input)
    return input.member and ("%s(%s)"):format(input.file, input.member) or input.file
 end
 
 --- Who could provide a name, in the order of the built-in scope.
----@param txn userdata
----@param session userdata
+---@param txn moonlink.core.Transaction
+---@param session moonlink.core.Session
 ---@param name string
 ---@return moonlink.Candidate[]
 function question.candidates(txn, session, name)
@@ -61,7 +61,7 @@ function question.candidates(txn, session, name)
 end
 
 --- Who defines a name but keeps it to itself: { provider=, why= } each.
----@param session userdata
+---@param session moonlink.core.Session
 ---@param name string
 ---@return {provider: string, why: string}[]
 function question.hidden(session, name)
@@ -79,13 +79,7 @@ function question.hidden(session, name)
 end
 
 local function reference(q)
-   local refs = q.txn:references(q.name, q.input and 64 or 1)
-   for _, ref in ipairs(refs) do
-      if not q.input or ref.input == q.input then
-         return ref
-      end
-   end
-   return {}
+   return q.txn:references(q.name, 1, q.input)[1] or {}
 end
 
 local readers = {
@@ -124,6 +118,10 @@ local metatable = {
 }
 
 --- Makes a question about a name, for one input or for all.
+---@param txn moonlink.core.Transaction
+---@param session moonlink.core.Session
+---@param name string
+---@param input? integer number of the input that asks
 ---@return moonlink.Question
 function question.new(txn, session, name, input)
    return setmetatable({txn = txn, session = session, name = name, input = input}, metatable)
@@ -140,7 +138,7 @@ end
 
 --- Gives an answer to a transaction. The answer is an address, the name of another symbol, false
 --- (leave it at address 0), or a thing with an address: a callback, a stub, a symbol.
----@param txn userdata
+---@param txn moonlink.core.Transaction
 ---@param q moonlink.Question
 ---@param answer any nil: no answer
 ---@param provider string who answered, for explanations

@@ -143,6 +143,9 @@ function report.undefined(load, names)
 end
 
 --- The two places of a duplicate: { file=, member=, section=, offset=, unit=, text= } each.
+---@param load moonlink.Load
+---@param dup moonlink.core.Duplicate
+---@return table[]
 function report.duplicate_places(load, dup)
    local inputs, out = load.txn:inputs(), {}
    for k = 1, 2 do

@@ -9,9 +9,10 @@ local scope = {}
 
 local FALLBACK_SET = 1
 
----@class moonlink.Scope
+---@class moonlink.CompiledScope
 ---@field core any[] as the core takes it
----@field ask table<integer, function> by place: (loader, names) answers
+---@field ask table<integer, function> by place: takes the moonlink.Load and names, answers what it
+---  can; gives true, or nil and an error
 ---@field archives {path: string, set: integer}[] to open before the start
 
 --- The default fall-back archives, or what the option says.
@@ -96,7 +97,7 @@ local words = {self = true, archives = true, process = true, fallback = true}
 
 --- Compiles the scope of a load.
 ---@param options moonlink.Options
----@return moonlink.Scope
+---@return moonlink.CompiledScope
 function scope.compile(options)
    local out = {core = {}, ask = {}, archives = {}}
    for _, item in ipairs(options.scope) do

@@ -79,7 +79,7 @@ function similar.demangle(name)
    if not name:find "^_Z" then
       return nil
    end
-   return core.demangle and core.demangle(name)
+   return core.demangle(name)
 end
 
 return similar

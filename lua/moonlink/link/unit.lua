@@ -8,18 +8,20 @@ local unit = {}
 
 ---@class moonlink.LoadedUnit
 ---@field name string
----@field core userdata
+---@field core moonlink.core.Unit
+---@field anchors? any[] what answered for its names, and must live as long as it does
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
 
 --- Is its memory still there?
+---@return boolean
 function methods:alive()
    return self.core:alive()
 end
 
 --- Iterates over the names that the unit defines, in the order of the inputs.
 ---@param filter? {type?: string, exported?: boolean}
----@return fun(): table?
+---@return fun(): moonlink.core.Entry?
 function methods:symbols(filter)
    local list, i = self.core:entries(), 0
    return function()
@@ -39,23 +41,29 @@ function methods:symbols(filter)
 end
 
 --- The symbol of a name that the unit defines: { name=, address=, size=, type=, ... } or nil.
+---@param name string
+---@return moonlink.core.Entry?
 function methods:symbol(name)
    local e = self.core:entry(name)
    return e and e.in_load and e or nil
 end
 
 --- The address of a name that the unit defines, or nil.
+---@param name string
+---@return integer?
 function methods:address(name)
    local e = self:symbol(name)
    return e and e.address
 end
 
 --- The objects it was made of: { file=, member=, by=, bytes= } each.
+---@return moonlink.core.Input[]
 function methods:inputs()
    return self.core:inputs()
 end
 
 --- Its sections: { name=, address=, size=, prot=, file= } each, in the order of the inputs.
+---@return moonlink.core.PlacedSection[]
 function methods:sections()
    local inputs, list = self.core:inputs(), self.core:sections()
    for _, s in ipairs(list) do
@@ -65,6 +73,7 @@ function methods:sections()
 end
 
 --- The link map as data: sections and symbols in address order.
+---@return table data as of moonlink.show.map
 function methods:map()
    return show_map.data(self.core)
 end
@@ -78,7 +87,7 @@ local metatable = {
 }
 
 --- Wraps a unit of the core.
----@param core_unit userdata
+---@param core_unit moonlink.core.Unit
 ---@param stats? table
 ---@param anchors? any[]
 ---@return moonlink.LoadedUnit

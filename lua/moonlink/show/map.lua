@@ -14,7 +14,7 @@ end
 
 --- { base=, size=, sections={ { address=, size=, prot=, name=, file= } }, symbols={ ... } }, both
 --- lists in address order. `source` is a unit or a transaction of the core.
----@param source userdata
+---@param source moonlink.core.Transaction|moonlink.core.Unit
 ---@return table
 function map.data(source)
    local inputs, sections, symbols = source:inputs(), source:sections(), {}
