@@ -150,6 +150,24 @@ describe("the scope", function()
       assert.equal(12, ln:func("long f(void)")())
    end)
 
+   it("may prefer one kind of candidates, whatever their order", function()
+      local rival = object("own_labs", "long labs(long x) { return 7 * x; }", "-O1 -fno-builtin")
+      local caller = object("labs_user", "long labs(long); long f(void) { return labs(-5); }",
+         "-O1 -fPIC -fno-builtin")
+      for how, result in pairs {unit = -35, process = 5} do
+         local ln <close> = moonlink.new()
+         assert(ln:load(rival))
+         assert(ln:load {caller, scope = {policy.prefer(how)}})
+         assert.equal(result, ln:func("long f(void)")(), how)
+      end
+   end)
+
+   it("may deny what is left: it is at address 0", function()
+      local caller = object("denied", "extern char gone[]; long f(void) { return (long)gone; }",
+         "-O1 -fPIC")
+      assert.equal(0, f_of({caller}, {scope = {"self", policy.deny, "process"}}))
+   end)
+
    it("with a wrong word is the caller's mistake", function()
       local ln <close> = moonlink.new()
       assert.has_error(function() ln:load {user, scope = {"everywhere"}} end)

@@ -45,6 +45,32 @@ describe("the module", function()
    end)
 end)
 
+describe("the types of the core", function()
+   local text = support.read "types/moonlink/core.lua"
+   local classes = {
+      Session = "session", Transaction = "txn", Unit = "unit", Object = "object",
+      Callback = "callback", Trap = "callback", Buffer = "buffer",
+   }
+
+   it("name every function", function()
+      for name, value in pairs(require "moonlink.core") do
+         if type(value) == "function" then
+            assert.truthy(text:find("function core%." .. name .. "%("), name)
+         end
+      end
+   end)
+
+   it("name every method of its objects", function()
+      require "moonlink.core"
+      for class, variable in pairs(classes) do
+         for name in pairs(debug.getregistry()["moonlink." .. class].__index) do
+            assert.truthy(text:find(("function %s:%s("):format(variable, name), 1, true)
+               or text:find(("function linked:%s("):format(name), 1, true), class .. ":" .. name)
+         end
+      end
+   end)
+end)
+
 describe("the check of layers", function()
    local LAYERS = "base # first\nos\nobject\ncall\nlua\n"
 

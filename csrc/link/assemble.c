@@ -123,7 +123,8 @@ static int merge_runs(ml_txn *t)
             return blame(t, i + 1,
                          ml_fail(t->d, ML_E_REFUSED, (ml_where){0}, "give them different names",
                                  "sections named '%s' are executable in one object and not in "
-                                 "another", e->name));
+                                 "another",
+                                 e->name));
         p->class = (uint8_t)(e->section - 1);
     }
     return 0;

@@ -197,9 +197,9 @@ typedef struct ml_symbol_info {
     int scope;           /* place in the scope that answered, or -1 */
     uint64_t addr, size;
     uint64_t got, stub; /* addresses, 0: none */
-    bool exported; /* others may see it */
-    bool in_load;  /* defined by this load */
-    bool shadowed; /* its own definition gave way to the one of `provider` */
+    bool exported;      /* others may see it */
+    bool in_load;       /* defined by this load */
+    bool shadowed;      /* its own definition gave way to the one of `provider` */
 } ml_symbol_info;
 bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out);
 /* The one of that name; false when the load never saw it. */

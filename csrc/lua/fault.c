@@ -16,10 +16,10 @@ static unsigned check_kinds(lua_State *L, int idx)
         const char *name;
         unsigned bit;
     } kinds_by_name[] = {{"alloc", ML_FAULT_ALLOC},
-                 {"map", ML_FAULT_MAP},
-                 {"file", ML_FAULT_FILE},
-                 {"library", ML_FAULT_LIBRARY},
-                 {"undo", ML_FAULT_UNDO}};
+                         {"map", ML_FAULT_MAP},
+                         {"file", ML_FAULT_FILE},
+                         {"library", ML_FAULT_LIBRARY},
+                         {"undo", ML_FAULT_UNDO}};
     const char *text = luaL_optstring(L, idx, "alloc map file library");
     unsigned kinds = 0;
     for (size_t i = 0; i < sizeof kinds_by_name / sizeof *kinds_by_name; i++)

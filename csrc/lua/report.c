@@ -202,8 +202,7 @@ void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *meth
 void ml_lua_set_reports(lua_State *L, const char *metatable)
 {
     static const luaL_Reg methods[] = {
-        {"inputs", inputs}, {"sections", sections},   {"entries", entries},
-        {"entry", entry},   {"referrers", referrers}, {"stats", stats},
-        {NULL, NULL}};
+        {"inputs", inputs},       {"sections", sections}, {"entries", entries}, {"entry", entry},
+        {"referrers", referrers}, {"stats", stats},       {NULL, NULL}};
     ml_lua_set_steady(L, metatable, methods);
 }

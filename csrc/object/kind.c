@@ -146,7 +146,8 @@ ml_kind ml_kind_of(ml_slice head, uint64_t size)
 static uint16_t elf_machine(ml_slice h)
 {
     const uint8_t *p = h.p + EI_NIDENT + 2;
-    return h.p[EI_DATA] == ELFDATA2MSB ? (uint16_t)(p[0] << 8 | p[1]) : ml_get16(p);
+    unsigned low = h.p[EI_DATA] == ELFDATA2MSB ? 1 : 0;
+    return (uint16_t)(p[low] | p[1 - low] << 8);
 }
 
 static int refuse_machine(ml_diag *d, ml_where at, const char *class, ml_slice h, uint16_t machine)

@@ -22,9 +22,9 @@ typedef struct ml_script_item {
     ml_script_what what;
     const char *name; /* FILE: path or file name; LIB: what stands behind -l; DIR: of SEARCH_DIR;
                          FORMAT: of OUTPUT_FORMAT */
-    bool as_needed; /* inside AS_NEEDED */
-    unsigned group; /* 0: outside GROUP; else the number of its GROUP, from 1 */
-    unsigned line;  /* from 1 */
+    bool as_needed;   /* inside AS_NEEDED */
+    unsigned group;   /* 0: outside GROUP; else the number of its GROUP, from 1 */
+    unsigned line;    /* from 1 */
 } ml_script_item;
 
 /* Parses a whole script; file is for messages. *items (n of them) and their names lie in a. */

@@ -54,7 +54,7 @@ static void *reader(void *ud)
 {
     ml_prefetch *p = ud;
     ml_diag d;
-#ifdef SCHED_IDLE /* only a processor that nobody else wants: else it would delay who it works for */
+#ifdef SCHED_IDLE /* a processor that nobody else wants: else it delays the one it works for */
     pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){0});
 #endif
     ml_diag_init(&d);

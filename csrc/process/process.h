@@ -23,11 +23,11 @@ int ml_library_self(ml_diag *d, ml_library *out);
 /* What the process knows about a symbol that it provides. */
 typedef struct ml_provided {
     uint64_t addr;
-    uint64_t size;         /* bytes; 0 when not known */
-    uint8_t type;          /* STT_* of the definition; STT_GNU_IFUNC is already resolved in addr and
+    uint64_t size;        /* bytes; 0 when not known */
+    uint8_t type;         /* STT_* of the definition; STT_GNU_IFUNC is already resolved in addr and
                               reported as STT_FUNC; STT_NOTYPE when not known. STT_TLS: addr is the
                               copy of the calling thread, of use to nobody else */
-    const char *provider;  /* file name of the library, "" for the executable and for what no file
+    const char *provider; /* file name of the library, "" for the executable and for what no file
                               provides; borrowed from the loader's link map */
 } ml_provided;
 

@@ -106,14 +106,14 @@ typedef struct ml_move_out {
     uint8_t body[ML_MOVE_MAX];
     size_t body_len;
     const char *why; /* on failure: what kind of instruction it is and why it cannot be moved */
-    char text[64]; /* the instruction, roughly, for messages: "mov sym(%rip),%rax" */
+    char text[64];   /* the instruction, roughly, for messages: "mov sym(%rip),%rax" */
 } ml_move_out;
 
 typedef struct ml_target {
     const char *name; /* "x86-64" */
     uint16_t machine; /* e_machine */
     const ml_rrow *rows;
-    size_t nrows; /* rows[type].type == type for each; name NULL where the psABI has none */
+    size_t nrows;       /* rows[type].type == type for each; name NULL where the psABI has none */
     unsigned stub_size; /* bytes of a stub, a multiple of 16 */
     uint8_t trap;       /* byte that fills gaps between code */
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the

@@ -9,6 +9,7 @@ local errors = {}
 ---@class moonlink.Error
 ---@field code string "undefined", "duplicate", "format", "noent" ...: see csrc/base/err.def
 ---@field message string cause, with the place
+---@field reason? string cause, without the place
 ---@field hint? string what to do
 ---@field file? string
 ---@field member? string archive member
@@ -19,6 +20,11 @@ local errors = {}
 ---@field func? string function that holds the place
 ---@field count? integer errors found in all
 ---@field errors? moonlink.Error[] all of them, up to 20, the first one included
+---@field names? string[] all names that are undefined
+---@field references? moonlink.core.Reference[] who wants the name
+---@field demangled? string the name as a C++ programmer wrote it
+---@field places? table[] both definitions: { file=, section=, offset=, unit=, text= } each
+---@field tried? string[] where it was looked for
 
 local function one(e)
    if e.hint then

@@ -12,8 +12,7 @@ local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
-local show_map = require "moonlink.show.map"
-local unit = require "moonlink.link.unit"
+local result = require "moonlink.link.result"
 
 local linker = {}
 
@@ -63,32 +62,13 @@ local function prepare(self, what, over)
    return merged, list
 end
 
---- Counts of a load, and milliseconds by stage: the core's, and what the steps took beside them.
-local function stats_of(run)
-   local stats = run.txn:stats()
-   local ms, steps = stats.ms, run.ms
-   ms.resolve = steps.resolve
-   ms.add = steps.add
-   ms.link = steps.link
-   ms.total = (steps.add or 0) + (steps.resolve or 0) + (steps.link or 0)
-   return stats
-end
-
 local function attempt(self, merged, list)
    local run <close> = load.begin(self, merged)
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
    end
-   local stats = stats_of(run)
-   local core_unit
-   core_unit, err = run.txn:commit(merged.name or inputs.name(list))
-   if not core_unit then
-      return nil, err
-   end
-   local new = unit.new(core_unit, stats, run.anchors)
-   self.list[#self.list + 1] = new
-   return new
+   return result.unit(self, run, merged.name or inputs.name(list))
 end
 
 --- Loads objects, archives and shared libraries as one transaction.
@@ -116,33 +96,7 @@ function methods:check(what)
    if not ok then
       return nil, err
    end
-   return stats_of(run)
-end
-
-local function by_address(a, b)
-   return math.ult(a.address, b.address)
-end
-
---- What tools want to know of a link: addresses of everything, and the bytes.
-local function image_of(run)
-   local bytes, base = run.txn:bytes()
-   local data = show_map.data(run.txn)
-   local out = {
-      bytes = bytes, base = base, sections = data.sections, symbols = {}, got = {}, stubs = {},
-      stats = stats_of(run),
-   }
-   for _, s in ipairs(out.sections) do
-      s.offset = s.address - base
-   end
-   for _, e in ipairs(run.txn:entries()) do
-      if e.in_load or e.how ~= "none" then
-         out.symbols[e.name] = e.address
-      end
-      out.got[e.name] = e.got
-      out.stubs[e.name] = e.stub
-   end
-   table.sort(out.sections, by_address)
-   return out
+   return result.stats(run)
 end
 
 --- Links for a chosen address without mapping there.
@@ -163,7 +117,7 @@ function methods:image(what)
    if not ok then
       return nil, err
    end
-   return image_of(run)
+   return result.image(run)
 end
 
 --- A member that defines the name, out of the archives in reach, becomes a unit of its own.
@@ -186,14 +140,7 @@ local function pull(self, name)
    if not first then
       return nil
    end
-   local stats = stats_of(run)
-   local core_unit
-   core_unit, err = run.txn:commit(question.place(first))
-   if not core_unit then
-      return nil, err
-   end
-   self.list[#self.list + 1] = unit.new(core_unit, stats, run.anchors)
-   return true
+   return result.unit(self, run, question.place(first))
 end
 
 local STT_TLS, STT_GNU_IFUNC = 6, 10
@@ -217,7 +164,7 @@ end
 --- that was opened, or in the process.
 ---@param name string
 ---@return integer? address
----@return moonlink.core.Unit|moonlink.Error|nil owner the unit that owns it; nil: the process; or the error
+---@return moonlink.core.Unit|moonlink.Error|nil owner the unit; nil: the process; or the error
 ---@return integer? size
 function methods:address_of(name)
    check_open(self)

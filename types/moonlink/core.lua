@@ -1,0 +1,553 @@
+---@meta moonlink.core
+-- What the C core gives to Lua: csrc/lua/. Users meet it through the facade, `require "moonlink"`.
+-- Addresses and sizes are integers, in bytes; inputs are numbered from 1. What fails for the world's
+-- reasons gives nil and a moonlink.Error; a mistake of the caller raises.
+-- SPDX-License-Identifier: MIT
+
+---@class moonlink.core
+---@field error_metatable table of moonlink.Error
+local core = {}
+
+-- ---- clock and page: core.c ----
+
+---Seconds from a clock that never goes back.
+---@return number
+function core.now() end
+
+---@return integer bytes
+function core.page_size() end
+
+-- ---- calls: call.c ----
+
+---A C function as a Lua function.
+---@param address integer
+---@param code string signature code: csrc/call/signature.h; "!" in front: always through libffi
+---@param owner moonlink.core.Unit? the unit that holds the code; nil for code of the process
+---@param name string? for messages
+---@param types (fun(ctype: string): string)? the code letter of a variable argument's type
+---@param about any what funcinfo gives back
+---@param fail "never"|"negative"|"null"|"zero"|"nonzero"|nil results that become nil, message, number
+---@return function
+function core.func(address, code, owner, name, types, about, fail) end
+
+---Nothing when `fn` was not made by func.
+---@param fn any
+---@return string name
+---@return integer address
+---@return moonlink.core.Unit? owner
+---@return boolean alive
+---@return any about
+function core.funcinfo(fn) end
+
+---What errno was when the last native call returned. With a number: what the next one finds there.
+---@param number integer?
+---@return integer
+function core.errno(number) end
+
+---@param number integer
+---@return string
+function core.strerror(number) end
+
+-- ---- callbacks: callback.c ----
+
+---@class moonlink.Callback: userdata
+local callback = {}
+
+---@return integer
+function callback:address() end
+
+---From here on C gets the default result. Closing twice is nothing.
+function callback:close() end
+
+---A Lua function that C can call. An error in it is raised when the native call returns, unless
+---`on_error` is a function: it gets the error and gives the result. Any other on_error is the
+---result that C gets instead.
+---@param code string
+---@param fn function
+---@param options { on_error: any }?
+---@return moonlink.Callback
+function core.callback(code, fn, options) end
+
+---@class moonlink.Trap: moonlink.Callback
+
+---An address that ends the native call that reaches it with this message. The native frames between
+---are skipped: their locks stay locked, their memory stays allocated, their destructors do not run.
+---@param message string
+---@return moonlink.Trap
+function core.trap(message) end
+
+---What could not be raised since the last time: callbacks refused, stubs called outside of a call.
+---@return string[]
+function core.warnings() end
+
+-- ---- memory: memory.c ----
+
+---@param address integer
+---@param n integer
+---@return string?
+---@return moonlink.Error? err
+function core.peek(address, n) end
+
+---@param address integer
+---@param bytes string
+---@return true?
+---@return moonlink.Error? err
+function core.poke(address, bytes) end
+
+---The bytes up to a NUL or to `max`.
+---@param address integer
+---@param max integer?
+---@return string?
+---@return moonlink.Error? err
+function core.cstring(address, max) end
+
+---@class moonlink.Buffer: userdata
+---@operator len: integer
+local buffer = {}
+
+---@return integer
+function buffer:address() end
+
+---@param offset integer? 0 by default
+---@param n integer? all that follow by default
+---@return string
+function buffer:get(offset, n) end
+
+---@param bytes string
+---@param offset integer? 0 by default
+---@return moonlink.Buffer
+function buffer:set(bytes, offset) end
+
+function buffer:close() end
+
+---Memory of n bytes, all zero, aligned to 16; freed when it is closed or collected.
+---@param n integer
+---@return moonlink.Buffer
+function core.alloc(n) end
+
+-- ---- files that are not linked: object.c ----
+
+---@alias moonlink.core.Kind "object"|"shared"|"program"|"core"|"elf32"|"elfbe"|"archive"|"thin"
+---|"bitcode"|"macho"|"coff"|"wasm"|"text"|"empty"|"unknown"
+
+---What a file is, by its content.
+---@param path string
+---@return moonlink.core.Kind?
+---@return string|moonlink.Error|nil machine of 64-bit little-endian ELF, where it has a name; or the error
+function core.kind(path) end
+
+---@param bytes string the first 64 bytes of a file at least; 4096 for a safe guess at text
+---@return moonlink.core.Kind
+---@return string? machine
+function core.kind_of(bytes) end
+
+---@class moonlink.core.Member
+---@field name string "?" when the index points at no member
+---@field size integer
+---@field offset integer of the data; 0 in a thin archive
+---@field header integer offset of its header: what tells it from others of its name
+---@field path string? thin archive: file that holds it, relative to the archive's folder
+
+---The members of an archive in the order of the file.
+---@param path string
+---@return moonlink.core.Member[]?
+---@return moonlink.Error? err
+function core.members(path) end
+
+---@param path string
+---@param header integer
+---@return string? bytes
+---@return moonlink.Error? err
+function core.member(path, header) end
+
+---The member that defines a name; nil alone when none does.
+---@param path string
+---@param name string
+---@return moonlink.core.Member?
+---@return moonlink.Error? err
+function core.find(path, name) end
+
+---The index of an archive, in its own order; made when there is none.
+---@param path string
+---@return {name: string, header: integer}[]?
+---@return moonlink.Error? err
+function core.index(path) end
+
+---@class moonlink.core.ScriptItem
+---@field what "file"|"lib"|"dir"|"format"
+---@field name string
+---@field as_needed boolean
+---@field group integer 0 outside of GROUP
+---@field line integer
+
+---@param bytes string
+---@param name string of the script, for messages
+---@return moonlink.core.ScriptItem[]?
+---@return moonlink.Error? err
+function core.ldscript(bytes, name) end
+
+---The names in a folder, sorted, without "." and "..".
+---@param path string
+---@return string[]?
+---@return moonlink.Error? err
+function core.list_folder(path) end
+
+-- ---- one object as tables: inspect.c ----
+
+---@class moonlink.core.Object: userdata
+local object = {}
+
+---@class moonlink.core.Section
+---@field name string
+---@field type string|integer as readelf writes it, without SHT_
+---@field flags string readelf's letters
+---@field size integer
+---@field align integer
+
+---@class moonlink.core.Symbol
+---@field name string of a section symbol: its section's
+---@field place "section"|"absolute"|"common"|"undefined"
+---@field section integer? number of the section
+---@field bind string|integer "local", "global", "weak", "unique"
+---@field type string|integer "notype", "object", "func", "section", "file", "common", "tls", "ifunc"
+---@field visibility "default"|"internal"|"hidden"|"protected"
+---@field value integer of a common symbol: its alignment
+---@field size integer
+
+---@class moonlink.core.Relocation
+---@field section integer number of the section that it changes
+---@field offset integer
+---@field type string|integer the psABI's name
+---@field symbol integer number of the symbol, 0: none
+---@field addend integer
+
+---@return string|integer name of the processor, or its number
+function object:machine() end
+
+---Section i of the file is element i; the null section is left out.
+---@return moonlink.core.Section[]
+function object:sections() end
+
+---Symbol i of the file is element i; the null symbol is left out.
+---@return moonlink.core.Symbol[]
+function object:symbols() end
+
+---Those of sections with memory.
+---@return moonlink.core.Relocation[]
+function object:relocations() end
+
+---@param section integer
+---@param offset integer
+---@return string? name of the function that covers the place
+function object:function_at(section, offset) end
+
+---A relocatable object of any 64-bit little-endian processor. Closed by <close>.
+---@param bytes string
+---@param file string for messages
+---@param member string?
+---@return moonlink.core.Object?
+---@return moonlink.Error? err
+function core.object(bytes, file, member) end
+
+-- ---- sessions: session.c ----
+
+---@class moonlink.core.Session: userdata
+local session = {}
+
+---@return moonlink.core.Session?
+---@return moonlink.Error? err
+function core.session() end
+
+---A place of the scope: "ask" waits for an answer of Lua, { set = } asks the archives of a set.
+---@alias moonlink.core.Place "self"|"archives"|"process"|"ask"|{set: integer}|moonlink.core.Unit
+
+---@class moonlink.core.BeginOptions
+---@field scope moonlink.core.Place[] at most 64
+---@field duplicate "error"|"first"|"last"|nil
+---@field weak "first"|"own"|"process"|nil
+---@field zone "near"|"low"|nil
+---@field relax boolean? true by default
+---@field at integer? link for this address, map nothing
+
+---@param options moonlink.core.BeginOptions
+---@return moonlink.core.Transaction?
+---@return moonlink.Error? err
+function session:begin(options) end
+
+---An exported name of a unit; nothing when there is none.
+---@param name string
+---@return integer? address
+---@return integer? size
+---@return integer? type STT_*
+---@return moonlink.core.Unit? unit
+function session:find(name) end
+
+---A name of the libraries that were opened, then of the process.
+---@param name string
+---@return integer? address
+function session:find_process(name) end
+
+---@return moonlink.core.Unit[] oldest first
+function session:units() end
+
+---Ends all units, the latest first. Fails while a load or a native call is running.
+---@return true?
+---@return moonlink.Error? err
+function session:close() end
+
+---@return boolean
+function session:is_closed() end
+
+-- ---- what is in a load: report.c ----
+
+---@class moonlink.core.Input
+---@field file string
+---@field member string?
+---@field by string? name that pulled the member in; nil: asked for
+---@field by_input integer? an input that wanted that name
+---@field bytes integer
+
+---@class moonlink.core.PlacedSection
+---@field name string
+---@field prot "r-x"|"r--"|"rw-"
+---@field input integer
+---@field address integer
+---@field size integer
+---@field file string? set by the facade
+
+---@class moonlink.core.Entry
+---@field name string
+---@field how "section"|"common"|"linker"|"absolute"|"unit"|"process"|"given"|"zero"|"none"
+---@field provider string? unit, library or who answered; "" for the executable
+---@field type string
+---@field bind string
+---@field visibility "default"|"internal"|"hidden"|"protected"
+---@field input integer? that defines it
+---@field first_reference integer? an input that refers to it
+---@field references integer inputs that refer to it
+---@field scope integer? place in the scope that answered
+---@field address integer
+---@field size integer
+---@field got integer? address of its GOT slot
+---@field stub integer? address of its stub
+---@field exported true?
+---@field in_load true? defined by this load
+---@field shadowed true? its own definition gave way
+
+---@class moonlink.core.Stats
+---@field objects integer
+---@field sections integer with memory
+---@field symbols integer
+---@field relocations integer
+---@field bytes integer of input files
+---@field memory integer bytes mapped
+---@field text integer bytes
+---@field constants integer bytes
+---@field data integer bytes
+---@field got_slots integer
+---@field stubs integer
+---@field moved integer instructions
+---@field relaxed integer GOT loads
+---@field looked_up integer names asked of the process
+---@field base integer address
+---@field zone "near"|"low"
+---@field ms table<string, number> milliseconds by stage: read, parse, select, place, relocate, protect
+
+---What transactions and units have in common.
+---@class moonlink.core.Linked: userdata
+local linked = {}
+
+---@return moonlink.core.Input[]
+function linked:inputs() end
+
+---@return moonlink.core.PlacedSection[] in the order of the inputs
+function linked:sections() end
+
+---All names that the load knew, in the order in which they came.
+---@return moonlink.core.Entry[]
+function linked:entries() end
+
+---@param name string
+---@return moonlink.core.Entry?
+function linked:entry(name) end
+
+---@param name string
+---@return integer[] inputs that refer to it
+function linked:referrers(name) end
+
+---@return moonlink.core.Stats
+function linked:stats() end
+
+-- ---- units: unit.c ----
+
+---@class moonlink.core.Unit: moonlink.core.Linked
+local unit = {}
+
+---@return string also when it is gone
+function unit:name() end
+
+---@return boolean
+function unit:alive() end
+
+-- ---- transactions: txn.c ----
+
+---One load: add, resolve (with answers in between), link, commit. A step that failed ends it, but for
+---a look at what is in it; closing, or collecting, an open one aborts it.
+---@class moonlink.core.Transaction: moonlink.core.Linked
+local txn = {}
+
+---@param path string
+---@param whole boolean? all members of an archive
+---@return "object"|"archive"|"library"|"text"|nil what it was; "text": nothing was done
+---@return moonlink.Error? err
+function txn:add(path, whole) end
+
+---A hint that add will be called for these next, in this order.
+---@param paths string[]
+function txn:prefetch(paths) end
+
+---@param bytes string
+---@param name string for messages
+---@param whole boolean?
+---@return "object"|"archive"|nil
+---@return moonlink.Error? err
+function txn:add_bytes(bytes, name, whole) end
+
+---An archive of a set that the scope may name. A failure does not end the load.
+---@param path string
+---@param set integer
+---@return true?
+---@return moonlink.Error? err
+function txn:add_archive(path, set) end
+
+---@param name string path or soname
+---@return true?
+---@return moonlink.Error? err
+function txn:add_library(name) end
+
+---An archive may hold a second C library.
+function txn:allow_libc() end
+
+---Before the inputs.
+---@param from string
+---@param to string
+---@param references boolean
+---@param definitions boolean
+---@return true?
+---@return moonlink.Error? err
+function txn:rename(from, to, references, definitions) end
+
+---Wants a name as if an input referred to it.
+---@param name string
+---@return true?
+---@return moonlink.Error? err
+function txn:root(name) end
+
+---True when all is known; else the names that wait, each with its place in the scope.
+---@return true|{[1]: string, [2]: integer}[]|nil
+---@return moonlink.Error? err
+function txn:resolve() end
+
+---References that were not offered before: name and number of the input.
+---@return {[1]: string, [2]: integer}[]
+function txn:offer() end
+
+---@param name string
+---@param input integer? nil: for all
+---@param address integer
+---@param provider string? who answered
+---@return true?
+---@return moonlink.Error? err
+function txn:answer_address(name, input, address, provider) end
+
+---@param name string
+---@param input integer? nil: for all
+---@param other string
+---@return true?
+---@return moonlink.Error? err
+function txn:answer_name(name, input, other) end
+
+---@param name string
+---@return true?
+---@return moonlink.Error? err
+function txn:answer_zero(name) end
+
+---@return string[] names that are wanted and that nothing provides
+function txn:undefined() end
+
+---@class moonlink.core.DefinitionPlace
+---@field unit string? an earlier unit; nil: an input
+---@field input integer?
+---@field section string?
+---@field offset integer?
+
+---@class moonlink.core.Duplicate
+---@field name string
+---@field [1] moonlink.core.DefinitionPlace
+---@field [2] moonlink.core.DefinitionPlace
+
+---@return moonlink.core.Duplicate[]
+function txn:duplicates() end
+
+---@param number integer of the duplicate
+---@param winner 1|2
+function txn:choose(number, winner) end
+
+---@class moonlink.core.Reference
+---@field input integer
+---@field section string
+---@field offset integer
+---@field func string? that holds the place
+---@field reloc string?
+---@field weak boolean
+---@field type "notype"|"object"|"func"
+
+---@param name string
+---@param max integer
+---@param input integer? those of this input alone
+---@return moonlink.core.Reference[]
+function txn:references(name, max, input) end
+
+---@return {path: string, set: integer}[] in reach
+function txn:archives() end
+
+---@param number integer of the archive
+---@param name string
+---@return string? member
+function txn:archive_defines(number, name) end
+
+---@param name string
+---@return integer? address
+---@return string? provider
+function txn:process_defines(name) end
+
+---Hides a name that this load defines.
+---@param name string
+function txn:hide(name) end
+
+---Places, relocates and seals. What is placed is looked at with sections and entries.
+---@return true?
+---@return moonlink.Error? err
+function txn:link() end
+
+---After link with `at`.
+---@return string
+---@return integer base
+function txn:bytes() end
+
+---@param name string of the unit
+---@return moonlink.core.Unit?
+---@return moonlink.Error? err
+function txn:commit(name) end
+
+---Takes everything back; nothing happens after commit or a second time.
+function txn:abort() end
+
+-- ---- names: demangle.c ----
+
+---A name as a C++ programmer wrote it; nil without a C++ runtime, or for what is no such name.
+---@param name string
+---@return string?
+function core.demangle(name) end
+
+return core
