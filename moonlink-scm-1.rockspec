@@ -1,7 +1,7 @@
 rockspec_format = "3.0"
 package = "moonlink"
 version = "scm-1"
--- Made from a checkout by `luarocks make`, which fetches nothing.
+-- Made from a checkout by `luarocks --lua-version=5.4 make --deps-mode none`, which fetches nothing.
 source = {
    url = "git+file://.",
 }
@@ -9,8 +9,8 @@ description = {
    summary = "A programmable run-time linker",
    detailed = [[
       Loads relocatable objects, archives and shared libraries into the running process, decides
-      what every symbol means under rules that a script can replace, calls what it loaded, unloads
-      and reloads it, and reads package databases that say what must be loaded in which order.
+      what every symbol means under rules that a script can replace, calls and explains what it
+      loaded.
    ]],
    license = "MIT",
    labels = {"linker", "elf", "ffi"},

@@ -61,17 +61,23 @@ static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
         return ml_fail(t->d, ML_E_POLICY, (ml_where){.symbol = from->name}, NULL,
                        "answer for an input that does not exist (%u)", (unsigned)input);
     ml_input *in = &t->l->inputs[input];
-    for (uint32_t b = 0; b < in->nbind; b++) {
+    for (uint32_t k = 0, n = in->nbind; k < n; k++) {
+        uint32_t b = in->hint + k < n ? in->hint + k : in->hint + k - n;
+        if (in->bind[b] != from)
+            continue;
         ml_isym s = ml_image_symbol(in->img, in->img->first_global + b);
-        if (in->bind[b] != from || s.section != ML_SEC_UNDEF)
+        if (s.section != ML_SEC_UNDEF)
             continue;
         in->bind[b] = to;
+        in->hint = b; /* answers come in the order in which names were offered */
         if (s.bind == ML_BIND_WEAK ? from->weak : from->strong)
             s.bind == ML_BIND_WEAK ? from->weak-- : from->strong--;
         to->strong++;
         to->flags |= from->flags & ML_ENT_USED;
         if (to->strong == 1 && !to->weak)
             to->first_ref = input;
+        if (!t->renames[0].count)
+            break; /* a name stands once in an image */
     }
     return 0;
 }

@@ -23,7 +23,7 @@ static ml_class class_of(const ml_isec *s)
     if (!(s->flags & ML_SEC_WRITE))
         return ML_CLASS_CONST;
     if ((s->type >= ML_SHT_INIT_ARRAY && s->type <= ML_SHT_PREINIT_ARRAY) ||
-        strncmp(s->name, ".data.rel.ro", 12) == 0)
+        (strncmp(s->name, ".data.rel.ro", 12) == 0 && (s->name[12] == 0 || s->name[12] == '.')))
         return ML_CLASS_CONST;
     return s->type == ML_SHT_NOBITS ? ML_CLASS_BSS : ML_CLASS_DATA;
 }
@@ -223,7 +223,7 @@ static int lay_out(ml_txn *t)
     uint64_t size = rc == 0 ? t->layout.size + t->layout.size / 4 + (1 << 20) : 0;
     while (rc == 0) {
         rc = find_range(t, size, t->layout.align);
-        if (rc < 0)
+        if (rc == -(int)ML_E_SPACE)
             blame_largest(t, rc);
         if (rc == 0 && (rc = ml_scan(t)) == 1) {
             rc = 0;

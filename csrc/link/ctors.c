@@ -1,7 +1,8 @@
 /* ctors.c -- link: constructors and destructors of a load, in the order in which they run.
 ** takes relocated bytes; gives the addresses in .preinit_array, .init_array and .fini_array:
 ** ascending priority (the number behind the section's name), those without one last, within one
-** priority in input order; destructors the other way round.
+** priority in input order; destructors the other way round. The older .ctors and .dtors count as
+** ld's scripts count them: read backwards, their numbers from 65535 down.
 ** Spec: gABI chapter 5 "Initialization and Termination Functions"; GCC's init_priority.
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -12,6 +13,17 @@ typedef struct ctor_section {
     uint32_t input, section;
     uint32_t order; /* 0: preinit; 1 + priority */
 } ctor_section;
+
+/* ".ctors" or ".ctors.NUMBER"; no type of section tells them. */
+static bool is_old(const ml_isec *s, const char *name)
+{
+    return strncmp(s->name, name, 6) == 0 && (s->name[6] == 0 || s->name[6] == '.');
+}
+
+static bool is_backwards(const ml_isec *s)
+{
+    return is_old(s, ".ctors") || is_old(s, ".dtors");
+}
 
 /* ".init_array.00101" has priority 101; a name without a number comes last. */
 static uint32_t order_of(const ml_isec *s)
@@ -24,7 +36,8 @@ static uint32_t order_of(const ml_isec *s)
         return 65536 + 1;
     for (const char *p = dot + 1; *p >= '0' && *p <= '9' && n < 65536; p++)
         n = n * 10 + (uint32_t)(*p - '0');
-    return (n < 65536 ? n : 65535) + 1;
+    n = n < 65536 ? n : 65535;
+    return (is_backwards(s) ? 65535 - n : n) + 1;
 }
 
 static int by_order(const void *a, const void *b)
@@ -39,9 +52,12 @@ static int by_order(const void *a, const void *b)
 
 static bool is_kind(const ml_input *in, uint32_t section, bool fini)
 {
-    uint32_t type = in->img->sections[section].type;
+    const ml_isec *s = &in->img->sections[section];
+    uint32_t type = s->type;
     if (!in->piece[section])
         return false;
+    if (is_old(s, fini ? ".dtors" : ".ctors"))
+        return true;
     return fini ? type == ML_SHT_FINI_ARRAY
                 : type == ML_SHT_INIT_ARRAY || type == ML_SHT_PREINIT_ARRAY;
 }
@@ -53,7 +69,9 @@ static int read_section(ml_txn *t, const ctor_section *c, uint64_t *to, uint32_t
     const ml_isec *s = &in->img->sections[c->section];
     const uint8_t *p = t->view + t->pieces[in->piece[c->section] - 1].offset;
     uint64_t text = t->l->block.addr + t->layout.part[0].offset;
-    for (size_t k = 0; k + 8 <= s->data.n; k += 8) {
+    bool back = is_backwards(s);
+    for (size_t i = 0, all = s->data.n / 8; i < all; i++) {
+        size_t k = 8 * (back ? all - 1 - i : i);
         uint64_t fn = ml_get64(p + k);
         if (fn == 0 || fn == UINT64_MAX)
             continue;

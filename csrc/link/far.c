@@ -38,7 +38,9 @@ static int refuse(const place *p, const ml_move_out *out)
     uint64_t P = p->in->addr[p->rels->target] + p->r.offset, S = p->value.S;
     uint64_t away = S > P ? S - P : P - S;
     const char *kind = p->value.type == ML_TYPE_OBJECT ? "data symbol" : "symbol";
-    const char *provider = p->value.e && p->value.e->provider ? p->value.e->provider : NULL;
+    const char *provider = p->value.e ? p->value.e->provider : NULL;
+    if (provider && !*provider)
+        provider = "the executable";
     return ml_fail(p->t->d, ML_E_RANGE, ml_value_where(p->t, p->in, p->rels, &p->r, p->row),
                    "compile with -fPIC",
                    "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s "
@@ -152,8 +154,8 @@ static int no_room(ml_txn *t, const ml_far *f)
     const ml_irels *rels = &in->img->rels[f->rels];
     ml_irel r = ml_image_rel(rels, f->rel);
     const ml_rrow *row = ml_target_row(t->target, r.type);
-    return ml_fail(t->d, ML_E_RANGE, ml_value_where(t, in, rels, &r, row),
-                   "compile with -fPIC", "target is out of reach, limit is 2 GiB");
+    return ml_fail(t->d, ML_E_RANGE, ml_value_where(t, in, rels, &r, row), "compile with -fPIC",
+                   "target is out of reach, limit is 2 GiB");
 }
 
 int ml_far_move(ml_txn *t)

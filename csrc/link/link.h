@@ -72,8 +72,6 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out);
 /* Undoes everything; t is gone. */
 void ml_txn_abort(ml_txn *t);
 
-/* Files that ml_txn_add will be called for next, in this order: they may be read ahead. A hint. */
-void ml_txn_prefetch(ml_txn *t, const char *const *paths, size_t n);
 /* Adds a file by what it is: an object is parsed, an archive opened (set 0; `whole`: all members),
 ** a shared library opened in the process. *kind says what it was; ML_KIND_TEXT: nothing was done,
 ** the caller reads it as a linker script. */

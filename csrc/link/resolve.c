@@ -153,6 +153,23 @@ static void share_weak(ml_txn *t, ml_entry *e)
     e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
 }
 
+/* A common takes the place of its earlier unit's definition, which must have room for it: code of
+** this load writes all of the size that it was compiled with. */
+static int check_common(ml_txn *t, const ml_entry *e, const ml_entry *other)
+{
+    const ml_input *in = &t->l->inputs[e->image];
+    bool code = other->type == ML_TYPE_FUNC || other->type == ML_TYPE_IFUNC;
+    if (!code && (other->size >= e->size || other->size == 0))
+        return 0;
+    return ml_fail(t->d, ML_E_DUPLICATE,
+                   (ml_where){.file = in->file, .member = in->member, .symbol = e->name},
+                   "use a linker of its own, or compile with -fno-common",
+                   "'%s' is a common symbol of %llu bytes, but unit %s defines it as %s of "
+                   "%llu bytes",
+                   e->name, (unsigned long long)e->size, ml_unit_name(other->unit),
+                   code ? "a function" : "a variable", (unsigned long long)other->size);
+}
+
 /* Strong definitions against those of earlier units. */
 static int check_session(ml_txn *t, ml_entry *e)
 {
@@ -166,6 +183,8 @@ static int check_session(ml_txn *t, ml_entry *e)
     if (!other || e->bind == ML_BIND_WEAK || other->bind != ML_BIND_GLOBAL)
         return 0;
     if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {
+        if (e->def == ML_DEF_COMMON && check_common(t, e, other) < 0)
+            return -(int)ML_E_DUPLICATE;
         bind_unit(e, other);
         e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
         return 0;
@@ -219,7 +238,9 @@ int ml_txn_resolve(ml_txn *t)
             e->flags &= (uint16_t)~ML_ENT_QUEUED;
             rc = look_up(t, e);
         } else if (t->cursor < t->l->names.count) {
-            rc = look_up(t, t->l->names.entries[t->cursor++]);
+            ml_entry *e = t->l->names.entries[t->cursor++];
+            e->flags |= ML_ENT_SEEN;
+            rc = look_up(t, e);
         } else {
             break;
         }

@@ -146,6 +146,14 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
                     member ? ")" : "");
 }
 
+/* Does the section only describe code, one entry for each function? An entry of a discarded one is
+** then void; elsewhere a pointer to what is not there would be silently wrong. */
+static bool may_dangle(const ml_isec *s)
+{
+    return (s->flags & ML_SEC_LINK_ORDER) || strncmp(s->name, ".eh_frame", 9) == 0 ||
+           strncmp(s->name, ".gcc_except_table", 17) == 0;
+}
+
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
 {
     if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
@@ -153,7 +161,7 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
                "the symbol is thread-local, the relocation is not");
         return false;
     }
-    if (v->dropped && (c->sec->flags & ML_SEC_EXEC)) {
+    if (v->dropped && !may_dangle(c->sec)) {
         if (v->e)
             refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
                    "the symbol is defined in a section that has no memory");
@@ -175,7 +183,7 @@ static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
     if ((row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) || r->symbol < c->in->img->first_global)
         return false;
     const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
-    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS;
+    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS && !(e->flags & ML_ENT_NOWHERE);
 }
 
 static void scan_one(scan *c, uint32_t k)

@@ -112,6 +112,8 @@ static int refer(ml_txn *t, ml_entry *e, uint32_t input, const ml_isym *s)
         return 0;
     }
     e->strong++;
+    if (!(e->flags & ML_ENT_SEEN)) /* its turn comes */
+        return 0;
     if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || (e->flags & ML_ENT_STRONG))
         return 0;
     return ml_select_want(t, e);

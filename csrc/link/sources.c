@@ -14,12 +14,12 @@ enum { DEEPEST = 16, KEY_MAX = 32 + (DEEPEST + 1) * 18 }; /* archives in archive
 static ml_entry *entry_of(ml_txn *t, const ml_source *src, uint64_t header)
 {
     char key[KEY_MAX];
-    int len = src->within ? snprintf(key, sizeof key, "%s/%llx", src->within,
-                                     (unsigned long long)header)
-                          : snprintf(key, sizeof key, "%p:%llx", (const void *)src->ar,
-                                     (unsigned long long)header);
-    ml_entry *e = ml_table_intern(&t->members, &t->scratch, key, (size_t)len,
-                                  ml_hash(key, (size_t)len));
+    int len = src->within
+                  ? snprintf(key, sizeof key, "%s/%llx", src->within, (unsigned long long)header)
+                  : snprintf(key, sizeof key, "%p:%llx", (const void *)src->ar,
+                             (unsigned long long)header);
+    ml_entry *e =
+        ml_table_intern(&t->members, &t->scratch, key, (size_t)len, ml_hash(key, (size_t)len));
     if (!e)
         ml_nomem(t->d);
     return e;
@@ -42,10 +42,10 @@ static int index_of(ml_txn *t, ml_source *src)
         !ml_archive_find(src->ar, start, sizeof start - 1, ml_hash(start, sizeof start - 1), &m) ||
         !ml_library_find(&t->s->self, start, NULL, &p))
         return 0;
-    return ml_fail(
-        t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
-        "leave it out: its functions come from the process; or pass allow_second_libc = true",
-        "a second C library; the process already has one");
+    return ml_fail(t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
+                   "leave it out: its functions come from the process; or pass allow_second_libc = "
+                   "true (--allow-second-libc)",
+                   "a second C library; the process already has one");
 }
 
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);

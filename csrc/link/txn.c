@@ -4,9 +4,8 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-/* Bytes up to which a file is read before it is known what it is; bytes that tell it; files from
-** which on a second thread is worth its start. */
-enum { WHOLE_READ = 1 << 20, HEAD = 4096, PREFETCH_FROM = 32 };
+/* Bytes up to which a file is read before it is known what it is; bytes that tell it. */
+enum { WHOLE_READ = 1 << 20, HEAD = 4096 };
 
 int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
 {
@@ -50,7 +49,6 @@ static void drop_scratch(ml_txn *t)
     ml_heap_free(t->duplicates);
     ml_heap_free(t->far);
     ml_heap_free(t->buffer);
-    ml_prefetch_end(t->prefetch);
     ml_arena_free(&t->scratch);
     ml_heap_free(t);
 }
@@ -145,22 +143,12 @@ static int read_head(ml_txn *t, const ml_os_file *f, ml_slice *out, bool *whole)
     return ml_os_pread(t->d, f, 0, p, n);
 }
 
-void ml_txn_prefetch(ml_txn *t, const char *const *paths, size_t n)
-{
-    if (!t->prefetch && n >= PREFETCH_FROM)
-        t->prefetch = ml_prefetch_start(paths, n, WHOLE_READ);
-}
-
 /* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an
 ** object. */
 static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes)
 {
     ml_os_file f;
     bool whole;
-    if (t->prefetch && ml_prefetch_take(t->prefetch, path, bytes, &f.id)) {
-        *kind = ml_kind_of(*bytes, bytes->n);
-        return 0;
-    }
     int rc = ml_os_open(t->d, path, &f);
     if (rc < 0)
         return rc;

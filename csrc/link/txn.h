@@ -9,7 +9,6 @@
 #include "link/table.h"
 #include "object/archive.h"
 #include "object/image.h"
-#include "os/prefetch.h"
 #include "place/layout.h"
 #include "process/process.h"
 #include "target/target.h"
@@ -20,6 +19,7 @@ typedef struct ml_input {
     const char *file, *member;
     ml_entry **bind; /* of the global symbols: [i - img->first_global] */
     uint32_t nbind;
+    uint32_t hint;      /* binding that was answered last */
     uint32_t by_input;  /* who wanted `by`, or UINT32_MAX */
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
@@ -87,8 +87,7 @@ struct ml_txn {
     ml_diag *d;
     ml_options o;
     const ml_target *target;
-    ml_arena scratch;      /* file bytes, images, and whatever ends with the transaction */
-    ml_prefetch *prefetch; /* files that are read ahead; NULL: none */
+    ml_arena scratch; /* file bytes, images, and whatever ends with the transaction */
     ml_linked *l;
     ml_sources sources;     /* the session's archives, then the new ones */
     ml_libraries libraries; /* opened by this transaction */

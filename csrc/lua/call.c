@@ -374,7 +374,8 @@ static int function_gc(lua_State *L)
     return 0;
 }
 
-ml_signature *ml_lua_signature(lua_State *L, int arg)
+/* Makes the signature of a code; a mistake raises at argument arg. */
+static ml_signature *check_signature(lua_State *L, int arg)
 {
     const char *code = luaL_checkstring(L, arg);
     ml_diag d;
@@ -422,7 +423,7 @@ static int core_func(lua_State *L)
     *f = (function){.state = st, .address = (uint64_t)address, .fail = when};
     luaL_setmetatable(L, FUNCTION);
     f->life = ml_life_hold(life ? life : st->life);
-    f->sig = ml_lua_signature(L, 2);
+    f->sig = check_signature(L, 2);
     keep(L, FN_OWNER, 3);
     lua_newtable(L);
     lua_setiuservalue(L, -2, FN_POOL);

@@ -45,8 +45,6 @@ enum { ML_STATE_ERROR = 1, ML_STATE_VALUES };
 
 /* The state's context, made when there is none; raises when memory is short. */
 ml_callstate *ml_callstate_get(lua_State *L);
-/* Pushes its userdata, which must exist. Cannot raise. */
-void ml_callstate_push(lua_State *L);
 /* Raises what was kept during a native call that has returned. */
 void ml_callstate_settle(lua_State *L, ml_callstate *st) __attribute__((cold));
 
@@ -59,9 +57,6 @@ uint64_t ml_lua_address(lua_State *L, int idx, const char **why);
 ** short. release gives it back; it is then closed. */
 uint64_t ml_transient_take(lua_State *L, int pool, int idx, const ml_signature *sig);
 void ml_transient_release(lua_State *L, int pool, int idx);
-
-/* Makes the signature of a code; a mistake raises at argument arg. */
-ml_signature *ml_lua_signature(lua_State *L, int arg);
 
 void ml_open_callback(lua_State *L); /* callback, trap, warnings; called by ml_open_call */
 

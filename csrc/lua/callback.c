@@ -92,7 +92,8 @@ ml_callstate *ml_callstate_get(lua_State *L)
     return st ? st : new_state(L);
 }
 
-void ml_callstate_push(lua_State *L)
+/* Pushes the state's userdata, which must exist. Cannot raise. */
+static void push_state(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
 }
@@ -113,7 +114,7 @@ void ml_callstate_settle(lua_State *L, ml_callstate *st)
     }
     if (st->pending) {
         st->pending = false;
-        ml_callstate_push(L);
+        push_state(L);
         lua_getiuservalue(L, -1, ML_STATE_ERROR);
         lua_pushnil(L);
         lua_setiuservalue(L, -3, ML_STATE_ERROR);
@@ -213,7 +214,7 @@ static void failed(lua_State *L, ml_callstate *st, activation *a, bool in_call)
         return;
     }
     if (!st->pending) { /* the first error wins */
-        ml_callstate_push(L);
+        push_state(L);
         lua_pushvalue(L, -2);
         lua_setiuservalue(L, -2, ML_STATE_ERROR);
         lua_pop(L, 1);
@@ -234,7 +235,7 @@ static outer set_aside(lua_State *L, ml_callstate *st)
 {
     outer o = {st->boundary, st->trapped, errno, st->saved_errno, st->pending};
     if (st->pending) {
-        ml_callstate_push(L);
+        push_state(L);
         lua_getiuservalue(L, -1, ML_STATE_ERROR);
         lua_replace(L, -2); /* stays on the stack until put_back */
     }
@@ -247,7 +248,7 @@ static outer set_aside(lua_State *L, ml_callstate *st)
 static void put_back(lua_State *L, ml_callstate *st, const outer *o, int kept)
 {
     if (o->pending) {
-        ml_callstate_push(L);
+        push_state(L);
         lua_pushvalue(L, kept);
         lua_setiuservalue(L, -2, ML_STATE_ERROR);
         st->pending = true;

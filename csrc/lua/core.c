@@ -120,7 +120,8 @@ static int error_tostring(lua_State *L)
     return 1;
 }
 
-void ml_open_error(lua_State *L)
+/* Adds the metatable of errors to the table on top. */
+static void open_error(lua_State *L)
 {
     if (luaL_newmetatable(L, ML_LUA_ERROR)) {
         lua_pushcfunction(L, error_tostring);
@@ -152,7 +153,7 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     static const luaL_Reg functions[] = {{"now", now}, {"page_size", page_size}, {NULL, NULL}};
     luaL_checkversion(L);
     luaL_newlib(L, functions);
-    ml_open_error(L);
+    open_error(L);
     ml_open_memory(L);
     ml_open_call(L);
     ml_open_object(L);

@@ -44,7 +44,6 @@ ml_life *ml_lua_life(lua_State *L, int idx);
 
 /* Each adds its functions to the table on top of the stack; called by luaopen_moonlink_core. Must
 ** be re-entrant: luaopen may run several times in one state. */
-void ml_open_error(lua_State *L);
 void ml_open_memory(lua_State *L);  /* peek, poke, cstring; alloc: buffers */
 void ml_open_call(lua_State *L);    /* func, callback, trap and what belongs to them */
 void ml_open_object(lua_State *L);  /* kind, members, ldscript ...: files that are not linked */

@@ -91,6 +91,7 @@ typedef struct buffer {
     void *memory; /* first: ml_lua_address reads it. NULL when closed. Not in the userdata itself,
                      whose payload is aligned to 8 only */
     size_t size;
+    void *kept; /* memory that was closed while native code may have been using it */
 } buffer;
 
 static buffer *check_buffer(lua_State *L)
@@ -106,7 +107,7 @@ static int core_alloc(lua_State *L)
 {
     size_t n = check_size(L, 1);
     buffer *b = lua_newuserdatauv(L, sizeof *b, 0);
-    *b = (buffer){NULL, n};
+    *b = (buffer){.size = n};
     luaL_setmetatable(L, ML_LUA_BUFFER);
     b->memory = ml_heap_zalloc(n, 1);
     if (!b->memory)
@@ -114,11 +115,27 @@ static int core_alloc(lua_State *L)
     return 1;
 }
 
+/* A callback may close what the native call around it writes to: the memory then stays until the
+** buffer is collected, which arguments of a running call are not. */
 static int buffer_close(lua_State *L)
 {
     buffer *b = luaL_checkudata(L, 1, ML_LUA_BUFFER);
-    ml_heap_free(b->memory);
+    if (!b->memory)
+        return 0;
+    if (ml_callstate_get(L)->L)
+        b->kept = b->memory;
+    else
+        ml_heap_free(b->memory);
     b->memory = NULL;
+    return 0;
+}
+
+static int buffer_gc(lua_State *L)
+{
+    buffer *b = luaL_checkudata(L, 1, ML_LUA_BUFFER);
+    ml_heap_free(b->memory);
+    ml_heap_free(b->kept);
+    *b = (buffer){0};
     return 0;
 }
 
@@ -180,7 +197,7 @@ void ml_open_memory(lua_State *L)
         {"close", buffer_close},     {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
-        {"__len", buffer_len},           {"__gc", buffer_close}, {"__close", buffer_close},
+        {"__len", buffer_len},           {"__gc", buffer_gc}, {"__close", buffer_close},
         {"__tostring", buffer_tostring}, {NULL, NULL},
     };
     if (luaL_newmetatable(L, ML_LUA_BUFFER)) {

@@ -164,26 +164,6 @@ static int add(lua_State *L)
     return added(L, x, rc, kind);
 }
 
-/* txn:prefetch(paths): a hint that add will be called for these next, in this order */
-static int prefetch(lua_State *L)
-{
-    ml_lua_txn *x = check_txn(L);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    size_t n = lua_rawlen(L, 2);
-    if (n < 1 || n > INT32_MAX)
-        return 0;
-    const char **paths = lua_newuserdatauv(L, n * sizeof *paths, 0);
-    for (size_t i = 0; i < n; i++) {
-        /* Raw: what a metamethod gave would be held by nobody, and it could end the load. */
-        if (lua_rawgeti(L, 2, (lua_Integer)i + 1) != LUA_TSTRING)
-            return luaL_argerror(L, 2, "strings expected");
-        paths[i] = lua_tostring(L, -1); /* stays valid: the table holds it */
-        lua_pop(L, 1);
-    }
-    ml_txn_prefetch(x->t, paths, n);
-    return 0;
-}
-
 /* txn:add_bytes(bytes, name [, whole]) -> "object" | "archive" */
 static int add_bytes(lua_State *L)
 {
@@ -546,7 +526,6 @@ const ml_linked *ml_lua_txn_linked(lua_State *L)
 void ml_open_txn(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"add", add},
-                                       {"prefetch", prefetch},
                                        {"add_bytes", add_bytes},
                                        {"add_archive", add_archive},
                                        {"add_library", add_library},

@@ -32,7 +32,13 @@ enum {
 enum { ML_VIS_DEFAULT, ML_VIS_INTERNAL, ML_VIS_HIDDEN, ML_VIS_PROTECTED };
 
 /* Flags of a section (sh_flags has all of them; these are what the linker acts on). */
-enum { ML_SEC_WRITE = 1, ML_SEC_ALLOC = 2, ML_SEC_EXEC = 4, ML_SEC_TLS = 0x400 };
+enum {
+    ML_SEC_WRITE = 1,
+    ML_SEC_ALLOC = 2,
+    ML_SEC_EXEC = 4,
+    ML_SEC_LINK_ORDER = 0x80,
+    ML_SEC_TLS = 0x400
+};
 #define ML_SEC_EXCLUDE 0x80000000u /* more than an enumerator holds */
 /* Types of a section, likewise. */
 enum { ML_SHT_NOBITS = 8, ML_SHT_INIT_ARRAY = 14, ML_SHT_FINI_ARRAY, ML_SHT_PREINIT_ARRAY };

@@ -67,6 +67,25 @@ function errors.new(fields)
    return setmetatable(fields, metatable)
 end
 
+local OURS = debug.getinfo(1, "S").source:match "^(.*)error%.lua$"
+
+--- Raises for a mistake of the programmer, at the line outside moonlink that made it, however many
+--- of our own functions lie between.
+---@param format string
+---@param ... any
+function errors.mistake(format, ...)
+   local message, level = format:format(...), 2
+   while true do
+      local info = debug.getinfo(level, "Sl")
+      if not info then
+         error(message, 0)
+      elseif info.what ~= "C" and info.source:sub(1, #OURS) ~= OURS then
+         error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
+      end
+      level = level + 1
+   end
+end
+
 --- Is this value an error of moonlink?
 ---@param value any
 ---@return boolean

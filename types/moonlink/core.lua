@@ -402,10 +402,6 @@ local txn = {}
 ---@return moonlink.Error? err
 function txn:add(path, whole) end
 
----A hint that add will be called for these next, in this order.
----@param paths string[]
-function txn:prefetch(paths) end
-
 ---@param bytes string
 ---@param name string for messages
 ---@param whole boolean?

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local call = require "moonlink.call"
 local errors = require "moonlink.error"
 local session = require "moonlink.cli.session"
 
@@ -44,10 +45,14 @@ local function entry_of(ln, unit, name)
          hint = "name the function with --entry NAME",
       }
    end
-   if not name:find "^[%a_][%w_]*$" then
-      return ln:func(('int entry(int, char **, char **) __asm__("%s")'):format(name))
-   end
-   return ln:func(("int %s(int, char **, char **)"):format(name))
+   local own = { -- a program compiled with -fvisibility=hidden shows its main to nobody else
+      types = ln.types,
+      address_of = function()
+         return symbol.address, unit.core
+      end,
+   }
+   local shown = name:find "^[%a_][%w_]*$" and name or "entry"
+   return call.func(own, ("int %s(int, char **, char **)"):format(shown))
 end
 
 local function environment()

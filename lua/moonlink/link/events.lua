@@ -2,6 +2,7 @@
 -- to whom, what was placed where. A category that is off costs nothing.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
 
 local events = {}
@@ -28,8 +29,8 @@ function events.parse(value)
    end
    for _, word in ipairs(list) do
       if not known[word] then
-         error(("'%s' is no category of events (%s, all)"):format(tostring(word),
-            table.concat(events.categories, ", ")), 0)
+         errors.mistake("'%s' is no category of events (%s, all)", tostring(word),
+            table.concat(events.categories, ", "))
       end
       for _, category in ipairs(word == "all" and events.categories or {word}) do
          set[category] = true
@@ -77,7 +78,7 @@ end
 --- Events that are known before addresses are.
 ---@param load moonlink.Load
 function events.before_link(load)
-   local on = load.linker.tracing
+   local on = load.tracing
    if not (on.load or on.member or on.bind) then
       return
    end
@@ -96,7 +97,7 @@ end
 --- Where everything lies.
 ---@param load moonlink.Load
 function events.after_link(load)
-   if not load.linker.tracing.place then
+   if not load.tracing.place then
       return
    end
    local list = load.txn:inputs()

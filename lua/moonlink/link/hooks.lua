@@ -1,6 +1,8 @@
 --- Hooks: functions that a linker asks, by kind, the latest first.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
+
 local hooks = {}
 
 ---@class moonlink.Hook
@@ -29,17 +31,17 @@ end
 ---@return fun() removes it
 function hooks.add(registry, kind, pattern, fn)
    if not kinds[kind] then
-      error(("'%s' is no kind of hook (resolve, undefined, event)"):format(tostring(kind)), 2)
+      errors.mistake("'%s' is no kind of hook (resolve, undefined, event)", tostring(kind))
    end
    if type(pattern) == "function" then
       pattern, fn = "", pattern
    end
    if type(fn) ~= "function" or type(pattern) ~= "string" then
-      error("a pattern and a function expected", 2)
+      errors.mistake "a pattern and a function expected"
    end
    local well_formed, mistake = pcall(string.find, "", pattern)
    if not well_formed then
-      error(mistake, 2)
+      errors.mistake("%s", mistake)
    end
    local hook = {pattern = pattern, fn = fn}
    registry[kind] = {hook, table.unpack(registry[kind] or {})}

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local errors = require "moonlink.error"
 local search = require "moonlink.link.search"
 
 local inputs = {}
@@ -22,6 +23,23 @@ local function parse_text(text, whole)
    return {path = text, whole = whole}
 end
 
+local fields = {path = "string", bytes = "string", name = "string", library = "string",
+                whole = "boolean"}
+
+--- A copy of an input that is given as a table.
+local function checked(item, i, whole)
+   local copy = {whole = whole}
+   for key, value in pairs(item) do
+      if type(value) ~= fields[key] then
+         errors.mistake("input %d: field '%s' %s", i, tostring(key), fields[key]
+            and "must be a " .. fields[key]
+            or "is unknown (known: path, bytes, name, library, whole)")
+      end
+      copy[key] = value
+   end
+   return copy
+end
+
 --- Flattens the list of inputs that a user gave; raises on what is no input.
 ---@param list any[]|string paths, "-lNAME", "--whole-archive", tables with path or bytes
 ---@param whole? boolean whole archives from the start
@@ -39,14 +57,10 @@ function inputs.parse(list, whole)
       elseif type(item) == "string" then
          out[#out + 1] = parse_text(item, whole)
       elseif type(item) == "table" and (item.path or item.bytes or item.library) then
-         local copy = {whole = whole}
-         for k, v in pairs(item) do
-            copy[k] = v
-         end
-         out[#out + 1] = copy
+         out[#out + 1] = checked(item, i, whole)
       else
-         error(("input %d is a %s; a path, \"-lNAME\" or a table with path or bytes expected")
-            :format(i, type(item)), 0)
+         errors.mistake("input %d is a %s; a path, \"-lNAME\" or a table with path or bytes "
+            .. "expected", i, type(item))
       end
    end
    return out
@@ -93,7 +107,11 @@ end
 
 local function add_file(txn, input, options)
    local path = input.path
-   if path:find(".so", 1, true) and path:find "^[^/]*%.so[%.%d]*$" and not exists(path) then
+   if path:find("\0", 1, true) then -- C would take what stands before it for the path
+      return nil, errors.new {
+         code = "noent", message = ("%q is no path: it holds a NUL byte"):format(path),
+      }
+   elseif path:find(".so", 1, true) and path:find "^[^/]*%.so[%.%d]*$" and not exists(path) then
       local ok, err = txn:add_library(path)
       return ok and "library", err
    end
@@ -113,20 +131,6 @@ function inputs.add(txn, input, options)
       return add_library(txn, input.library, input.whole, options)
    end
    return add_file(txn, input, options)
-end
-
---- Tells the transaction which files come, so that they can be read ahead.
----@param txn moonlink.core.Transaction
----@param list moonlink.Input[]
-function inputs.prefetch(txn, list)
-   local paths = {}
-   for _, input in ipairs(list) do
-      if not input.path then
-         break
-      end
-      paths[#paths + 1] = input.path
-   end
-   txn:prefetch(paths)
 end
 
 --- What a unit of these inputs is called.

@@ -29,7 +29,7 @@ local methods = {}
 
 local function check_open(self)
    if self.session:is_closed() then
-      error("attempt to use a closed linker", 3)
+      errors.mistake "attempt to use a closed linker"
    end
 end
 
@@ -48,18 +48,17 @@ end
 local function prepare(self, what, over)
    check_open(self)
    if type(what) ~= "string" and type(what) ~= "table" then
-      error(("a path or a table of inputs expected, got %s"):format(type(what)), 3)
+      errors.mistake("a path or a table of inputs expected, got %s", type(what))
    end
-   local merged = options.merge(self.options, type(what) == "table" and what or nil, 3)
-   merged = options.merge(merged, over, 3)
+   local merged = options.merge(self.options, type(what) == "table" and what or nil)
+   merged = options.merge(merged, over)
+   if type(what) == "table" and not merged.at and what.define then
+      errors.mistake "option 'define': only for a link at an address (image)"
+   end
    if type(what) == "table" and what.want then
       merged.roots = what.want
    end
-   local ok, list = pcall(input_list, what, merged)
-   if not ok then
-      error(list, 3)
-   end
-   return merged, list
+   return merged, input_list(what, merged)
 end
 
 local function attempt(self, merged, list)
@@ -105,14 +104,17 @@ end
 ---@return moonlink.Error? err
 function methods:image(what)
    if type(what) ~= "table" or math.type(what.at) ~= "integer" then
-      error("option 'at': an address expected", 2)
+      errors.mistake "option 'at': an address expected"
    end
    local over = {}
    if not what.scope then
       over.scope = {what.define or {}, "archives"}
    end
+   -- apart from what this linker has loaded: the image is for another place, or another process
+   local apart <close> = linker.new()
+   apart.hooks = self.hooks
    local merged, list = prepare(self, what, over)
-   local run <close> = load.begin(self, merged)
+   local run <close> = load.begin(apart, merged)
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
@@ -122,7 +124,7 @@ end
 
 --- A member that defines the name, out of the archives in reach, becomes a unit of its own.
 local function pull(self, name)
-   local merged = options.merge(self.options, {roots = {name}}, 1)
+   local merged = options.merge(self.options, {roots = {name}})
    local run <close> = load.begin(self, merged)
    if not run.txn then
       return nil, run.failed
@@ -186,9 +188,11 @@ function methods:address_of(name)
    if address then
       return address, nil
    end
+   local hidden = question.hidden(self.session, name)[1]
    return nil, errors.new {
       code = "undefined", symbol = name, message = ("undefined '%s'"):format(name),
-      hint = "load the object that defines it first",
+      hint = hidden and ("%s defines it, but it is hidden there (%s)")
+            :format(hidden.provider, hidden.why) or "load the object that defines it first",
    }
 end
 
@@ -245,11 +249,7 @@ end
 --- Switches the event log on for categories ("bind,member", "all"), off with nothing.
 ---@param categories? string|string[]
 function methods:trace(categories)
-   local ok, set = pcall(events.parse, categories)
-   if not ok then
-      error(set, 2)
-   end
-   self.tracing = set
+   self.tracing = events.parse(categories)
 end
 
 --- Enters an event; for the linker's own rooms.
@@ -292,7 +292,11 @@ function methods:why(what, name)
       return nil, err
    end
    local candidates = question.candidates(run.txn, self.session, name)
-   return explain.new(name, run.txn, candidates, nil, run.scope.core)
+   local out = explain.new(name, run.txn, candidates, nil, run.scope.core)
+   if out.how == "zero" then
+      out.how, out.reason = "undefined", "nothing in the scope provides it"
+   end
+   return out
 end
 
 --- The units of this linker, oldest first.
@@ -337,9 +341,9 @@ local metatable = {
 ---@return moonlink.Linker
 function linker.new(opts)
    if opts ~= nil and type(opts) ~= "table" then
-      error(("a table of options expected, got %s"):format(type(opts)), 2)
+      errors.mistake("a table of options expected, got %s", type(opts))
    end
-   local merged = options.merge(nil, opts, 2)
+   local merged = options.merge(nil, opts)
    local self = setmetatable({
       session = assert(core.session()), options = merged, hooks = {}, list = {}, events = {},
       tracing = {}, types = cdecl.scope(),

@@ -66,7 +66,6 @@ local function add_inputs(self, list)
          return nil, err
       end
    end
-   inputs.prefetch(self.txn, list)
    local progress = self.options.progress
    for i, input in ipairs(list) do
       local ok, err = inputs.add(self.txn, input, self.options)
@@ -170,7 +169,7 @@ local function ask_undefined(self, name)
    local rule = self.options.undefined
    if rule == "null" then
       return q, false
-   elseif rule == "stub" then
+   elseif rule == "stub" and not self.options.at then
       return q, core.trap(("undefined symbol '%s' was called"):format(name))
    elseif type(rule) == "function" then
       return q, rule(q)
@@ -299,8 +298,11 @@ end
 function load.begin(linker, options)
    local self = {
       session = linker.session, options = options, hooks = linker.hooks, anchors = {}, ms = {},
-      linker = linker,
+      linker = linker, tracing = linker.tracing,
    }
+   if options.trace ~= linker.options.trace then
+      self.tracing = events.parse(options.trace)
+   end
    self.scope = scope.compile(options)
    local duplicate = options.duplicate
    self.txn, self.failed = linker.session:begin {

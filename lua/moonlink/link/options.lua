@@ -2,6 +2,8 @@
 -- over its linker's. An unknown name or a wrong type is a mistake of the programmer and raises.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
+
 local options = {}
 
 ---@class moonlink.Options
@@ -64,37 +66,33 @@ end
 local function check(name, value)
    local allowed = types[name]
    if not allowed then
-      return ("unknown option '%s' (known: %s)"):format(tostring(name), known())
+      errors.mistake("unknown option '%s' (known: %s)", tostring(name), known())
    end
    local fits = false
    for _, type_name in ipairs(allowed) do
       fits = fits or type(value) == type_name
    end
    if not fits then
-      return ("option '%s': %s expected, got %s"):format(name, table.concat(allowed, " or "),
+      errors.mistake("option '%s': %s expected, got %s", name, table.concat(allowed, " or "),
          type(value))
    end
    if type(value) == "string" and choices[name] and not choices[name][value] then
-      return ("option '%s': '%s' is none of its values"):format(name, value)
+      errors.mistake("option '%s': '%s' is none of its values", name, value)
    end
 end
 
---- Lays the options of one call over those of the linker; raises at `level` for a mistake.
+--- Lays the options of one call over those of the linker; raises for a mistake.
 ---@param base moonlink.Options?
 ---@param over table? may have an array part, which is left out
----@param level integer
 ---@return moonlink.Options
-function options.merge(base, over, level)
+function options.merge(base, over)
    local out = {}
    for name, value in pairs(base or defaults) do
       out[name] = value
    end
    for name, value in pairs(over or {}) do
       if math.type(name) ~= "integer" then
-         local mistake = check(name, value)
-         if mistake then
-            error(mistake, level + 1)
-         end
+         check(name, value)
          out[name] = value
       end
    end

@@ -98,7 +98,8 @@ local function hint_of(load, name, known)
       return "the object was built with -fsanitize=address; start with "
          .. "LD_PRELOAD=$(gcc -print-file-name=libasan.so)"
    end
-   return "add the object or library that defines it, or pass undefined = \"stub\""
+   return "add the object or library that defines it, or pass "
+      .. "undefined = \"stub\" (--undefined stub)"
 end
 
 local function one(load, inputs, name, known)
@@ -176,7 +177,7 @@ function report.duplicates(load, duplicates)
          member = places[2].member, section = places[2].section, offset = places[2].offset,
          message = ("'%s'%s is defined twice: %s and %s"):format(dup.name,
             shown and " [" .. shown .. "]" or "", places[1].text, places[2].text),
-         hint = 'is the same object loaded twice? pass duplicate = "first", '
+         hint = 'is the same object loaded twice? pass duplicate = "first" (--dup first), '
             .. "or use a linker of its own",
       }
    end

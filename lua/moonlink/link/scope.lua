@@ -2,6 +2,7 @@
 -- everything that Lua answers is an "ask", and answers those.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
 local search = require "moonlink.link.search"
 
@@ -89,7 +90,7 @@ local function add(out, options, item)
       list[#list + 1] = "ask"
       out.ask[#list] = table_provider(item)
    else
-      error(("a %s cannot be a place of the scope"):format(type(item)), 0)
+      errors.mistake("a %s cannot be a place of the scope", type(item))
    end
 end
 
@@ -102,8 +103,7 @@ function scope.compile(options)
    local out = {core = {}, ask = {}, archives = {}}
    for _, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
-         error(("'%s' is no place of the scope (self, archives, process, fallback)")
-            :format(item), 0)
+         errors.mistake("'%s' is no place of the scope (self, archives, process, fallback)", item)
       end
       add(out, options, item)
    end

@@ -93,7 +93,7 @@ local function cannot_find(what, tried, fields)
    local err = {
       code = "noent",
       message = ("cannot find %s (searched: %s)"):format(what, table.concat(tried, ", ")),
-      hint = "name its folder with search = {...}, or install the package that holds the file",
+      hint = "name its folder with search = {...} (-L), or install the package that holds the file",
       tried = tried,
    }
    for key, value in pairs(fields or {}) do

@@ -6,6 +6,8 @@
 --
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
+
 local policy = {}
 
 ---@alias moonlink.Policy fun(q: moonlink.Question): any
@@ -68,10 +70,13 @@ function policy.prefix(prefix, pattern)
    end
 end
 
---- Takes the first candidate of a kind: "load", "unit", "archive" or "process".
----@param how string
+--- Takes the first candidate that is there already: in a unit or in the process.
+---@param how "unit"|"process"
 ---@return moonlink.Policy
 function policy.prefer(how)
+   if how ~= "unit" and how ~= "process" then
+      errors.mistake("'%s' cannot be preferred (unit, process)", tostring(how))
+   end
    return function(q)
       for _, candidate in ipairs(q.candidates) do
          if candidate.how == how and candidate.address then

@@ -1,0 +1,151 @@
+--- What a hostile or careless user tries: each case once crashed, or was silently wrong.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+local made = 0
+
+local function cc(source, flags)
+   made = made + 1
+   return support.cc(("%s/c%d.o"):format(dir, made), source, flags or "-O1 -fPIC")
+end
+
+local function as(source)
+   made = made + 1
+   return support.as(("%s/a%d.o"):format(dir, made), source)
+end
+
+--- The error of a load that must fail.
+local function refused(ln, what)
+   local unit, err = ln:load(what)
+   assert.is_nil(unit)
+   return err
+end
+
+describe("A common symbol", function()
+   local user = cc("int pool[1000]; int *last(void) { return &pool[999]; }", "-O1 -fPIC -fcommon")
+
+   it("larger than an earlier unit's variable is refused: its code would write past it", function()
+      for _, flags in ipairs {"-fcommon", "-fno-common"} do
+         local ln <close> = moonlink.new {}
+         assert(ln:load(cc("int pool[2];", "-O1 -fPIC " .. flags)))
+         local err = refused(ln, user)
+         assert.equal("duplicate", err.code)
+         assert.equal("pool", err.symbol)
+         assert.truthy(err.message:find("4000 bytes", 1, true))
+      end
+   end)
+
+   it("is refused where an earlier unit has a function of that name", function()
+      local ln <close> = moonlink.new {}
+      assert(ln:load(cc "int pool(void) { return 1; }"))
+      assert.equal("duplicate", refused(ln, user).code)
+   end)
+
+   it("shares an earlier unit's variable that has room for it", function()
+      local ln <close> = moonlink.new {}
+      assert(ln:load(cc "int pool[1000] = {1};"))
+      assert(ln:load(user))
+      assert.equal(ln:address_of "pool" + 999 * 4, ln:func "int *last(void)"())
+   end)
+end)
+
+describe("A symbol in a section without memory", function()
+   it("cannot be reached from code or data", function()
+      for _, flags in ipairs {'"axe",@progbits', '""'} do
+         local ln <close> = moonlink.new {}
+         local err = refused(ln, as(([[
+            .section away,%s
+            .globl sym
+            sym: ret
+            .text
+            .globl f
+            f: call sym
+            lea sym(%%rip), %%rax
+            ret
+            .data
+            .quad sym
+         ]]):format(flags)))
+         assert.equal("discarded", err.code)
+         assert.equal(3, err.count)
+      end
+   end)
+
+   it("cannot be pointed to from constants, when its COMDAT group was dropped", function()
+      local source = [[
+         .section .text.f,"axG",@progbits,f,comdat
+         .weak f
+         f: mov $1, %%eax
+         inside: ret
+         .section .rodata
+         .globl table%d
+         table%d: .quad inside
+      ]]
+      local ln <close> = moonlink.new {}
+      local err = refused(ln, {as(source:format(1, 1)), as(source:format(2, 2))})
+      assert.equal("discarded", err.code)
+      assert.equal(".rodata", err.section)
+   end)
+end)
+
+it("a writable section whose name only begins like .data.rel.ro stays writable", function()
+   local ln <close> = moonlink.new {}
+   assert(ln:load(cc [[
+      __attribute__((section(".data.rel.rostrum"))) int count = 4;
+      int more(void) { return ++count; }
+   ]]))
+   assert.equal(5, ln:func "int more(void)"())
+end)
+
+it("constructors in .ctors and .dtors run, backwards, as ld arranges them", function()
+   local source = [[
+      #include <stdio.h>
+      #define SAY(name) static void name(void) { puts(#name); }
+      SAY(a) SAY(b) SAY(c) SAY(d) SAY(e)
+      __attribute__((section(".ctors"), used))
+      static void (*one)(void) = a, (*two)(void) = b;
+      __attribute__((section(".ctors.65435"), used))
+      static void (*early)(void) = c;
+      __attribute__((section(".dtors"), used))
+      static void (*three)(void) = d, (*four)(void) = e;
+      __attribute__((constructor)) static void later(void) { puts("later"); }
+      int main(void) { puts("main"); return 0; }
+   ]]
+   local path = cc(source)
+   support.sh("cc -o %s/native %s", dir, path)
+   local want = support.sh("%s/native", dir)
+   assert.equal(want, support.sh("MOONLINK_BUILD=%s bin/moonlink run %s", support.build, path))
+   assert.truthy(want:find "^c\n.*main")
+end)
+
+it("a program whose main is hidden runs", function()
+   local path = cc("int main(void) { return 7; }", "-O1 -fPIE -fvisibility=hidden")
+   local status = support.exit("MOONLINK_BUILD=%s bin/moonlink run %s", support.build, path)
+   assert.equal(7, status)
+   local ln <close> = moonlink.new {}
+   assert(ln:load(cc("int secret(void) { return 1; }", "-fPIC -fvisibility=hidden")))
+   local _, err = ln:func "int secret(void)"
+   assert.truthy(err.hint:find("STV_HIDDEN", 1, true))
+end)
+
+it("a buffer that a callback closes stays while the native call uses it", function()
+   local ln <close> = moonlink.new {}
+   assert(ln:load(cc [[
+      void fill(char *p, long n, void (*f)(void)) { f(); for (long i = 0; i < n; i++) p[i] = 7; }
+   ]]))
+   local size = 1 << 22 -- large enough that free unmaps it
+   local memory = moonlink.alloc(size)
+   ln:func "void fill(char *, long, void (*)(void))"(memory, size, function()
+      memory:close()
+      collectgarbage()
+   end)
+   assert.has_error(function() return #memory and memory:address() end)
+end)
+
+it("a path with a NUL byte is not the path in front of it", function()
+   local ln <close> = moonlink.new {}
+   local path = cc "int x;"
+   assert.equal("noent", refused(ln, path .. "\0.o").code)
+end)
