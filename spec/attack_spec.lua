@@ -149,3 +149,38 @@ it("a path with a NUL byte is not the path in front of it", function()
    local path = cc "int x;"
    assert.equal("noent", refused(ln, path .. "\0.o").code)
 end)
+it("a linker whose symbol another one uses stays until that one is gone", function()
+   local giver, taker = moonlink.new {}, moonlink.new {}
+   assert(giver:load(cc "int seven(void) { return 7; }"))
+   taker:on("undefined", "^seven$", function() return giver:symbol "seven" end)
+   assert(taker:load(cc "int seven(void); int f(void) { return seven(); }"))
+   local ok, err = giver:close()
+   assert.is_nil(ok)
+   assert.equal("state", err.code)
+   assert.equal(7, taker:func "int f(void)"())
+   assert(taker:close())
+   assert(giver:close())
+end)
+
+describe("A tentative definition", function()
+   local tentative = cc("int answer; int get(void) { return answer; }", "-O1 -fPIC -fcommon")
+   local archive = dir .. "/libanswer.a"
+   support.sh("ar rcs %s %s", archive, cc "int answer = 42;")
+
+   it("pulls the member of an archive that really defines it, as ld does", function()
+      local native = dir .. "/native-answer"
+      support.sh("gcc -o %s %s %s %s", native, tentative,
+         cc "#include <stdio.h>\nint get(void); int main(void) { printf(\"%d\", get()); }", archive)
+      local ln <close> = moonlink.new {}
+      assert(ln:load {tentative, archive})
+      assert.equal(tonumber(support.stdout(native)), ln:func "int get(void)"())
+   end)
+
+   it("leaves a member alone that has no more than another one", function()
+      local other = dir .. "/libtentative.a"
+      support.sh("ar rcs %s %s", other, cc("int answer; int other = 1;", "-O1 -fPIC -fcommon"))
+      local ln <close> = moonlink.new {}
+      assert.equal(1, #assert(ln:load {tentative, other}):inputs())
+      assert.equal(0, ln:func "int get(void)"())
+   end)
+end)

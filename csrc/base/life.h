@@ -13,6 +13,7 @@
 typedef struct ml_life {
     bool alive;
     uint32_t holders;   /* who may still look at this token, the owner included */
+    uint32_t users;     /* units of other sessions that refer to it by address */
     uint32_t in_flight; /* native calls into it that have not returned */
     char name[];        /* for messages: "foo.o" */
 } ml_life;

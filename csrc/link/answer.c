@@ -93,6 +93,18 @@ static ml_entry *private_entry(ml_txn *t, const ml_entry *e, uint32_t input)
     return own;
 }
 
+int ml_txn_pin(ml_txn *t, ml_unit *u)
+{
+    ml_linked *l = t->l;
+    if (u->s == t->s)
+        return 0;
+    if (!ML_ROOM(l->pins, l->npins, l->room_pins))
+        return ml_nomem(t->d);
+    u->life->users++;
+    l->pins[l->npins++] = ml_life_hold(u->life);
+    return 0;
+}
+
 int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t addr,
                           const char *provider)
 {

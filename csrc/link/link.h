@@ -107,6 +107,10 @@ typedef struct ml_cursor {
 const char *ml_txn_offer(const ml_txn *t, ml_cursor *c, uint32_t *input);
 void ml_txn_offered(ml_txn *t);
 
+/* An answer comes from a unit of another session: that unit's session cannot be closed before this
+** load is gone. Nothing is done for units of this session. */
+int ml_txn_pin(ml_txn *t, ml_unit *u);
+
 /* Answers. input UINT32_MAX: for all that refer to the name, else for that input alone. */
 int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t addr,
                           const char *provider);

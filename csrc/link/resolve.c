@@ -116,8 +116,22 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
     return true;
 }
 
+/* A tentative definition gives way to a real one in an archive (ld manual on -warn-common: the
+** archive is searched for commons as for undefined names), but not to another tentative one. */
+static int look_up_common(ml_txn *t, ml_entry *e)
+{
+    bool pulled = false;
+    int rc = 0;
+    for (unsigned i = 0; i < t->o.nscope && rc == 0 && !pulled; i++)
+        if (t->o.scope[i].kind == ML_SCOPE_ARCHIVES && t->o.scope[i].set == 0)
+            rc = ml_sources_pull(t, 0, e, &pulled);
+    return rc;
+}
+
 static int look_up(ml_txn *t, ml_entry *e)
 {
+    if (e->def == ML_DEF_COMMON)
+        return look_up_common(t, e);
     if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || e->def == ML_DEF_GIVEN || !wanted(e))
         return 0;
     if (made_by_linker(t, e))

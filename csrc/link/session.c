@@ -28,7 +28,7 @@ static bool unit_end(ml_unit *u)
 {
     ml_session *s = u->s;
     ml_linked *l = u->l;
-    bool busy = u->life->in_flight != 0;
+    bool busy = u->life->in_flight || u->life->users;
     ml_exports_leave(&s->exports, u);
     if (!busy) {
         if (l->dso_handle)

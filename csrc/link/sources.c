@@ -127,6 +127,26 @@ int ml_sources_whole(ml_txn *t, ml_source *src)
     return rc;
 }
 
+/* Is the member's definition of e more than another common? 1, 0, or an error. */
+static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *e)
+{
+    ml_arena a = {0};
+    ml_slice bytes;
+    const ml_image *img = NULL;
+    int rc = ml_archive_read(t->d, src->ar, m, &a, &bytes);
+    if (rc == 0 && ml_kind_of(bytes, bytes.n) == ML_KIND_OBJECT)
+        rc = ml_image_parse(t->d, &a, ml_archive_path(src->ar), m->name, bytes, t->target->machine,
+                            &img);
+    for (uint32_t i = img ? img->first_global : 0; rc == 0 && img && i < img->nsymbols; i++) {
+        ml_isym s = ml_image_symbol(img, i);
+        if (s.section != ML_SEC_UNDEF && s.section != ML_SEC_COMMON && s.bind == ML_BIND_GLOBAL &&
+            strcmp(s.name, e->name) == 0)
+            rc = 1;
+    }
+    ml_arena_free(&a);
+    return rc;
+}
+
 int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
 {
     *pulled = false;
@@ -140,7 +160,11 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
             return rc;
         if (!ml_archive_find(src->ar, e->name, e->len, e->hash, &m))
             continue;
-        rc = add_member(t, src, &m, e);
+        rc = e->def == ML_DEF_COMMON ? defines_really(t, src, &m, e) : 1;
+        if (rc == 0)
+            continue;
+        if (rc == 1)
+            rc = add_member(t, src, &m, e);
         if (rc < 0)
             return rc;
         if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) {

@@ -55,6 +55,11 @@ static void drop_scratch(ml_txn *t)
 
 void ml_linked_free(ml_linked *l)
 {
+    for (uint32_t i = 0; i < l->npins; i++) {
+        l->pins[i]->users--;
+        ml_life_drop(l->pins[i]);
+    }
+    ml_heap_free(l->pins);
     ml_table_deinit(&l->names);
     ml_heap_free(l->inputs);
     ml_arena_free(&l->keep);

@@ -54,6 +54,8 @@ struct ml_linked {
     uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
+    ml_life **pins; /* of units of other sessions: see ml_txn_pin */
+    uint32_t npins, room_pins;
 };
 
 /* An archive in reach. */

@@ -291,6 +291,13 @@ static int answer_address(lua_State *L)
                                         luaL_optstring(L, 5, NULL)));
 }
 
+/* txn:pin(unit): an answer lies in this unit, perhaps of another linker */
+static int pin(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    return result(L, x, ml_txn_pin(x->t, ml_lua_checkunit(L, 2)->u));
+}
+
 /* txn:answer_name(name, input or nil, other name) */
 static int answer_name(lua_State *L)
 {
@@ -535,6 +542,7 @@ void ml_open_txn(lua_State *L)
                                        {"resolve", resolve},
                                        {"offer", offer},
                                        {"answer_address", answer_address},
+                                       {"pin", pin},
                                        {"answer_name", answer_name},
                                        {"answer_zero", answer_zero},
                                        {"choose", choose},

@@ -402,6 +402,12 @@ local txn = {}
 ---@return moonlink.Error? err
 function txn:add(path, whole) end
 
+---An answer lies in this unit: its linker cannot be closed before this load is gone.
+---@param unit moonlink.core.Unit
+---@return true?
+---@return moonlink.Error? err
+function txn:pin(unit) end
+
 ---@param bytes string
 ---@param name string for messages
 ---@param whole boolean?

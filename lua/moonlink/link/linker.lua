@@ -205,7 +205,9 @@ function methods:symbol(name)
    if not address then
       return nil, owner
    end
-   return {name = name, address = address, size = size, unit = owner and owner:name()}
+   return {
+      name = name, address = address, size = size, unit = owner and owner:name(), owner = owner,
+   }
 end
 
 --- A C function as a plain Lua function.

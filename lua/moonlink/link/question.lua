@@ -160,7 +160,13 @@ function question.answer(txn, q, answer, provider, anchors)
       local address = address_of(answer)
       if address then
          anchors[#anchors + 1] = answer
-         ok, err = txn:answer_address(q.name, q.input, address, provider)
+         ok, err = true, nil
+         if type(answer) == "table" and answer.owner then
+            ok, err = txn:pin(answer.owner)
+         end
+         if ok then
+            ok, err = txn:answer_address(q.name, q.input, address, provider)
+         end
       end
    end
    if not ok and not err then
