@@ -1,7 +1,8 @@
 rockspec_format = "3.0"
 package = "moonlink"
 version = "scm-1"
--- Made from a checkout by `luarocks --lua-version=5.4 make --deps-mode none`, which fetches nothing.
+-- Made from a checkout by `luarocks --lua-version=5.4 make --deps-mode none`, which fetches
+-- nothing.
 source = {
    url = "git+file://.",
 }
