@@ -1,15 +1,24 @@
 /* arena.c -- base: chunks from malloc, bumped.
 ** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own, and the chunk with
-** the most room stays the one that is filled. A large arena takes bulk units.
+** the most room stays the one that is filled. A large arena takes bulk units, a very large
+** one malloc again: huge pages in such numbers are seldom at hand, and making them takes longer
+** than small pages do (measured on a virtual machine: 500 ms against 290 for 80 MiB of objects).
 ** SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CHUNK = 16 << 10, LAST_CHUNK = 1 << 20, BULK_FROM = 512 << 10, ALIGN = 16 };
+enum {
+    FIRST_CHUNK = 16 << 10,
+    LAST_CHUNK = 1 << 20,
+    BULK_FROM = 512 << 10,
+    BULK_TO = 16 << 20,
+    ALIGN = 16
+};
 
 struct ml_chunk {
     struct ml_chunk *next;
@@ -37,7 +46,8 @@ void ml_arena_free(ml_arena *a)
 ** the arena is large, else from malloc. */
 static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
 {
-    const ml_bulk *bulk = a->held >= BULK_FROM || size >= BULK_FROM ? a->bulk : NULL;
+    bool large = a->held >= BULK_FROM || size >= BULK_FROM;
+    const ml_bulk *bulk = large && a->held < BULK_TO ? a->bulk : NULL;
     struct ml_chunk *c = NULL;
     size_t all = size + HEADER;
     if (all < size)

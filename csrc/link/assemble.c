@@ -5,8 +5,6 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { HUGE_PAGE = 2 << 20 };
-
 static bool has_memory(const ml_input *in, uint32_t i)
 {
     const ml_isec *s = &in->img->sections[i];
@@ -207,11 +205,7 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 static int place_pieces(ml_txn *t)
 {
     int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
-    if (rc < 0)
-        return blame_largest(t, rc);
-    if (t->layout.size >= HUGE_PAGE && t->layout.align < HUGE_PAGE && !t->o.fixed)
-        t->layout.align = HUGE_PAGE; /* large blocks may then have large pages */
-    return 0;
+    return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
 /* Scans and lays out until the block fits the range that the scan was made for: once, as a rule;

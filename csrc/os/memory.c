@@ -74,7 +74,6 @@ uint64_t ml_os_reserve(uint64_t addr, size_t size)
         errno = EEXIST;
         return 0;
     }
-    madvise(p, size, MADV_HUGEPAGE); /* for large blocks; where the system knows it */
     return (uint64_t)(uintptr_t)p;
 }
 
