@@ -27,6 +27,8 @@ local linker = {}
 ---@field c table functions and variables by name, as declared with cdef
 local methods = {}
 
+local over_session
+
 local function check_open(self)
    if self.session:is_closed() then
       errors.mistake "attempt to use a closed linker"
@@ -111,11 +113,16 @@ function methods:image(what)
       over.scope = {what.define or {}, "archives"}
    end
    -- apart from what this linker has loaded: the image is for another place, or another process
-   local apart <close> = linker.new()
-   apart.hooks = self.hooks
    local merged, list = prepare(self, what, over)
+   local session, err = core.session()
+   if not session then
+      return nil, err
+   end
+   local apart <close> = over_session(session, self.options)
+   apart.hooks = self.hooks
    local run <close> = load.begin(apart, merged)
-   local ok, err = load.run(run, list)
+   local ok
+   ok, err = load.run(run, list)
    if not ok then
       return nil, err
    end
@@ -338,6 +345,14 @@ local metatable = {
    end,
 }
 
+--- A linker over a session of the core.
+function over_session(session, opts)
+   return setmetatable({
+      session = session, options = opts, hooks = {}, list = {}, events = {}, tracing = {},
+      types = cdecl.scope(),
+   }, metatable)
+end
+
 --- Makes a linker. Nothing is shared between two of them.
 ---@param opts? moonlink.Options
 ---@return moonlink.Linker
@@ -346,10 +361,7 @@ function linker.new(opts)
       errors.mistake("a table of options expected, got %s", type(opts))
    end
    local merged = options.merge(nil, opts)
-   local self = setmetatable({
-      session = assert(core.session()), options = merged, hooks = {}, list = {}, events = {},
-      tracing = {}, types = cdecl.scope(),
-   }, metatable)
+   local self = over_session(assert(core.session()), merged)
    if merged.trace then
       self:trace(merged.trace)
    end
