@@ -2,6 +2,7 @@
 -- Spec: gABI chapter 4; ar(5); ld(1).
 -- SPDX-License-Identifier: MIT
 
+local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
 local support = require "spec.support"
 
@@ -15,25 +16,11 @@ local function assembled(name, source)
    return support.as(dir .. "/" .. name, source)
 end
 
---- Loads and calls functions without arguments: the results, in the order of the names.
 local function results(inputs, ...)
-   local ln <close> = moonlink.new()
-   assert(ln:load(inputs))
-   local values = {}
-   for i, name in ipairs {...} do
-      values[i] = assert(ln:func(("int %s(void)"):format(name)))()
-   end
-   return table.unpack(values)
+   return loads.results("int", inputs, ...)
 end
 
---- The error of a load that must fail.
-local function refusal(inputs, options)
-   local ln <close> = moonlink.new(options)
-   local unit, err = ln:load(inputs)
-   assert.is_nil(unit)
-   assert.is_table(err)
-   return err
-end
+local refusal = loads.refusal
 
 describe("an object", function()
    it("is loaded from a path", function()

@@ -3,6 +3,7 @@
 -- Spec: gABI chapter 4, "Symbol Table", "Section Groups"; x86-64 psABI 4.4; ld manual.
 -- SPDX-License-Identifier: MIT
 
+local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
 local support = require "spec.support"
 
@@ -16,23 +17,11 @@ local function assembled(name, source)
    return support.as(dir .. "/" .. name .. ".o", source)
 end
 
---- Loads, then gives the results of functions without arguments.
 local function results(inputs, ...)
-   local ln <close> = moonlink.new()
-   assert(ln:load(inputs))
-   local values = {}
-   for i, name in ipairs {...} do
-      values[i] = assert(ln:func(("long %s(void)"):format(name)))()
-   end
-   return table.unpack(values)
+   return loads.results("long", inputs, ...)
 end
 
-local function refusal(inputs, options)
-   local ln <close> = moonlink.new(options)
-   local unit, err = ln:load(inputs)
-   assert.is_nil(unit)
-   return err
-end
+local refusal = loads.refusal
 
 --- What the program says that ld makes of the same objects.
 local function with_ld(objects, expression)

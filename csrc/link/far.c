@@ -30,7 +30,7 @@ typedef struct place {
     const ml_irels *rels;
     ml_irel r;
     const ml_rrow *row;
-    ml_value value;
+    ml_binding value;
 } place;
 
 static int refuse(const place *p, const ml_move_out *out)
@@ -41,7 +41,7 @@ static int refuse(const place *p, const ml_move_out *out)
     const char *provider = p->value.e ? p->value.e->provider : NULL;
     if (provider && !*provider)
         provider = "the executable";
-    return ml_fail(p->t->d, ML_E_RANGE, ml_value_where(p->t, p->in, p->rels, &p->r, p->row),
+    return ml_fail(p->t->d, ML_E_RANGE, ml_binding_where(p->t, p->in, p->rels, &p->r, p->row),
                    "compile with -fPIC",
                    "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s "
                    "cannot be moved: %s",
@@ -64,7 +64,7 @@ static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
     if (second.offset != first.offset + 4 || !rels->rela ||
         ml_target_row(t->target, second.type)->formula != ML_S_A)
         return false;
-    *value = ml_value_of(in, second.symbol).S + (uint64_t)second.addend;
+    *value = ml_binding_of(in, second.symbol).S + (uint64_t)second.addend;
     return true;
 }
 
@@ -120,7 +120,7 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     place p = {.t = t, .in = in, .rels = &in->img->rels[f->rels]};
     p.r = ml_image_rel(p.rels, f->rel);
     p.row = ml_target_row(t->target, p.r.type);
-    p.value = ml_value_of(in, p.r.symbol);
+    p.value = ml_binding_of(in, p.r.symbol);
     uint8_t *code = t->view + t->pieces[in->piece[p.rels->target] - 1].offset;
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
@@ -154,7 +154,7 @@ static int no_room(ml_txn *t, const ml_far *f)
     const ml_irels *rels = &in->img->rels[f->rels];
     ml_irel r = ml_image_rel(rels, f->rel);
     const ml_rrow *row = ml_target_row(t->target, r.type);
-    return ml_fail(t->d, ML_E_RANGE, ml_value_where(t, in, rels, &r, row), "compile with -fPIC",
+    return ml_fail(t->d, ML_E_RANGE, ml_binding_where(t, in, rels, &r, row), "compile with -fPIC",
                    "target is out of reach, limit is 2 GiB");
 }
 

@@ -48,7 +48,7 @@ static int64_t implicit(const uint8_t *at, ml_field field)
 
 static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
 {
-    ml_where at = ml_value_where(w->t, w->in, w->rels, r, row);
+    ml_where at = ml_binding_where(w->t, w->in, w->rels, r, row);
     bool pcrel = row->formula == ML_S_A_P || row->formula == ML_L_A_P;
     unsigned bits = 8 * ml_field_width(row->field);
     if (pcrel && bits == 32) {
@@ -69,9 +69,9 @@ static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t
 static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
 {
     ml_txn *t = w->t;
-    ml_value value = ml_value_of(w->in, r->symbol);
+    ml_binding value = ml_binding_of(w->in, r->symbol);
     uint64_t A = (uint64_t)r->addend, P = w->base + r->offset;
-    uint64_t L = ml_value_stub(t, value.e);
+    uint64_t L = ml_binding_stub(t, value.e);
     bool pcrel = row->formula != ML_S_A;
     bool branch = row->formula == ML_L_A_P ||
                   (w->exec && pcrel && t->target->branch(w->code, w->size, (size_t)r->offset));
@@ -111,12 +111,12 @@ static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
 {
     uint64_t S = w->S[r->symbol], A = (uint64_t)r->addend, P = w->base + r->offset;
     uint64_t GOT = w->t->l->got, v = 0;
-    ml_value value = ml_value_of(w->in, r->symbol);
+    ml_binding value = ml_binding_of(w->in, r->symbol);
     if ((row->needs & ML_NEED_GOT) && relaxed(w, r, row, S))
         return;
-    uint64_t slot = row->needs & ML_NEED_GOT ? ml_value_slot(w->t, w->in, r->symbol) : 0;
+    uint64_t slot = row->needs & ML_NEED_GOT ? ml_binding_slot(w->t, w->in, r->symbol) : 0;
     if ((row->needs & ML_NEED_GOT) && !slot) {
-        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_value_where(w->t, w->in, w->rels, r, row),
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_binding_where(w->t, w->in, w->rels, r, row),
                         "report this: the scan and the link disagree", "no GOT slot was set aside");
         return;
     }
@@ -168,7 +168,7 @@ static bool symbol_values(work *w, ml_arena *a)
     if (!w->S || !w->dropped)
         return false;
     for (uint32_t i = 0; i < img->nsymbols; i++) {
-        ml_value v = ml_value_of(w->in, i);
+        ml_binding v = ml_binding_of(w->in, i);
         w->S[i] = v.S;
         w->dropped[i] = v.dropped;
     }
@@ -208,7 +208,8 @@ static void fill_got(ml_txn *t)
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 0; in->local_got && k < in->img->first_global; k++)
             if (in->local_got[k])
-                ml_put64(got + (size_t)(in->local_got[k] - 1) * ML_GOT_SLOT, ml_value_of(in, k).S);
+                ml_put64(got + (size_t)(in->local_got[k] - 1) * ML_GOT_SLOT,
+                         ml_binding_of(in, k).S);
     }
 }
 

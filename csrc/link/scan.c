@@ -30,7 +30,7 @@ static bool is_near(const ml_txn *t, uint64_t value)
 static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
                    const char *text)
 {
-    ml_where at = ml_value_where(c->t, c->in, c->rels, r, row);
+    ml_where at = ml_binding_where(c->t, c->in, c->rels, r, row);
     if (row)
         c->rc = ml_fail(c->t->d, code, at, hint, "%s", text);
     else
@@ -71,7 +71,7 @@ static bool is_function(const ml_entry *e)
 
 /* A direct reference to something that may be out of reach: a branch takes a stub, so does data
 ** that holds a distance to a function; an instruction is counted as one to move. */
-static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
     uint64_t value = v->S + (uint64_t)r->addend;
@@ -88,7 +88,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_v
         want_stub(c, v->e);
 }
 
-static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
     if ((row->needs & ML_RELAX) && t->o.relax && (v->in_load || (v->e && is_near(t, v->S))) &&
@@ -138,7 +138,7 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
     }
     const ml_input *kept = &t->l->inputs[winner->image];
     const char *member = kept->member;
-    c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_value_where(c->t, c->in, c->rels, r, row),
+    c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_binding_where(c->t, c->in, c->rels, r, row),
                     "compile all objects of the program alike",
                     "refers to a local symbol in discarded section %s (group '%s' kept from "
                     "%s%s%s%s)",
@@ -154,7 +154,7 @@ static bool may_dangle(const ml_isec *s)
            strncmp(s->name, ".gcc_except_table", 17) == 0;
 }
 
-static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_value *v)
+static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
         refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
@@ -192,7 +192,7 @@ static void scan_one(scan *c, uint32_t k)
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
     if (!check_row(c, &r, row) || row->formula == ML_R_NONE || is_plain(c, &r, row))
         return;
-    ml_value v = ml_value_of(c->in, r.symbol);
+    ml_binding v = ml_binding_of(c->in, r.symbol);
     if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))
         return;
     if (row->needs & ML_NEED_GOTBASE)

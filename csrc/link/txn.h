@@ -214,22 +214,22 @@ void ml_source_close(ml_source *src);
 /* txn.c: frees names, inputs and the arena that owns them. */
 void ml_linked_free(ml_linked *l);
 
-/* value.c: what a symbol of an input is after binding. e is NULL for local symbols. */
-typedef struct ml_value {
+/* binding.c: what a symbol of an input is after binding. e is NULL for local symbols. */
+typedef struct ml_binding {
     uint64_t S, size;
     ml_entry *e;
     bool in_load; /* lies in this load's block */
     bool dropped; /* lies in a section that has no memory */
     uint8_t type;
-} ml_value;
-ml_value ml_value_of(const ml_input *in, uint32_t symbol);
+} ml_binding;
+ml_binding ml_binding_of(const ml_input *in, uint32_t symbol);
 /* Where relocation rel of rels stands, for messages; looked up only while t->d keeps errors, since
 ** it takes time. row may be NULL. */
-ml_where ml_value_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
-                        const ml_irel *rel, const ml_rrow *row);
+ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
+                          const ml_irel *rel, const ml_rrow *row);
 /* Address of the GOT slot of a symbol; 0 when it has none. */
-uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol);
+uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol);
 /* Address of the stub of an entry; 0 when it has none. */
-uint64_t ml_value_stub(const ml_txn *t, const ml_entry *e);
+uint64_t ml_binding_stub(const ml_txn *t, const ml_entry *e);
 
 #endif

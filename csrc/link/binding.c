@@ -1,23 +1,23 @@
-/* value.c -- link: what a symbol of an input means once it is bound: the psABI's S and Z, and where
+/* binding.c -- link: what a symbol of an input means once it is bound: the psABI's S and Z, and where
 ** its slot and stub are.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-ml_value ml_value_of(const ml_input *in, uint32_t symbol)
+ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
 {
     const ml_image *img = in->img;
     if (symbol >= img->first_global) {
         ml_entry *e = in->bind[symbol - img->first_global];
         uint64_t S = e->def == ML_DEF_ABS ? e->value : e->addr; /* a value needs no placing */
-        return (ml_value){.S = S,
-                          .size = e->size,
-                          .e = e,
-                          .in_load = ml_def_in_load(e->def),
-                          .dropped = e->flags & ML_ENT_NOWHERE,
-                          .type = e->type};
+        return (ml_binding){.S = S,
+                            .size = e->size,
+                            .e = e,
+                            .in_load = ml_def_in_load(e->def),
+                            .dropped = e->flags & ML_ENT_NOWHERE,
+                            .type = e->type};
     }
     ml_isym s = ml_image_symbol(img, symbol);
-    ml_value v = {.size = s.size, .type = s.type};
+    ml_binding v = {.size = s.size, .type = s.type};
     if (s.section == ML_SEC_ABS) {
         v.S = s.value;
     } else if (s.section != ML_SEC_UNDEF && s.section < img->nsections) {
@@ -28,8 +28,8 @@ ml_value ml_value_of(const ml_input *in, uint32_t symbol)
     return v;
 }
 
-ml_where ml_value_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
-                        const ml_irel *rel, const ml_rrow *row)
+ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
+                          const ml_irel *rel, const ml_rrow *row)
 {
     if (t->d->count >= ML_DIAG_MAX)
         return (ml_where){0};
@@ -48,7 +48,7 @@ ml_where ml_value_where(const ml_txn *t, const ml_input *in, const ml_irels *rel
                       .has_offset = true};
 }
 
-uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
+uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
 {
     uint32_t first = in->img->first_global, slot;
     if (symbol >= first)
@@ -58,7 +58,7 @@ uint64_t ml_value_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
     return slot ? t->l->got + (uint64_t)(slot - 1) * ML_GOT_SLOT : 0;
 }
 
-uint64_t ml_value_stub(const ml_txn *t, const ml_entry *e)
+uint64_t ml_binding_stub(const ml_txn *t, const ml_entry *e)
 {
     return e && e->stub ? t->l->stubs + (uint64_t)(e->stub - 1) * t->l->stub_size : 0;
 }
