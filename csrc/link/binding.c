@@ -1,5 +1,5 @@
-/* binding.c -- link: what a symbol of an input means once it is bound: the psABI's S and Z, and where
-** its slot and stub are.
+/* binding.c -- link: what a symbol of an input means once it is bound: the psABI's S and Z, and
+** where its slot and stub are.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
