@@ -163,10 +163,11 @@ asan-run: all
 	@ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	    SUITE_PRELOAD='$(LIBASAN)' $(SUITE) $(BUSTED)
 
+# #layout: what a spec says of addresses, mappings and files of the process, which valgrind changes.
 valgrind: deps  ## run the quick specs under valgrind: memory errors and leaks
 	@.ci/deps valgrind
 	@$(BUILD_ALL)
-	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow $(BUSTED)
+	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow,layout $(BUSTED)
 
 fault: deps  ## fail the n-th allocation and system call, for every n
 	@$(MAKE) BUILD=build-fault FAULT=1 fault-run

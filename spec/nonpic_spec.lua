@@ -193,7 +193,7 @@ describe("code that is not position independent", function()
       end
    end
 
-   it("lies below 2 GiB, where its variables are not", function()
+   it("lies below 2 GiB, where its variables are not #layout", function()
       local object = support.cc(folder .. "/low.o",
          HEAD .. "long where(void) { return (long)table; } long v(void) { return (long)&v_int; }",
          "-w -fno-pic -O1")
@@ -215,7 +215,7 @@ describe("code that is not position independent", function()
    }
 
    for _, case in ipairs(REFUSED) do
-      it("refuses " .. case[1] .. " by name", function()
+      it("refuses " .. case[1] .. " by name #layout", function()
          local object = support.as(folder .. "/refused.o", ([[
             .globl f
             .type f, @function

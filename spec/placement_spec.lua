@@ -139,7 +139,7 @@ describe("memory", function()
       assert.equal(".wx", err.section)
    end)
 
-   it("takes at most five mappings, whatever the number of objects", function()
+   it("takes at most five mappings, whatever the number of objects #layout", function()
       local objects = {}
       for i = 1, 200 do
          objects[i] = object("many_" .. i, ([[
@@ -231,7 +231,7 @@ describe("near placement", function()
       assert.equal(abs, ln:func("void *stored(void)")())
    end)
 
-   it("says how far away a target is that a field cannot reach", function()
+   it("says how far away a target is that a field cannot reach #layout", function()
       local path = assembled("far", [[
          .data
          .globl distance
@@ -248,7 +248,7 @@ describe("near placement", function()
       assert.matches("-fPIC", err.hint, 1, true)
    end)
 
-   it("calls what is out of reach through a stub", function()
+   it("calls what is out of reach through a stub #layout", function()
       local path = assembled("call_far", [[
          .text
          .globl f, g
@@ -304,7 +304,7 @@ describe("low placement", function()
       assert.equal(40, ln:func("int high(int)")(3))
    end)
 
-   it("refuses data that holds 32 bits of a high address, and says what to do", function()
+   it("refuses data that holds 32 bits of a high address, and says what to do #layout", function()
       local ln <close> = moonlink.new()
       local path = assembled("narrow", ".data\n.globl d\nd: .long environ\n")
       local unit, err = ln:load(path)

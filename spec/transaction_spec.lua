@@ -96,7 +96,7 @@ describe("a load that fails leaves nothing behind,", function()
    }
 
    for _, failure in ipairs(FAILURES) do
-      it(failure[1], function()
+      it(failure[1] .. " #layout", function()
          local ln <close> = moonlink.new()
          assert(ln:load {good})
          local call = ln:func "int good(int)"
