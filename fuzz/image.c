@@ -4,28 +4,11 @@
 ** SPDX-License-Identifier: MIT */
 #include "object/image.h"
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "object/kind.h"
 #include "target/target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { MANY = 2000 }; /* of each kind: an index is wrong at once or not at all */
-
-static volatile unsigned sum;
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
-
-static void touch(ml_slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        sum += s.p[i];
-}
 
 static void touch_name(const char *s)
 {

@@ -4,28 +4,11 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/link.h"
 
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "object/image.h"
 #include "target/target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { AT = 0x10000000, MOST = 64 << 20 };
-
-static volatile unsigned sum;
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
-
-static void touch(ml_slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        sum += s.p[i];
-}
 
 /* ---- the good partner: one object with a text section and names that the seeds refer to ---- */
 

@@ -18,12 +18,7 @@ describe("a function of C", function()
       return assert(ln:load(path)), path
    end
 
-   ---Calls and returns the error's text, which must come.
-   local function refused(fn, ...)
-      local ok, err = pcall(fn, ...)
-      assert.is_false(ok, "no error")
-      return tostring(err)
-   end
+   local refused = support.refused
 
    setup(function()
       dir = support.tmpdir()

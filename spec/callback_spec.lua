@@ -8,11 +8,7 @@ local support = require "spec.support"
 describe("a callback", function()
    local dir, ln, apply, keep, call_kept, sort, numbers
 
-   local function refused(fn, ...)
-      local ok, err = pcall(fn, ...)
-      assert.is_false(ok, "no error")
-      return tostring(err)
-   end
+   local refused = support.refused
 
    setup(function()
       dir = support.tmpdir()

@@ -197,4 +197,14 @@ function support.lua(source, ...)
       support.quote(package.cpath), table.concat(words, " "))
 end
 
+--- Calls what must raise.
+---@param fn function
+---@param ... any
+---@return string text of the error
+function support.refused(fn, ...)
+   local ok, err = pcall(fn, ...)
+   assert(not ok, "no error")
+   return tostring(err)
+end
+
 return support
