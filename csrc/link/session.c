@@ -36,8 +36,10 @@ static bool unit_end(ml_unit *u)
         ml_process_run(l->fini, l->nfini);
     }
     u->life->alive = false;
-    if (!busy)
+    if (!busy) {
+        ml_effects_undo(l);
         ml_block_give(s->space, &l->block);
+    }
     *(u->prev ? &u->prev->next : &s->first) = u->next;
     *(u->next ? &u->next->prev : &s->last) = u->prev;
     ml_linked_free(l);

@@ -74,6 +74,7 @@ void ml_source_close(ml_source *src)
 
 void ml_txn_abort(ml_txn *t)
 {
+    ml_effects_undo(t->l);
     if (t->taken)
         ml_block_give(t->s->space, &t->l->block);
     for (uint32_t i = t->libraries.n; i-- > 0;)
@@ -332,10 +333,10 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
 {
     ml_unit *u = ml_heap_zalloc(1, sizeof *u);
     ml_life *life = ml_life_new(name);
-    if (!u || !life || !reserve(t)) {
+    int rc = u && life && reserve(t) ? ml_effects_do(t) : ml_nomem(t->d);
+    if (rc < 0) {
         ml_heap_free(u);
         ml_life_drop(life);
-        int rc = ml_nomem(t->d);
         ml_txn_abort(t);
         return rc;
     }

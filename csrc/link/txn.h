@@ -205,6 +205,11 @@ int ml_far_move(ml_txn *t);
 /* ctors.c: l->init and l->fini out of the relocated bytes. */
 int ml_ctors_collect(ml_txn *t);
 
+/* effects.c: registers a sealed load with unwinder, debugger and so on, before its constructors run;
+** takes back whatever is in force, newest first, before its memory goes. */
+int ml_effects_do(ml_txn *t);
+void ml_effects_undo(ml_linked *l);
+
 /* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
 int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
                   const ml_entry *by);

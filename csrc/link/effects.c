@@ -1,0 +1,16 @@
+/* effects.c -- link: what a load does to the process beside its memory, and how it is taken back.
+** Each effect is a field of ml_linked, all zero while it is not in force, so that undoing works from
+** any state. Constructors are no effect: what they do cannot be undone.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+int ml_effects_do(ml_txn *t)
+{
+    (void)t;
+    return 0;
+}
+
+void ml_effects_undo(ml_linked *l)
+{
+    (void)l;
+}
