@@ -33,7 +33,7 @@ static bool unit_end(ml_unit *u)
     if (!busy) {
         if (l->dso_handle)
             ml_process_finalize(l->dso_handle);
-        ml_process_run(l->fini, l->nfini);
+        ml_process_run(l->fini, l->nfini, NULL);
     }
     u->life->alive = false;
     if (!busy) {

@@ -348,6 +348,6 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     strip(u->l);
     drop_scratch(t);
     *out = u;
-    ml_process_run(u->l->init, u->l->ninit);
+    ml_process_run(u->l->init, u->l->ninit, NULL);
     return 0;
 }

@@ -45,11 +45,13 @@ static arguments initial_arguments(void)
 
 typedef void constructor(int argc, char **argv, char **envp);
 
-void ml_process_run(const uint64_t *functions, size_t n)
+bool ml_process_run(const uint64_t *functions, size_t n, ml_caught *caught)
 {
+    (void)caught;
     arguments a = n ? initial_arguments() : (arguments){0};
     for (size_t i = 0; i < n; i++)
         ((constructor *)(uintptr_t)functions[i])(a.argc, a.argv, environ);
+    return true;
 }
 
 void ml_process_finalize(uint64_t dso_handle)

@@ -36,8 +36,17 @@ typedef struct ml_provided {
 bool ml_library_find(const ml_library *lib, const char *name, const char *version,
                      ml_provided *out);
 
-/* Runs n constructors or destructors, in this order: each gets argc, argv, envp of the process. */
-void ml_process_run(const uint64_t *functions, size_t n);
+/* An exception that ended native code. */
+typedef struct ml_caught {
+    size_t index;   /* of the function that raised it, in the list that was run */
+    char type[256]; /* as its type_info names it, mangled ("St12out_of_range"), cut to size */
+    char what[512]; /* what() of a std::exception, the value of a fundamental type; "": unknown */
+} ml_caught;
+
+/* Runs n constructors or destructors, in this order: each gets argc, argv, envp of the process.
+** False when one raised an exception: the ones behind it did not run; *caught (may be NULL) says
+** which one and what. */
+bool ml_process_run(const uint64_t *functions, size_t n, ml_caught *caught);
 /* Runs what was registered with __cxa_atexit under this __dso_handle, and forgets it together with
 ** what pthread_atfork and at_quick_exit hold for it (__cxa_finalize). 0 is ignored: there it would
 ** mean everything in the process. */

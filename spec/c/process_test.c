@@ -137,7 +137,7 @@ static void arguments(const char *unused)
 {
     (void)unused;
     uint64_t function = (uint64_t)(uintptr_t)&constructor;
-    ml_process_run(&function, 1);
+    ml_process_run(&function, 1, NULL);
     CHECK(argc_seen == argc_given && argv_seen[argc_seen] == NULL && envp_seen == environ);
     for (int i = 0; i < argc_seen; i++)
         CHECK(strcmp(argv_seen[i], argv_given[i]) == 0);
