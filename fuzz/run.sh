@@ -37,6 +37,8 @@ for compiler in gcc clang; do
 done
 echo '.globl a; a: .reloc ., R_X86_64_GOTPC64, a; .quad 0; .set b, 42; .weak c; .hidden a' |
     compile assembler gcc -x assembler
+LUA_PATH='./?.lua;./?/init.lua;;' ${LUA:-lua5.4} -e 'io.write((require "spec.support.crel"
+    .convert(io.read "a")))' < "$seeds/object/gcc-pic.o" > "$seeds/object/crel.o"
 for object in "$seeds"/object/*.o; do
     objcopy -O binary -j .text "$object" "$seeds/code/$(basename "$object" .o)"
 done

@@ -7,6 +7,7 @@
 
 #include <libelf.h>
 
+#include "object/crel.h"
 #include "object/kind.h"
 
 enum { SYM_SIZE = 24, REL_SIZE = 16, RELA_SIZE = 24, ALIGN_MAX = 2 << 20 };
@@ -206,12 +207,26 @@ static int read_symbols(parser *p)
     return rc;
 }
 
+/* The records of a relocation section, as they stand in the file or decoded. */
+static int read_records(const parser *p, uint32_t i, ml_irels *r)
+{
+    r->rela = p->headers[i].sh_type == SHT_RELA;
+    if (p->headers[i].sh_type != ML_SHT_CREL)
+        return table(p, i, r->rela ? RELA_SIZE : REL_SIZE, &r->raw);
+    ml_slice bytes;
+    const char *why;
+    uint64_t record;
+    int rc = table(p, i, 1, &bytes);
+    if (rc < 0 || ml_crel_decode(p->a, bytes, &r->raw, &r->rela, &why, &record))
+        return rc;
+    return why ? bad(p, ML_E_FORMAT, section_name(p, i), why, record) : ml_nomem(p->d);
+}
+
 static int read_rels(parser *p, uint32_t i, ml_irels *r)
 {
     const Elf64_Shdr *h = &p->headers[i];
-    r->rela = h->sh_type == SHT_RELA;
     r->target = h->sh_info;
-    int rc = table(p, i, r->rela ? RELA_SIZE : REL_SIZE, &r->raw);
+    int rc = read_records(p, i, r);
     if (rc < 0)
         return rc;
     if (h->sh_link != p->symtab)
@@ -234,13 +249,17 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
     return 0;
 }
 
+static bool holds_relocations(const Elf64_Shdr *h)
+{
+    return h->sh_type == SHT_REL || h->sh_type == SHT_RELA || h->sh_type == ML_SHT_CREL;
+}
+
 /* Does section i hold relocations of a section that will have memory? */
 static bool relocates(const parser *p, uint32_t i)
 {
     const Elf64_Shdr *h = &p->headers[i];
-    if (h->sh_type != SHT_REL && h->sh_type != SHT_RELA)
-        return false;
-    return h->sh_info < p->img->nsections && (p->img->sections[h->sh_info].flags & SHF_ALLOC);
+    return holds_relocations(h) && h->sh_info < p->img->nsections &&
+           (p->img->sections[h->sh_info].flags & SHF_ALLOC);
 }
 
 static int read_relocations(parser *p)
@@ -249,13 +268,9 @@ static int read_relocations(parser *p)
     uint32_t n = 0;
     for (uint32_t i = 1; i < img->nsections; i++) {
         const Elf64_Shdr *h = &p->headers[i];
-        if ((h->sh_type == SHT_REL || h->sh_type == SHT_RELA) && h->sh_info >= img->nsections)
+        if (holds_relocations(h) && h->sh_info >= img->nsections)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocations for a section that does not exist; section", h->sh_info);
-        if (h->sh_type == 0x40000014)
-            return bad(p, ML_E_UNSUPPORTED, section_name(p, i),
-                       "compact relocations (SHT_CREL) are not supported by this version; section",
-                       i);
         n += relocates(p, i);
     }
     img->rels = ml_zalloc(p->a, n, sizeof *img->rels);
