@@ -76,7 +76,7 @@ static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
         to->flags |= from->flags & ML_ENT_USED;
         if (to->strong == 1 && !to->weak)
             to->first_ref = input;
-        if (!t->renames[0].count)
+        if (!t->renames[0].count && !t->edited)
             break; /* a name stands once in an image */
     }
     return 0;

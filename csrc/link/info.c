@@ -122,11 +122,11 @@ const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set)
 
 bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **member)
 {
-    size_t len = strlen(name);
     ml_member m;
     ml_diag quiet;
-    if (i >= t->sources.n)
+    if (i >= t->sources.n || !(name = ml_edits_original(t->sources.v[i].edits, name)))
         return false;
+    size_t len = strlen(name);
     ml_diag_init(&quiet);
     bool found = ml_archive_index(&quiet, t->sources.v[i].ar) == 0 &&
                  ml_archive_find(t->sources.v[i].ar, name, len, ml_hash(name, len), &m);

@@ -88,6 +88,19 @@ void ml_txn_allow_libc(ml_txn *t);
 /* References to `from` become references to `to` (definitions: the symbol is defined as `to`).
 ** Must come before the inputs. */
 int ml_txn_rename(ml_txn *t, const char *from, const char *to, bool references, bool definitions);
+/* What becomes of a symbol of an input. */
+typedef struct ml_edit {
+    const char *definition; /* its name where the input defines it */
+    const char *reference;  /* and where the input refers to it */
+    bool local;             /* a definition is seen by its input alone */
+    bool hidden;            /* a definition is STV_HIDDEN */
+    bool weak;              /* a global symbol is weak; commons stay as they are */
+} ml_edit;
+
+/* Changes the symbol `name` of the inputs that are added from now on to ml_txn_edit_end, and of the
+** archives among them as long as they are open. Comes before the load's renames. */
+int ml_txn_edit(ml_txn *t, const char *name, const ml_edit *edit);
+void ml_txn_edit_end(ml_txn *t);
 /* Wants a name as if an input referred to it (ld -u). */
 int ml_txn_root(ml_txn *t, const char *name);
 

@@ -137,11 +137,49 @@ static int alias_version(ml_txn *t, const char *name, size_t base, uint32_t inpu
     return e ? define(t, e, input, symbol, s) : ml_nomem(t->d);
 }
 
+/* The entry of a definition that only its input sees. The name cannot clash: no symbol of a file
+** holds a newline. */
+static ml_entry *local_entry(ml_txn *t, const char *name, uint32_t input)
+{
+    const char *own = ml_format(&t->scratch, "%s\n%u local", name, (unsigned)input);
+    ml_entry *e = own ? ml_select_entry(t, own) : NULL;
+    if (e)
+        e->flags |= ML_ENT_LOCAL;
+    return e;
+}
+
+/* A symbol that is changed on the way in: its name, or NULL when its entry is *own. */
+static const char *edited(ml_txn *t, const ml_edit *edit, uint32_t input, ml_isym *s,
+                          ml_entry **own)
+{
+    bool defined = s->section != ML_SEC_UNDEF;
+    const char *name = defined ? edit->definition : edit->reference;
+    if (edit->weak && s->bind == ML_BIND_GLOBAL && s->section != ML_SEC_COMMON)
+        s->bind = ML_BIND_WEAK;
+    if (edit->hidden && defined)
+        s->vis = stricter(s->vis, ML_VIS_HIDDEN);
+    if (!edit->local || !defined)
+        return name;
+    *own = local_entry(t, name, input);
+    return NULL;
+}
+
 static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const char *name,
                       size_t len, uint32_t hash)
 {
     uint32_t input = (uint32_t)(in - t->l->inputs);
     bool defined = s->section != ML_SEC_UNDEF;
+    const ml_edit *edit = ml_edits_find(t->edits, name, len, hash);
+    if (edit) {
+        ml_entry *own = NULL;
+        name = edited(t, edit, input, s, &own);
+        if (!name) {
+            in->bind[index - in->img->first_global] = own;
+            return own ? define(t, own, input, index, s) : ml_nomem(t->d);
+        }
+        len = strlen(name);
+        hash = ml_hash(name, len);
+    }
     if (defined && s->section < in->img->nsections && in->dropped && in->dropped[s->section])
         defined = false;
     if (t->renames[!defined ? 0 : 1].count) {
@@ -199,7 +237,13 @@ static int drop_groups(ml_txn *t, ml_input *in)
         if (!group->comdat)
             continue;
         uint32_t before = t->comdats.count;
-        ml_entry *winner = ml_table_intern_str(&t->comdats, &t->scratch, group->signature);
+        const char *signature = group->signature; /* a symbol, so that it is edited, too */
+        size_t len = strlen(signature);
+        const ml_edit *edit = ml_edits_find(t->edits, signature, len, ml_hash(signature, len));
+        if (edit && edit->local)
+            continue; /* shared with nobody */
+        ml_entry *winner =
+            ml_table_intern_str(&t->comdats, &t->scratch, edit ? edit->definition : signature);
         if (!winner)
             return ml_nomem(t->d);
         if (t->comdats.count != before) {

@@ -48,6 +48,16 @@ static int index_of(ml_txn *t, ml_source *src)
                    "a second C library; the process already has one");
 }
 
+/* The member that defines e; an index has the names from before the edits. */
+static bool find(const ml_source *src, const ml_entry *e, ml_member *m)
+{
+    if (!src->edits)
+        return ml_archive_find(src->ar, e->name, e->len, e->hash, m);
+    const char *name = ml_edits_original(src->edits, e->name);
+    size_t len = name ? strlen(name) : 0;
+    return name && ml_archive_find(src->ar, name, len, ml_hash(name, len), m);
+}
+
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);
 
 /* An archive in an archive: opened from its bytes, once, in reach as long as the transaction. */
@@ -65,6 +75,7 @@ static int open_nested(ml_txn *t, const ml_source *src, const ml_member *m, ml_s
     int rc = ml_archive_open_bytes(t->d, path, bytes, &nested.ar);
     if (rc < 0)
         return rc;
+    nested.edits = ml_edits_hold(src->edits);
     t->nested.v[t->nested.n++] = nested;
     e->image = t->nested.n;
     return 0;
@@ -77,7 +88,7 @@ static int use_nested(ml_txn *t, const ml_entry *e, const ml_entry *by)
     if (!by)
         return ml_sources_whole(t, &nested);
     int rc = ml_archive_index(t->d, nested.ar);
-    if (rc == 0 && ml_archive_find(nested.ar, by->name, by->len, by->hash, &m))
+    if (rc == 0 && find(&nested, by, &m))
         rc = add_member(t, &nested, &m, by);
     return rc;
 }
@@ -110,7 +121,11 @@ static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_en
         return ml_nomem(t->d);
     if (!by && (kind == ML_KIND_TEXT || kind == ML_KIND_EMPTY || kind == ML_KIND_UNKNOWN))
         return 0; /* whole archives carry notes and tables of other tools */
-    return ml_txn_object(t, path, name, bytes, by);
+    ml_edits *outer = t->edits;
+    t->edits = src->edits;
+    rc = ml_txn_object(t, path, name, bytes, by);
+    t->edits = outer;
+    return rc;
 }
 
 int ml_sources_whole(ml_txn *t, ml_source *src)
@@ -133,6 +148,7 @@ static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const m
     ml_arena a = {0};
     ml_slice bytes;
     const ml_image *img = NULL;
+    const char *name = ml_edits_original(src->edits, e->name);
     int rc = ml_archive_read(t->d, src->ar, m, &a, &bytes);
     if (rc == 0 && ml_kind_of(bytes, bytes.n) == ML_KIND_OBJECT)
         rc = ml_image_parse(t->d, &a, ml_archive_path(src->ar), m->name, bytes, t->target->machine,
@@ -140,7 +156,7 @@ static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const m
     for (uint32_t i = img ? img->first_global : 0; rc == 0 && img && i < img->nsymbols; i++) {
         ml_isym s = ml_image_symbol(img, i);
         if (s.section != ML_SEC_UNDEF && s.section != ML_SEC_COMMON && s.bind == ML_BIND_GLOBAL &&
-            strcmp(s.name, e->name) == 0)
+            strcmp(s.name, name) == 0)
             rc = 1;
     }
     ml_arena_free(&a);
@@ -158,7 +174,7 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
         int rc = index_of(t, src);
         if (rc < 0)
             return rc;
-        if (!ml_archive_find(src->ar, e->name, e->len, e->hash, &m))
+        if (!find(src, e, &m))
             continue;
         rc = e->def == ML_DEF_COMMON ? defines_really(t, src, &m, e) : 1;
         if (rc == 0)

@@ -36,11 +36,12 @@ static void drop_scratch(ml_txn *t)
 {
     ml_table_deinit(&t->renames[0]);
     ml_table_deinit(&t->renames[1]);
+    ml_edits_drop(t->edits);
     ml_table_deinit(&t->comdats);
     ml_table_deinit(&t->members);
     ml_table_deinit(&t->idents);
     for (uint32_t i = t->nested.n; i-- > 0;)
-        ml_archive_close(t->nested.v[i].ar);
+        ml_source_close(&t->nested.v[i]);
     ml_heap_free(t->nested.v);
     ml_heap_free(t->sources.v);
     ml_heap_free(t->libraries.v);
@@ -70,6 +71,7 @@ void ml_source_close(ml_source *src)
 {
     ml_archive_close(src->ar);
     ml_heap_free(src->bytes);
+    ml_edits_drop(src->edits);
 }
 
 void ml_txn_abort(ml_txn *t)
@@ -94,6 +96,7 @@ static int take_archive(ml_txn *t, ml_source src, bool whole)
         ml_source_close(&src);
         return ml_nomem(t->d);
     }
+    src.edits = ml_edits_hold(t->edits);
     t->sources.v[t->sources.n++] = src;
     return whole ? ml_sources_whole(t, &t->sources.v[t->sources.n - 1]) : 0;
 }

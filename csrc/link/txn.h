@@ -5,6 +5,7 @@
 #ifndef ML_LINK_TXN_H
 #define ML_LINK_TXN_H
 
+#include "link/edit.h"
 #include "link/link.h"
 #include "link/table.h"
 #include "object/archive.h"
@@ -67,6 +68,7 @@ typedef struct ml_source {
     bool indexed;
     unsigned depth;     /* archives around it */
     const char *within; /* archive in an archive: its name in ml_txn.members; else NULL */
+    ml_edits *edits;    /* of its members' symbols, held; NULL: none */
 } ml_source;
 
 typedef struct ml_sources {
@@ -95,6 +97,8 @@ struct ml_txn {
     ml_libraries libraries; /* opened by this transaction */
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
+    ml_edits *edits;     /* of the inputs that are being added, or NULL */
+    bool edited;         /* there was an edit: a name may stand twice in an image */
     ml_table comdats;    /* signatures that have a winner */
     ml_table members;    /* archive members that were pulled, by the way to them */
     ml_sources nested;   /* archives in archives, read by this transaction */

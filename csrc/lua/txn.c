@@ -210,6 +210,27 @@ static int rename_symbol(lua_State *L)
                                 lua_toboolean(L, 4), lua_toboolean(L, 5)));
 }
 
+/* txn:edit(name, definition, reference, flags): until edit_end, symbols of that name get these
+** names in the inputs that are added; flags: "l" local, "h" hidden, "w" weak */
+static int edit(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
+    const char *flags = luaL_checkstring(L, 5);
+    ml_edit e = {.definition = luaL_checkstring(L, 3),
+                 .reference = luaL_checkstring(L, 4),
+                 .local = strchr(flags, 'l'),
+                 .hidden = strchr(flags, 'h'),
+                 .weak = strchr(flags, 'w')};
+    return result(L, x, ml_txn_edit(x->t, luaL_checkstring(L, 2), &e));
+}
+
+/* txn:edit_end() */
+static int edit_end(lua_State *L)
+{
+    ml_txn_edit_end(check_txn(L)->t);
+    return 0;
+}
+
 /* txn:root(name) */
 static int root(lua_State *L)
 {
@@ -538,6 +559,8 @@ void ml_open_txn(lua_State *L)
                                        {"add_library", add_library},
                                        {"allow_libc", allow_libc},
                                        {"rename", rename_symbol},
+                                       {"edit", edit},
+                                       {"edit_end", edit_end},
                                        {"root", root},
                                        {"resolve", resolve},
                                        {"offer", offer},

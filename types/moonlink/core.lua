@@ -439,6 +439,18 @@ function txn:allow_libc() end
 ---@return moonlink.Error? err
 function txn:rename(from, to, references, definitions) end
 
+---Until edit_end, symbols of that name are changed in the inputs that are added, and in the archives
+---among them as long as they are open.
+---@param name string
+---@param definition string its name where an input defines it
+---@param reference string and where it is referred to
+---@param flags string "l": local to its input, "h": hidden, "w": weak
+---@return true?
+---@return moonlink.Error? err
+function txn:edit(name, definition, reference, flags) end
+
+function txn:edit_end() end
+
 ---Wants a name as if an input referred to it.
 ---@param name string
 ---@return true?

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local edits = require "moonlink.link.edits"
 local errors = require "moonlink.error"
 local search = require "moonlink.link.search"
 
@@ -14,6 +15,7 @@ local inputs = {}
 ---@field name? string of bytes, for messages
 ---@field library? string name behind -l
 ---@field whole? boolean take all members
+---@field edits? moonlink.Edits what becomes of its symbols
 
 local function parse_text(text, whole)
    local library = text:match "^%-l(.+)"
@@ -30,12 +32,16 @@ local fields = {path = "string", bytes = "string", name = "string", library = "s
 local function checked(item, i, whole)
    local copy = {whole = whole}
    for key, value in pairs(item) do
-      if type(value) ~= fields[key] then
+      if edits.fields[key] then
+         copy.edits = copy.edits or {}
+         copy.edits[key] = edits.checked(key, value, i)
+      elseif type(value) ~= fields[key] then
          errors.mistake("input %d: field '%s' %s", i, tostring(key), fields[key]
             and "must be a " .. fields[key]
-            or "is unknown (known: path, bytes, name, library, whole)")
+            or "is unknown (known: path, bytes, name, library, whole, " .. edits.known .. ")")
+      else
+         copy[key] = value
       end
-      copy[key] = value
    end
    return copy
 end
@@ -74,14 +80,17 @@ end
 local add_path
 
 --- Adds what a linker script names; the shared libraries and archives in it, in its order.
-local function add_script(txn, path, options)
+local function add_script(txn, path, options, wanted)
    local list, err = search.script(path, options)
    if not list then
       return nil, err
    end
+   if wanted then -- of what it names, shared libraries stay as they are
+      wanted = setmetatable({required = false}, {__index = wanted})
+   end
    for _, item in ipairs(list) do
       local ok
-      ok, err = add_path(txn, item.path, false, options)
+      ok, err = add_path(txn, item.path, false, options, wanted)
       if not ok then
          return nil, err
       end
@@ -89,23 +98,43 @@ local function add_script(txn, path, options)
    return "text"
 end
 
-function add_path(txn, path, whole, options)
+function add_path(txn, path, whole, options, wanted)
+   if wanted then
+      local ok, err = edits.of_path(txn, path, wanted)
+      if not ok then
+         return nil, err
+      end
+   end
    local kind, err = txn:add(path, whole)
+   txn:edit_end()
    if kind == "text" then
-      return add_script(txn, path, options)
+      return add_script(txn, path, options, wanted)
    end
    return kind, err
 end
 
-local function add_library(txn, name, whole, options)
+local function add_library(txn, name, whole, options, wanted)
    local path, tried = search.library(name, options)
    if not path then
       return nil, tried
    end
-   return add_path(txn, path, whole, options)
+   return add_path(txn, path, whole, options, wanted)
 end
 
-local function add_file(txn, input, options)
+local function add_bytes(txn, input, wanted)
+   local name = input.name or "(bytes)"
+   if wanted then
+      local ok, err = edits.of_bytes(txn, input.bytes, name, wanted)
+      if not ok then
+         return nil, err
+      end
+   end
+   local kind, err = txn:add_bytes(input.bytes, name, input.whole)
+   txn:edit_end()
+   return kind, err
+end
+
+local function add_file(txn, input, options, wanted)
    local path = input.path
    if path:find("\0", 1, true) then -- C would take what stands before it for the path
       return nil, errors.new {
@@ -115,7 +144,7 @@ local function add_file(txn, input, options)
       local ok, err = txn:add_library(path)
       return ok and "library", err
    end
-   return add_path(txn, path, input.whole, options)
+   return add_path(txn, path, input.whole, options, wanted)
 end
 
 --- Adds one input to a transaction.
@@ -125,12 +154,13 @@ end
 ---@return string? kind
 ---@return moonlink.Error? err
 function inputs.add(txn, input, options)
+   local wanted = edits.merged(input.edits, options)
    if input.bytes then
-      return txn:add_bytes(input.bytes, input.name or "(bytes)", input.whole)
+      return add_bytes(txn, input, wanted)
    elseif input.library then
-      return add_library(txn, input.library, input.whole, options)
+      return add_library(txn, input.library, input.whole, options, wanted)
    end
-   return add_file(txn, input, options)
+   return add_file(txn, input, options, wanted)
 end
 
 --- What a unit of these inputs is called.

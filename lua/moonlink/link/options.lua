@@ -16,6 +16,7 @@ local options = {}
 ---@field rename? table<string, string> symbols that get another name, where defined and where used
 ---@field export? string[] only names that match one of these whole-name patterns are exported
 ---@field hide? string[] names that match are not exported
+---@field weaken? string[] definitions and references of the inputs that match become weak
 ---@field search? string[] folders for -l
 ---@field static? boolean -l takes archives only
 ---@field fallback? string[]|boolean|fun(): string[] archives for what nothing else has; true: the
@@ -33,6 +34,7 @@ local options = {}
 local types = {
    scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
    weak = {"string"}, wrap = {"table"}, rename = {"table"}, export = {"table"}, hide = {"table"},
+   weaken = {"table"},
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
