@@ -39,11 +39,20 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
     return e->image + 1;
 }
 
-static ml_piece *add_piece(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
+uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 {
-    ml_piece *p = &t->pieces[t->npieces++];
-    *p = (ml_piece){.size = size, .align = align, .class = (uint8_t) class};
-    return p;
+    t->pieces[t->npieces++] = (ml_piece){.size = size, .align = align, .class = (uint8_t) class};
+    return t->npieces;
+}
+
+uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
+{
+    return t->view + t->pieces[piece - 1].offset;
+}
+
+uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
+{
+    return piece ? t->l->block.addr + t->pieces[piece - 1].offset : 0;
 }
 
 static int section_pieces(ml_txn *t, ml_input *in)
@@ -63,9 +72,8 @@ static int section_pieces(ml_txn *t, ml_input *in)
                            "make the section either writable or executable",
                            "section is writable and executable");
         ml_class class = class_of(s);
-        ml_piece *p = add_piece(t, class, s->size, s->align);
-        p->run = run_of(t, s, class);
-        in->piece[i] = t->npieces;
+        in->piece[i] = ml_piece_add(t, class, s->size, s->align);
+        t->pieces[in->piece[i] - 1].run = run_of(t, s, class);
     }
     return 0;
 }
@@ -130,7 +138,7 @@ static int merge_runs(ml_txn *t)
 
 static int all_pieces(ml_txn *t)
 {
-    size_t n = 8;
+    size_t n = 8; /* what linker_pieces and ml_ifunc_pieces add */
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nsections;
     for (uint32_t i = 0; i < t->l->names.count; i++)
@@ -148,10 +156,9 @@ static int all_pieces(ml_txn *t)
         ml_entry *e = t->l->names.entries[i];
         if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
             e->flags |= ML_ENT_NOWHERE;
-        if (e->def != ML_DEF_COMMON)
-            continue;
-        add_piece(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);
-        e->section = t->npieces;
+        t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
+        if (e->def == ML_DEF_COMMON)
+            e->section = ml_piece_add(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);
     }
     return merge_runs(t);
 }
@@ -167,20 +174,18 @@ static void linker_pieces(ml_txn *t)
 {
     t->piece_got = t->piece_stubs = t->piece_moved = t->piece_dso = 0;
     if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_")) {
-        add_piece(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT, 16);
-        t->piece_got = t->npieces;
+        t->piece_got =
+            ml_piece_add(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT, 16);
     }
     if (t->nstubs) {
-        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nstubs * t->target->stub_size, 16);
-        t->piece_stubs = t->npieces;
+        t->piece_stubs =
+            ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nstubs * t->target->stub_size, 16);
     }
     if (t->nmoved) {
-        add_piece(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
-        t->piece_moved = t->npieces;
+        t->piece_moved = ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
     }
     if (wants(t, "__dso_handle")) {
-        add_piece(t, ML_CLASS_DATA, 8, 8);
-        t->piece_dso = t->npieces;
+        t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, 8, 8);
     }
 }
 
@@ -226,8 +231,11 @@ static int lay_out(ml_txn *t)
         if (rc < 0)
             break;
         t->npieces = sections;
+        rc = ml_ifunc_collect(t);
         linker_pieces(t);
-        rc = place_pieces(t);
+        ml_ifunc_pieces(t);
+        if (rc == 0)
+            rc = place_pieces(t);
         if (t->layout.size <= size)
             break;
         size = t->layout.size;
@@ -249,11 +257,6 @@ static int take_block(ml_txn *t)
     t->taken = true;
     t->view = (uint8_t *)(uintptr_t)t->l->block.addr;
     return 0;
-}
-
-static uint64_t piece_addr(const ml_txn *t, uint32_t piece)
-{
-    return piece ? t->l->block.addr + t->pieces[piece - 1].offset : 0;
 }
 
 /* Where the sections of each C identifier begin and end. */
@@ -284,25 +287,33 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
     return run ? (stop ? run->size : run->addr) : 0;
 }
 
+static uint64_t section_symbol(const ml_linked *l, const ml_entry *e)
+{
+    const ml_input *in = &l->inputs[e->image];
+    uint64_t stub = e->type == ML_TYPE_IFUNC ? ml_ifunc_address(in, e->section, e->value) : 0;
+    return stub ? stub : in->addr[e->section] + e->value;
+}
+
 static void give_addresses(ml_txn *t)
 {
     ml_linked *l = t->l;
-    l->got = piece_addr(t, t->piece_got);
-    l->stubs = piece_addr(t, t->piece_stubs);
-    l->dso_handle = piece_addr(t, t->piece_dso);
+    l->got = ml_piece_addr(t, t->piece_got);
+    l->stubs = ml_piece_addr(t, t->piece_stubs);
+    l->dso_handle = ml_piece_addr(t, t->piece_dso);
     l->stub_size = t->target->stub_size;
     for (uint32_t i = 0; i < l->ninputs; i++) {
         ml_input *in = &l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++)
-            in->addr[k] = piece_addr(t, in->piece[k]);
+            in->addr[k] = ml_piece_addr(t, in->piece[k]);
     }
     run_extents(t);
+    ml_ifunc_place(t);
     for (uint32_t i = 0; i < l->names.count; i++) {
         ml_entry *e = l->names.entries[i];
         if (e->def == ML_DEF_SECTION)
-            e->addr = l->inputs[e->image].addr[e->section] + e->value;
+            e->addr = section_symbol(l, e);
         else if (e->def == ML_DEF_COMMON)
-            e->addr = piece_addr(t, e->section);
+            e->addr = ml_piece_addr(t, e->section);
         else if (e->def == ML_DEF_ABS)
             e->addr = e->value;
         else if (e->def == ML_DEF_LINKER)
@@ -397,7 +408,7 @@ int ml_assemble(ml_txn *t)
     s->text = t->layout.part[0].size;
     s->constants = t->layout.part[1].size;
     s->data = t->layout.part[2].size;
-    s->got_slots = t->ngot;
-    s->stubs = t->nstubs;
+    s->got_slots = t->ngot + t->nifuncs;
+    s->stubs = t->nstubs + t->nifuncs;
     return 0;
 }

@@ -24,6 +24,8 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
         v.in_load = in->piece[s.section] != 0;
         v.dropped = !v.in_load;
         v.S = v.in_load ? in->addr[s.section] + s.value : 0;
+        uint64_t stub = s.type == ML_TYPE_IFUNC ? ml_ifunc_address(in, s.section, s.value) : 0;
+        v.S = stub ? stub : v.S;
     }
     return v;
 }

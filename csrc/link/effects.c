@@ -1,6 +1,6 @@
 /* effects.c -- link: what a load does to the process beside its memory, and how it is taken back.
-** Each effect is a field of ml_linked, all zero while it is not in force, so that undoing works from
-** any state. Constructors are no effect: what they do cannot be undone.
+** Each effect is a field of ml_linked, all zero while it is not in force, so that undoing works
+** from any state. Constructors are no effect: what they do cannot be undone.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 

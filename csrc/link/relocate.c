@@ -75,7 +75,7 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
     bool pcrel = row->formula != ML_S_A;
     bool branch = row->formula == ML_L_A_P ||
                   (w->exec && pcrel && t->target->branch(w->code, w->size, (size_t)r->offset));
-    bool function = value.type == ML_TYPE_FUNC && !w->exec;
+    bool function = (value.type == ML_TYPE_FUNC || value.type == ML_TYPE_IFUNC) && !w->exec;
     if (L && (branch || function)) {
         uint64_t by_stub = pcrel ? L + A - P : L + A;
         if (ml_fits(row->range, by_stub)) {
@@ -250,5 +250,7 @@ int ml_relocate(ml_txn *t)
     }
     if (rc == 0)
         rc = write_stubs(t);
+    if (rc == 0)
+        rc = ml_ifunc_write(t);
     return rc == 0 && t->nfar ? ml_far_move(t) : rc;
 }

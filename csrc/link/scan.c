@@ -169,11 +169,7 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
             refuse_discarded(c, r, row);
         return false;
     }
-    if (v->type == ML_TYPE_IFUNC && !(v->e && v->e->def == ML_DEF_PROCESS)) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, "define the function without an ifunc attribute",
-               "indirect functions (STT_GNU_IFUNC) are not supported by this version");
-        return false;
-    }
+    c->t->has_ifunc |= v->type == ML_TYPE_IFUNC && v->in_load;
     return true;
 }
 

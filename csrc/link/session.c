@@ -88,7 +88,8 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
         for (uint32_t i = 0; i < lists[k]->n; i++)
             if (ml_library_find(&lists[k]->v[i], name, version, out))
                 return true;
-    return ml_library_find(&s->self, name, version, out);
+    return ml_library_find(&s->self, name, version, out) ||
+           ml_library_features(&s->self, name, out);
 }
 
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr)

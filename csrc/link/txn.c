@@ -234,11 +234,11 @@ int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml
     return ml_txn_object(t, name, NULL, (ml_slice){p, bytes.n}, NULL);
 }
 
-static int seal(ml_txn *t)
+int ml_txn_seal(ml_txn *t, unsigned first, unsigned last)
 {
     ml_run runs[3];
     size_t n = 0;
-    for (int k = 0; k < 3; k++)
+    for (unsigned k = first; k <= last; k++)
         if (t->layout.part[k].size)
             runs[n++] = (ml_run){t->l->block.addr + t->layout.part[k].offset,
                                  t->layout.part[k].size, t->layout.part[k].prot};
@@ -259,7 +259,7 @@ int ml_txn_link(ml_txn *t)
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)
-        rc = seal(t);
+        rc = ml_txn_seal(t, 0, t->nifuncs ? 0 : 2); /* the rest when their slots are filled */
     s->ns_protect = ml_os_now_ns() - relocated;
     return rc;
 }
@@ -280,6 +280,8 @@ static void strip(ml_linked *l)
         in->piece = NULL;
         in->addr = NULL;
         in->local_got = NULL;
+        in->ifuncs = NULL;
+        in->nifuncs = 0;
     }
 }
 
@@ -337,6 +339,8 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     ml_unit *u = ml_heap_zalloc(1, sizeof *u);
     ml_life *life = ml_life_new(name);
     int rc = u && life && reserve(t) ? ml_effects_do(t) : ml_nomem(t->d);
+    if (rc == 0)
+        rc = ml_ifunc_resolve(t);
     if (rc < 0) {
         ml_heap_free(u);
         ml_life_drop(life);

@@ -14,6 +14,16 @@
 #include "process/process.h"
 #include "target/target.h"
 
+/* An indirect function (STT_GNU_IFUNC) of a load: see ifunc.c. */
+typedef struct ml_ifunc {
+    uint32_t input, section;
+    uint64_t value;  /* offset of the resolver in the section */
+    uint32_t symbol; /* a symbol that names it */
+    bool running;    /* its resolver has been called and has not returned */
+    uint64_t stub;   /* its address wherever it is taken (set by assemble) */
+    uint64_t target; /* what its resolver returned; 0: not yet */
+} ml_ifunc;
+
 /* An object of a load. */
 typedef struct ml_input {
     const ml_image *img; /* scratch: NULL after commit */
@@ -25,10 +35,12 @@ typedef struct ml_input {
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
     /* scratch, by section index: */
-    uint8_t *dropped;    /* 1: in a discarded group */
-    uint32_t *piece;     /* 1 + index of its piece; 0: has no memory (set by assemble) */
-    uint64_t *addr;      /* final address (set by assemble) */
-    uint32_t *local_got; /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    uint8_t *dropped;       /* 1: in a discarded group */
+    uint32_t *piece;        /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    uint64_t *addr;         /* final address (set by assemble) */
+    uint32_t *local_got;    /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    const ml_ifunc *ifuncs; /* its indirect functions, sorted (set by ifunc.c) */
+    uint32_t nifuncs;
 } ml_input;
 
 /* A section with memory, as maps show it. */
@@ -121,6 +133,10 @@ struct ml_txn {
     ml_piece *pieces;
     uint32_t npieces;
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
+    uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
+    bool has_ifunc;                                          /* assemble or scan has seen one */
+    ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
+    uint32_t nifuncs;
     ml_layout layout;
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
@@ -206,10 +222,21 @@ int ml_assemble(ml_txn *t);
 int ml_relocate(ml_txn *t);
 int ml_far_move(ml_txn *t);
 
+/* ifunc.c: lists the indirect functions of the load, after a scan; gives them addresses; writes
+** their stubs. The address of the one whose resolver stands there; 0: none. */
+int ml_ifunc_collect(ml_txn *t);
+void ml_ifunc_pieces(ml_txn *t);
+void ml_ifunc_place(ml_txn *t);
+int ml_ifunc_write(ml_txn *t);
+uint64_t ml_ifunc_address(const ml_input *in, uint32_t section, uint64_t value);
+/* Runs the resolvers: everything else is relocated, text is sealed, effects are done. Then seals
+** the constants. */
+int ml_ifunc_resolve(ml_txn *t);
+
 /* ctors.c: l->init and l->fini out of the relocated bytes. */
 int ml_ctors_collect(ml_txn *t);
 
-/* effects.c: registers a sealed load with unwinder, debugger and so on, before its constructors run;
+/* effects.c: registers a sealed load with unwinder, debugger and so on, before foreign code runs;
 ** takes back whatever is in force, newest first, before its memory goes. */
 int ml_effects_do(ml_txn *t);
 void ml_effects_undo(ml_linked *l);
@@ -217,6 +244,14 @@ void ml_effects_undo(ml_linked *l);
 /* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
 int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
                   const ml_entry *by);
+/* txn.c: gives parts [first, last] of the block their final protection. */
+int ml_txn_seal(ml_txn *t, unsigned first, unsigned last);
+/* assemble.c: adds a piece and gives its number, from 1. Its bytes while the load is written. Its
+** address; 0 for no piece. */
+uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align);
+uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece);
+uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece);
+
 /* txn.c: closes the archive. */
 void ml_source_close(ml_source *src);
 

@@ -36,6 +36,9 @@ typedef struct ml_provided {
 bool ml_library_find(const ml_library *lib, const char *name, const char *version,
                      ml_provided *out);
 
+/* The one variable that libm.a and libmvec.a want of libc.a: where the process has it. */
+bool ml_library_features(const ml_library *self, const char *name, ml_provided *out);
+
 /* An exception that ended native code. */
 typedef struct ml_caught {
     size_t index;   /* of the function that raised it, in the list that was run */

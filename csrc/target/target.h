@@ -119,6 +119,11 @@ typedef struct ml_target {
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
     ** slot is out of the stub's reach. */
     bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);
+    /* Lazy stubs, as those of a PLT that is bound lazily: number i pushes i and jumps to the head,
+    ** which pushes the word at `words` and jumps to the address in the next one; false when they
+    ** are out of its reach. Both take at most stub_size bytes. */
+    void (*lazy)(uint8_t *to, uint64_t at, uint32_t i, uint64_t head);
+    bool (*lazy_head)(uint8_t *to, uint64_t at, uint64_t words);
     /* Is the 4-byte pc-relative field at code[field] that of a direct call or jump? */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?

@@ -14,7 +14,7 @@ enum { STUB_SIZE = 16, FIELD = 4, EM_X86_64_ = 62, INT3 = 0xcc };
 enum { GOTPCRELX = 41, REX_GOTPCRELX = 42 };
 
 static const ml_rrow rows[] = {
-#define RELOC(number, name, formula, field, range, needs)                                          \
+#define RELOC(number, name, formula, field, range, needs) \
     [number] = {"R_X86_64_" #name, number, ML_##formula, ML_F_##field, ML_FIT_##range, needs},
 #define GAP(number) [number] = {NULL, number, ML_R_NONE, ML_F_NONE, ML_FIT_ANY, 0},
 #include "target/x86_64.def"
@@ -34,6 +34,35 @@ static bool stub(uint8_t *to, uint64_t at, uint64_t slot)
         return false;
     memcpy(to, bytes, sizeof bytes);
     ml_put32(to + 6, (uint32_t)disp);
+    return true;
+}
+
+static void lazy(uint8_t *to, uint64_t at, uint32_t i, uint64_t head)
+{
+    static const uint8_t bytes[STUB_SIZE] = {
+        0xf3, 0x0f, 0x1e, 0xfa,    /* endbr64: the slot is jumped through */
+        0x68, 0,    0,    0,    0, /* push $i */
+        0xe9, 0,    0,    0,    0, /* jmp head: both lie in one piece */
+        INT3, INT3,
+    };
+    memcpy(to, bytes, sizeof bytes);
+    ml_put32(to + 5, i);
+    ml_put32(to + 10, (uint32_t)(head - (at + 14)));
+}
+
+static bool lazy_head(uint8_t *to, uint64_t at, uint64_t words)
+{
+    static const uint8_t bytes[STUB_SIZE] = {
+        0xff, 0x35, 0,    0,    0, 0, /* push words(%rip) */
+        0xff, 0x25, 0,    0,    0, 0, /* jmp *words+8(%rip) */
+        INT3, INT3, INT3, INT3,
+    };
+    uint64_t push = words - (at + 6), jmp = words + 8 - (at + 12);
+    if (!ml_fits(ML_FIT_S32, push) || !ml_fits(ML_FIT_S32, jmp))
+        return false;
+    memcpy(to, bytes, sizeof bytes);
+    ml_put32(to + 2, (uint32_t)push);
+    ml_put32(to + 8, (uint32_t)jmp);
     return true;
 }
 
@@ -112,6 +141,8 @@ const ml_target ml_target_x86_64 = {
     .stub_size = STUB_SIZE,
     .trap = INT3,
     .stub = stub,
+    .lazy = lazy,
+    .lazy_head = lazy_head,
     .branch = branch,
     .can_relax = can_relax,
     .relax = relax,

@@ -152,17 +152,16 @@ local function pull(self, name)
    return result.unit(self, run, question.place(first))
 end
 
-local STT_TLS, STT_GNU_IFUNC = 6, 10
+local STT_TLS = 6
 
 --- What the units of the linker say: true and address, owner, size; true, nil and an error for a
 --- symbol whose address is not what a caller wants; or nothing.
 local function find(self, name)
    local address, size, kind, owner = self.session:find(name)
-   if kind == STT_TLS or kind == STT_GNU_IFUNC then
+   if kind == STT_TLS then
       return true, nil, errors.new {
          code = "unsupported", symbol = name,
-         message = ("'%s' is %s: not supported by this version"):format(name,
-            kind == STT_TLS and "thread-local" or "an indirect function (IFUNC)"),
+         message = ("'%s' is thread-local: not supported by this version"):format(name),
       }
    elseif address then
       return true, address, owner, size
