@@ -9,7 +9,7 @@
 #define PREDEFINED(macro) (sizeof(TEXT(macro)) == 2)
 
 static const ml_regfile rows[] = {
-    {"x86-64 System V", PREDEFINED(__x86_64__) && PREDEFINED(__LP64__), 6, 8, ml_x86_64_ints,
+    {"x86-64 System V", PREDEFINED(__x86_64__) && PREDEFINED(__LP64__), 6, 8, ml_guard_ints,
      ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float},
 };
 

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "process/guard.h"
+
 /* A register's worth. A float is its four bytes in the low half, the upper half zero. */
 typedef union ml_slot {
     uint64_t u;
@@ -25,9 +27,10 @@ typedef struct ml_regs {
     ml_slot slot[ML_REGS_MAX];
 } ml_regs;
 
-typedef void ml_regfile_fn(uint64_t fn, const ml_regs *regs, ml_slot *result);
+/* All calls end at an exception: see process/guard.h. */
+typedef void ml_regfile_fn(uint64_t fn, const ml_regs *regs, ml_slot *result, ml_catch *c);
 /* For a number of integer arguments and an integer result: reads just their slots. */
-typedef uint64_t ml_regfile_ints_fn(uint64_t fn, const ml_regs *regs);
+typedef ml_guard_ints_fn ml_regfile_ints_fn;
 
 typedef struct ml_regfile {
     const char *name;
@@ -41,7 +44,6 @@ typedef struct ml_regfile {
 const ml_regfile *ml_regfile_host(void);
 
 /* regfile_x86_64.c */
-extern ml_regfile_ints_fn *const ml_x86_64_ints[];
 ml_regfile_fn ml_x86_64_result_int, ml_x86_64_result_double, ml_x86_64_result_float;
 
 #endif

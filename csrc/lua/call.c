@@ -64,13 +64,19 @@ RARE static int bad_argument(lua_State *L, const function *f, unsigned arg, cons
 ** while Lua code runs, and a call made from there sets up its own. The cost of setjmp is paid only
 ** in a state that has traps. */
 
+/* Note [Ending a call from an exception]
+** The frame that calls native code catches every C++ exception (process/guard.h), so that none
+** unwinds through Lua, which would leave Lua's own state half-way. Lua errors take the other way:
+** they never enter native frames, since a callback keeps them. What was caught waits in the state
+** until the call has been left, then it is described, ended, and raised as an error table. */
+
 static inline void call_with(const function *f, const ml_regs *regs, ml_slot *result)
 {
     const ml_signature *sig = f->sig;
     if (sig->ints)
-        result->u = sig->ints(f->address, regs);
+        result->u = sig->ints(f->address, regs, &f->state->caught);
     else
-        sig->mixed(f->address, regs, result);
+        sig->mixed(f->address, regs, result, &f->state->caught);
 }
 
 /* The one thing a native call may be: through registers or through libffi. */
@@ -84,13 +90,20 @@ typedef struct job {
     ml_value result;
 } job;
 
-static void run_job(job *j)
+static void call_ffi(job *j)
 {
     const function *f = j->f;
+    j->refused = !ml_ffi_call(f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
+}
+
+static void run_job(job *j)
+{
+    ml_catch *c = &j->f->state->caught;
+    uint64_t arg = (uint64_t)(uintptr_t)j;
     if (j->regs)
-        call_with(f, j->regs, &j->result.s);
+        call_with(j->f, j->regs, &j->result.s);
     else
-        j->refused = !ml_ffi_call(f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
+        ml_guard_ints[1]((uint64_t)(uintptr_t)&call_ffi, &arg, c);
 }
 
 /* Runs the job with a boundary. False when a trap ended it. */
@@ -132,10 +145,10 @@ static inline void leave(ml_callstate *st, entered e, ml_life *life)
 }
 
 /* Raises what callbacks and traps left behind, if anything. */
-static inline void settle(lua_State *L, ml_callstate *st)
+static inline void settle(lua_State *L, const function *f)
 {
-    if (atomic_load_explicit(&st->attention, memory_order_relaxed))
-        ml_callstate_settle(L, st);
+    if (atomic_load_explicit(&f->state->attention, memory_order_relaxed))
+        ml_callstate_settle(L, f->state, f->name);
 }
 
 /* ---- the fast path ---- */
@@ -199,7 +212,7 @@ static int call_registers(lua_State *L)
     else
         call_with(f, &regs, &result);
     leave(st, e, life);
-    settle(L, st);
+    settle(L, f);
     return push_slot(L, sig->result, result);
 }
 
@@ -321,7 +334,7 @@ static int call_general(lua_State *L)
     job j = {.f = f, .args = args, .extra = extra, .nargs = nargs};
     run_between(L, &j);
     release_transients(L, pool, sig->nparams, transient);
-    settle(L, f->state);
+    settle(L, f);
     if (j.refused)
         return luaL_error(L, "%s: libffi cannot describe these variable arguments", f->name);
     return ml_lua_push_value(L, sig->result, &j.result);

@@ -24,17 +24,19 @@ typedef struct ml_callstate {
     ml_life *life;       /* of code that belongs to no unit */
     jmp_buf *boundary;   /* where a trap ends the innermost native call; NULL: it cannot */
     const char *trapped; /* the trap that was called: raised when the native call returns */
+    ml_catch caught;     /* the exception that ended the native call, likewise */
     unsigned traps;      /* open ones: without any, a call sets up no boundary */
     int saved_errno;
-    bool pending;            /* an error of a callback is kept in ML_STATE_ERROR */
-    bool closed;             /* the state is being closed */
+    bool pending;             /* an error of a callback is kept in ML_STATE_ERROR */
+    bool closed;              /* the state is being closed */
     ml_closure_pool closures; /* memory for the next ones */
-    struct ml_callback *all; /* every callback ever made here */
+    struct ml_callback *all;  /* every callback ever made here */
     struct ml_callback *idle_first, *idle_last; /* closed ones, oldest first */
     unsigned idle;
     /* The address of errno is the thread's own (C11 7.5): it names the thread that runs Lua. */
     _Atomic(int *) thread;
-    atomic_bool attention;       /* look at pending, trapped and the three below after the call */
+    /* look at pending, trapped, caught and the three below after the call */
+    atomic_bool attention;
     atomic_uint foreign;         /* callbacks refused: from a thread that does not run Lua */
     atomic_uint late;            /* callbacks refused: closed before */
     _Atomic(const char *) stray; /* a trap that was called where no call could be ended */
@@ -45,8 +47,8 @@ enum { ML_STATE_ERROR = 1, ML_STATE_VALUES };
 
 /* The state's context, made when there is none; raises when memory is short. */
 ml_callstate *ml_callstate_get(lua_State *L);
-/* Raises what was kept during a native call that has returned. */
-void ml_callstate_settle(lua_State *L, ml_callstate *st) __attribute__((cold));
+/* Raises what was kept during a native call of the function `name` that has returned. */
+void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name) __attribute__((cold));
 
 /* The address of the callback, trap or buffer at idx; 0 and *why set when it is closed or is
 ** another thing. */

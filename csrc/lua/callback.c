@@ -9,6 +9,7 @@
 
 #include "lua/call.h"
 #include "lua/value.h"
+#include "process/cxx.h"
 
 /* Closed callbacks that wait before one of them is used again. Native code that wrongly kept the
 ** address of one gets the default result for that long. */
@@ -71,6 +72,7 @@ static ml_callstate *new_state(lua_State *L)
     lua_setmetatable(L, -2);
     st->main = main_of(L);
     atomic_store(&st->thread, &errno);
+    st->caught.attention = &st->attention;
     st->life = ml_life_new("the process");
     if (!st->life)
         luaL_error(L, "not enough memory");
@@ -103,23 +105,36 @@ static void note(ml_callstate *st)
     atomic_store(&st->attention, true);
 }
 
-void ml_callstate_settle(lua_State *L, ml_callstate *st)
+/* Raises the error of a callback, if one is kept. */
+static void raise_pending(lua_State *L, ml_callstate *st)
+{
+    if (!st->pending)
+        return;
+    st->pending = false;
+    push_state(L);
+    lua_getiuservalue(L, -1, ML_STATE_ERROR);
+    lua_pushnil(L);
+    lua_setiuservalue(L, -3, ML_STATE_ERROR);
+    lua_error(L);
+}
+
+void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name)
 {
     atomic_store(&st->attention, false);
     const char *message = st->trapped;
+    void *exception = st->caught.exception;
+    ml_caught caught;
     st->trapped = NULL;
+    st->caught.exception = NULL;
+    if (exception)
+        ml_cxx_end(exception, &caught);
     if (message) {
         st->pending = false;
         luaL_error(L, "%s", message);
     }
-    if (st->pending) {
-        st->pending = false;
-        push_state(L);
-        lua_getiuservalue(L, -1, ML_STATE_ERROR);
-        lua_pushnil(L);
-        lua_setiuservalue(L, -3, ML_STATE_ERROR);
-        lua_error(L);
-    }
+    raise_pending(L, st); /* it came before the exception, and may have led to it */
+    if (exception)
+        ml_lua_raise_caught(L, &caught, name);
     lua_warning(L, "moonlink: a callback was refused or a stub was called; see warnings()", 0);
 }
 

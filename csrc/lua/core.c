@@ -2,6 +2,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "lua/lua.h"
 #include "os/os.h"
+#include "process/cxx.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -105,6 +106,24 @@ int ml_lua_fail(lua_State *L, ml_diag *d)
     if (rc != LUA_OK)
         return lua_error(L);
     return 2;
+}
+
+int ml_lua_raise_caught(lua_State *L, const ml_caught *caught, const char *name)
+{
+    char text[1024];
+    ml_caught_text(caught, text, sizeof text);
+    luaL_where(L, 1);
+    const char *where = lua_tostring(L, -1);
+    lua_newtable(L);
+    luaL_setmetatable(L, ML_LUA_ERROR);
+    ml_lua_set_text(L, "code", "exception");
+    lua_pushfstring(L, "%s%s: %s", where, name, text);
+    lua_setfield(L, -2, "message");
+    ml_lua_set_text(L, "reason", text);
+    ml_lua_set_text(L, "symbol", name);
+    ml_lua_set_text(L, "type", caught->type[0] ? caught->type : NULL);
+    ml_lua_set_text(L, "what", caught->what[0] ? caught->what : NULL);
+    return lua_error(L);
 }
 
 /* error:__tostring() -> message and hint; lua/moonlink/error.lua puts its own in its place */

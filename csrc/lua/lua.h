@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/life.h"
+#include "process/process.h"
 
 /* Metatable names: the same text as __name. */
 #define ML_LUA_SESSION  "moonlink.Session"
@@ -28,6 +29,11 @@
 ** Between ml_diag_init and this (or ml_diag_free) a binding calls no Lua function that can raise,
 ** or keeps the diag in a userdata with __gc: else an error would leak it. */
 int ml_lua_fail(lua_State *L, ml_diag *d);
+
+/* Raises an error table for an exception that ended the native function `name`:
+**    { code = "exception", message=, reason=, symbol = name, type=, what= }
+** type and what are missing when they are not known. */
+int ml_lua_raise_caught(lua_State *L, const ml_caught *caught, const char *name);
 
 /* Set a field of the table on top of the stack. A text that is NULL is left out. */
 void ml_lua_set_text(lua_State *L, const char *key, const char *value);

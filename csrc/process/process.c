@@ -9,6 +9,9 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include "process/cxx.h"
+#include "process/guard.h"
+
 /* Of the C library; no header declares it. */
 void __cxa_finalize(void *dso_handle);
 
@@ -43,19 +46,33 @@ static arguments initial_arguments(void)
     return (arguments){(int)argc, argv};
 }
 
-typedef void constructor(int argc, char **argv, char **envp);
-
 bool ml_process_run(const uint64_t *functions, size_t n, ml_caught *caught)
 {
-    (void)caught;
     arguments a = n ? initial_arguments() : (arguments){0};
-    for (size_t i = 0; i < n; i++)
-        ((constructor *)(uintptr_t)functions[i])(a.argc, a.argv, environ);
+    for (size_t i = 0; i < n; i++) {
+        ml_catch c = {NULL, NULL};
+        uint64_t args[3] = {(uint64_t)a.argc, (uint64_t)(uintptr_t)a.argv,
+                            (uint64_t)(uintptr_t)environ};
+        ml_guard_ints[3](functions[i], args, &c);
+        if (c.exception) {
+            ml_cxx_end(c.exception, caught);
+            if (caught)
+                caught->index = i;
+            return false;
+        }
+    }
     return true;
+}
+
+static void finalize(void *dso_handle)
+{
+    __cxa_finalize(dso_handle);
 }
 
 void ml_process_finalize(uint64_t dso_handle)
 {
-    if (dso_handle)
-        __cxa_finalize((void *)(uintptr_t)dso_handle);
+    void *exception = NULL;
+    /* A handler that raises is forgotten before it runs: the next round goes on behind it. */
+    while (dso_handle && !ml_guard_run(finalize, (void *)(uintptr_t)dso_handle, &exception))
+        ml_cxx_end(exception, NULL);
 }

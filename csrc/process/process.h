@@ -39,11 +39,11 @@ bool ml_library_find(const ml_library *lib, const char *name, const char *versio
 /* The one variable that libm.a and libmvec.a want of libc.a: where the process has it. */
 bool ml_library_features(const ml_library *self, const char *name, ml_provided *out);
 
-/* An exception that ended native code. */
+/* An exception that ended native code: see cxx.h, which also has the words for it. */
 typedef struct ml_caught {
     size_t index;   /* of the function that raised it, in the list that was run */
-    char type[256]; /* as its type_info names it, mangled ("St12out_of_range"), cut to size */
-    char what[512]; /* what() of a std::exception, the value of a fundamental type; "": unknown */
+    char type[256]; /* "std::out_of_range", cut to size; "": raised by no C++ runtime */
+    char what[512]; /* what() of a std::exception, a number, a text; "": unknown */
 } ml_caught;
 
 /* Runs n constructors or destructors, in this order: each gets argc, argv, envp of the process.

@@ -1,0 +1,85 @@
+/* runtime.c -- process: functions of the runtime that a piece of code belongs to.
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1 /* dladdr1 */
+#include "process/runtime.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stddef.h>
+
+static const char *const names[ML_RT_COUNT] = {
+    [ML_RT_SET_IP] = "_Unwind_SetIP",          [ML_RT_GET_CFA] = "_Unwind_GetCFA",
+    [ML_RT_BEGIN_CATCH] = "__cxa_begin_catch", [ML_RT_END_CATCH] = "__cxa_end_catch",
+    [ML_RT_DEMANGLE] = "__cxa_demangle",
+};
+
+/* Note [Runtimes in loads]
+** ~~~~~~~~~~~~~~~~~~~~~~~~
+** An unwinder calls a personality routine with nothing but the exception and its own opaque
+** context: no argument can carry the session along. So the loads that hold an unwinder or a C++
+** runtime of their own (libgcc_eh.a, libunwind.a, libstdc++.a) stand in one list for the whole
+** process, as the tables of the process's own loader do. Entered and left with the load, under a
+** lock, by the load's address range: two linkers do not see each other's. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ml_runtime *first; /* guarded by lock */
+
+const char *ml_runtime_name(ml_runtime_fn fn)
+{
+    return names[fn];
+}
+
+void ml_runtime_enter(ml_runtime *r)
+{
+    pthread_mutex_lock(&lock);
+    r->next = first;
+    r->entered = true;
+    first = r;
+    pthread_mutex_unlock(&lock);
+}
+
+void ml_runtime_leave(ml_runtime *r)
+{
+    if (!r->entered)
+        return;
+    pthread_mutex_lock(&lock);
+    ml_runtime **p = &first;
+    while (*p && *p != r)
+        p = &(*p)->next;
+    if (*p)
+        *p = r->next;
+    r->entered = false;
+    pthread_mutex_unlock(&lock);
+}
+
+static bool find_in_load(uint64_t inside, ml_runtime_fn fn, uint64_t *addr)
+{
+    pthread_mutex_lock(&lock);
+    const ml_runtime *r = first;
+    while (r && (inside < r->start || inside >= r->end))
+        r = r->next;
+    if (r)
+        *addr = r->fn[fn];
+    pthread_mutex_unlock(&lock);
+    return r != NULL;
+}
+
+uint64_t ml_runtime_find(uint64_t inside, ml_runtime_fn fn)
+{
+    Dl_info info;
+    void *extra = NULL;
+    uint64_t addr = 0;
+    if (find_in_load(inside, fn, &addr))
+        return addr;
+    if (!dladdr1((void *)(uintptr_t)inside, &info, &extra, RTLD_DL_LINKMAP) || !extra)
+        return 0;
+    const struct link_map *map = extra;
+    const char *path = map->l_name && *map->l_name ? map->l_name : NULL;
+    void *library = dlopen(path, RTLD_LAZY | (path ? RTLD_NOLOAD : 0));
+    if (library) {
+        addr = (uint64_t)(uintptr_t)dlsym(library, names[fn]);
+        dlclose(library);
+    }
+    dlerror(); /* what was not found is nobody's business */
+    return addr;
+}
