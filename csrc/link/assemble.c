@@ -29,14 +29,16 @@ static ml_class class_of(const ml_isec *s)
 /* The run of a section whose name is a C identifier; all its sections get one class. */
 static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 {
-    if (!t->idents.count || s->name[0] == '.')
+    if (s->name[0] == '.')
+        return ml_fragments_run(t, s);
+    if (!t->idents.count)
         return 0;
     ml_entry *e = ml_table_find_str(&t->idents, s->name);
     if (!e)
         return 0;
     if (e->section < class + 1u)
         e->section = class + 1u;
-    return e->image + 1;
+    return e->image + ML_RUN_IDENTS;
 }
 
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
@@ -120,9 +122,9 @@ static int merge_runs(ml_txn *t)
 {
     for (uint32_t i = 0; i < t->npieces; i++) {
         ml_piece *p = &t->pieces[i];
-        if (!p->run)
+        if (p->run < ML_RUN_IDENTS)
             continue;
-        const ml_entry *e = t->idents.entries[p->run - 1];
+        const ml_entry *e = t->idents.entries[p->run - ML_RUN_IDENTS];
         if (e->section == 0 || p->class + 1u == e->section)
             continue;
         if (p->class == ML_CLASS_TEXT)
@@ -138,7 +140,7 @@ static int merge_runs(ml_txn *t)
 
 static int all_pieces(ml_txn *t)
 {
-    size_t n = 8; /* what linker_pieces and ml_ifunc_pieces add */
+    size_t n = 16; /* what linker_pieces and ml_ifunc_pieces add */
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nsections;
     for (uint32_t i = 0; i < t->l->names.count; i++)
@@ -185,8 +187,9 @@ static void linker_pieces(ml_txn *t)
         t->piece_moved = ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
     }
     if (wants(t, "__dso_handle")) {
-        t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, 8, 8);
+        t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     }
+    ml_fragments_pieces(t);
 }
 
 /* Where a block of this size will lie. */
@@ -264,9 +267,9 @@ static void run_extents(ml_txn *t)
 {
     for (uint32_t i = 0; i < t->npieces; i++) {
         const ml_piece *p = &t->pieces[i];
-        if (!p->run)
+        if (p->run < ML_RUN_IDENTS)
             continue;
-        ml_entry *e = t->idents.entries[p->run - 1];
+        ml_entry *e = t->idents.entries[p->run - ML_RUN_IDENTS];
         uint64_t addr = t->l->block.addr + p->offset;
         if (!e->size || addr < e->addr)
             e->addr = addr;
@@ -377,6 +380,7 @@ static void copy_bytes(ml_txn *t)
 {
     populate(t);
     fill_gaps(t);
+    ml_fragments_fill(t);
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++)

@@ -2,12 +2,14 @@
 ** takes relocated bytes; gives the addresses in .preinit_array, .init_array and .fini_array:
 ** ascending priority (the number behind the section's name), those without one last, within one
 ** priority in input order; destructors the other way round. The older .ctors and .dtors count as
-** ld's scripts count them: read backwards, their numbers from 65535 down.
+** ld's scripts count them: read backwards, their numbers from 65535 down. The function of .init
+** runs before .init_array, that of .fini after .fini_array (fragments.c).
 ** Spec: gABI chapter 5 "Initialization and Termination Functions"; GCC's init_priority.
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
 #include "link/txn.h"
+#include "process/cxx.h"
 
 typedef struct ctor_section {
     uint32_t input, section;
@@ -62,8 +64,15 @@ static bool is_kind(const ml_input *in, uint32_t section, bool fini)
                 : type == ML_SHT_INIT_ARRAY || type == ML_SHT_PREINIT_ARRAY;
 }
 
+/* What collect fills: addresses, and for messages where each stands. */
+typedef struct list {
+    uint64_t *fn;
+    ml_ctor_at *at;
+    uint32_t n;
+} list;
+
 /* The addresses of one section, checked: each must lie in the load's own code. */
-static int read_section(ml_txn *t, const ctor_section *c, uint64_t *to, uint32_t *n)
+static int read_section(ml_txn *t, const ctor_section *c, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
     const ml_isec *s = &in->img->sections[c->section];
@@ -84,50 +93,112 @@ static int read_section(ml_txn *t, const ctor_section *c, uint64_t *to, uint32_t
                                       .has_offset = true},
                            NULL, "constructor at 0x%llx, which is no code of this load",
                            (unsigned long long)fn);
-        to[(*n)++] = fn;
+        l->at[l->n] = (ml_ctor_at){c->input, c->section, k};
+        l->fn[l->n++] = fn;
     }
     return 0;
 }
 
-static int collect(ml_txn *t, bool fini, uint64_t **out, uint32_t *count)
+/* The sections of one kind in the order in which they run. */
+static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, size_t *entries)
 {
-    size_t sections = 0, entries = 0;
+    *n = *entries = 0;
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         for (uint32_t k = 1; k < t->l->inputs[i].img->nsections; k++)
             if (is_kind(&t->l->inputs[i], k, fini)) {
-                sections++;
-                entries += t->l->inputs[i].img->sections[k].data.n / 8;
+                ++*n;
+                *entries += t->l->inputs[i].img->sections[k].data.n / 8;
             }
-    if (!sections)
-        return 0;
-    ctor_section *v = ml_nalloc(&t->scratch, sections, sizeof *v);
-    *out = ml_nalloc(&t->l->keep, entries, sizeof **out);
-    if (!v || !*out)
+    ctor_section *v = ml_nalloc(&t->scratch, *n, sizeof *v);
+    if (!v)
         return ml_nomem(t->d);
-    sections = 0;
+    *n = 0;
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         for (uint32_t k = 1; k < t->l->inputs[i].img->nsections; k++)
             if (is_kind(&t->l->inputs[i], k, fini))
-                v[sections++] = (ctor_section){i, k, order_of(&t->l->inputs[i].img->sections[k])};
-    qsort(v, sections, sizeof *v, by_order);
-    for (size_t i = 0; i < sections; i++) {
-        int rc = read_section(t, &v[i], *out, count);
-        if (rc < 0)
-            return rc;
-    }
+                v[(*n)++] = (ctor_section){i, k, order_of(&t->l->inputs[i].img->sections[k])};
+    if (*n)
+        qsort(v, *n, sizeof *v, by_order);
+    *out = v;
     return 0;
+}
+
+/* .init runs between .preinit_array and .init_array; .fini last, since the list is turned round. */
+static int collect(ml_txn *t, bool fini, list *l)
+{
+    ctor_section *v = NULL;
+    size_t n, entries, i = 0;
+    int rc = sorted_sections(t, fini, &v, &n, &entries);
+    if (rc < 0)
+        return rc;
+    uint64_t function = ml_fragments_function(t, fini);
+    if (!n && !function)
+        return 0;
+    l->fn = ml_nalloc(&t->l->keep, entries + 1, sizeof *l->fn);
+    l->at = ml_nalloc(&t->scratch, entries + 1, sizeof *l->at);
+    if (!l->fn || !l->at)
+        return ml_nomem(t->d);
+    for (; rc == 0 && i < n && v[i].order == 0; i++)
+        rc = read_section(t, &v[i], l);
+    if (function) {
+        l->at[l->n] = (ml_ctor_at){.input = UINT32_MAX};
+        l->fn[l->n++] = function;
+    }
+    for (; rc == 0 && i < n; i++)
+        rc = read_section(t, &v[i], l);
+    return rc;
 }
 
 int ml_ctors_collect(ml_txn *t)
 {
     ml_linked *l = t->l;
-    int rc = collect(t, false, &l->init, &l->ninit);
+    list init = {0}, fini = {0};
+    int rc = collect(t, false, &init);
     if (rc == 0)
-        rc = collect(t, true, &l->fini, &l->nfini);
-    for (uint32_t i = 0; rc == 0 && i < l->nfini / 2; i++) {
-        uint64_t fn = l->fini[i];
-        l->fini[i] = l->fini[l->nfini - 1 - i];
-        l->fini[l->nfini - 1 - i] = fn;
+        rc = collect(t, true, &fini);
+    for (uint32_t i = 0; rc == 0 && i < fini.n / 2; i++) {
+        uint64_t fn = fini.fn[i];
+        fini.fn[i] = fini.fn[fini.n - 1 - i];
+        fini.fn[fini.n - 1 - i] = fn;
     }
+    l->init = init.fn;
+    l->ninit = init.n;
+    l->fini = fini.fn;
+    l->nfini = fini.n;
+    t->init_at = init.at;
     return rc;
+}
+
+/* The name of the function at an address of the load, or NULL. */
+static const char *function_at(const ml_txn *t, uint64_t addr)
+{
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 1; k < in->img->nsections; k++) {
+            uint64_t start, offset = addr - in->addr[k];
+            if (in->piece[k] && offset < in->img->sections[k].size)
+                return ml_image_function_at(in->img, k, offset, &start);
+        }
+    }
+    return NULL;
+}
+
+int ml_ctors_run(ml_txn *t)
+{
+    ml_linked *l = t->l;
+    ml_caught caught;
+    if (ml_process_run(l->init, l->ninit, &caught))
+        return 0;
+    const ml_ctor_at *at = &t->init_at[caught.index];
+    ml_where where = {.section = ".init"};
+    if (at->input != UINT32_MAX) {
+        const ml_input *in = &l->inputs[at->input];
+        const ml_isec *s = &in->img->sections[at->section];
+        where = (ml_where){in->file, in->member, s->name, NULL, NULL, NULL, at->offset, true};
+    }
+    where.func = function_at(t, l->init[caught.index]);
+    char text[800];
+    ml_caught_text(&caught, text, sizeof text);
+    return ml_fail(t->d, ML_E_INIT, where, "the load was undone", "constructor #%u raised %s",
+                   (unsigned)caught.index + 1, text);
 }

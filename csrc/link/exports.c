@@ -24,18 +24,20 @@ bool ml_exports_reserve(ml_exports *x, const ml_linked *more)
     return n >= more->names.count && ml_table_reserve(&x->names, n);
 }
 
-static void put_all(ml_exports *x, const ml_unit *u)
+static bool put_all(ml_exports *x, const ml_unit *u)
 {
     const ml_table *names = &u->l->names;
+    bool covers = false;
     for (uint32_t i = 0; i < names->count; i++) {
         if (i + AHEAD < names->count)
             ml_table_prefetch_slot(&x->names, names->entries[i + AHEAD]->hash);
         if (names->entries[i]->unit == u)
-            ml_table_put(&x->names, names->entries[i]);
+            covers |= ml_table_put(&x->names, names->entries[i]) != NULL;
     }
+    return covers;
 }
 
-void ml_exports_enter(ml_exports *x, ml_unit *u)
+bool ml_exports_enter(ml_exports *x, ml_unit *u)
 {
     const ml_table *names = &u->l->names;
     for (uint32_t i = 0; i < names->count; i++)
@@ -43,12 +45,18 @@ void ml_exports_enter(ml_exports *x, ml_unit *u)
             names->entries[i]->unit = u;
     if (!x->sole && !x->names.count) {
         x->sole = u;
-        return;
+        return false;
     }
     if (x->sole)
         put_all(x, x->sole);
     x->sole = NULL;
-    put_all(x, u);
+    return put_all(x, u);
+}
+
+void ml_exports_enter_again(ml_exports *x, const ml_unit *u)
+{
+    if (!x->sole)
+        put_all(x, u);
 }
 
 void ml_exports_leave(ml_exports *x, const ml_unit *u)

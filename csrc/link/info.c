@@ -142,7 +142,8 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
                             const char **provider)
 {
     ml_provided p;
-    if (!ml_session_provided(t->s, &t->libraries, name, NULL, &p))
+    uint32_t held;
+    if (!ml_session_provided(t->s, &t->libraries, name, NULL, &p, &held))
         return false;
     *addr = p.addr;
     *provider = p.provider;

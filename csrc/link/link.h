@@ -239,7 +239,28 @@ ml_block ml_linked_block(const ml_linked *l);
 
 const char *ml_unit_name(const ml_unit *u);
 ml_life *ml_unit_life(const ml_unit *u); /* borrowed */
-/* The next unit of the session after u (NULL: the first), oldest first; NULL at the end. */
+/* The next unit of the session after u (NULL: the first), oldest first; NULL at the end. Orphans
+** are not among them. */
 ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
+/* A unit that keeps the session from ending: another session uses it, or a native call into it has
+** not returned; NULL when there is none. */
+const ml_unit *ml_session_busy(const ml_session *s);
+
+/* Who uses a unit. Other units: number i, or NULL; the next name that `u` takes from `of`. */
+ml_unit *ml_unit_user(const ml_unit *u, size_t i);
+const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor);
+/* Threads at whose end something of the unit will run; threads that are inside it now (see
+** ml_os_threads). Up to `room` of their numbers; how many there are. */
+size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room);
+size_t ml_unit_threads(const ml_unit *u, int64_t *ids, size_t room);
+
+typedef enum ml_unload {
+    ML_UNLOAD_REFUSE, /* fails when somebody uses it */
+    ML_UNLOAD_ORPHAN, /* only its names go; what has an address of it can go on */
+    ML_UNLOAD_FORCE   /* it goes, and the units that use it; memory that somebody is inside stays */
+} ml_unload;
+/* Destructors run, then names, registrations and memory go. ML_E_STATE while a load is running, or
+** when the unit is just being started or unloaded, and nothing has changed. */
+int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how);
 
 #endif

@@ -25,8 +25,18 @@ static void bind_unit(ml_entry *e, const ml_entry *other)
     e->unit = other->unit;
 }
 
+/* What the linker itself provides in place of the C library's function of that name. */
+static bool find_own(const char *name, ml_provided *out)
+{
+    if (strcmp(name, "__cxa_thread_atexit_impl") != 0 && strcmp(name, "__cxa_thread_atexit") != 0)
+        return false;
+    *out = (ml_provided){
+        .addr = ml_exits_thread_atexit(), .type = ML_TYPE_FUNC, .provider = "moonlink"};
+    return out->addr != 0;
+}
+
 /* The process's answer. A name with a version is asked for with it. */
-static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *out)
+static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *out, uint32_t *held)
 {
     char plain[512];
     const char *version = NULL, *at = memchr(name, '@', len);
@@ -36,14 +46,18 @@ static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *o
         version = at + (at[1] == '@' ? 2 : 1);
         name = plain;
     }
+    *held = 0;
+    if (name[0] == '_' && find_own(name, out))
+        return true;
     t->l->stats.looked_up++;
-    return ml_session_provided(t->s, &t->libraries, name, version, out);
+    return ml_session_provided(t->s, &t->libraries, name, version, out, held);
 }
 
 static bool bind_process(ml_txn *t, ml_entry *e)
 {
     ml_provided p;
-    if (!find_process(t, e->name, e->len, &p))
+    uint32_t held;
+    if (!find_process(t, e->name, e->len, &p, &held))
         return false;
     e->def = ML_DEF_PROCESS;
     e->bind = ML_BIND_GLOBAL;
@@ -51,6 +65,7 @@ static bool bind_process(ml_txn *t, ml_entry *e)
     e->type = p.type;
     e->size = p.size;
     e->provider = p.provider;
+    e->image = held;
     return true;
 }
 

@@ -22,44 +22,19 @@ ml_session *ml_session_new(void)
     return s;
 }
 
-/* Ends a unit: names go first, then its destructors run, then its memory goes. A unit in which
-** native calls have not returned keeps its memory: the process must live. */
-static bool unit_end(ml_unit *u)
-{
-    ml_session *s = u->s;
-    ml_linked *l = u->l;
-    bool busy = u->life->in_flight || u->life->users;
-    ml_exports_leave(&s->exports, u);
-    if (!busy) {
-        if (l->dso_handle)
-            ml_process_finalize(l->dso_handle);
-        ml_process_run(l->fini, l->nfini, NULL);
-    }
-    u->life->alive = false;
-    if (!busy) {
-        ml_effects_undo(l);
-        ml_block_give(s->space, &l->block);
-    }
-    *(u->prev ? &u->prev->next : &s->first) = u->next;
-    *(u->next ? &u->next->prev : &s->last) = u->prev;
-    ml_linked_free(l);
-    ml_life_drop(u->life);
-    ml_heap_free(u);
-    return !busy;
-}
-
 void ml_session_free(ml_session *s)
 {
-    bool idle = true;
-    while (s->last)
-        idle &= unit_end(s->last);
+    ml_unit_end_all(s);
+    bool idle = !s->first; /* else somebody is still inside, and needs what he stands on */
     for (uint32_t i = s->sources.n; i-- > 0;)
         ml_source_close(&s->sources.v[i]);
-    for (uint32_t i = s->libraries.n; idle && i-- > 0;)
-        ml_library_close(&s->libraries.v[i]);
+    for (uint32_t i = s->nheld; idle && i-- > 0;) {
+        ml_library_close(&s->held[i]->lib);
+        ml_heap_free(s->held[i]);
+    }
     ml_library_close(&s->self);
     ml_heap_free(s->sources.v);
-    ml_heap_free(s->libraries.v);
+    ml_heap_free(s->held);
     ml_table_deinit(&s->exports.names);
     if (idle)
         ml_space_free(s->space);
@@ -81,13 +56,17 @@ bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint
 }
 
 bool ml_session_provided(const ml_session *s, const ml_libraries *first, const char *name,
-                         const char *version, ml_provided *out)
+                         const char *version, ml_provided *out, uint32_t *held)
 {
-    const ml_libraries *lists[2] = {first, &s->libraries};
-    for (int k = first ? 0 : 1; k < 2; k++)
-        for (uint32_t i = 0; i < lists[k]->n; i++)
-            if (ml_library_find(&lists[k]->v[i], name, version, out))
-                return true;
+    *held = 0;
+    for (uint32_t i = 0; first && i < first->n; i++)
+        if (ml_library_find(&first->v[i], name, version, out))
+            return true;
+    for (uint32_t i = 0; i < s->nheld; i++)
+        if (ml_library_find(&s->held[i]->lib, name, version, out)) {
+            *held = i + 1;
+            return true;
+        }
     return ml_library_find(&s->self, name, version, out) ||
            ml_library_features(&s->self, name, out);
 }
@@ -95,7 +74,8 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr)
 {
     ml_provided p;
-    if (!ml_session_provided(s, NULL, name, NULL, &p))
+    uint32_t held;
+    if (!ml_session_provided(s, NULL, name, NULL, &p, &held))
         return false;
     *addr = p.addr;
     return true;
@@ -118,5 +98,16 @@ const ml_linked *ml_unit_linked(const ml_unit *u)
 
 ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u)
 {
-    return u ? u->next : s->first;
+    u = u ? u->next : s->first;
+    while (u && u->state > ML_UNIT_LIVE)
+        u = u->next;
+    return (ml_unit *)(uintptr_t)u;
+}
+
+const ml_unit *ml_session_busy(const ml_session *s)
+{
+    for (const ml_unit *u = s->first; u; u = u->next)
+        if (u->state != ML_UNIT_LOST && (u->life->users || u->life->in_flight))
+            return u;
+    return NULL;
 }

@@ -45,7 +45,8 @@ typedef struct ml_entry {
     uint8_t bind, type, vis; /* of the definition; vis: the most constraining of all occurrences */
     uint16_t flags;          /* ml_entry_flag */
     uint8_t scope;           /* next place in the scope to ask; the one that answered */
-    uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it */
+    uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it;
+                                PROCESS: image is 1 + number of the session's library, or 0 */
     uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece */
     uint32_t got, stub;      /* 1 + number of its slot; 0: none */
     uint32_t strong, weak;   /* images that refer to it */

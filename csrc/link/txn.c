@@ -27,12 +27,12 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
     if (s->sources.n)
         memcpy(t->sources.v, s->sources.v, s->sources.n * sizeof *t->sources.v);
     t->sources.n = t->sources.room = s->sources.n;
+    s->loads++;
     *out = t;
     return 0;
 }
 
-/* Frees what only the transaction needs. */
-static void drop_scratch(ml_txn *t)
+void ml_txn_drop(ml_txn *t)
 {
     ml_table_deinit(&t->renames[0]);
     ml_table_deinit(&t->renames[1]);
@@ -85,7 +85,8 @@ void ml_txn_abort(ml_txn *t)
         if (t->sources.v[i].fresh)
             ml_source_close(&t->sources.v[i]);
     ml_linked_free(t->l);
-    drop_scratch(t);
+    t->s->loads--;
+    ml_txn_drop(t);
 }
 
 /* Takes an open archive into the transaction; closes it when that fails. */
@@ -129,7 +130,10 @@ int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice byte
 {
     const ml_image *img;
     uint64_t start = ml_os_now_ns();
-    int rc = ml_image_parse(t->d, &t->scratch, path, member, bytes, t->target->machine, &img);
+    int rc = ml_commit_check_nested(t, path, member);
+    if (rc < 0)
+        return rc;
+    rc = ml_image_parse(t->d, &t->scratch, path, member, bytes, t->target->machine, &img);
     uint64_t parsed = ml_os_now_ns();
     t->l->stats.ns_parse += parsed - start;
     if (rc < 0)
@@ -268,93 +272,4 @@ ml_slice ml_txn_bytes(const ml_txn *t, uint64_t *base)
 {
     *base = t->l->block.addr;
     return (ml_slice){t->view, t->layout.size};
-}
-
-/* Forgets what lay in the scratch arena. */
-static void strip(ml_linked *l)
-{
-    for (uint32_t i = 0; i < l->ninputs; i++) {
-        ml_input *in = &l->inputs[i];
-        in->img = NULL;
-        in->dropped = NULL;
-        in->piece = NULL;
-        in->addr = NULL;
-        in->local_got = NULL;
-        in->ifuncs = NULL;
-        in->nifuncs = 0;
-    }
-}
-
-/* Makes room for everything that commit enters, so that it cannot fail half way. */
-static bool reserve(ml_txn *t)
-{
-    ml_session *s = t->s;
-    ml_source *v = ml_heap_grow(s->sources.v, (size_t)s->sources.n + t->sources.n, sizeof *v);
-    if (!v)
-        return false;
-    s->sources.v = v;
-    ml_library *libs =
-        ml_heap_grow(s->libraries.v, (size_t)s->libraries.n + t->libraries.n, sizeof *libs);
-    if (!libs)
-        return false;
-    s->libraries.v = libs;
-    return ml_exports_reserve(&s->exports, t->l);
-}
-
-/* Archives and libraries that the load opened stay in reach of later ones; a fall-back archive does
-** not: each load's own scope brings it. */
-static void hand_over(ml_txn *t)
-{
-    ml_session *s = t->s;
-    for (uint32_t i = 0; i < t->sources.n; i++) {
-        ml_source *src = &t->sources.v[i];
-        if (!src->fresh)
-            continue;
-        if (src->set != 0) {
-            ml_source_close(src);
-            continue;
-        }
-        ml_archive_unslurp(src->ar);
-        src->fresh = false;
-        s->sources.v[s->sources.n++] = *src;
-    }
-    for (uint32_t i = 0; i < t->libraries.n; i++)
-        s->libraries.v[s->libraries.n++] = t->libraries.v[i];
-}
-
-static void publish(ml_txn *t, ml_unit *u)
-{
-    ml_session *s = t->s;
-    ml_exports_enter(&s->exports, u);
-    u->prev = s->last;
-    if (s->last)
-        s->last->next = u;
-    else
-        s->first = u;
-    s->last = u;
-}
-
-int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
-{
-    ml_unit *u = ml_heap_zalloc(1, sizeof *u);
-    ml_life *life = ml_life_new(name);
-    int rc = u && life && reserve(t) ? ml_effects_do(t) : ml_nomem(t->d);
-    if (rc == 0)
-        rc = ml_ifunc_resolve(t);
-    if (rc < 0) {
-        ml_heap_free(u);
-        ml_life_drop(life);
-        ml_txn_abort(t);
-        return rc;
-    }
-    u->s = t->s;
-    u->life = life;
-    u->l = t->l;
-    publish(t, u);
-    hand_over(t);
-    strip(u->l);
-    drop_scratch(t);
-    *out = u;
-    ml_process_run(u->l->init, u->l->ninit, NULL);
-    return 0;
 }

@@ -11,6 +11,7 @@
 #include "object/archive.h"
 #include "object/image.h"
 #include "place/layout.h"
+#include "process/exits.h"
 #include "process/process.h"
 #include "target/target.h"
 
@@ -76,7 +77,8 @@ typedef struct ml_source {
     ml_archive *ar;
     void *bytes; /* its content, when it was opened from bytes: ours */
     unsigned set;
-    bool fresh; /* opened by this transaction: abort closes it */
+    bool fresh;                  /* opened by this transaction: abort closes it */
+    const struct ml_unit *owner; /* the unit that brought it, from commit on */
     bool indexed;
     unsigned depth;     /* archives around it */
     const char *within; /* archive in an archive: its name in ml_txn.members; else NULL */
@@ -92,6 +94,24 @@ typedef struct ml_libraries {
     ml_library *v;
     uint32_t n, room;
 } ml_libraries;
+
+/* Numbers of runs (place/layout.h): pieces that lie side by side. */
+enum {
+    ML_RUN_FRAGMENTS = 1, /* six: .init and .fini, see fragments.c */
+    ML_RUN_IDENTS = 16    /* and up: sections whose name is a C identifier, by index in idents */
+};
+
+/* The pieces of .init or .fini. */
+typedef struct ml_fragments {
+    bool any;
+    uint32_t enter, leave; /* 1 + index of the pieces around them; 0: none */
+} ml_fragments;
+
+/* Where the address of a constructor stands; input UINT32_MAX: it is the function of .init. */
+typedef struct ml_ctor_at {
+    uint32_t input, section;
+    uint64_t offset;
+} ml_ctor_at;
 
 /* An instruction that could not hold its operand's address. */
 typedef struct ml_far {
@@ -137,6 +157,7 @@ struct ml_txn {
     bool has_ifunc;                                          /* assemble or scan has seen one */
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
+    ml_fragments fragments[2]; /* .init, .fini */
     ml_layout layout;
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
@@ -146,13 +167,43 @@ struct ml_txn {
     /* relocate */
     ml_far *far;
     uint32_t nfar, room_far;
+    ml_ctor_at *init_at; /* of l->init */
+    ml_txn *outer;       /* whose constructors are running while this load does */
 };
+
+/* A shared library that the session holds open, for the units that brought it or use it. */
+typedef struct ml_held {
+    ml_library lib;
+    uint32_t holders;
+    const struct ml_unit *seen; /* who was counted last */
+} ml_held;
+
+typedef struct ml_units {
+    ml_unit **v;
+    uint32_t n, room;
+} ml_units;
+
+typedef enum ml_unit_state {
+    ML_UNIT_STARTING, /* its constructors are running */
+    ML_UNIT_LIVE,
+    ML_UNIT_ORPHAN, /* its names have gone, its memory and functions stay */
+    ML_UNIT_ENDING, /* its destructors are running */
+    ML_UNIT_LOST    /* all has gone but memory that somebody may still be in */
+} ml_unit_state;
 
 struct ml_unit {
     ml_session *s;
     ml_unit *next, *prev;
     ml_life *life;
     ml_linked *l;
+    ml_exits *exits; /* NULL: nothing happens at its end */
+    ml_unit_state state;
+    bool covers;    /* took the place of names of earlier units */
+    ml_units needs; /* units whose definitions it uses, each once */
+    ml_units users; /* the inverse */
+    ml_held **held; /* libraries that it brought or uses */
+    uint32_t nheld;
+    const ml_unit *seen; /* who was counted last */
 };
 
 /* What the units of a session show to others: see exports.c. */
@@ -166,15 +217,20 @@ struct ml_session {
     ml_unit *first, *last;
     ml_space *space;
     ml_sources sources;
-    ml_libraries libraries;
+    ml_held **held; /* in the order in which they were opened */
+    uint32_t nheld, room_held;
     ml_library self;
+    uint32_t loads;   /* transactions that are open and have not committed */
+    uint32_t nlost;   /* units whose state is ML_UNIT_LOST */
+    ml_txn *starting; /* whose constructors are running, the innermost */
 };
 
 enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
 
-/* session.c: asks the libraries `first` (NULL: none), those of the session, then the process. */
+/* session.c: asks the libraries `first` (NULL: none), those of the session, then the process.
+** *held: 1 + number of the session's library that answered, else 0. */
 bool ml_session_provided(const ml_session *s, const ml_libraries *first, const char *name,
-                         const char *version, ml_provided *out);
+                         const char *version, ml_provided *out, uint32_t *held);
 
 /* select.c: makes room for one more element in a heap vector of the transaction. */
 bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size);
@@ -193,11 +249,14 @@ static inline bool ml_def_exported(const ml_entry *e)
            (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
 }
 
-/* exports.c: finds a name; makes room, so that enter cannot fail; enters and takes out a unit's. */
+/* exports.c: finds a name; makes room, so that enter cannot fail; enters a unit's, true when some
+** took the place of others; takes them out; enters them again when a later unit that covered them
+** has gone. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
-void ml_exports_enter(ml_exports *x, ml_unit *u);
+bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
+void ml_exports_enter_again(ml_exports *x, const ml_unit *u);
 
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
 int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);
@@ -218,6 +277,13 @@ int ml_scan(ml_txn *t);
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
 
+/* fragments.c: the run of a section of .init or .fini, 0 for others; what stands around the
+** sections, and its bytes; the address of the function that they form, 0: none. */
+uint32_t ml_fragments_run(ml_txn *t, const ml_isec *s);
+void ml_fragments_pieces(ml_txn *t);
+void ml_fragments_fill(ml_txn *t);
+uint64_t ml_fragments_function(const ml_txn *t, bool fini);
+
 /* relocate.c: applies all relocations; then far.c moves the instructions that it left. */
 int ml_relocate(ml_txn *t);
 int ml_far_move(ml_txn *t);
@@ -233,8 +299,10 @@ uint64_t ml_ifunc_address(const ml_input *in, uint32_t section, uint64_t value);
 ** the constants. */
 int ml_ifunc_resolve(ml_txn *t);
 
-/* ctors.c: l->init and l->fini out of the relocated bytes. */
+/* ctors.c: l->init and l->fini out of the relocated bytes; runs l->init: ML_E_INIT when one of them
+** raised, which is then the last that ran. */
 int ml_ctors_collect(ml_txn *t);
+int ml_ctors_run(ml_txn *t);
 
 /* effects.c: registers a sealed load with unwinder, debugger and so on, before foreign code runs;
 ** takes back whatever is in force, newest first, before its memory goes. */
@@ -255,8 +323,20 @@ uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece);
 /* txn.c: closes the archive. */
 void ml_source_close(ml_source *src);
 
-/* txn.c: frees names, inputs and the arena that owns them. */
+/* txn.c: frees names, inputs and the arena that owns them; what only the transaction needs. */
 void ml_linked_free(ml_linked *l);
+void ml_txn_drop(ml_txn *t);
+
+/* commit.c: refuses an object whose constructors are running right now: ML_E_STATE. */
+int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
+
+/* unit.c: notes who uses whom. Reserve makes room, so that enter cannot fail. */
+bool ml_unit_reserve_edges(ml_unit *u);
+void ml_unit_enter_edges(ml_unit *u);
+/* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */
+void ml_unit_end(ml_unit *u, bool cancel);
+/* unit.c: ends all units, the latest first; what stays in the list is what somebody is inside. */
+void ml_unit_end_all(ml_session *s);
 
 /* binding.c: what a symbol of an input is after binding. e is NULL for local symbols. */
 typedef struct ml_binding {

@@ -85,17 +85,16 @@ static int check_idle(const ml_lua_box *box, ml_diag *d)
     if (box->loads)
         return ml_fail(d, ML_E_STATE, (ml_where){0}, "close it after the load",
                        "the linker cannot be closed: a load is running");
-    for (ml_unit *u = ml_session_unit(box->s, NULL); u; u = ml_session_unit(box->s, u)) {
-        if (ml_unit_life(u)->users)
-            return ml_fail(
-                d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)}, "close that linker first",
-                "the linker cannot be closed: another linker uses a symbol of this unit");
-        if (ml_unit_life(u)->in_flight)
-            return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
-                           "close it after the call returned",
-                           "the linker cannot be closed: %u native calls into it are running",
-                           (unsigned)ml_unit_life(u)->in_flight);
-    }
+    const ml_unit *u = ml_session_busy(box->s);
+    if (u && ml_unit_life(u)->users)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
+                       "close that linker first",
+                       "the linker cannot be closed: another linker uses a symbol of this unit");
+    if (u)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
+                       "close it after the call returned",
+                       "the linker cannot be closed: %u native calls into it are running",
+                       (unsigned)ml_unit_life(u)->in_flight);
     return 0;
 }
 

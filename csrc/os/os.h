@@ -101,8 +101,19 @@ typedef struct ml_limits {
 } ml_limits;
 void ml_os_limits(ml_limits *out);
 
+/* ---- threads ---- */
+
+int64_t ml_os_thread(void); /* the system's number of the calling thread */
+/* Calls inside(ud, number) for each other thread of the process that is at an address that matters,
+** or may come back to one: its next instruction and the words on its stack are asked about. Only a
+** thread that waits in the system can be looked at; one that never does is not found. Where the
+** system does not tell, nobody is. Takes no time in a process of one thread. */
+void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void *ud, int64_t id),
+                   void *ud);
+
 /* ---- time ---- */
 
 uint64_t ml_os_now_ns(void); /* monotonic */
+void ml_os_sleep_ns(uint64_t ns);
 
 #endif

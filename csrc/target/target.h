@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 typedef enum ml_formula {
     ML_R_NONE,    /* nothing to do */
     ML_S_A,       /* S + A */
@@ -116,6 +118,9 @@ typedef struct ml_target {
     size_t nrows;       /* rows[type].type == type for each; name NULL where the psABI has none */
     unsigned stub_size; /* bytes of a stub, a multiple of 16 */
     uint8_t trap;       /* byte that fills gaps between code */
+    uint8_t nop;        /* the same where code runs on through the gap */
+    ml_slice enter;     /* stands before the pieces of .init and .fini, which form one function */
+    ml_slice leave;     /* and this behind them */
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the
     ** slot is out of the stub's reach. */
     bool (*stub)(uint8_t *to, uint64_t at, uint64_t slot);

@@ -133,6 +133,12 @@ static bool relax(uint8_t *code, size_t size, size_t field, uint32_t type, uint6
     return true;
 }
 
+/* One function over several sections: a frame that keeps the stack aligned for calls. */
+static const uint8_t enter[] = {0xf3, 0x0f, 0x1e, 0xfa,  /* endbr64 */
+                                0x48, 0x83, 0xec, 0x08}; /* sub $8,%rsp */
+static const uint8_t leave[] = {0x48, 0x83, 0xc4, 0x08,  /* add $8,%rsp */
+                                0xc3};                   /* ret */
+
 const ml_target ml_target_x86_64 = {
     .name = "x86-64",
     .machine = EM_X86_64_,
@@ -140,6 +146,9 @@ const ml_target ml_target_x86_64 = {
     .nrows = sizeof rows / sizeof *rows,
     .stub_size = STUB_SIZE,
     .trap = INT3,
+    .nop = 0x90,
+    .enter = {enter, sizeof enter},
+    .leave = {leave, sizeof leave},
     .stub = stub,
     .lazy = lazy,
     .lazy_head = lazy_head,

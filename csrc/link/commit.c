@@ -1,0 +1,205 @@
+/* commit.c -- stages COMMIT and INIT: transaction -> unit in the session, running.
+** All that can fail comes first: room, the record of its end, the effects on the process. Then the
+** unit is entered and its constructors run; when one of them raises, the unit is ended again, and
+** with it whatever was loaded meanwhile and uses it.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+/* Forgets what lay in the scratch arena. */
+static void strip(ml_linked *l)
+{
+    for (uint32_t i = 0; i < l->ninputs; i++) {
+        ml_input *in = &l->inputs[i];
+        in->img = NULL;
+        in->dropped = NULL;
+        in->piece = NULL;
+        in->addr = NULL;
+        in->local_got = NULL;
+        in->ifuncs = NULL;
+        in->nifuncs = 0;
+    }
+}
+
+/* Notes that the unit needs a library of the session; there is room. */
+static void hold(ml_unit *u, ml_held *h)
+{
+    if (h->seen == u)
+        return;
+    h->seen = u;
+    h->holders++;
+    u->held[u->nheld++] = h;
+}
+
+/* Room for the libraries that the transaction opened and those that answered it. */
+static bool reserve_libraries(ml_txn *t, ml_unit *u)
+{
+    ml_session *s = t->s;
+    size_t n = (size_t)s->nheld + t->libraries.n;
+    if (t->libraries.n || s->nheld)
+        u->held = ml_heap_grow(NULL, n, sizeof *u->held);
+    if (n && !u->held)
+        return false;
+    for (uint32_t i = 0; i < t->libraries.n; i++) {
+        if (!ML_ROOM(s->held, s->nheld, s->room_held))
+            return false;
+        ml_held *h = ml_heap_zalloc(1, sizeof *h);
+        if (!h)
+            return false;
+        h->lib = t->libraries.v[i];
+        s->held[s->nheld++] = h;
+        hold(u, h);
+    }
+    return true;
+}
+
+/* What reserve_libraries entered, when the load fails after it: the transaction closes them. */
+static void forget_libraries(ml_txn *t, ml_unit *u)
+{
+    for (uint32_t i = u->nheld; i-- > 0;) {
+        ml_heap_free(u->held[i]);
+        t->s->nheld--;
+    }
+    ml_heap_free(u->held);
+}
+
+/* Makes room for everything that commit enters, so that it cannot fail half way. */
+static bool reserve(ml_txn *t, ml_unit *u)
+{
+    ml_session *s = t->s;
+    ml_source *v = ml_heap_grow(s->sources.v, (size_t)s->sources.n + t->sources.n, sizeof *v);
+    if (!v)
+        return false;
+    s->sources.v = v;
+    if (t->l->dso_handle || t->l->nfini) {
+        u->exits = ml_exits_new(t->l->dso_handle, t->l->fini, t->l->nfini);
+        if (!u->exits)
+            return false;
+    }
+    return ml_unit_reserve_edges(u) && ml_exports_reserve(&s->exports, t->l) &&
+           reserve_libraries(t, u);
+}
+
+/* Archives that the load opened stay in reach of later ones as long as the unit is there; a
+** fall-back archive does not: each load's own scope brings it. */
+static void hand_over(ml_txn *t, ml_unit *u)
+{
+    ml_session *s = t->s;
+    for (uint32_t i = 0; i < t->sources.n; i++) {
+        ml_source *src = &t->sources.v[i];
+        if (!src->fresh)
+            continue;
+        if (src->set != 0) {
+            ml_source_close(src);
+            continue;
+        }
+        ml_archive_unslurp(src->ar);
+        src->fresh = false;
+        src->owner = u;
+        s->sources.v[s->sources.n++] = *src;
+    }
+    const ml_table *names = &t->l->names;
+    for (uint32_t i = 0; i < names->count; i++)
+        if (names->entries[i]->def == ML_DEF_PROCESS && names->entries[i]->image)
+            hold(u, s->held[names->entries[i]->image - 1]);
+}
+
+static void publish(ml_unit *u)
+{
+    ml_session *s = u->s;
+    u->covers = ml_exports_enter(&s->exports, u);
+    ml_unit_enter_edges(u);
+    u->prev = s->last;
+    if (s->last)
+        s->last->next = u;
+    else
+        s->first = u;
+    s->last = u;
+}
+
+static void free_unit(ml_unit *u)
+{
+    if (!u)
+        return;
+    if (u->exits)
+        ml_exits_cancel(u->exits);
+    ml_exits_drop(u->exits);
+    ml_heap_free(u->needs.v);
+    ml_life_drop(u->life);
+    ml_heap_free(u);
+}
+
+static ml_unit *new_unit(ml_txn *t, const char *name)
+{
+    ml_unit *u = ml_heap_zalloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    u->s = t->s;
+    u->l = t->l;
+    u->life = ml_life_new(name);
+    if (u->life)
+        return u;
+    ml_heap_free(u);
+    return NULL;
+}
+
+static int start(ml_txn *t)
+{
+    ml_session *s = t->s;
+    t->outer = s->starting;
+    s->starting = t;
+    int rc = ml_ctors_run(t);
+    s->starting = t->outer;
+    return rc;
+}
+
+/* "x.o -> y.o": the loads whose constructors are running, from `from` inwards. */
+static const char *chain(ml_arena *a, const ml_txn *from, const ml_txn *inner)
+{
+    const char *text = "";
+    for (const ml_txn *t = inner; text && t != from->outer; t = t->outer)
+        text = ml_format(a, "%s -> %s", t->l->inputs[0].file, text);
+    return text ? text : "";
+}
+
+int ml_commit_check_nested(ml_txn *t, const char *file, const char *member)
+{
+    for (const ml_txn *o = t->s->starting; o; o = o->outer)
+        for (uint32_t i = 0; i < o->l->ninputs; i++) {
+            const ml_input *in = &o->l->inputs[i];
+            if (strcmp(in->file, file) != 0 || !in->member != !member ||
+                (member && strcmp(in->member, member) != 0))
+                continue;
+            return ml_fail(t->d, ML_E_STATE, (ml_where){.file = file, .member = member},
+                           "load it after its constructors have returned",
+                           "nested load from its own constructor: cycle %s%s",
+                           chain(&t->scratch, o, t->s->starting), file);
+        }
+    return 0;
+}
+
+int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
+{
+    ml_unit *u = new_unit(t, name);
+    int rc = u && reserve(t, u) ? ml_effects_do(t) : ml_nomem(t->d);
+    if (rc == 0)
+        rc = ml_ifunc_resolve(t);
+    if (rc < 0) {
+        if (u)
+            forget_libraries(t, u);
+        free_unit(u);
+        ml_txn_abort(t);
+        return rc;
+    }
+    publish(u);
+    hand_over(t, u);
+    t->s->loads--;
+    rc = start(t);
+    strip(u->l);
+    ml_txn_drop(t);
+    u->state = ML_UNIT_LIVE;
+    if (rc < 0)
+        ml_unit_end(u, true);
+    else
+        *out = u;
+    return rc;
+}

@@ -1,0 +1,139 @@
+/* threads.c -- os: where the other threads of this process are.
+** The kernel tells next instruction and stack pointer of a thread that waits in a system call; the
+** stack above is then searched for addresses that matter, as a conservative collector does: a stale
+** word may count, a return address is never missed. A thread that runs tells nothing: it is looked
+** at several times, and is taken to be elsewhere when it never waits.
+** Spec: proc(5), /proc/pid/task/tid/syscall; gettid(2).
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1 /* gettid, opendir */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <sys/single_threaded.h>
+#endif
+
+#include "os/os.h"
+
+/* A thread is looked at so many times, so many nanoseconds apart, until it waits somewhere. */
+enum { LOOKS = 8, PAUSE_NS = 250000 };
+/* Words of a stack that are read at once. */
+enum { CHUNK = 512 };
+
+int64_t ml_os_thread(void)
+{
+    return gettid();
+}
+
+void ml_os_sleep_ns(uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    nanosleep(&t, NULL);
+}
+
+/* May be false for a process that had other threads once. */
+static bool single_threaded(void)
+{
+#ifdef __GLIBC__
+    return __libc_single_threaded;
+#else
+    return false;
+#endif
+}
+
+/* The question of ml_os_threads. */
+typedef struct question {
+    bool (*matters)(void *ud, uint64_t addr);
+    void *ud;
+} question;
+
+typedef struct stack {
+    uint64_t sp, end;
+} stack;
+
+static bool find_end(void *ud, const ml_mapping *m)
+{
+    stack *s = ud;
+    if (s->sp < m->start || s->sp >= m->end)
+        return true;
+    s->end = m->end;
+    return false;
+}
+
+/* Does the stack from sp on hold an address that matters? */
+static bool on_stack(const question *q, uint64_t sp)
+{
+    stack s = {sp & ~UINT64_C(7), 0};
+    uint64_t words[CHUNK];
+    bool found = false;
+    ml_os_mappings(find_end, &s);
+    for (uint64_t at = s.sp; at < s.end; at += sizeof words) {
+        size_t n = s.end - at < sizeof words ? (size_t)(s.end - at) : sizeof words;
+        if (!ml_os_peek(at, words, n))
+            break;
+        for (size_t i = 0; i < n / sizeof *words; i++)
+            found |= q->matters(q->ud, words[i]);
+    }
+    return found;
+}
+
+typedef enum look { AWAY, INSIDE, RUNNING } look;
+
+/* The line is "running", "-1 SP PC", or "NUMBER ARG1 .. ARG6 SP PC": two words end it. */
+static look look_at(const char *thread, const question *q)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/syscall", thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return AWAY; /* it has ended, or the system does not tell */
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return AWAY;
+    text[n] = 0;
+    if (strncmp(text, "running", 7) == 0)
+        return RUNNING;
+    text[strcspn(text, "\n")] = 0;
+    char *pc = strrchr(text, ' ');
+    if (!pc)
+        return AWAY;
+    *pc++ = 0;
+    const char *sp = strrchr(text, ' ');
+    if (!sp)
+        return AWAY;
+    bool inside = q->matters(q->ud, strtoull(pc, NULL, 16));
+    inside |= on_stack(q, strtoull(sp + 1, NULL, 16));
+    return inside ? INSIDE : AWAY;
+}
+
+static bool is_inside(const char *thread, const question *q)
+{
+    look l = RUNNING;
+    for (int i = 0; i < LOOKS && l == RUNNING; i++) {
+        if (i)
+            ml_os_sleep_ns(PAUSE_NS);
+        l = look_at(thread, q);
+    }
+    return l == INSIDE;
+}
+
+void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void *ud, int64_t id),
+                   void *ud)
+{
+    const question q = {matters, ud};
+    DIR *dir = single_threaded() ? NULL : opendir("/proc/self/task");
+    if (!dir)
+        return;
+    const struct dirent *e;
+    while ((e = readdir(dir))) {
+        int64_t id = strtoll(e->d_name, NULL, 10);
+        if (id != 0 && id != ml_os_thread() && is_inside(e->d_name, &q))
+            inside(ud, id);
+    }
+    closedir(dir);
+}

@@ -1,0 +1,195 @@
+/* exits.c -- process: how a load ends.
+** takes a load's handle and destructors; gives a record that the C library calls back at exit, and
+** that unloading runs earlier.
+** The handle's memory says whose it is: itself (so that it looks like any other), the record, and a
+** check word. Handlers of threads are counted under it; each keeps the record alive, so that a
+** thread that ends after the load finds that there is nothing to do.
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1
+#include "process/exits.h"
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "os/os.h"
+#include "process/process.h"
+
+/* Of the C library; no header declares them. The second is not everywhere. */
+int __cxa_atexit(void (*function)(void *), void *arg, void *dso_handle);
+__attribute__((weak)) int __cxa_thread_atexit_impl(void (*function)(void *), void *object,
+                                                   void *dso_handle);
+
+/* What a thread will run at its end. */
+typedef struct pending {
+    struct pending *next, *prev;
+    ml_exits *x;
+    void (*destroy)(void *);
+    void *object;
+    int64_t thread;
+} pending;
+
+struct ml_exits {
+    uint64_t key; /* under which the C library knows what the load registered */
+    const uint64_t *fini;
+    size_t nfini;
+    bool ran;
+    atomic_uint holders; /* the load, and each pending handler */
+    atomic_bool gone;
+    atomic_flag lock; /* of the list; held for a few instructions, never while foreign code runs */
+    pending *first;
+};
+
+static const uint64_t check = UINT64_C(0x6d6f6f6e6c696e6b);
+
+static void take_lock(ml_exits *x)
+{
+    while (atomic_flag_test_and_set_explicit(&x->lock, memory_order_acquire))
+        ;
+}
+
+static void release_lock(ml_exits *x)
+{
+    atomic_flag_clear_explicit(&x->lock, memory_order_release);
+}
+
+static void drop(ml_exits *x)
+{
+    if (atomic_fetch_sub(&x->holders, 1) == 1)
+        ml_heap_free(x);
+}
+
+/* Called by the C library: at exit of the process, or for ml_exits_run. */
+static void at_exit(void *arg)
+{
+    ml_exits *x = arg;
+    if (x->ran)
+        return;
+    x->ran = true;
+    ml_process_run(x->fini, x->nfini, NULL);
+}
+
+ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n)
+{
+    ml_exits *x = ml_heap_zalloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->key = dso ? dso : (uint64_t)(uintptr_t)x;
+    x->fini = fini;
+    x->nfini = n;
+    atomic_init(&x->holders, 1);
+    atomic_flag_clear(&x->lock);
+    if (n && __cxa_atexit(at_exit, x, (void *)(uintptr_t)x->key) != 0) {
+        ml_heap_free(x);
+        return NULL;
+    }
+    if (dso) {
+        uint8_t *p = (uint8_t *)(uintptr_t)dso;
+        uint64_t self = (uint64_t)(uintptr_t)x;
+        ml_put64(p, dso);
+        ml_put64(p + 8, self);
+        ml_put64(p + 16, dso ^ self ^ check);
+    }
+    return x;
+}
+
+void ml_exits_run(ml_exits *x)
+{
+    if (x->nfini || x->key != (uint64_t)(uintptr_t)x)
+        ml_process_finalize(x->key);
+}
+
+void ml_exits_cancel(ml_exits *x)
+{
+    x->ran = true;
+    ml_exits_run(x);
+}
+
+void ml_exits_drop(ml_exits *x)
+{
+    if (!x)
+        return;
+    atomic_store(&x->gone, true);
+    drop(x);
+}
+
+size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room)
+{
+    size_t n = 0;
+    int64_t last = -1;
+    if (!x)
+        return 0;
+    take_lock(x);
+    for (const pending *p = x->first; p; p = p->next) {
+        if (p->thread == last)
+            continue;
+        last = p->thread;
+        if (n < room)
+            ids[n] = last;
+        n++;
+    }
+    release_lock(x);
+    return n;
+}
+
+/* ---- the end of threads ---- */
+
+/* The record behind a handle; NULL when the handle is none of ours. */
+static ml_exits *record_of(void *dso)
+{
+    const uint8_t *p = dso;
+    if (!p || (uintptr_t)p % 8 || ml_get64(p) != (uint64_t)(uintptr_t)p)
+        return NULL;
+    uint64_t self = ml_get64(p + 8);
+    if (ml_get64(p + 16) != ((uint64_t)(uintptr_t)p ^ self ^ check))
+        return NULL;
+    return (ml_exits *)(uintptr_t)self;
+}
+
+static void forget(pending *p)
+{
+    ml_exits *x = p->x;
+    take_lock(x);
+    *(p->prev ? &p->prev->next : &x->first) = p->next;
+    if (p->next)
+        p->next->prev = p->prev;
+    release_lock(x);
+    ml_heap_free(p);
+    drop(x);
+}
+
+/* Stays on the list while it runs: until then the thread is inside the load. */
+static void at_thread_exit(void *arg)
+{
+    pending *p = arg;
+    if (!atomic_load(&p->x->gone))
+        p->destroy(p->object);
+    forget(p);
+}
+
+static int thread_atexit(void (*destroy)(void *), void *object, void *dso)
+{
+    ml_exits *x = record_of(dso);
+    if (!x)
+        return __cxa_thread_atexit_impl(destroy, object, dso);
+    pending *p = ml_heap_zalloc(1, sizeof *p);
+    if (!p)
+        return -1;
+    *p = (pending){.x = x, .destroy = destroy, .object = object, .thread = ml_os_thread()};
+    atomic_fetch_add(&x->holders, 1);
+    take_lock(x);
+    p->next = x->first;
+    if (p->next)
+        p->next->prev = p;
+    x->first = p;
+    release_lock(x);
+    int rc = __cxa_thread_atexit_impl(at_thread_exit, p, NULL);
+    if (rc != 0)
+        forget(p);
+    return rc;
+}
+
+uint64_t ml_exits_thread_atexit(void)
+{
+    return __cxa_thread_atexit_impl ? (uint64_t)(uintptr_t)thread_atexit : 0;
+}
