@@ -92,7 +92,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test bench
+.PHONY: deps bench-deps demo test bench corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -110,6 +110,11 @@ test: deps  ## run all specs; BUSTED='-t tag' or BUSTED=spec/x_spec.lua to choos
 bench: deps  ## measure beside the other linkers that are installed; BENCH=--quick for less
 	@$(BUILD_ALL)
 	@$(ENVIRONMENT) $(LUA) bench/run.lua $(BENCH)
+
+corpus: deps  ## load every static library of the installed -dev packages; CORPUS=z,gmp to choose
+	@.ci/deps corpus
+	@$(BUILD_ALL)
+	@$(LUA) spec/corpus/run.lua --build '$(BUILD)' $(CORPUS)
 
 # ---- checks ----
 

@@ -284,6 +284,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return t->l->dso_handle;
     if (strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") == 0)
         return t->l->got;
+    if (ml_bounds_has(e->name))
+        return ml_bounds_address(t, e->name);
     bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
     const char *name = e->name + (stop ? 7 : 8);
     const ml_entry *run = ml_table_find_str(&t->idents, name);

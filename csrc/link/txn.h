@@ -323,6 +323,11 @@ uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece);
 /* txn.c: closes the archive. */
 void ml_source_close(ml_source *src);
 
+/* bounds.c: is this a name for an end of a load's parts, such as _end? Its address, once the load
+** is laid out. */
+bool ml_bounds_has(const char *name);
+uint64_t ml_bounds_address(const ml_txn *t, const char *name);
+
 /* txn.c: frees names, inputs and the arena that owns them; what only the transaction needs. */
 void ml_linked_free(ml_linked *l);
 void ml_txn_drop(ml_txn *t);

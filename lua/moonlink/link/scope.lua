@@ -45,6 +45,34 @@ local function fallback_provider(options)
    end
 end
 
+--- What compilers take from libgcc_s.so, which they link by themselves, beside what is in libgcc.a.
+local UNWINDER = {"^_Unwind_", "^__gcc_personality_", "^__register_frame", "^__deregister_frame"}
+
+--- Opens the unwinder's library for a name of its own: a process that holds no C++ has none.
+local function unwinder_provider(load, names)
+   local is_open
+   for _, name in ipairs(names) do
+      local is_its = false
+      for _, pattern in ipairs(UNWINDER) do
+         is_its = is_its or name:find(pattern) ~= nil
+      end
+      if is_its and is_open == nil then
+         is_open = load.txn:add_library "libgcc_s.so.1" ~= nil
+      end
+      local address, provider
+      if is_its and is_open then
+         address, provider = load.txn:process_defines(name)
+      end
+      if address then
+         local ok, err = load.txn:answer_address(name, nil, address, provider)
+         if not ok then
+            return nil, err
+         end
+      end
+   end
+   return true
+end
+
 --- A provider out of a function of a question.
 local function function_provider(fn, label)
    return function(load, names)
@@ -77,6 +105,10 @@ local function add(out, options, item)
       list[#list + 1] = "ask"
       out.ask[#list] = fallback_provider(options)
       list[#list + 1] = {set = FALLBACK_SET}
+      if options.fallback == nil or options.fallback == true then
+         list[#list + 1] = "ask"
+         out.ask[#list] = unwinder_provider
+      end
    elseif type(item) == "string" then
       list[#list + 1] = item
    elseif type(item) == "function" then

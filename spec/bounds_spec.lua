@@ -1,0 +1,118 @@
+-- The ends of a load's parts, as ld names those of a program; and the unwinder's names, which no
+-- input brings.
+-- Spec: end(3); GNU ld's default linker script.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local loads = require "spec.support.loads"
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+
+local function object(name, source, flags)
+   return support.cc(dir .. "/" .. name .. ".o", source, flags or "-O1 -fPIE")
+end
+
+describe("the ends of a load's parts", function()
+   local bounds
+
+   setup(function()
+      bounds = object("bounds", [[
+         extern char __executable_start[], _etext[], __data_start[], _edata[], __bss_start[],
+            _end[];
+         int data = 1;
+         int bss[5000];
+         long start(void) { return (long)__executable_start; }
+         long etext(void) { return (long)_etext; }
+         long datas(void) { return (long)__data_start; }
+         long edata(void) { return (long)_edata; }
+         long zeros(void) { return (long)__bss_start; }
+         long end(void) { return (long)_end; }
+         long is_data(void)
+         {
+            return (char *)&data >= __data_start && (char *)(&data + 1) <= _edata;
+         }
+         long is_bss(void)
+         {
+            return (char *)bss >= __bss_start && (char *)(bss + 5000) <= _end;
+         }
+         long is_text(void)
+         {
+            return (char *)is_text >= __executable_start && (char *)is_text < _etext;
+         }
+      ]])
+   end)
+
+   it("hold its code, its data and its zeroed data", function()
+      local data, bss, text = loads.results("long", bounds, "is_data", "is_bss", "is_text")
+      assert.equal(1, data)
+      assert.equal(1, bss)
+      assert.equal(1, text)
+   end)
+
+   it("come in ld's order", function()
+      local start, etext, datas, edata, zeros, last =
+         loads.results("long", bounds, "start", "etext", "datas", "edata", "zeros", "end")
+      assert.is_true(start < etext and etext <= datas and datas < edata)
+      assert.is_true(edata == zeros and zeros < last)
+   end)
+
+   it("can all be read", function()
+      local ln <close> = moonlink.new()
+      assert(ln:load(bounds))
+      local first = assert(ln:func "long datas(void)")()
+      local last = assert(ln:func "long end(void)")()
+      assert.equal(last - first, #moonlink.read(first, "c" .. last - first))
+   end)
+
+   it("are each load's own", function()
+      local one = loads.results("long", bounds, "end")
+      local ln <close> = moonlink.new()
+      assert(ln:load(bounds))
+      local other = object("other", "extern char _end[]; long other(void) { return (long)_end; }")
+      assert(ln:load(other))
+      assert.not_equal(assert(ln:func "long end(void)")(), assert(ln:func "long other(void)")())
+      assert.is_true(one ~= 0)
+   end)
+
+   it("are there for a load without data", function()
+      local path = object("pure", [[
+         extern char __data_start[], _edata[], _end[];
+         long empty(void) { return __data_start == _edata && _edata == _end; }
+      ]])
+      assert.equal(1, (loads.results("long", path, "empty")))
+   end)
+
+   it("give way to a definition of the load", function()
+      local path = object("own", "int _end = 42; long own(void) { return _end; }")
+      assert.equal(42, (loads.results("long", path, "own")))
+   end)
+end)
+
+it("the unwinder's functions are found in a process that has no C++", function()
+   local path = object("depth", [[
+      #include <unwind.h>
+      static _Unwind_Reason_Code count(struct _Unwind_Context *c, void *n)
+      {
+         ++*(int *)n;
+         return _URC_NO_REASON;
+      }
+      int depth(void)
+      {
+         int n = 0;
+         _Unwind_Backtrace(count, &n);
+         return n;
+      }
+   ]])
+   local status, out, err = support.lua([[
+      local moonlink = require "moonlink"
+      local ln <close> = moonlink.new()
+      assert(ln:load(...))
+      print(assert(ln:func "int depth(void)")() > 0)
+   ]], path)
+   assert.equal("", err)
+   assert.equal("true\n", out)
+   assert.equal(0, status)
+   local refusal = loads.refusal({path, fallback = false}, {scope = {"self", "archives"}})
+   assert.equal("undefined", refusal.code)
+end)

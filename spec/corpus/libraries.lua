@@ -1,0 +1,38 @@
+--- What the names in an archive do not say: rules by path, the first that fits.
+-- SPDX-License-Identifier: MIT
+
+local libraries = {}
+
+--- Shared libraries that repeat what others define, or that stand in for them.
+libraries.never = {
+   ["gnutls-openssl"] = "has OpenSSL's names",
+   ["tcmalloc"] = "replaces malloc", ["asan"] = "a sanitizer", ["tsan"] = "a sanitizer",
+   ["lsan"] = "a sanitizer", ["ubsan"] = "a sanitizer",
+}
+
+---@class corpus.Rule
+---@field path string Lua pattern, found in the archive's path
+---@field static? boolean archives of the same folder before shared libraries
+---@field with? string[] -l names to take first
+
+---@type corpus.Rule[]
+local RULES = {
+   -- libLLVM.so has all of them, and options that are registered twice end the process
+   {path = "/llvm%-%d+/lib/libLLVM", static = true},
+   -- uses names of libcrypto that its shared library hides
+   {path = "/libssl%.a$", static = true},
+}
+
+--- The rule for an archive; empty when there is none.
+---@param archive corpus.Archive
+---@return corpus.Rule
+function libraries.rule(archive)
+   for _, rule in ipairs(RULES) do
+      if archive.path:find(rule.path) then
+         return rule
+      end
+   end
+   return {path = ""}
+end
+
+return libraries
