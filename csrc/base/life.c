@@ -26,6 +26,31 @@ ml_life *ml_life_hold(ml_life *life)
 
 void ml_life_drop(ml_life *life)
 {
-    if (life && --life->holders == 0)
+    while (life && --life->holders == 0) {
+        ml_life *successor = life->successor;
         ml_heap_free(life);
+        life = successor;
+    }
+}
+
+void ml_life_tie(ml_life *life, ml_user *user)
+{
+    user->life = ml_life_hold(life);
+    user->prev = NULL;
+    user->next = life->functions;
+    if (user->next)
+        user->next->prev = user;
+    life->functions = user;
+}
+
+void ml_life_untie(ml_user *user)
+{
+    ml_life *life = user->life;
+    if (!life)
+        return;
+    *(user->prev ? &user->prev->next : &life->functions) = user->next;
+    if (user->next)
+        user->next->prev = user->prev;
+    user->life = NULL;
+    ml_life_drop(life);
 }

@@ -10,12 +10,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Who calls an address in it: a function that Lua has. */
+typedef struct ml_user {
+    struct ml_life *life; /* held; NULL: not tied to any */
+    struct ml_user *next, *prev;
+    const char *name; /* of the function, as its prototype has it; borrowed */
+    uint64_t address;
+} ml_user;
+
 typedef struct ml_life {
     bool alive;
-    uint32_t holders;   /* who may still look at this token, the owner included */
-    uint32_t users;     /* units of other sessions that refer to it by address */
-    uint32_t in_flight; /* native calls into it that have not returned */
-    char name[];        /* for messages: "foo.o" */
+    uint32_t holders;          /* who may still look at this token, the owner included */
+    uint32_t users;            /* units of other sessions that refer to it by address */
+    uint32_t in_flight;        /* native calls into it that have not returned */
+    ml_user *functions;        /* the latest first */
+    void *owner;               /* the unit, for those that hold its token only; NULL: none */
+    struct ml_life *successor; /* held: of the version that took its place; NULL: none */
+    char name[];               /* for messages: "foo.o" */
 } ml_life;
 
 /* A token that is alive with one holder, the owner; NULL when memory is short. */
@@ -23,5 +34,10 @@ ml_life *ml_life_new(const char *name);
 ml_life *ml_life_hold(ml_life *life);
 /* Frees the token with the last holder. NULL is allowed. */
 void ml_life_drop(ml_life *life);
+
+/* Enters a user, which holds the token from then on. */
+void ml_life_tie(ml_life *life, ml_user *user);
+/* Takes it out again; nothing happens to one that is not tied. */
+void ml_life_untie(ml_user *user);
 
 #endif

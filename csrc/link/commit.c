@@ -136,10 +136,12 @@ static ml_unit *new_unit(ml_txn *t, const char *name)
     u->s = t->s;
     u->l = t->l;
     u->life = ml_life_new(name);
-    if (u->life)
-        return u;
-    ml_heap_free(u);
-    return NULL;
+    if (!u->life) {
+        ml_heap_free(u);
+        return NULL;
+    }
+    u->life->owner = u;
+    return u;
 }
 
 static int start(ml_txn *t)

@@ -148,6 +148,7 @@ static void free_unit(ml_unit *u)
     *(u->next ? &u->next->prev : &s->last) = u->prev;
     ml_exits_drop(u->exits);
     ml_linked_free(u->l);
+    u->life->owner = NULL;
     ml_life_drop(u->life);
     ml_heap_free(u->needs.v);
     ml_heap_free(u->users.v);

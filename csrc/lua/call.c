@@ -24,10 +24,8 @@ typedef enum fail { FAIL_NEVER, FAIL_NEGATIVE, FAIL_NULL, FAIL_ZERO, FAIL_NONZER
 
 typedef struct function {
     ml_callstate *state;
-    ml_life *life; /* held; never NULL once the function is whole */
-    uint64_t address;
+    ml_user user; /* tied once the function is whole; its name is anchored by the userdata */
     ml_signature *sig;
-    const char *name; /* a string that the userdata anchors */
     fail fail;
 } function;
 
@@ -39,19 +37,19 @@ typedef struct function {
 RARE static int wrong_count(lua_State *L, const function *f)
 {
     unsigned n = f->sig->nparams;
-    return luaL_error(L, "%s: expected %s%d argument%s, got %d", f->name,
+    return luaL_error(L, "%s: expected %s%d argument%s, got %d", f->user.name,
                       f->sig->variadic ? "at least " : "", (int)n, n == 1 ? "" : "s",
                       lua_gettop(L));
 }
 
 RARE static int unloaded(lua_State *L, const function *f)
 {
-    return luaL_error(L, "%s: %s was unloaded", f->name, f->life->name);
+    return luaL_error(L, "%s: %s was unloaded", f->user.name, f->user.life->name);
 }
 
 RARE static int bad_argument(lua_State *L, const function *f, unsigned arg, const char *why)
 {
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", (int)arg, f->name, why);
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", (int)arg, f->user.name, why);
 }
 
 /* ---- entering and leaving native code ---- */
@@ -74,9 +72,9 @@ static inline void call_with(const function *f, const ml_regs *regs, ml_slot *re
 {
     const ml_signature *sig = f->sig;
     if (sig->ints)
-        result->u = sig->ints(f->address, regs, &f->state->caught);
+        result->u = sig->ints(f->user.address, regs, &f->state->caught);
     else
-        sig->mixed(f->address, regs, result, &f->state->caught);
+        sig->mixed(f->user.address, regs, result, &f->state->caught);
 }
 
 /* The one thing a native call may be: through registers or through libffi. */
@@ -93,7 +91,7 @@ typedef struct job {
 static void call_ffi(job *j)
 {
     const function *f = j->f;
-    j->refused = !ml_ffi_call(f->sig, f->address, j->nargs, j->extra, j->args, &j->result);
+    j->refused = !ml_ffi_call(f->sig, f->user.address, j->nargs, j->extra, j->args, &j->result);
 }
 
 static void run_job(job *j)
@@ -148,7 +146,7 @@ static inline void leave(ml_callstate *st, entered e, ml_life *life)
 static inline void settle(lua_State *L, const function *f)
 {
     if (atomic_load_explicit(&f->state->attention, memory_order_relaxed))
-        ml_callstate_settle(L, f->state, f->name);
+        ml_callstate_settle(L, f->state, f->user.name);
 }
 
 /* ---- the fast path ---- */
@@ -202,7 +200,7 @@ static int call_registers(lua_State *L)
             return bad_argument(L, f, i, why);
     }
     ml_callstate *st = f->state;
-    ml_life *life = f->life;
+    ml_life *life = f->user.life;
     if (!life->alive)
         return unloaded(L, f);
     ml_slot result;
@@ -301,12 +299,12 @@ static void release_transients(lua_State *L, int pool, unsigned n, const bool *t
 static void run_between(lua_State *L, job *j)
 {
     ml_callstate *st = j->f->state;
-    entered e = enter(st, L, j->f->life);
+    entered e = enter(st, L, j->f->user.life);
     if (st->traps)
         run_guarded(st, j);
     else
         run_job(j);
-    leave(st, e, j->f->life);
+    leave(st, e, j->f->user.life);
 }
 
 static int call_general(lua_State *L)
@@ -317,8 +315,8 @@ static int call_general(lua_State *L)
     if (nargs < sig->nparams || (nargs > sig->nparams && !sig->variadic))
         return wrong_count(L, f);
     if (nargs > ML_ARGS_MAX)
-        return luaL_error(L, "%s: at most %d arguments", f->name, ML_ARGS_MAX);
-    if (!f->life->alive)
+        return luaL_error(L, "%s: at most %d arguments", f->user.name, ML_ARGS_MAX);
+    if (!f->user.life->alive)
         return unloaded(L, f);
     luaL_checkstack(L, ML_ARGS_MAX + LUA_MINSTACK, NULL);
     ml_value args[ML_ARGS_MAX];
@@ -329,14 +327,14 @@ static int call_general(lua_State *L)
     for (unsigned i = 0; i < sig->nparams; i++)
         if (transient[i])
             args[i].s.u = ml_transient_take(L, pool, (int)i + 1, sig->params[i].func);
-    if (!f->life->alive) /* what ran meanwhile (a finaliser, FN_TYPES) may have unloaded it */
+    if (!f->user.life->alive) /* what ran meanwhile (a finaliser, FN_TYPES) may have unloaded it */
         return unloaded(L, f);
     job j = {.f = f, .args = args, .extra = extra, .nargs = nargs};
     run_between(L, &j);
     release_transients(L, pool, sig->nparams, transient);
     settle(L, f);
     if (j.refused)
-        return luaL_error(L, "%s: libffi cannot describe these variable arguments", f->name);
+        return luaL_error(L, "%s: libffi cannot describe these variable arguments", f->user.name);
     return ml_lua_push_value(L, sig->result, &j.result);
 }
 
@@ -380,9 +378,8 @@ static int call_checked(lua_State *L)
 static int function_gc(lua_State *L)
 {
     function *f = luaL_checkudata(L, 1, FUNCTION);
-    ml_life_drop(f->life);
+    ml_life_untie(&f->user);
     ml_signature_free(f->sig);
-    f->life = NULL;
     f->sig = NULL;
     return 0;
 }
@@ -433,9 +430,9 @@ static int core_func(lua_State *L)
     if (st->closed)
         return luaL_error(L, "the state is being closed");
     function *f = lua_newuserdatauv(L, sizeof *f, FN_VALUES);
-    *f = (function){.state = st, .address = (uint64_t)address, .fail = when};
+    *f = (function){.state = st, .user.address = (uint64_t)address, .fail = when};
     luaL_setmetatable(L, FUNCTION);
-    f->life = ml_life_hold(life ? life : st->life);
+    ml_life_tie(life ? life : st->life, &f->user);
     f->sig = check_signature(L, 2);
     keep(L, FN_OWNER, 3);
     lua_newtable(L);
@@ -446,7 +443,7 @@ static int core_func(lua_State *L)
         lua_pushliteral(L, "?");
     else
         lua_pushvalue(L, 4);
-    f->name = lua_tostring(L, -1);
+    f->user.name = lua_tostring(L, -1);
     lua_setiuservalue(L, -2, FN_NAME);
     lua_pushcclosure(L, entry_of(f), 1);
     return 1;
@@ -462,9 +459,9 @@ static int core_funcinfo(lua_State *L)
     const function *f = luaL_checkudata(L, -1, FUNCTION);
     int at = lua_gettop(L);
     lua_getiuservalue(L, at, FN_NAME);
-    lua_pushinteger(L, (lua_Integer)f->address);
+    lua_pushinteger(L, (lua_Integer)f->user.address);
     lua_getiuservalue(L, at, FN_OWNER);
-    lua_pushboolean(L, f->life && f->life->alive);
+    lua_pushboolean(L, f->user.life && f->user.life->alive);
     lua_getiuservalue(L, at, FN_ABOUT);
     return 5;
 }

@@ -158,6 +158,15 @@ static int now(lua_State *L)
     return 1;
 }
 
+/* sleep(seconds), at most a day */
+static int sleep_for(lua_State *L)
+{
+    lua_Number s = luaL_checknumber(L, 1);
+    luaL_argcheck(L, s >= 0 && s <= 86400, 1, "0 to 86400 seconds expected");
+    ml_os_sleep_ns((uint64_t)(s * 1e9));
+    return 0;
+}
+
 /* page_size() -> bytes */
 static int page_size(lua_State *L)
 {
@@ -169,7 +178,8 @@ EXPORT int luaopen_moonlink_core(lua_State *L);
 
 EXPORT int luaopen_moonlink_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"now", now}, {"page_size", page_size}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"now", now}, {"sleep", sleep_for}, {"page_size", page_size}, {NULL, NULL}};
     luaL_checkversion(L);
     luaL_newlib(L, functions);
     open_error(L);

@@ -3,14 +3,27 @@
 #include "base/arena.h"
 #include "lua/session.h"
 
+/* The unit at idx: of what was reloaded, the version that took its place. */
+static ml_lua_unit *unit_at(lua_State *L, int idx)
+{
+    ml_lua_unit *u = luaL_checkudata(L, idx, ML_LUA_UNIT);
+    while (u->life && u->life->successor) {
+        ml_life *old = u->life;
+        u->life = ml_life_hold(old->successor);
+        u->u = u->life->owner;
+        ml_life_drop(old);
+    }
+    return u;
+}
+
 static ml_lua_unit *to_unit(lua_State *L)
 {
-    return luaL_checkudata(L, 1, ML_LUA_UNIT);
+    return unit_at(L, 1);
 }
 
 ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx)
 {
-    ml_lua_unit *u = luaL_checkudata(L, idx, ML_LUA_UNIT);
+    ml_lua_unit *u = unit_at(L, idx);
     if (!u->life)
         luaL_error(L, "attempt to use a unit that was never loaded");
     if (!u->life->alive)
@@ -22,7 +35,7 @@ ml_life *ml_lua_life(lua_State *L, int idx)
 {
     if (lua_isnoneornil(L, idx))
         return NULL;
-    ml_lua_unit *u = luaL_checkudata(L, idx, ML_LUA_UNIT);
+    ml_lua_unit *u = unit_at(L, idx);
     if (!u->life)
         luaL_argerror(L, idx, "unit that was never loaded");
     return u->life;
@@ -49,10 +62,103 @@ static int alive(lua_State *L)
     return 1;
 }
 
+/* Adds a table { kind=, count= } to the array below the top of the stack; it is left on top. */
+static void add_user(lua_State *L, const char *kind, size_t count)
+{
+    lua_createtable(L, 0, 4);
+    ml_lua_set_text(L, "kind", kind);
+    ml_lua_set_integer(L, "count", count);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, (lua_Integer)lua_rawlen(L, -3) + 1);
+}
+
+static void add_threads(lua_State *L, const char *kind, const ml_unit *u,
+                        size_t (*ask)(const ml_unit *, int64_t *, size_t))
+{
+    enum { ROOM = 16 };
+    int64_t ids[ROOM];
+    size_t n = ask(u, ids, ROOM);
+    if (!n)
+        return;
+    add_user(L, kind, n);
+    lua_newtable(L);
+    for (size_t i = 0; i < n && i < ROOM; i++) {
+        lua_pushinteger(L, ids[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "threads");
+    lua_pop(L, 1);
+}
+
+static void add_units(lua_State *L, ml_lua_box *box, const ml_unit *u)
+{
+    ml_unit *other;
+    for (size_t i = 0; (other = ml_unit_user(u, i)); i++) {
+        add_user(L, "unit", 1);
+        ml_lua_pushunit(L, box, other);
+        lua_setfield(L, -2, "unit");
+        ml_lua_set_text(L, "name", ml_unit_name(other));
+        lua_newtable(L);
+        const char *name;
+        uint32_t cursor = 0;
+        for (lua_Integer n = 1; (name = ml_unit_use(other, u, &cursor)); n++) {
+            lua_pushstring(L, name);
+            lua_rawseti(L, -2, n);
+        }
+        lua_setfield(L, -2, "symbols");
+        lua_pop(L, 1);
+    }
+}
+
+/* unit:users() -> array of moonlink.core.User */
+static int users_now(lua_State *L)
+{
+    ml_lua_unit *ud = ml_lua_checkunit(L, 1);
+    const ml_unit *u = ud->u;
+    const ml_life *life = ml_unit_life(u);
+    lua_newtable(L);
+    add_units(L, ud->box, u);
+    for (const ml_user *f = life->functions; f; f = f->next) {
+        add_user(L, "function", 1);
+        ml_lua_set_text(L, "name", f->name);
+        lua_pop(L, 1);
+    }
+    if (life->in_flight) {
+        add_user(L, "call", life->in_flight);
+        lua_pop(L, 1);
+    }
+    if (life->users) {
+        add_user(L, "linker", life->users);
+        lua_pop(L, 1);
+    }
+    add_threads(L, "exit handler", u, ml_unit_exit_handlers);
+    add_threads(L, "thread", u, ml_unit_threads);
+    return 1;
+}
+
+static int users(lua_State *L)
+{
+    return ml_lua_steady(L, users_now);
+}
+
+/* unit:unload(how) -> true, or nil and why not. how: "refuse", "orphan" or "force" */
+static int unload(lua_State *L)
+{
+    static const char *const names[] = {"refuse", "orphan", "force", NULL};
+    ml_lua_unit *ud = ml_lua_checkunit(L, 1);
+    ml_unload how = (ml_unload)luaL_checkoption(L, 2, "refuse", names);
+    ml_diag d;
+    ml_diag_init(&d);
+    if (ml_unit_unload(&d, ud->u, how) < 0)
+        return ml_lua_fail(L, &d);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* Drops what the userdata holds; the unit itself ends with its session. */
 static int drop(lua_State *L)
 {
-    ml_lua_unit *u = to_unit(L);
+    ml_lua_unit *u = luaL_checkudata(L, 1, ML_LUA_UNIT);
     ml_life *life = u->life;
     ml_lua_box *box = u->box;
     u->life = NULL;
@@ -89,7 +195,8 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
 
 void ml_open_unit(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"name", name}, {"alive", alive}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"name", name}, {"alive", alive}, {"users", users}, {"unload", unload}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);

@@ -14,6 +14,9 @@ local core = {}
 ---@return number
 function core.now() end
 
+---@param seconds number at most a day
+function core.sleep(seconds) end
+
 ---@return integer bytes
 function core.page_size() end
 
@@ -388,6 +391,23 @@ function unit:name() end
 
 ---@return boolean
 function unit:alive() end
+
+---@class moonlink.core.User
+---@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"thread"
+---@field count integer
+---@field name? string of the unit or function
+---@field unit? moonlink.core.Unit
+---@field symbols? string[] what the unit takes
+---@field threads? integer[] the system's numbers, up to 16
+
+---Who uses the unit.
+---@return moonlink.core.User[]
+function unit:users() end
+
+---@param how? "refuse"|"orphan"|"force"
+---@return boolean?
+---@return moonlink.Error? err
+function unit:unload(how) end
 
 -- ---- transactions: txn.c ----
 

@@ -237,6 +237,18 @@ function call.namespace(linker)
    return setmetatable({}, meta)
 end
 
+---Lets the functions go that the linker's namespace keeps; it makes them again when they are asked
+---for.
+---@param linker moonlink.Linker.Calling
+function call.forget(linker)
+   local namespace = rawget(linker, "c")
+   for name, value in pairs(namespace or {}) do
+      if type(value) == "function" then
+         rawset(namespace, name, nil)
+      end
+   end
+end
+
 ---Raw memory as values: `read(address, "i4 i4")`. "z" reads a string.
 ---@param where integer|userdata
 ---@param format string of string.unpack, of a fixed size

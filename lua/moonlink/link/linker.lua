@@ -20,7 +20,8 @@ local linker = {}
 ---@field session moonlink.core.Session
 ---@field options moonlink.Options those that each load starts from
 ---@field hooks table<string, moonlink.Hook[]> by kind, the latest first
----@field list moonlink.LoadedUnit[] oldest first
+---@field list moonlink.LoadedUnit[] oldest first, with some that are gone
+---@field gone integer how many were unloaded since the list was gone through
 ---@field events moonlink.Event[] what was logged
 ---@field tracing table<string, boolean> categories that are switched on
 ---@field types moonlink.Scope its C declarations
@@ -311,10 +312,21 @@ end
 ---@return moonlink.LoadedUnit[]
 function methods:units()
    local out = {}
-   for i, u in ipairs(self.list) do
-      out[i] = u
+   for _, u in ipairs(self.list) do
+      if u:alive() and not u.orphaned then
+         out[#out + 1] = u
+      end
    end
    return out
+end
+
+--- Forgets units that are gone; for the linker's own rooms. The list is rid of them once they are
+--- half of it, so that unloading many units takes time for each but not for each pair.
+function methods:forget()
+   self.gone = self.gone + 1
+   if self.gone * 2 > #self.list then
+      self.list, self.gone = self:units(), 0
+   end
 end
 
 --- Ends the linker: destructors run, latest unit first, and all memory goes back. Functions made
@@ -340,14 +352,14 @@ local metatable = {
    end,
    __tostring = function(self)
       return self.session:is_closed() and "moonlink linker (closed)"
-         or ("moonlink linker (%d units)"):format(#self.list)
+         or ("moonlink linker (%d units)"):format(#self:units())
    end,
 }
 
 --- A linker over a session of the core.
 function over_session(session, opts)
    return setmetatable({
-      session = session, options = opts, hooks = {}, list = {}, events = {}, tracing = {},
+      session = session, options = opts, hooks = {}, list = {}, gone = 0, events = {}, tracing = {},
       types = cdecl.scope(),
    }, metatable)
 end

@@ -31,7 +31,7 @@ function result.unit(linker, run, name)
    if not core_unit then
       return nil, err
    end
-   local new = unit.new(core_unit, stats, run.anchors)
+   local new = unit.new(linker, core_unit, stats, run.anchors)
    linker.list[#linker.list + 1] = new
    return new
 end

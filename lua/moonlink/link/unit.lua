@@ -3,12 +3,15 @@
 
 local question = require "moonlink.link.question"
 local show_map = require "moonlink.show.map"
+local unload = require "moonlink.link.unload"
 
 local unit = {}
 
 ---@class moonlink.LoadedUnit
 ---@field name string
 ---@field core moonlink.core.Unit
+---@field linker moonlink.Linker
+---@field orphaned boolean its names are gone, its memory stays
 ---@field anchors? any[] what answered for its names, and must live as long as it does
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
@@ -17,6 +20,30 @@ local methods = {}
 ---@return boolean
 function methods:alive()
    return self.core:alive()
+end
+
+--- Who uses it: { kind=, count=, name= ... } each. Kinds: "unit" (with `symbols`), "function" (of
+--- Lua), "call" (in flight), "linker", "exit handler" and "thread" (with `threads`).
+---@return moonlink.core.User[]
+function methods:users()
+   return self.core:users()
+end
+
+--- Takes the unit out of the process: its destructors run, then names, registrations, thread-local
+--- storage and memory go. Refused while somebody uses it, unless told otherwise: "wait" (or
+--- { timeout = SECONDS }) waits for other threads; "orphan" takes only its names, and what has an
+--- address of it can go on; "force" takes it and the units that use it: their functions raise
+--- afterwards.
+---@param how? "refuse"|"wait"|"orphan"|"force"|{how?: string, timeout?: number}
+---@return boolean?
+---@return moonlink.Error? err with `users`
+function methods:unload(how)
+   local ok, err = unload.run(self, how)
+   if ok then
+      self.orphaned = how == "orphan"
+      self.linker:forget(self)
+   end
+   return ok, err
 end
 
 --- Iterates over the names that the unit defines, in the order of the inputs.
@@ -87,14 +114,15 @@ local metatable = {
 }
 
 --- Wraps a unit of the core.
+---@param linker moonlink.Linker
 ---@param core_unit moonlink.core.Unit
 ---@param stats? table
 ---@param anchors? any[]
 ---@return moonlink.LoadedUnit
-function unit.new(core_unit, stats, anchors)
+function unit.new(linker, core_unit, stats, anchors)
    return setmetatable({
-      name = core_unit:name(), core = core_unit, stats = stats or core_unit:stats(),
-      anchors = anchors,
+      name = core_unit:name(), core = core_unit, linker = linker,
+      stats = stats or core_unit:stats(), anchors = anchors, orphaned = false,
    }, metatable)
 end
 

@@ -1,0 +1,166 @@
+--- Unloading: who uses a unit, in words, and what to do about it.
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+
+local unload = {}
+
+local modes = {refuse = true, wait = true, orphan = true, force = true}
+
+--- Seconds between two looks while waiting.
+local PAUSE = 0.001
+
+local function plural(n, noun)
+   return n == 1 and ("1 %s"):format(noun) or ("%d %ss"):format(n, noun)
+end
+
+local function numbers(user)
+   local text = table.concat(user.threads, ", ")
+   return ("%s %s"):format(user.count == 1 and "thread" or "threads", text)
+end
+
+--- "2 units import from it (y.o: foo, bar; z.o: foo)"
+local function units(list)
+   local parts = {}
+   for i, user in ipairs(list) do
+      parts[i] = ("%s: %s"):format(user.name, table.concat(user.symbols, ", "))
+   end
+   return ("%s %s from it (%s)"):format(plural(#list, "unit"), #list == 1 and "imports" or "import",
+      table.concat(parts, "; "))
+end
+
+--- "Lua has 2 functions of it (add, sub)"
+local function functions(list)
+   local names, seen = {}, {}
+   for _, user in ipairs(list) do
+      local name = user.name or "?"
+      if not seen[name] then
+         seen[name] = true
+         names[#names + 1] = name
+      end
+   end
+   table.sort(names)
+   return ("Lua has %s of it (%s)"):format(plural(#list, "function"), table.concat(names, ", "))
+end
+
+local phrases = {
+   {"unit", units},
+   {"function", functions},
+   {"call", function(list)
+      return ("%s in flight"):format(plural(list[1].count, "call"))
+   end},
+   {"linker", function(list)
+      return ("%s of other linkers use%s it"):format(plural(list[1].count, "unit"),
+         list[1].count == 1 and "s" or "")
+   end},
+   {"exit handler", function(list)
+      return ("thread-exit handlers are pending (%s)"):format(numbers(list[1]))
+   end},
+   {"thread", function(list)
+      return ("code of it is on the stack of %s"):format(numbers(list[1]))
+   end},
+}
+
+local hints = {
+   unit = "unload those units first",
+   ["function"] = "drop those functions",
+   call = "unload it after the call has returned",
+   linker = "close those linkers first",
+   ["exit handler"] = "end those threads",
+   thread = "end those threads",
+}
+
+--- Who uses the unit, as a sentence, and what to do first.
+local function describe(users)
+   local of = {}
+   for _, user in ipairs(users) do
+      of[user.kind] = of[user.kind] or {}
+      table.insert(of[user.kind], user)
+   end
+   local parts, hint = {}, nil
+   for _, phrase in ipairs(phrases) do
+      local kind, words = phrase[1], phrase[2]
+      if of[kind] then
+         parts[#parts + 1] = words(of[kind])
+         hint = hint or hints[kind]
+      end
+   end
+   return table.concat(parts, "; "), hint
+end
+
+local function refused(unit, users)
+   local who, hint = describe(users)
+   return errors.new {
+      code = "state", file = unit.name, users = users, reason = who,
+      message = ("unload of '%s' refused: %s"):format(unit.name, who),
+      hint = hint .. ', or choose "wait", "orphan" or "force"',
+   }
+end
+
+--- Those who use it; functions that nobody has any more are collected first.
+local function users_of(unit)
+   local users = unit.core:users()
+   for _, user in ipairs(users) do
+      if user.kind == "function" then
+         call.forget(unit.linker)
+         collectgarbage()
+         return unit.core:users()
+      end
+   end
+   return users
+end
+
+--- Waits for other threads; what this thread itself would have to do is refused at once.
+local function wait(unit, timeout)
+   local till = timeout and core.now() + timeout
+   while true do
+      local users = users_of(unit)
+      if #users == 0 then
+         return true
+      end
+      for _, user in ipairs(users) do
+         if user.kind ~= "exit handler" and user.kind ~= "thread" then
+            return nil, refused(unit, users)
+         end
+      end
+      if till and core.now() >= till then
+         return nil, refused(unit, users)
+      end
+      core.sleep(PAUSE)
+   end
+end
+
+--- Takes a unit out of the process: see methods:unload in unit.lua.
+---@param unit moonlink.LoadedUnit
+---@param how? string|{how?: string, timeout?: number}
+---@return boolean?
+---@return moonlink.Error? err
+function unload.run(unit, how)
+   local timeout
+   if type(how) == "table" then
+      timeout, how = how.timeout, how.how or "wait"
+   end
+   how = how or "refuse"
+   if not modes[how] then
+      errors.mistake('unload: "refuse", "wait", "orphan" or "force" expected, got %s',
+         type(how) == "string" and ("'%s'"):format(how) or type(how))
+   elseif timeout ~= nil and type(timeout) ~= "number" then
+      errors.mistake("unload: timeout: a number of seconds expected, got %s", type(timeout))
+   end
+   if how == "wait" then
+      local ok, err = wait(unit, timeout)
+      if not ok then
+         return nil, err
+      end
+   elseif how == "refuse" then
+      local users = users_of(unit)
+      if #users > 0 then
+         return nil, refused(unit, users)
+      end
+   end
+   return unit.core:unload(how == "wait" and "refuse" or how)
+end
+
+return unload
