@@ -188,5 +188,6 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_object(L);
     ml_open_inspect(L);
     ml_open_session(L);
+    ml_open_isolate(L);
     return 1;
 }

@@ -55,5 +55,6 @@ void ml_open_call(lua_State *L);    /* func, callback, trap and what belongs to 
 void ml_open_object(lua_State *L);  /* kind, members, ldscript ...: files that are not linked */
 void ml_open_inspect(lua_State *L); /* object: one object as tables */
 void ml_open_session(lua_State *L); /* session */
+void ml_open_isolate(lua_State *L); /* isolate */
 
 #endif

@@ -1,13 +1,42 @@
-/* session.c -- lua: the userdata of a session.
+/* session.c -- lua: the userdata of a session, and the list of all of a Lua state.
 ** SPDX-License-Identifier: MIT */
 #include "lua/session.h"
 
 #include "base/arena.h"
 
+/* Registry key, by address: a userdata that holds the first box. */
+static const char boxes_key;
+
+ml_lua_box **ml_lua_boxes(lua_State *L)
+{
+    ml_lua_box **first = NULL;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &boxes_key) == LUA_TUSERDATA)
+        first = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (first)
+        return first;
+    first = lua_newuserdatauv(L, sizeof *first, 0);
+    *first = NULL;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    return first;
+}
+
+static void enlist(ml_lua_box *box, ml_lua_box **first)
+{
+    box->from = first;
+    box->next = *first;
+    if (box->next)
+        box->next->from = &box->next;
+    *first = box;
+}
+
 void ml_lua_box_drop(ml_lua_box *box)
 {
     if (--box->holders)
         return;
+    *box->from = box->next;
+    if (box->next)
+        box->next->from = box->from;
     if (box->s)
         ml_session_free(box->s);
     ml_heap_free(box);
@@ -129,12 +158,14 @@ static int drop(lua_State *L)
 /* core.session() -> session */
 static int session(lua_State *L)
 {
+    ml_lua_box **first = ml_lua_boxes(L);
     ml_lua_box **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     luaL_setmetatable(L, ML_LUA_SESSION);
     *box = ml_heap_zalloc(1, sizeof **box);
     if (*box) {
         (*box)->holders = 1;
+        enlist(*box, first);
         (*box)->s = ml_session_new();
         if ((*box)->s)
             return 1;

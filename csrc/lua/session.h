@@ -11,7 +11,8 @@
 typedef struct ml_lua_box {
     ml_session *s; /* NULL once it was closed */
     unsigned holders;
-    unsigned loads; /* transactions that are open */
+    unsigned loads;                  /* transactions that are open */
+    struct ml_lua_box *next, **from; /* in the list of its Lua state; *from is this box */
 } ml_lua_box;
 
 typedef struct ml_lua_unit {
@@ -21,6 +22,8 @@ typedef struct ml_lua_unit {
 } ml_lua_unit;
 
 void ml_lua_box_drop(ml_lua_box *box);
+/* Where the list of the boxes of this Lua state begins. It stays as long as the state. */
+ml_lua_box **ml_lua_boxes(lua_State *L);
 
 /* The unit at idx; raises when it was unloaded. */
 ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);

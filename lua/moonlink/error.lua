@@ -11,6 +11,7 @@ local errors = {}
 ---@field message string cause, with the place
 ---@field reason? string cause, without the place
 ---@field hint? string what to do
+---@field detail? string more lines, printed behind: a backtrace
 ---@field file? string
 ---@field member? string archive member
 ---@field section? string
@@ -27,10 +28,11 @@ local errors = {}
 ---@field tried? string[] where it was looked for
 
 local function one(e)
+   local text = tostring(e.message)
    if e.hint then
-      return ("%s\n  hint: %s"):format(e.message, e.hint)
+      text = ("%s\n  hint: %s"):format(text, e.hint)
    end
-   return tostring(e.message)
+   return e.detail and ("%s\n%s"):format(text, e.detail) or text
 end
 
 --- The text of an error: all causes, each with its hint.

@@ -10,11 +10,13 @@
 
 local call = require "moonlink.call"
 local core = require "moonlink.core"
+local isolate = require "moonlink.isolate"
 local linker = require "moonlink.link.linker"
 
 local moonlink = {}
 
 moonlink.new = linker.new
+moonlink.isolate = isolate
 moonlink.errno = core.errno
 moonlink.strerror = core.strerror
 moonlink.warnings = core.warnings

@@ -577,6 +577,43 @@ function txn:commit(name) end
 ---Takes everything back; nothing happens after commit or a second time.
 function txn:abort() end
 
+-- ---- child processes: isolate.c ----
+
+---@class moonlink.core.ChildOptions
+---@field timeout_ns integer?
+---@field memory integer? bytes beyond what the process has
+---@field output_limit integer?
+---@field core boolean? a crash may leave a core file
+
+---@class moonlink.core.Facts
+---@field word "returned"|"raised"|"memory"|"unsent"|nil the child's own word
+---@field how "exited"|"signaled"|"stopped"|"timeout"|"cancelled"|"lost"
+---@field value integer status or signal
+---@field bytes string what `encode` gave
+---@field output string
+---@field dropped integer bytes of output beyond the limit
+---@field crash moonlink.core.Crash?
+
+---@class moonlink.core.Crash
+---@field number integer signal
+---@field cause integer si_code
+---@field errno integer
+---@field address integer? that was accessed
+---@field registers { pc: integer, sp: integer, fp: integer }
+---@field backtrace { address: integer, name: string?, offset: integer?, unit: string?, file: string? }[]
+---@field lines string[] where Lua was, innermost first
+
+---Calls a function in a child process. `encode` gets true and the results, or false and what the
+---handler made of the error; it returns whether that counts as returned, and bytes.
+---@param options moonlink.core.ChildOptions
+---@param encode fun(ok: boolean, ...): boolean, string
+---@param handler fun(err: any): any
+---@param fn function
+---@param ... any
+---@return moonlink.core.Facts?
+---@return moonlink.Error? err
+function core.isolate(options, encode, handler, fn, ...) end
+
 -- ---- names: demangle.c ----
 
 ---A name as a C++ programmer wrote it; nil without a C++ runtime, or for what is no such name.
