@@ -42,6 +42,13 @@ local EXPECTED = {
       "with stand-ins:        2\n", "program.o wants 'price'", "hooked:                1\n",
       "undefined symbol 'price' was called", "undefined 'vat' (1 reference: program.o",
    },
+   isolate = {
+      "test_sum             ok", "test_sum_of_nothing  signal   crash in ",
+      "SIGSEGV at address 0x0\n", "test_wrong           failed   expected 4, got 5\n",
+      "called from test_invariant+", "(tests.o): SIGABRT\n",
+      "test_endless         timeout  did not end within 0.5 seconds\n",
+      "1 ok, 1 failed, 2 crashed, 1 too slow\n",
+   },
    demo = {
       "SQL from Lua: libsqlite3.a 3.", "Jupiter      4        16854\n", "the same again\n",
       "a call through all files gives 78;", "cc -shared + dlopen", "relocate", "r-x  code\n",

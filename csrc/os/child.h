@@ -1,8 +1,8 @@
 /* child.h -- os: a piece of work in a process of its own.
-** The caller's process forks a *watcher*, and the watcher forks the *child*, which does the work. The
-** watcher is there so that nothing of the caller's process is touched: it adopts and ends whatever
-** the child leaves behind, keeps the time, and learns how the child ended even where the caller's
-** process ignores SIGCHLD or waits for all of its children.
+** The caller's process forks a *watcher*, and the watcher forks the *child*, which does the work.
+** The watcher is there so that nothing of the caller's process is touched: it adopts and ends
+** whatever the child leaves behind, keeps the time, and learns how the child ended even where the
+** caller's process ignores SIGCHLD or waits for all of its children.
 ** Only the calling thread lives on in the child.
 ** Spec: POSIX.1-2017 fork, waitid, setpgid, setrlimit; prctl(2), signalfd(2).
 ** SPDX-License-Identifier: MIT */
@@ -69,7 +69,7 @@ _Noreturn void ml_child_exit(int status);
 /* In the caller: receives until the child has ended, and everything that it started has. Sets
 ** c->how, c->value; nothing of it is left running. */
 void ml_child_collect(ml_child *c);
-/* In the caller: ends what still runs, frees everything. Nothing happens to one that is all zero. */
+/* In the caller: ends what still runs, frees everything. One that is all zero is left so. */
 void ml_child_close(ml_child *c);
 
 #endif

@@ -18,7 +18,7 @@ typedef void ml_fault_handler(int signo, siginfo_t *info, void *context);
 void ml_faults_catch(ml_fault_handler *handler);
 /* Ends the process by this signal's default action, once the handler returns at the latest. */
 void ml_faults_pass_on(int signo);
-/* Ends the process after so many seconds if it is still there: what a handler does next may hang. */
+/* Ends the process after so many seconds if it is still there: what a handler does may hang. */
 void ml_faults_hurry(unsigned seconds);
 /* Does the signal come from what the thread did, so that info->si_addr means something? */
 bool ml_faults_has_address(const siginfo_t *info);
@@ -28,8 +28,8 @@ typedef struct ml_fault_registers {
     uint64_t pc, sp, fp;
 } ml_fault_registers;
 void ml_faults_registers(const void *context, ml_fault_registers *out);
-/* When the handler returns, f runs as if the last call had called it: for a call that led to no code.
-** False where that is not known how. */
+/* When the handler returns, f runs as if the last call had called it: for a call that led to no
+** code. False where that is not known how. */
 bool ml_faults_divert(void *context, void (*f)(void));
 
 #endif

@@ -47,12 +47,12 @@ static void kill_listed(const char *text)
 
 static void kill_children(void)
 {
-    char text[4096]; /* a number that is cut here would be another process's: see below */
+    char text[4096];
     int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         close(fd);
-    while (n > 0 && text[n - 1] != ' ')
+    while (n > 0 && text[n - 1] != ' ') /* a number that was cut is another process's */
         n--;
     text[n > 0 ? n : 0] = 0;
     kill_listed(text);

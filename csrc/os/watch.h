@@ -17,8 +17,8 @@ typedef struct ml_watch_status {
     int32_t how, value; /* ml_child_how */
 } ml_watch_status;
 
-/* Called by the watcher, with all signals blocked: forks the child, in which it returns. The watcher
-** itself stays in here until the child and all that it has started have ended, and ends, too. */
+/* Called by the watcher, with all signals blocked: forks the child, in which it returns. The
+** watcher itself stays in here until the child and all that it has started have ended, and ends. */
 void ml_watch_fork(const ml_watch *w);
 /* Waits for a process. Nobody else may be waiting for it; it is no error when somebody was. */
 void ml_watch_wait(int64_t pid);

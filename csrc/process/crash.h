@@ -42,8 +42,8 @@ typedef struct ml_crash {
 ** allocates nothing; own_thread: it is the one that called ml_crash_report. */
 typedef void ml_crash_namer(void *ud, ml_crash *c, bool own_thread);
 
-/* From now on a crash of this process (not of a copy made by fork) is written to *c, which must stay.
-** namer may be NULL. */
+/* From now on a crash of this process (not of a copy made by fork) is written to *c, which must
+** stay. namer may be NULL. */
 void ml_crash_report(ml_crash *c, ml_crash_namer *namer, void *ud);
 
 /* Names what lies in a file that the process's own loader has loaded. is_return: the address is a
