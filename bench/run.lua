@@ -1,7 +1,7 @@
 --- `make bench`: moonlink beside its peers, in one run.
 -- Usage: lua5.4 bench/run.lua [--only NAME] [--runs N] [--quick] [--json FILE] [--markdown FILE]
 --                            [--build FOLDER]
--- NAME is a work (work1, work2, work3, work4, calls) or one case of it (work1-loose).
+-- NAME is a work (work1 ... work5, calls) or one case of it (work1-loose).
 -- SPDX-License-Identifier: MIT
 
 local function folder_above(script)
@@ -19,6 +19,7 @@ local machine = require "bench.machine"
 local objects = require "bench.works.objects"
 local peers = require "bench.peers"
 local report = require "bench.report"
+local sections = require "bench.works.sections"
 local shell = require "bench.shell"
 local tools = require "bench.tools"
 
@@ -27,6 +28,7 @@ local WORKS = {
    { "work2", libraries.work2 },
    { "work3", libraries.work3 },
    { "work4", objects.work4 },
+   { "work5", sections.work5 },
 }
 
 local function usage(problem)

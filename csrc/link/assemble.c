@@ -3,6 +3,7 @@
 ** entries, and the sections' bytes in place. After it addresses are final.
 ** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
 ** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
 #include "link/txn.h"
 
 static bool has_memory(const ml_input *in, uint32_t i)
@@ -326,32 +327,44 @@ static void give_addresses(ml_txn *t)
     }
 }
 
-/* The section list of maps and messages; a name is kept once. */
+enum { RECENT = 64 };
+
+/* A copy of a section's name that outlives its file. Names that many sections have (.text, .data)
+** are shared as long as they are remembered; a table of all would cost more than the copies. */
+static const char *kept_name(ml_arena *a, const char *recent[RECENT], const char *name)
+{
+    size_t len = strlen(name);
+    const char **slot = &recent[ml_hash(name, len) % RECENT];
+    if (!*slot || strcmp(*slot, name) != 0)
+        *slot = ml_strndup(a, name, len);
+    return *slot;
+}
+
+/* The section list of maps and messages. */
 static int note_placed(ml_txn *t)
 {
     ml_linked *l = t->l;
-    ml_table names;
-    ml_table_init(&names);
+    const char *recent[RECENT] = {NULL};
     l->placed = ml_nalloc(&l->keep, l->stats.sections, sizeof *l->placed);
-    bool ok = l->placed != NULL;
-    for (uint32_t i = 0; ok && i < l->ninputs; i++) {
+    if (!l->placed)
+        return ml_nomem(t->d);
+    for (uint32_t i = 0; i < l->ninputs; i++) {
         const ml_input *in = &l->inputs[i];
-        for (uint32_t k = 1; ok && k < in->img->nsections; k++) {
+        for (uint32_t k = 1; k < in->img->nsections; k++) {
             if (!in->piece[k])
                 continue;
             const ml_isec *s = &in->img->sections[k];
-            const ml_entry *e = ml_table_intern_str(&names, &l->keep, s->name);
-            ok = e != NULL;
-            if (ok)
-                l->placed[l->nplaced++] = (ml_placed){.name = e->name,
-                                                      .addr = in->addr[k],
-                                                      .size = s->size,
-                                                      .input = i,
-                                                      .class = t->pieces[in->piece[k] - 1].class};
+            const char *name = kept_name(&l->keep, recent, s->name);
+            if (!name)
+                return ml_nomem(t->d);
+            l->placed[l->nplaced++] = (ml_placed){.name = name,
+                                                  .addr = in->addr[k],
+                                                  .size = s->size,
+                                                  .input = i,
+                                                  .class = t->pieces[in->piece[k] - 1].class};
         }
     }
-    ml_table_deinit(&names);
-    return ok ? 0 : ml_nomem(t->d);
+    return 0;
 }
 
 /* Brings in the pages that will be written, in one call; a hostile size is left to page faults. */
