@@ -77,6 +77,8 @@ static int section_pieces(ml_txn *t, ml_input *in)
         ml_class class = class_of(s);
         in->piece[i] = ml_piece_add(t, class, s->size, s->align);
         t->pieces[in->piece[i] - 1].run = run_of(t, s, class);
+        if (ml_frames_section(s))
+            ml_frames_join(t, in->piece[i]);
     }
     return 0;
 }
@@ -191,6 +193,7 @@ static void linker_pieces(ml_txn *t)
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     }
     ml_fragments_pieces(t);
+    ml_frames_pieces(t);
 }
 
 /* Where a block of this size will lie. */

@@ -6,11 +6,10 @@
 
 int ml_effects_do(ml_txn *t)
 {
-    (void)t;
-    return 0;
+    return ml_frames_register(t);
 }
 
 void ml_effects_undo(ml_linked *l)
 {
-    (void)l;
+    ml_frames_unregister(l);
 }

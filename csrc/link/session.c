@@ -12,9 +12,10 @@ ml_session *ml_session_new(void)
     ml_diag d;
     ml_diag_init(&d);
     s->space = ml_space_new();
-    if (!s->space || ml_library_self(&d, &s->self) < 0) {
-        if (s->space)
-            ml_space_free(s->space);
+    s->unwinders = ml_unwinders_new();
+    if (!s->space || !s->unwinders || ml_library_self(&d, &s->self) < 0) {
+        ml_space_free(s->space);
+        ml_unwinders_free(s->unwinders);
         ml_heap_free(s);
         s = NULL;
     }
@@ -36,8 +37,10 @@ void ml_session_free(ml_session *s)
     ml_heap_free(s->sources.v);
     ml_heap_free(s->held);
     ml_table_deinit(&s->exports.names);
-    if (idle)
+    if (idle) {
+        ml_unwinders_free(s->unwinders);
         ml_space_free(s->space);
+    }
     ml_heap_free(s);
 }
 

@@ -259,6 +259,8 @@ int ml_txn_link(ml_txn *t)
     if (rc == 0)
         rc = ml_relocate(t);
     if (rc == 0)
+        rc = ml_frames_check(t);
+    if (rc == 0)
         rc = ml_ctors_collect(t);
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;

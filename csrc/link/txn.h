@@ -13,6 +13,8 @@
 #include "place/layout.h"
 #include "process/exits.h"
 #include "process/process.h"
+#include "process/runtime.h"
+#include "process/unwind.h"
 #include "target/target.h"
 
 /* An indirect function (STT_GNU_IFUNC) of a load: see ifunc.c. */
@@ -70,6 +72,11 @@ struct ml_linked {
     ml_link_stats stats;
     ml_life **pins; /* of units of other sessions: see ml_txn_pin */
     uint32_t npins, room_pins;
+    uint64_t frames;         /* address of the unwind table; 0: none */
+    ml_unwind unwind;        /* its registration */
+    ml_unwinders *unwinders; /* of the session */
+    uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
+    ml_runtime runtime;      /* what the load has of a C++ runtime */
 };
 
 /* An archive in reach. */
@@ -98,6 +105,7 @@ typedef struct ml_libraries {
 /* Numbers of runs (place/layout.h): pieces that lie side by side. */
 enum {
     ML_RUN_FRAGMENTS = 1, /* six: .init and .fini, see fragments.c */
+    ML_RUN_FRAMES = 8,    /* .eh_frame, see frames.c */
     ML_RUN_IDENTS = 16    /* and up: sections whose name is a C identifier, by index in idents */
 };
 
@@ -164,6 +172,8 @@ struct ml_txn {
     uint8_t *buffer; /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
     bool need_gotbase;
+    bool has_frames;       /* there are .eh_frame sections */
+    uint32_t piece_frames; /* 1 + index of the word that ends them; 0: none */
     /* relocate */
     ml_far *far;
     uint32_t nfar, room_far;
@@ -220,6 +230,7 @@ struct ml_session {
     ml_held **held; /* in the order in which they were opened */
     uint32_t nheld, room_held;
     ml_library self;
+    ml_unwinders *unwinders;
     uint32_t loads;   /* transactions that are open and have not committed */
     uint32_t nlost;   /* units whose state is ML_UNIT_LOST */
     ml_txn *starting; /* whose constructors are running, the innermost */
@@ -298,6 +309,15 @@ uint64_t ml_ifunc_address(const ml_input *in, uint32_t section, uint64_t value);
 /* Runs the resolvers: everything else is relocated, text is sealed, effects are done. Then seals
 ** the constants. */
 int ml_ifunc_resolve(ml_txn *t);
+
+/* frames.c: is it a part of the unwind table? Puts its piece beside the others; adds the end.
+** Checks the relocated table. Makes the unwinders of the process know it, and the inverse. */
+bool ml_frames_section(const ml_isec *s);
+void ml_frames_join(ml_txn *t, uint32_t piece);
+void ml_frames_pieces(ml_txn *t);
+int ml_frames_check(ml_txn *t);
+int ml_frames_register(ml_txn *t);
+void ml_frames_unregister(ml_linked *l);
 
 /* ctors.c: l->init and l->fini out of the relocated bytes; runs l->init: ML_E_INIT when one of them
 ** raised, which is then the last that ran. */

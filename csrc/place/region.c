@@ -404,6 +404,14 @@ static bool make_room(reservation *r)
     return true;
 }
 
+uint64_t ml_space_start(const ml_space *s, uint64_t addr)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (addr - s->list[i].addr < s->list[i].size)
+            return s->list[i].addr;
+    return addr;
+}
+
 int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out)
 {
     spot at;

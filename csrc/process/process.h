@@ -55,18 +55,4 @@ bool ml_process_run(const uint64_t *functions, size_t n, ml_caught *caught);
 ** mean everything in the process. */
 void ml_process_finalize(uint64_t dso_handle);
 
-/* An unwind table that is registered, and how to take it back; all zero when nothing is. */
-typedef struct ml_unwind {
-    uint64_t eh_frame;
-    void (*remove)(const void *eh_frame); /* of the unwinder that knows the table */
-    void *library;                        /* keeps that unwinder in the process; NULL: global */
-} ml_unwind;
-/* Unwind tables: .eh_frame sections as one zero-terminated block. False, with *out all zero, while
-** the process has no unwinder: nothing can throw then, but a library that is opened later may
-** bring one, so ask again after that. */
-bool ml_unwind_register(uint64_t eh_frame, ml_unwind *out);
-/* The inverse; *u is all zero afterwards, and may have been so before. Newest first is quickest:
-** libgcc searches its list from there. */
-void ml_unwind_unregister(ml_unwind *u);
-
 #endif

@@ -4,13 +4,19 @@
 ** SPDX-License-Identifier: MIT */
 #include "process/resolver.h"
 
-typedef uint64_t resolver(void);
+#include <stddef.h>
+
+#include "process/cxx.h"
+#include "process/guard.h"
 
 bool ml_process_choose(uint64_t fn, uint64_t *target, ml_caught *caught)
 {
+    ml_catch c = {NULL, NULL};
     *caught = (ml_caught){0};
-    *target = ((resolver *)(uintptr_t)fn)();
-    return true;
+    *target = ml_guard_ints[0](fn, NULL, &c);
+    if (c.exception)
+        ml_cxx_end(c.exception, caught);
+    return !c.exception;
 }
 
 typedef struct place {

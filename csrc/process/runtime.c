@@ -64,22 +64,26 @@ static bool find_in_load(uint64_t inside, ml_runtime_fn fn, uint64_t *addr)
     return r != NULL;
 }
 
-uint64_t ml_runtime_find(uint64_t inside, ml_runtime_fn fn)
+uint64_t ml_runtime_symbol(uint64_t inside, const char *name)
 {
     Dl_info info;
     void *extra = NULL;
     uint64_t addr = 0;
-    if (find_in_load(inside, fn, &addr))
-        return addr;
     if (!dladdr1((void *)(uintptr_t)inside, &info, &extra, RTLD_DL_LINKMAP) || !extra)
         return 0;
     const struct link_map *map = extra;
     const char *path = map->l_name && *map->l_name ? map->l_name : NULL;
     void *library = dlopen(path, RTLD_LAZY | (path ? RTLD_NOLOAD : 0));
     if (library) {
-        addr = (uint64_t)(uintptr_t)dlsym(library, names[fn]);
+        addr = (uint64_t)(uintptr_t)dlsym(library, name);
         dlclose(library);
     }
     dlerror(); /* what was not found is nobody's business */
     return addr;
+}
+
+uint64_t ml_runtime_find(uint64_t inside, ml_runtime_fn fn)
+{
+    uint64_t addr = 0;
+    return find_in_load(inside, fn, &addr) ? addr : ml_runtime_symbol(inside, names[fn]);
 }

@@ -27,6 +27,9 @@ const char *ml_runtime_name(ml_runtime_fn fn);
 /* The function of the runtime that holds the address; 0 when it has none. Leaves no dlerror. */
 uint64_t ml_runtime_find(uint64_t inside, ml_runtime_fn fn);
 
+/* The same for any name, of shared libraries alone. */
+uint64_t ml_runtime_symbol(uint64_t inside, const char *name);
+
 /* A load that holds a runtime. Its memory belongs to the load; all zero: not entered. */
 typedef struct ml_runtime {
     uint64_t start, end;      /* of the load's block */

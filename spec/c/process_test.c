@@ -2,6 +2,7 @@
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "process/process.h"
+#include "process/unwind.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -185,27 +186,40 @@ static table table_for(uint64_t start)
 
 typedef const void *find_fde(void *pc, void *bases);
 
+/* Tables in two windows, so that each is an object of its own; the third shares with the first. */
 static void unwinding(const char *unused)
 {
     (void)unused;
-    static char code[200];
-    static table t, u;
+    static char code[300];
+    static table t[3];
     void *bases[3];
-    t = table_for((uint64_t)(uintptr_t)code);
-    u = table_for((uint64_t)(uintptr_t)(code + 100));
-    ml_unwind none, first, second;
-    CHECK(!ml_unwind_register((uint64_t)(uintptr_t)&t, &none) && !none.remove && !dlerror());
+    ml_unwinders *w = ml_unwinders_new();
+    ml_unwind reg[3];
+    ml_unwinders_refresh(w);
+    for (int i = 0; i < 3; i++) {
+        t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], (uint64_t)(i / 2) << 20, &reg[i]));
+    }
+    CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* nobody to tell so far */
+    dlerror();
     ml_library gcc = opened("libgcc_s.so.1");
     find_fde *find = (find_fde *)(uintptr_t)found(&gcc, "_Unwind_Find_FDE", NULL).addr;
-    ml_unwind_unregister(&none); /* was never told to libgcc: must not be taken from it */
-    CHECK(ml_unwind_register((uint64_t)(uintptr_t)&t, &first));
-    CHECK(ml_unwind_register((uint64_t)(uintptr_t)&u, &second));
+    CHECK(!find(code + 10, bases));
+    ml_unwinders_refresh(w);
+    ml_unwinders_refresh(w);
+    CHECK(!dlerror());
     ml_library_close(&gcc); /* the registrations hold it */
-    CHECK(find(code + 10, bases) && find(code + 110, bases) && !find(code + 70, bases));
-    ml_unwind_unregister(&first);
-    CHECK(!find(code + 10, bases) && find(code + 110, bases) && !first.remove);
-    ml_unwind_unregister(&first);
-    ml_unwind_unregister(&second);
+    for (int i = 0; i < 3; i++)
+        CHECK(find(code + 100 * i + 10, bases) && !find(code + 100 * i + 70, bases));
+    ml_unwind_unregister(&reg[1]);
+    CHECK(find(code + 10, bases) && !find(code + 110, bases) && find(code + 210, bases));
+    ml_unwind_unregister(&reg[1]);
+    CHECK(reg[1].table == 0);
+    ml_unwind_unregister(&reg[0]);
+    CHECK(!find(code + 10, bases) && find(code + 210, bases));
+    ml_unwind_unregister(&reg[2]);
+    CHECK(!find(code + 210, bases));
+    ml_unwinders_free(w);
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* and do so no longer */
 }
 

@@ -1,0 +1,44 @@
+/* unwind.h -- process: making unwinders know code that they did not load.
+** A session keeps one ml_unwinders: which unwinders the process has, and the tables that they were
+** told of. takes the address of an .eh_frame table that ends in a zero word; gives a registration
+** that can be taken back.
+** Spec: LSB 5.0 core, chapter 10.6 "Exception Frames"; libgcc unwind-dw2-fde.c; LLVM libunwind.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PROCESS_UNWIND_H
+#define ML_PROCESS_UNWIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ml_unwinders ml_unwinders;
+
+/* A table. All zero while it is not registered. */
+typedef struct ml_unwind {
+    uint64_t table;  /* address of its first record; 0: not registered */
+    uint64_t window; /* see ml_unwind_register */
+    ml_unwinders *with;
+} ml_unwind;
+
+ml_unwinders *ml_unwinders_new(void); /* NULL when memory is short */
+/* All tables must have been taken back. */
+void ml_unwinders_free(ml_unwinders *w);
+/* Looks for unwinders that have come into the process since, and tells them of all tables. Nothing
+** can throw without one. */
+void ml_unwinders_refresh(ml_unwinders *w);
+
+enum { ML_UNWIND_WINDOW = 1 << 18 }; /* bytes */
+
+/* Tells all unwinders of a table that has at least one entry for code. Its code starts in the
+** window of ML_UNWIND_WINDOW bytes from `window` on, in which, up to the end of code that starts
+** there, nobody else has code. False when memory is short: then nothing was changed. */
+bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t window, ml_unwind *out);
+/* The inverse; cannot fail. *u is all zero afterwards, and may have been so before. */
+void ml_unwind_unregister(ml_unwind *u);
+
+/* An unwinder inside a load: the addresses of its __register_frame and __deregister_frame, or of
+** LLVM's functions for a table. Nothing happens when there are too many. */
+void ml_unwinders_add(ml_unwinders *w, uint64_t add, uint64_t remove);
+/* Its load ends: forgets it, without telling it anything. */
+void ml_unwinders_forget(ml_unwinders *w, uint64_t add);
+
+#endif
