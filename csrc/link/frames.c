@@ -136,7 +136,7 @@ static uint64_t pointer_at(const walk *w, uint64_t at, uint8_t encoding)
     return (encoding & 0x70) == PE_PCREL ? raw + w->addr + at : raw;
 }
 
-/* The letters behind 'z', each with its data. False when one is not known: then what follows is not,
+/* The letters behind 'z', each with its data. False when one is not known: what follows is not,
 ** either. */
 static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64_t end, cie *c)
 {

@@ -25,7 +25,7 @@
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
 ** the address it looks for. Windows by address keep that promise: units are disjoint, and whoever
 ** starts in a lower window ends before the next window's first unit starts.
-** libgcc from 13 on and LLVM's libunwind have faster ways to look up, and are told of each table. */
+** libgcc from 13 on and LLVM's libunwind look up in other ways, and are told of each table. */
 
 enum {
     MAX_UNWINDERS = 8,
