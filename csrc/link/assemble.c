@@ -50,12 +50,17 @@ uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 
 uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
 {
-    return t->view + t->pieces[piece - 1].offset;
+    const ml_piece *p = &t->pieces[piece - 1];
+    uint8_t *view = p->class < ML_CLASS_LCONST ? t->view : (uint8_t *)(uintptr_t)t->l->large.addr;
+    return view + p->offset;
 }
 
 uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
 {
-    return piece ? t->l->block.addr + t->pieces[piece - 1].offset : 0;
+    if (!piece)
+        return 0;
+    const ml_piece *p = &t->pieces[piece - 1];
+    return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
 }
 
 static int section_pieces(ml_txn *t, ml_input *in)
@@ -216,7 +221,7 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 
 static int place_pieces(ml_txn *t)
 {
-    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, &t->layout);
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, &t->layout);
     return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
@@ -403,7 +408,7 @@ static void copy_bytes(ml_txn *t)
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++)
             if (in->piece[k] && in->img->sections[k].data.n)
-                memcpy(t->view + t->pieces[in->piece[k] - 1].offset, in->img->sections[k].data.p,
+                memcpy(ml_piece_view(t, in->piece[k]), in->img->sections[k].data.p,
                        in->img->sections[k].data.n);
     }
     if (t->l->dso_handle)
@@ -415,9 +420,13 @@ int ml_assemble(ml_txn *t)
     t->zone = t->o.zone;
     int rc = all_pieces(t);
     if (rc == 0)
+        rc = ml_large_choose(t);
+    if (rc == 0)
         rc = lay_out(t);
     if (rc == 0)
         rc = take_block(t);
+    if (rc == 0 && (rc = ml_large_take(t)) == -(int)ML_E_SPACE)
+        blame_largest(t, rc);
     if (rc < 0)
         return rc;
     give_addresses(t);
@@ -426,10 +435,10 @@ int ml_assemble(ml_txn *t)
         return rc;
     copy_bytes(t);
     ml_link_stats *s = &t->l->stats;
-    s->memory = t->layout.size;
+    s->memory = t->layout.size + t->large.size;
     s->text = t->layout.part[0].size;
-    s->constants = t->layout.part[1].size;
-    s->data = t->layout.part[2].size;
+    s->constants = t->layout.part[1].size + t->large.part[1].size;
+    s->data = t->layout.part[2].size + t->large.part[2].size;
     s->got_slots = t->ngot + t->nifuncs;
     s->stubs = t->nstubs + t->nifuncs;
     return 0;

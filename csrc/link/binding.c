@@ -12,7 +12,8 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
         return (ml_binding){.S = S,
                             .size = e->size,
                             .e = e,
-                            .in_load = ml_def_in_load(e->def),
+                            .in_load = ml_def_in_load(e->def) && !(e->flags & ML_ENT_LARGE),
+                            .large = e->flags & ML_ENT_LARGE,
                             .dropped = e->flags & ML_ENT_NOWHERE,
                             .type = e->type};
     }
@@ -21,9 +22,10 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
     if (s.section == ML_SEC_ABS) {
         v.S = s.value;
     } else if (s.section != ML_SEC_UNDEF && s.section < img->nsections) {
-        v.in_load = in->piece[s.section] != 0;
-        v.dropped = !v.in_load;
-        v.S = v.in_load ? in->addr[s.section] + s.value : 0;
+        v.dropped = in->piece[s.section] == 0;
+        v.large = in->large && in->large[s.section];
+        v.in_load = !v.dropped && !v.large;
+        v.S = v.dropped ? 0 : in->addr[s.section] + s.value;
         uint64_t stub = s.type == ML_TYPE_IFUNC ? ml_ifunc_address(in, s.section, s.value) : 0;
         v.S = stub ? stub : v.S;
     }

@@ -15,6 +15,7 @@ static void strip(ml_linked *l)
         in->piece = NULL;
         in->addr = NULL;
         in->local_got = NULL;
+        in->large = NULL;
         in->ifuncs = NULL;
         in->nifuncs = 0;
     }

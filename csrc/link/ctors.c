@@ -76,7 +76,7 @@ static int read_section(ml_txn *t, const ctor_section *c, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
     const ml_isec *s = &in->img->sections[c->section];
-    const uint8_t *p = t->view + t->pieces[in->piece[c->section] - 1].offset;
+    const uint8_t *p = ml_piece_view(t, in->piece[c->section]);
     uint64_t text = t->l->block.addr + t->layout.part[0].offset;
     bool back = is_backwards(s);
     for (size_t i = 0, all = s->data.n / 8; i < all; i++) {

@@ -42,7 +42,7 @@ static int refuse(const place *p, const ml_move_out *out)
     if (provider && !*provider)
         provider = "the executable";
     return ml_fail(p->t->d, ML_E_RANGE, ml_binding_where(p->t, p->in, p->rels, &p->r, p->row),
-                   "compile with -fPIC",
+                   p->value.large ? "compile with -mcmodel=medium or -fPIC" : "compile with -fPIC",
                    "target 0x%llx%s%s%s%s%s is 0x%llx bytes away, limit is 2 GiB, and %s%s%s "
                    "cannot be moved: %s",
                    (unsigned long long)S, provider ? " (" : "", provider ? kind : "",

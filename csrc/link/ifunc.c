@@ -19,8 +19,8 @@
 ** A resolver may call another indirect function. Its slot may be empty at that time, so every slot
 ** starts with the address of a lazy stub, as in a lazily bound PLT: it names the slot to
 ** process/resolver_x86_64.c, which has the resolver run first (run_one), and goes on to what that
-** returned. A resolver that ends up in itself, or one without an address, is an error of the load; the call
-** that found out gets a function that does nothing, so that the resolver can come back.
+** returned. A resolver that ends up in itself, or one without an address, is an error of the load;
+** the call that found out gets a function that does nothing, so that the resolver can come back.
 **
 ** The pieces, n functions: text holds n stubs, then the head of the lazy stubs and n of those, all
 ** of the target's stub size; the constants hold two words for the lazy head and n slots. These

@@ -26,7 +26,10 @@ bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
     static const char prot[ML_CLASS_COUNT][4] = {[ML_CLASS_TEXT] = "r-x",
                                                  [ML_CLASS_CONST] = "r--",
                                                  [ML_CLASS_DATA] = "rw-",
-                                                 [ML_CLASS_BSS] = "rw-"};
+                                                 [ML_CLASS_BSS] = "rw-",
+                                                 [ML_CLASS_LCONST] = "r--",
+                                                 [ML_CLASS_LDATA] = "rw-",
+                                                 [ML_CLASS_LBSS] = "rw-"};
     if (i >= l->nplaced)
         return false;
     const ml_placed *p = &l->placed[i];

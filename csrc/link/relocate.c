@@ -54,10 +54,12 @@ static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t
     if (pcrel && bits == 32) {
         int64_t d = (int64_t)v;
         uint64_t far = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
-        w->rc =
-            ml_fail(w->t->d, ML_E_RANGE, at, "compile with -fPIC, or define the symbol in the load",
-                    "target 0x%llx is 0x%llx bytes away, limit is 2 GiB", (unsigned long long)S,
-                    (unsigned long long)far);
+        w->rc = ml_fail(w->t->d, ML_E_RANGE, at,
+                        ml_binding_of(w->in, r->symbol).large
+                            ? "compile with -mcmodel=medium or -fPIC"
+                            : "compile with -fPIC, or define the symbol in the load",
+                        "target 0x%llx is 0x%llx bytes away, limit is 2 GiB", (unsigned long long)S,
+                        (unsigned long long)far);
     } else {
         w->rc = ml_fail(w->t->d, ML_E_RANGE, at, bits == 32 ? "compile with -fPIC or -fPIE" : NULL,
                         "value 0x%llx does not fit %u bits", (unsigned long long)v, bits);
@@ -185,7 +187,7 @@ static void relocate_input(work *w)
         if (!piece)
             continue;
         const ml_isec *s = &img->sections[w->rels->target];
-        w->code = w->t->view + w->t->pieces[piece - 1].offset;
+        w->code = ml_piece_view(w->t, piece);
         w->size = s->data.n;
         w->base = w->in->addr[w->rels->target];
         w->exec = s->flags & ML_SEC_EXEC;

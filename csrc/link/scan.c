@@ -76,7 +76,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     ml_txn *t = c->t;
     uint64_t value = v->S + (uint64_t)r->addend;
     bool pcrel = row->formula != ML_S_A;
-    if (pcrel ? is_near(t, value) : ml_fits(row->range, value))
+    if (!v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value)))
         return;
     bool code = c->sec->flags & ML_SEC_EXEC;
     bool branch =
@@ -91,7 +91,8 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
-    if ((row->needs & ML_RELAX) && t->o.relax && (v->in_load || (v->e && is_near(t, v->S))) &&
+    if ((row->needs & ML_RELAX) && t->o.relax && !v->large &&
+        (v->in_load || (v->e && is_near(t, v->S))) &&
         t->target->can_relax(c->sec->data.p, c->sec->data.n, (size_t)r->offset, r->type, r->addend))
         return;
     if (!want_slot(c, r->symbol))
@@ -179,7 +180,8 @@ static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
     if ((row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) || r->symbol < c->in->img->first_global)
         return false;
     const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
-    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS && !(e->flags & ML_ENT_NOWHERE);
+    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS &&
+           !(e->flags & (ML_ENT_NOWHERE | ML_ENT_LARGE));
 }
 
 static void scan_one(scan *c, uint32_t k)

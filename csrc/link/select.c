@@ -67,6 +67,8 @@ static void merge_common(ml_entry *e, const ml_isym *s)
     uint64_t align = s->value ? s->value : 1;
     if (align > e->value)
         e->value = align;
+    if (!s->large) /* some code wants it near */
+        e->flags &= (uint16_t)~ML_ENT_LARGE;
 }
 
 static void take_definition(ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
@@ -81,6 +83,7 @@ static void take_definition(ml_entry *e, uint32_t input, uint32_t symbol, const 
     e->type = s->type;
     e->value = e->def == ML_DEF_COMMON && s->value == 0 ? 1 : s->value;
     e->size = s->size;
+    e->flags = (uint16_t)((e->flags & ~ML_ENT_LARGE) | (s->large ? ML_ENT_LARGE : 0));
 }
 
 /* Offers a definition to an entry; the better one stays. */

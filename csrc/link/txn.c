@@ -79,6 +79,8 @@ void ml_txn_abort(ml_txn *t)
     ml_effects_undo(t->l);
     if (t->taken)
         ml_block_give(t->s->space, &t->l->block);
+    if (t->l->large.size)
+        ml_block_give(t->s->space, &t->l->large);
     for (uint32_t i = t->libraries.n; i-- > 0;)
         ml_library_close(&t->libraries.v[i]);
     for (uint32_t i = t->sources.n; i-- > 0;)
@@ -238,15 +240,21 @@ int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml
     return ml_txn_object(t, name, NULL, (ml_slice){p, bytes.n}, NULL);
 }
 
-int ml_txn_seal(ml_txn *t, unsigned first, unsigned last)
+/* Seals parts [first, last] of one block. */
+static int seal(ml_txn *t, const ml_block *b, const ml_layout *l, unsigned first, unsigned last)
 {
     ml_run runs[3];
     size_t n = 0;
     for (unsigned k = first; k <= last; k++)
-        if (t->layout.part[k].size)
-            runs[n++] = (ml_run){t->l->block.addr + t->layout.part[k].offset,
-                                 t->layout.part[k].size, t->layout.part[k].prot};
-    return ml_block_seal(t->d, &t->l->block, runs, n);
+        if (l->part[k].size)
+            runs[n++] = (ml_run){b->addr + l->part[k].offset, l->part[k].size, l->part[k].prot};
+    return ml_block_seal(t->d, b, runs, n);
+}
+
+int ml_txn_seal(ml_txn *t, unsigned first, unsigned last)
+{
+    int rc = seal(t, &t->l->block, &t->layout, first, last);
+    return rc == 0 ? seal(t, &t->l->large, &t->large, first, last) : rc;
 }
 
 int ml_txn_link(ml_txn *t)

@@ -39,6 +39,7 @@ typedef struct ml_input {
     uint64_t bytes;
     /* scratch, by section index: */
     uint8_t *dropped;       /* 1: in a discarded group */
+    uint8_t *large;         /* 1: lies in the large block; NULL: none does (set by large.c) */
     uint32_t *piece;        /* 1 + index of its piece; 0: has no memory (set by assemble) */
     uint64_t *addr;         /* final address (set by assemble) */
     uint32_t *local_got;    /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
@@ -62,6 +63,7 @@ struct ml_linked {
     ml_placed *placed;
     uint32_t nplaced;
     ml_block block;
+    ml_block large; /* of large sections; size 0: there is none */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
@@ -166,7 +168,8 @@ struct ml_txn {
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
     ml_fragments fragments[2]; /* .init, .fini */
-    ml_layout layout;
+    ml_layout layout, large; /* of the block, and of the large one */
+    bool has_large;
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *buffer; /* of a link for a fixed address; NULL: none */
@@ -299,6 +302,10 @@ uint64_t ml_fragments_function(const ml_txn *t, bool fini);
 int ml_relocate(ml_txn *t);
 int ml_far_move(ml_txn *t);
 
+/* large.c: chooses the pieces that lie in the large block; places them and takes that block. */
+int ml_large_choose(ml_txn *t);
+int ml_large_take(ml_txn *t);
+
 /* ifunc.c: lists the indirect functions of the load, after a scan; gives them addresses; writes
 ** their stubs. The address of the one whose resolver stands there; 0: none. */
 int ml_ifunc_collect(ml_txn *t);
@@ -368,6 +375,7 @@ typedef struct ml_binding {
     uint64_t S, size;
     ml_entry *e;
     bool in_load; /* lies in this load's block */
+    bool large;   /* lies in the large block: out of reach */
     bool dropped; /* lies in a section that has no memory */
     uint8_t type;
 } ml_binding;

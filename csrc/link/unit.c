@@ -160,6 +160,8 @@ static void release(ml_unit *u)
 {
     ml_effects_undo(u->l);
     ml_block_give(u->s->space, &u->l->block);
+    if (u->l->large.size)
+        ml_block_give(u->s->space, &u->l->large);
     release_inputs(u);
     if (u->state == ML_UNIT_LOST)
         u->s->nlost--;

@@ -156,7 +156,7 @@ static int check_symbol(const parser *p, uint32_t i)
             return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
                        "symbol lies in a section that does not exist; symbol", i);
     } else if (shndx >= SHN_LORESERVE) {
-        if (shndx != SHN_ABS && shndx != SHN_COMMON)
+        if (shndx != SHN_ABS && shndx != SHN_COMMON && shndx != ML_SHN_LCOMMON)
             return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab),
                        "symbol with a reserved section index", shndx);
     } else if (shndx >= img->nsections) {
@@ -166,7 +166,7 @@ static int check_symbol(const parser *p, uint32_t i)
     if (i >= img->first_global ? s[4] >> 4 == STB_LOCAL : s[4] >> 4 != STB_LOCAL)
         return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
                    "local and global symbols are mixed; symbol", i);
-    if (shndx == SHN_COMMON) {
+    if (shndx == SHN_COMMON || shndx == ML_SHN_LCOMMON) {
         uint64_t align = ml_get64(s + 8);
         if ((align & (align - 1)) || align > ALIGN_MAX)
             return bad(p, ML_E_FORMAT, section_name(p, p->symtab),

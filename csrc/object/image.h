@@ -18,6 +18,9 @@
 #define ML_SEC_ABS    0xfffffff1u
 #define ML_SEC_COMMON 0xfffffff2u
 
+/* SHN_X86_64_LCOMMON, which libelf does not name. */
+#define ML_SHN_LCOMMON 0xff02u
+
 enum { ML_BIND_LOCAL, ML_BIND_GLOBAL, ML_BIND_WEAK, ML_BIND_UNIQUE = 10 };
 enum {
     ML_TYPE_NONE,
@@ -37,7 +40,8 @@ enum {
     ML_SEC_ALLOC = 2,
     ML_SEC_EXEC = 4,
     ML_SEC_LINK_ORDER = 0x80,
-    ML_SEC_TLS = 0x400
+    ML_SEC_TLS = 0x400,
+    ML_SEC_LARGE = 0x10000000 /* x86-64 psABI 4.2.1 SHF_X86_64_LARGE: may be out of 32-bit reach */
 };
 #define ML_SEC_EXCLUDE 0x80000000u /* more than an enumerator holds */
 /* Types of a section, likewise. */
@@ -74,6 +78,7 @@ typedef struct ml_isym {
     uint64_t size;
     uint32_t section; /* index, or ML_SEC_* */
     uint8_t bind, type, vis;
+    bool large; /* a common that may be out of 32-bit reach (SHN_X86_64_LCOMMON) */
 } ml_isym;
 
 typedef struct ml_igroup {
@@ -110,10 +115,14 @@ static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
 {
     const uint8_t *p = img->symtab.p + (size_t)i * 24;
     uint32_t section = ml_get16(p + 6);
-    if (section >= 0xff00)
+    bool large = section == ML_SHN_LCOMMON;
+    if (large)
+        section = ML_SEC_COMMON;
+    else if (section >= 0xff00)
         section =
             section == 0xffff ? ml_get32(img->xindex.p + (size_t)i * 4) : section | 0xffff0000u;
     return (ml_isym){
+        .large = large,
         .name = (const char *)img->strtab.p + ml_get32(p),
         .bind = p[4] >> 4,
         .type = p[4] & 15,

@@ -23,43 +23,67 @@ static uint64_t round_up(uint64_t n, uint64_t align)
     return (n + align - 1) & ~(align - 1);
 }
 
+/* A block while it is filled. */
+typedef struct filling {
+    ml_piece *pieces;
+    size_t n;
+    const member *runs;
+    size_t nruns;
+    uint64_t at, align, max;
+} filling;
+
 /* Where the next piece goes; false when the block gets too large. Cannot overflow: at is at most
-** ML_LAYOUT_MAX and align at most 2 MiB. */
-static bool put(ml_piece *p, uint64_t *at, uint64_t *align)
+** max and align at most 2 MiB. */
+static bool put(filling *f, ml_piece *p)
 {
-    if (p->size > ML_LAYOUT_MAX)
+    if (p->size > f->max)
         return false;
-    p->offset = round_up(*at, p->align);
-    *at = p->offset + p->size;
-    if (p->align > *align)
-        *align = p->align;
-    return *at <= ML_LAYOUT_MAX;
+    p->offset = round_up(f->at, p->align);
+    f->at = p->offset + p->size;
+    if (p->align > f->align)
+        f->align = p->align;
+    return f->at <= f->max;
 }
 
-static bool put_class(ml_piece *pieces, size_t n, const member *runs, size_t nruns, unsigned class,
-                      uint64_t *at, uint64_t *align)
+static bool put_class(filling *f, unsigned class)
 {
-    for (size_t i = 0; i < n; i++)
-        if (pieces[i].class == class && !pieces[i].run && !put(&pieces[i], at, align))
+    for (size_t i = 0; i < f->n; i++)
+        if (f->pieces[i].class == class && !f->pieces[i].run && !put(f, &f->pieces[i]))
             return false;
-    for (size_t i = 0; i < nruns; i++) {
-        ml_piece *p = &pieces[runs[i].index];
-        if (p->class == class && !put(p, at, align))
+    for (size_t i = 0; i < f->nruns; i++) {
+        ml_piece *p = &f->pieces[f->runs[i].index];
+        if (p->class == class && !put(f, p))
             return false;
     }
     return true;
 }
 
-int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, ml_layout *out)
+static int too_large(ml_diag *d, bool large)
+{
+    if (large)
+        return ml_fail(d, ML_E_SPACE, (ml_where){0}, "make the arrays smaller",
+                       "the load's large sections need more than 64 TiB of memory");
+    return ml_fail(d, ML_E_SPACE, (ml_where){0},
+                   "load it in parts, or compile large arrays with -mcmodel=medium",
+                   "the load needs more than 2 GiB of memory");
+}
+
+int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, bool large,
+                    ml_layout *out)
 {
     static const struct {
         unsigned first, last;
         ml_prot prot;
-    } parts[3] = {
-        {ML_CLASS_TEXT, ML_CLASS_TEXT, ML_PROT_RX},
-        {ML_CLASS_CONST, ML_CLASS_CONST, ML_PROT_R},
-        {ML_CLASS_DATA, ML_CLASS_BSS, ML_PROT_RW},
-    };
+    } parts[2][3] = {{
+                         {ML_CLASS_TEXT, ML_CLASS_TEXT, ML_PROT_RX},
+                         {ML_CLASS_CONST, ML_CLASS_CONST, ML_PROT_R},
+                         {ML_CLASS_DATA, ML_CLASS_BSS, ML_PROT_RW},
+                     },
+                     {
+                         {ML_CLASS_COUNT, ML_CLASS_COUNT, ML_PROT_RX},
+                         {ML_CLASS_LCONST, ML_CLASS_LCONST, ML_PROT_R},
+                         {ML_CLASS_LDATA, ML_CLASS_LBSS, ML_PROT_RW},
+                     }};
     size_t nruns = 0;
     for (size_t i = 0; i < n; i++)
         nruns += pieces[i].run != 0;
@@ -72,19 +96,25 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, m
             runs[nruns++] = (member){pieces[i].run, i};
     if (nruns)
         qsort(runs, nruns, sizeof *runs, by_run);
-    uint64_t at = 0, page = ml_os_page();
-    ml_layout l = {.align = page};
+    uint64_t page = ml_os_page();
+    filling f = {.pieces = pieces,
+                 .n = n,
+                 .runs = runs,
+                 .nruns = nruns,
+                 .align = page,
+                 .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
+    ml_layout l = {0};
     for (int k = 0; k < 3; k++) {
-        l.part[k].offset = at;
-        l.part[k].prot = parts[k].prot;
-        for (unsigned c = parts[k].first; c <= parts[k].last; c++)
-            if (!put_class(pieces, n, runs, nruns, c, &at, &l.align))
-                return ml_fail(d, ML_E_SPACE, (ml_where){0}, "load it in parts",
-                               "the load needs more than 2 GiB of memory");
-        at = round_up(at, page);
-        l.part[k].size = at - l.part[k].offset;
+        l.part[k].offset = f.at;
+        l.part[k].prot = parts[large][k].prot;
+        for (unsigned c = parts[large][k].first; c <= parts[large][k].last; c++)
+            if (!put_class(&f, c))
+                return too_large(d, large);
+        f.at = round_up(f.at, page);
+        l.part[k].size = f.at - l.part[k].offset;
     }
-    l.size = at ? at : page;
+    l.align = f.align;
+    l.size = f.at ? f.at : page;
     *out = l;
     return 0;
 }

@@ -17,6 +17,10 @@ typedef enum ml_class {
     ML_CLASS_CONST, /* r--: constants and what is constant after relocation */
     ML_CLASS_DATA,  /* rw- with bytes in the file */
     ML_CLASS_BSS,   /* rw-, zero */
+    /* those of the large block, which may lie anywhere */
+    ML_CLASS_LCONST,
+    ML_CLASS_LDATA,
+    ML_CLASS_LBSS,
     ML_CLASS_COUNT
 } ml_class;
 
@@ -33,13 +37,17 @@ typedef struct ml_layout {
     struct {
         uint64_t offset, size; /* whole pages; size 0 when the class is empty */
         ml_prot prot;
-    } part[3]; /* text, constants, data with bss */
+    } part[3]; /* text (never in a large block), constants, data with bss */
 } ml_layout;
 
 /* The largest block: all of it must be within 2 GiB of all of it. */
 #define ML_LAYOUT_MAX (UINT64_C(0x7fff0000))
+/* The largest block of large sections. */
+#define ML_LAYOUT_LARGE_MAX (UINT64_C(1) << 46)
 
-/* ML_E_SPACE when the pieces are more than ML_LAYOUT_MAX bytes. */
-int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, ml_layout *out);
+/* Places the pieces of the block, or those of the large one. ML_E_SPACE when they are more than
+** ML_LAYOUT_MAX (ML_LAYOUT_LARGE_MAX) bytes. */
+int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, bool large,
+                    ml_layout *out);
 
 #endif

@@ -99,6 +99,7 @@ static int fail_reserve(ml_diag *d, ml_zone zone, uint64_t size, int code)
     static const char *const hints[ML_ZONE_COUNT] = {
         [ML_ZONE_NEAR] = "load before the program maps gigabytes of its own beside its libraries",
         [ML_ZONE_LOW] = "compile with -fPIE or -fPIC: such objects need no addresses below 2 GiB",
+        [ML_ZONE_FAR] = "make the arrays smaller",
     };
     char limit[64] = "", where[64] = "below 2 GiB";
     ml_limits l;
@@ -108,6 +109,8 @@ static int fail_reserve(ml_diag *d, ml_zone zone, uint64_t size, int code)
     if (zone == ML_ZONE_NEAR)
         snprintf(where, sizeof where, "within 2 GiB of 0x%" PRIx64 " (the C library)",
                  ml_os_anchor());
+    if (zone == ML_ZONE_FAR)
+        snprintf(where, sizeof where, "for large sections");
     amount a = amount_of(size);
     return ml_fail(
         d, ML_E_SPACE, (ml_where){0}, limit[0] ? "raise ulimit -v" : hints[zone],
@@ -204,7 +207,7 @@ int ml_space_force(ml_space *s, ml_diag *d, ml_zone zone, uint64_t addr, size_t 
 static int reserve_beside(ml_space *s, ml_zone zone, size_t size, uint64_t *addr)
 {
     ml_span libs = {0, 0};
-    if (zone == ML_ZONE_NEAR)
+    if (zone != ML_ZONE_LOW)
         libs = ml_reserve_cluster();
     ml_span all = libs;
     for (size_t i = 0; zone == ML_ZONE_NEAR && i < s->n; i++) {
@@ -226,6 +229,8 @@ static int reserve_beside(ml_space *s, ml_zone zone, size_t size, uint64_t *addr
 static uint64_t first_size(const ml_space *s, ml_zone zone)
 {
     ml_limits l;
+    if (zone == ML_ZONE_FAR)
+        return 0;
     ml_os_limits(&l);
     uint64_t size = FIRST_SIZE;
     for (size_t i = 0; i < s->n && size < MOST_SIZE; i++)
@@ -506,6 +511,16 @@ static void insert_hole(reservation *r, ml_span hole)
     }
 }
 
+/* Far reservations are made for one block each, of any size: they end with it. */
+static void end_far(ml_space *s, reservation *r)
+{
+    if (r->zone != ML_ZONE_FAR || r->pieces || !ml_os_unreserve(r->addr, r->size))
+        return;
+    ml_heap_free(r->holes);
+    s->n--;
+    memmove(r, r + 1, (size_t)(&s->list[s->n] - r) * sizeof *r);
+}
+
 void ml_block_give(ml_space *s, const ml_block *b)
 {
     reservation *r = reservation_of(s, b->addr);
@@ -518,4 +533,5 @@ void ml_block_give(ml_space *s, const ml_block *b)
         return;
     r->pieces--;
     insert_hole(r, (ml_span){b->addr, b->addr + b->size});
+    end_far(s, r);
 }

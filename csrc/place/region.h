@@ -1,9 +1,10 @@
 /* region.h -- place: address space in which loaded code lies.
 ** A space belongs to one session. It makes at most a few large reservations (PROT_NONE): *near*
 ** ones, all of whose bytes are within 2 GiB of the process's libraries (libc first of all), and
-** *low* ones, below 2 GiB, made only when an object asks for it. A load takes one block from one
-** reservation: pages that are writable until the block is sealed with final protections. No page
-** is ever writable and executable at once.
+** *low* ones, below 2 GiB, made only when an object asks for it, and *far* ones, for data that need
+** not be in reach of anything and must not take near space from what must. A load takes a block
+** from one reservation: pages that are writable until the block is sealed with final protections.
+** No page is ever writable and executable at once.
 ** Spec: x86-64 psABI 3.5.1 (code models: why 2 GiB). See Note [Near memory] in reserve.c.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PLACE_REGION_H
@@ -12,7 +13,7 @@
 #include "base/error.h"
 #include "os/os.h"
 
-typedef enum ml_zone { ML_ZONE_NEAR, ML_ZONE_LOW, ML_ZONE_COUNT } ml_zone;
+typedef enum ml_zone { ML_ZONE_NEAR, ML_ZONE_LOW, ML_ZONE_FAR, ML_ZONE_COUNT } ml_zone;
 
 typedef struct ml_space ml_space;
 

@@ -37,15 +37,22 @@
 **
 ** Low memory is the same search in another window, from its top downwards, because the heap of an
 ** executable at a fixed address grows from below. MAP_32BIT would do on x86-64, but gives only the
-** second gigabyte, and exists there only. */
+** second gigabyte, and exists there only.
+**
+** Far memory keeps FAR_AWAY from the libraries, downwards where there is room: the kernel's own
+** choice would be right below them, in the window that near memory needs. */
 
-#define REACH (UINT64_C(0x80000000) - (1u << 20))
-#define SPAN_MAX (UINT64_C(1536) << 20)
-#define LOW_START (UINT64_C(1) << 20)  /* above vm.mmap_min_addr, and no place for a null pointer */
-#define LOW_END (UINT64_C(0x7fff0000)) /* 2 GiB, less what an addend may add */
+#define REACH     (UINT64_C(0x80000000) - (1u << 20))
+#define SPAN_MAX  (UINT64_C(1536) << 20)
+#define LOW_START (UINT64_C(1) << 20) /* above vm.mmap_min_addr, and no place for a null pointer */
+#define LOW_END   (UINT64_C(0x7fff0000)) /* 2 GiB, less what an addend may add */
+
+#define FAR_START (UINT64_C(1) << 32)  /* outside of the low window */
+#define FAR_AWAY  (UINT64_C(64) << 30) /* what stays free between far memory and the libraries */
+#define FAR_END   (UINT64_C(1) << 46)
 
 #define STACK_LEAST (UINT64_C(64) << 20)
-#define STACK_MOST (UINT64_C(16) << 30) /* without a limit there is no saying */
+#define STACK_MOST  (UINT64_C(16) << 30) /* without a limit there is no saying */
 
 enum { TRIES = 8, PROBES = 64 };
 
@@ -214,6 +221,10 @@ static ml_span window_of(ml_zone zone, ml_span cluster)
 {
     if (zone == ML_ZONE_LOW)
         return (ml_span){LOW_START, LOW_END};
+    if (zone == ML_ZONE_FAR)
+        return cluster.start > FAR_START + 2 * FAR_AWAY
+                   ? (ml_span){FAR_START, cluster.start - FAR_AWAY}
+                   : (ml_span){cluster.end + FAR_AWAY, FAR_END};
     uint64_t start = cluster.end > REACH ? cluster.end - REACH : 0, mask = ml_os_page() - 1;
     return (ml_span){upper((start + mask) & ~mask, LOW_START), (cluster.start + REACH) & ~mask};
 }
@@ -235,9 +246,9 @@ int ml_reserve_take(ml_zone zone, ml_span cluster, size_t size, ml_rig *rig, uin
         return ENOMEM;
     if (window.start >= window.end || window.end - window.start < size)
         return ERANGE;
-    ml_span top = {LOW_END, LOW_END};
-    search s = {.window = window, .goal = zone == ML_ZONE_LOW ? top : cluster, .size = size};
-    uint64_t a = zone == ML_ZONE_LOW || rig->no_default ? 0 : take_default(window, size);
+    ml_span top = {window.end, window.end};
+    search s = {.window = window, .goal = zone == ML_ZONE_NEAR ? cluster : top, .size = size};
+    uint64_t a = zone != ML_ZONE_NEAR || rig->no_default ? 0 : take_default(window, size);
     if (!a)
         return take_gap(s, rig, addr);
     *addr = a;
