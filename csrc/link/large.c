@@ -10,7 +10,7 @@
 ** Code of the medium model reaches .lbss, .ldata and .lrodata through 64 bits; code of the large
 ** model so reaches everything. Near space is short (2 GiB for all that the process has), so large
 ** sections lie in a second block, far from the libraries, whose size has no such limit. Code stays
-** in the first one whatever its model: that is as good, and stubs and GOT are then near.
+** in the first one whatever its model: stubs and GOT are then near.
 **
 ** The large model marks nothing: its .bss may have 3 GiB. So when the pieces of the first block are
 ** too many bytes for it, those with SPILL_PIECE bytes or more go to the second one as well.
