@@ -62,6 +62,8 @@ static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
         c = malloc(all);
         if (!c)
             return NULL;
+        if (a->bulk && all >= BULK_FROM)
+            a->bulk->touch(c, all);
         *c = (struct ml_chunk){.size = all};
     }
     a->held += c->size;

@@ -18,6 +18,7 @@ typedef struct ml_bulk {
     size_t unit;               /* bytes; what is asked for is a multiple */
     void *(*get)(size_t size); /* NULL when there is none */
     void (*put)(void *p, size_t size);
+    void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
 } ml_bulk;
 
 typedef struct ml_arena {

@@ -43,8 +43,8 @@ static void *bulk_get(size_t size)
 {
     if (size > SIZE_MAX - HUGE_PAGE)
         return NULL;
-    uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                      -1, 0);
+    uint8_t *p =
+        mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     size_t head = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
@@ -61,7 +61,16 @@ static void bulk_put(void *p, size_t size)
     munmap(p, size);
 }
 
-const ml_bulk ml_os_bulk = {.unit = HUGE_PAGE, .get = bulk_get, .put = bulk_put};
+/* The whole pages of a range. */
+static void bulk_touch(void *p, size_t size)
+{
+    size_t page = ml_os_page(), head = (page - (uintptr_t)p % page) % page;
+    if (size > head)
+        madvise((uint8_t *)p + head, (size - head) & ~(page - 1), MADV_POPULATE_WRITE);
+}
+
+const ml_bulk ml_os_bulk = {
+    .unit = HUGE_PAGE, .get = bulk_get, .put = bulk_put, .touch = bulk_touch};
 
 uint64_t ml_os_reserve(uint64_t addr, size_t size)
 {
