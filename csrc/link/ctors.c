@@ -71,7 +71,19 @@ typedef struct list {
     uint32_t n;
 } list;
 
-/* The addresses of one section, checked: each must lie in the load's own code. */
+/* Is it a function that the load refers to by name, in a library or another unit? */
+static bool is_bound_function(const ml_linked *l, uint64_t fn)
+{
+    for (uint32_t i = 0; i < l->names.count; i++) {
+        const ml_entry *e = l->names.entries[i];
+        if ((e->def == ML_DEF_PROCESS || e->def == ML_DEF_UNIT) && e->addr == fn)
+            return e->type == ML_TYPE_FUNC || e->type == ML_TYPE_IFUNC;
+    }
+    return false;
+}
+
+/* The addresses of one section, checked: each must be code of the load, or a function that it
+** names. */
 static int read_section(ml_txn *t, const ctor_section *c, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
@@ -84,7 +96,7 @@ static int read_section(ml_txn *t, const ctor_section *c, list *l)
         uint64_t fn = ml_get64(p + k);
         if (fn == 0 || fn == UINT64_MAX)
             continue;
-        if (fn - text >= t->layout.part[0].size)
+        if (fn - text >= t->layout.part[0].size && !is_bound_function(t->l, fn))
             return ml_fail(t->d, ML_E_INIT,
                            (ml_where){.file = in->file,
                                       .member = in->member,
