@@ -13,8 +13,10 @@ end
 local root = folder_above(arg[0])
 package.path = root .. "/?.lua;" .. package.path
 
+local figures = require "bench.figures"
 local harness = require "bench.harness"
 local libraries = require "bench.works.libraries"
+local many = require "bench.works.figures"
 local machine = require "bench.machine"
 local objects = require "bench.works.objects"
 local peers = require "bench.peers"
@@ -30,6 +32,9 @@ local WORKS = {
    { "work4", objects.work4 },
    { "work5", sections.work5 },
 }
+
+--- Those with several figures each: see bench/figures.lua.
+local MANY = { "throw", "access", "rounds", "reload" }
 
 local function usage(problem)
    io.stderr:write("bench/run.lua: ", problem, "\nusage: lua5.4 bench/run.lua [--only NAME] ",
@@ -68,6 +73,7 @@ local function environment_of(options)
       ("LUA_PATH=%s/lua/?.lua;%s/lua/?/init.lua;;"):format(root, root),
       ("LUA_CPATH=%s/?.so;;"):format(options.build),
       driver = root .. "/bench/load.lua",
+      figures = root .. "/bench/figures_load.lua",
    }
 end
 
@@ -106,6 +112,24 @@ local function measure_all(options)
    return results
 end
 
+--- The works with several figures each.
+local function measure_many(options)
+   local results, tables = {}, {}
+   local built, environment = tools.build(), environment_of(options)
+   for _, work in ipairs(MANY) do
+      local is_asked = not options.only or options.only:sub(1, #work) == work
+      for _, case in ipairs(is_asked and many[work](options.scale, built, environment) or {}) do
+         if is_wanted(options.only, work, case.id) then
+            local rows = figures.measure(case, options.runs)
+            results[#results + 1] = { case = case, rows = rows }
+            tables[#tables + 1] = figures.markdown(case, rows)
+            io.write(figures.text(case, rows), "\n")
+         end
+      end
+   end
+   return results, tables
+end
+
 --- The calls are measured by a script of their own; its text is printed, its data handed on.
 local function measure_calls(options)
    local script = root .. "/bench/calls.lua"
@@ -122,9 +146,12 @@ local function measure_calls(options)
 end
 
 --- The results as plain data.
-local function as_data(results, calls, facts, options)
+local function as_data(results, figured, calls, facts, options)
    local json = require "dkjson"
    local cases = {}
+   for i, result in ipairs(figured) do
+      figured[i] = { id = result.case.id, title = result.case.title, rows = result.rows }
+   end
    for i, result in ipairs(results) do
       cases[i] = {
          id = result.case.id, title = result.case.title, rows = result.rows,
@@ -133,6 +160,7 @@ local function as_data(results, calls, facts, options)
    end
    return json.encode({
       machine = facts, runs = options.runs, scale = options.scale, cases = cases,
+      figures = figured,
       calls = calls and calls.json and json.decode(calls.json) or nil,
    }, {
       indent = true,
@@ -151,12 +179,14 @@ local function main()
       "from open to callable\n\n")
    local results = measure_all(options)
    io.write(report.growth(results), "\n")
+   local figured, tables = measure_many(options)
    local calls = measure_calls(options)
    if options.json then
-      shell.write(options.json, as_data(results, calls, facts, options) .. "\n")
+      shell.write(options.json, as_data(results, figured, calls, facts, options) .. "\n")
    end
    if options.markdown then
-      local text = report.markdown(results, line, options.runs)
+      local text = report.markdown(results, line, options.runs) .. "\n"
+         .. table.concat(tables, "\n")
       if calls then
          text = text .. "\n```\n" .. calls.text .. "```\n"
       end

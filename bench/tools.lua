@@ -9,6 +9,7 @@ local FLAGS = { "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra" }
 local GHC_FLAGS = { "-optc-D_GNU_SOURCE", "-optc-O2", "-no-hs-main", "-optl-rdynamic" }
 local SOURCES = {
    "driver.c", "driver.h", "read.c", "tcc.c", "shared.c", "spawn.c", "program.c", "ghc.c",
+   "figures.c", "figures.h", "native.c", "libtcc.c", "orc.cpp",
 }
 
 --- This file and the folder that holds the drivers' sources.
@@ -19,13 +20,23 @@ end
 
 --- Builds one driver out of the sources in a folder; a driver whose library is missing leaves a
 -- note instead of a program.
-local function build(folder, sources, name, compiler, libraries)
+local function build(folder, sources, name, compiler, libraries, ...)
    local out, text = shell.try(shell.line {
       compiler, "-o", folder .. "/" .. name, sources .. "/" .. name .. ".c",
-      sources .. "/driver.c", libraries,
+      sources .. "/driver.c", { ... }, libraries,
    } .. " 2>&1")
    if not out then
       shell.write(folder .. "/" .. name .. ".missing", text:match("error: [^\n]*") or text)
+   end
+end
+
+--- The driver over LLVM's ORC, which is written in C++ and takes seconds to compile.
+local function build_orc(folder, sources)
+   local out, text = shell.try("cd " .. shell.quote(sources) .. " && g++ -std=c++17 -O1 -fno-rtti "
+      .. "-D_GNU_SOURCE $(llvm-config-14 --cppflags) -o " .. shell.quote(folder .. "/orc")
+      .. " orc.cpp -x c++ -fpermissive -w figures.c -L$(llvm-config-14 --libdir) -lLLVM-14 2>&1")
+   if not out then
+      shell.write(folder .. "/orc.missing", text:match("error: [^\n]*") or text)
    end
 end
 
@@ -63,6 +74,11 @@ function tools.build()
       build(folder, sources, "spawn", { "gcc", FLAGS }, {})
       build(folder, sources, "tcc", { "gcc", FLAGS },
          { "-Wl,--no-as-needed", "-ltcc", "-ldl", "-lm" })
+      local figures = sources .. "/figures.c"
+      build(folder, sources, "native", { "gcc", FLAGS }, { "-ldl" }, figures)
+      build(folder, sources, "libtcc", { "gcc", FLAGS },
+         { "-Wl,--no-as-needed", "-ltcc", "-ldl", "-lm" }, figures)
+      build_orc(folder, sources)
       shell.run(shell.line {
          "gcc", FLAGS, "-fPIC", "-c", "-o", folder .. "/driver.o", sources .. "/driver.c",
       })
