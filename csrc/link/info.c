@@ -23,18 +23,24 @@ bool ml_linked_input(const ml_linked *l, size_t i, ml_input_info *out)
 
 bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
 {
-    static const char prot[ML_CLASS_COUNT][4] = {[ML_CLASS_TEXT] = "r-x",
-                                                 [ML_CLASS_CONST] = "r--",
-                                                 [ML_CLASS_DATA] = "rw-",
-                                                 [ML_CLASS_BSS] = "rw-",
-                                                 [ML_CLASS_LCONST] = "r--",
-                                                 [ML_CLASS_LDATA] = "rw-",
-                                                 [ML_CLASS_LBSS] = "rw-"};
+    static const char prot[ML_CLASS_COUNT][4] = {
+        [ML_CLASS_TEXT] = "r-x", [ML_CLASS_CONST] = "r--",  [ML_CLASS_DATA] = "rw-",
+        [ML_CLASS_BSS] = "rw-",  [ML_CLASS_LCONST] = "r--", [ML_CLASS_LDATA] = "rw-",
+        [ML_CLASS_LBSS] = "rw-"};
     if (i >= l->nplaced)
         return false;
     const ml_placed *p = &l->placed[i];
     *out = (ml_section_info){.input = p->input, .name = p->name, .addr = p->addr, .size = p->size};
     memcpy(out->prot, prot[p->class], sizeof out->prot);
+    return true;
+}
+
+bool ml_linked_stripped(const ml_linked *l, size_t i, ml_section_info *out)
+{
+    if (i >= l->nstripped)
+        return false;
+    const ml_placed *p = &l->stripped[i];
+    *out = (ml_section_info){.input = p->input, .name = p->name, .size = p->size};
     return true;
 }
 
@@ -51,11 +57,13 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
         [ML_DEF_NONE] = "none",       [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
         [ML_DEF_LINKER] = "linker",   [ML_DEF_ABS] = "absolute",    [ML_DEF_UNIT] = "unit",
         [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",     [ML_DEF_ZERO] = "zero"};
-    bool here = e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS;
+    bool stripped = e->def == ML_DEF_SECTION && (e->flags & ML_ENT_STRIPPED);
+    bool here =
+        (e->def == ML_DEF_SECTION && !stripped) || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS;
     bool outside = e->def == ML_DEF_UNIT || e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN;
     *out = (ml_symbol_info){
         .name = e->name,
-        .how = how[e->def],
+        .how = stripped ? "stripped" : how[e->def],
         .provider = provider_of(e),
         .bind = e->bind,
         .type = e->type,
@@ -64,13 +72,13 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
         .first_ref = e->strong || e->weak ? e->first_ref : UINT32_MAX,
         .references = e->strong + e->weak,
         .scope = outside && !(e->flags & ML_ENT_SHADOWED) ? e->scope : -1,
-        .addr = e->addr,
+        .addr = stripped ? 0 : e->addr,
         .size = e->size,
         .got = e->got ? l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT : 0,
         .stub = e->type == ML_TYPE_IFUNC && e->def == ML_DEF_SECTION ? e->addr
                 : e->stub ? l->stubs + (uint64_t)(e->stub - 1) * l->stub_size
                           : 0,
-        .exported = ml_def_exported(e),
+        .exported = ml_def_exported(e) && !stripped,
         .in_load = here || e->def == ML_DEF_LINKER,
         .shadowed = e->flags & ML_ENT_SHADOWED,
     };

@@ -164,6 +164,10 @@ bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **
 bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
                             const char **provider);
 
+/* Drops the sections that the roots do not need: names wanted by ml_txn_root and, when `exported`,
+** all that others would see. After resolving, and again when names were added. What only dropped
+** sections want is not undefined any more. */
+int ml_txn_strip(ml_txn *t, bool exported);
 /* Hides a name that this load defines. */
 void ml_txn_hide(ml_txn *t, const char *name);
 
@@ -199,10 +203,12 @@ typedef struct ml_section_info {
     char prot[4]; /* "r-x" */
 } ml_section_info;
 bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out);
+/* Likewise those that ml_txn_strip dropped; they have no address. */
+bool ml_linked_stripped(const ml_linked *l, size_t i, ml_section_info *out);
 
 typedef struct ml_symbol_info {
     const char *name;
-    const char *how;      /* "section", "common", "linker", "absolute", "unit", "process", "given",
+    const char *how;      /* "section", "stripped", "common", "linker", "absolute", "unit", "process", "given",
                             "zero", "none" */
     const char *provider; /* unit or library or who answered; NULL for this load */
     unsigned bind, type, vis;
@@ -227,7 +233,8 @@ typedef struct ml_link_stats {
     uint64_t memory;                                        /* bytes mapped */
     uint64_t text, constants, data;                         /* bytes of each part */
     uint64_t got_slots, stubs, moved, relaxed;
-    uint64_t looked_up; /* names asked of the process */
+    uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
+    uint64_t looked_up;                /* names asked of the process */
     /* nanoseconds by stage; resolving is timed by who drives it */
     uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;
 } ml_link_stats;

@@ -256,7 +256,7 @@ static int drop_groups(ml_txn *t, ml_input *in)
         if (!in->dropped && !(in->dropped = ml_zalloc(&t->scratch, img->nsections, 1)))
             return ml_nomem(t->d);
         for (uint32_t k = 0; k < group->count; k++)
-            in->dropped[ml_get32(group->members + (size_t)k * 4)] = 1;
+            in->dropped[ml_get32(group->members + (size_t)k * 4)] = ML_DROPPED_GROUP;
     }
     return 0;
 }

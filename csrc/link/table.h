@@ -34,7 +34,8 @@ enum ml_entry_flag {
     ML_ENT_NOWHERE = 512,  /* defined in a section that has no memory */
     ML_ENT_USED = 1024,    /* a relocation of a kept section wants it: see ml_txn_undefined */
     ML_ENT_SEEN = 2048,    /* resolve has looked at it once */
-    ML_ENT_LARGE = 4096    /* lies in the large block: see large.c */
+    ML_ENT_LARGE = 4096,   /* lies in the large block: see large.c */
+    ML_ENT_STRIPPED = 8192 /* defined in a section that gc.c dropped */
 };
 
 struct ml_unit;

@@ -27,6 +27,9 @@ typedef struct ml_ifunc {
     uint64_t target; /* what its resolver returned; 0: not yet */
 } ml_ifunc;
 
+/* Why a section has no memory. */
+enum ml_dropped { ML_DROPPED_GROUP = 1, ML_DROPPED_UNUSED };
+
 /* An object of a load. */
 typedef struct ml_input {
     const ml_image *img; /* scratch: NULL after commit */
@@ -38,7 +41,7 @@ typedef struct ml_input {
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
     /* scratch, by section index: */
-    uint8_t *dropped;       /* 1: in a discarded group */
+    uint8_t *dropped;       /* ml_dropped */
     uint8_t *large;         /* 1: lies in the large block; NULL: none does (set by large.c) */
     uint32_t *piece;        /* 1 + index of its piece; 0: has no memory (set by assemble) */
     uint64_t *addr;         /* final address (set by assemble) */
@@ -63,7 +66,7 @@ struct ml_linked {
     ml_placed *placed;
     uint32_t nplaced;
     ml_block block;
-    ml_block large; /* of large sections; size 0: there is none */
+    ml_block large;      /* of large sections; size 0: there is none */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
@@ -72,6 +75,8 @@ struct ml_linked {
     uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
+    ml_placed *stripped; /* what gc.c dropped: no address, no class */
+    size_t nstripped, room_stripped;
     ml_life **pins; /* of units of other sessions: see ml_txn_pin */
     uint32_t npins, room_pins;
     uint64_t frames;         /* address of the unwind table; 0: none */
@@ -168,7 +173,7 @@ struct ml_txn {
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
     ml_fragments fragments[2]; /* .init, .fini */
-    ml_layout layout, large; /* of the block, and of the large one */
+    ml_layout layout, large;   /* of the block, and of the large one */
     bool has_large;
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */

@@ -64,6 +64,22 @@ static int sections(lua_State *L)
     return 1;
 }
 
+/* stripped() -> array of { name=, input=, size= }: the sections that nothing needed */
+static int stripped(lua_State *L)
+{
+    const ml_linked *l = check_linked(L);
+    ml_section_info info;
+    lua_newtable(L);
+    for (size_t i = 0; ml_linked_stripped(l, i, &info); i++) {
+        lua_createtable(L, 0, 3);
+        ml_lua_set_text(L, "name", info.name);
+        set_input(L, "input", info.input);
+        ml_lua_set_integer(L, "size", info.size);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 static const char *type_name(unsigned type)
 {
     static const char *const names[] = {"notype", "object", "func", "section",
@@ -153,6 +169,12 @@ static int stats(lua_State *L)
     ml_lua_set_integer(L, "moved", s.moved);
     ml_lua_set_integer(L, "relaxed", s.relaxed);
     ml_lua_set_integer(L, "looked_up", s.looked_up);
+    if (s.stripped) {
+        lua_createtable(L, 0, 2);
+        ml_lua_set_integer(L, "sections", s.stripped);
+        ml_lua_set_integer(L, "bytes", s.stripped_bytes);
+        lua_setfield(L, -2, "stripped");
+    }
     ml_lua_set_integer(L, "base", block.addr);
     lua_createtable(L, 0, 8);
     set_ms(L, "read", s.ns_read);
@@ -202,7 +224,7 @@ void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *meth
 void ml_lua_set_reports(lua_State *L, const char *metatable)
 {
     static const luaL_Reg methods[] = {
-        {"inputs", inputs},       {"sections", sections}, {"entries", entries}, {"entry", entry},
-        {"referrers", referrers}, {"stats", stats},       {NULL, NULL}};
+        {"inputs", inputs},       {"sections", sections}, {"entries", entries},   {"entry", entry},
+        {"referrers", referrers}, {"stats", stats},       {"stripped", stripped}, {NULL, NULL}};
     ml_lua_set_steady(L, metatable, methods);
 }

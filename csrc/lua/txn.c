@@ -464,6 +464,13 @@ static int process_defines(lua_State *L)
     return 2;
 }
 
+/* txn:strip(exported): drops the sections that the roots do not need */
+static int strip(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
+    return result(L, x, ml_txn_strip(x->t, lua_toboolean(L, 2)));
+}
+
 /* txn:hide(name) */
 static int hide(lua_State *L)
 {
@@ -571,6 +578,7 @@ void ml_open_txn(lua_State *L)
                                        {"choose", choose},
                                        {"archive_defines", archive_defines},
                                        {"process_defines", process_defines},
+                                       {"strip", strip},
                                        {"hide", hide},
                                        {"link", link_txn},
                                        {"bytes", bytes},

@@ -103,6 +103,8 @@ static int read_section(parser *p, uint32_t i, ml_slice names)
     } else if (!p->lto && strncmp(s->name, ".gnu.lto_.lto.", 14) == 0) {
         p->lto = i;
     }
+    if ((s->flags & SHF_LINK_ORDER) && h.sh_link < p->img->nsections)
+        s->link = h.sh_link;
     if ((s->flags & SHF_ALLOC) && (s->flags & SHF_COMPRESSED))
         return bad(p, ML_E_FORMAT, s->name, "a section with memory must not be compressed; flags",
                    s->flags);

@@ -55,6 +55,7 @@ typedef struct ml_isec {
     ml_slice data;  /* file bytes; empty for SHT_NOBITS */
     uint32_t type;  /* sh_type */
     uint32_t group; /* 1 + index into groups; 0: in none */
+    uint32_t link;  /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
 } ml_isec;
 
 /* The relocations of one allocated section. */

@@ -318,9 +318,15 @@ function session:is_closed() end
 ---@field size integer
 ---@field file string? set by the facade
 
+---@class moonlink.core.StrippedSection
+---@field name string
+---@field input integer
+---@field size integer
+---@field file string? set by the facade
+
 ---@class moonlink.core.Entry
 ---@field name string
----@field how "section"|"common"|"linker"|"absolute"|"unit"|"process"|"given"|"zero"|"none"
+---@field how "section"|"stripped"|"common"|"linker"|"absolute"|"unit"|"process"|"given"|"zero"|"none"
 ---@field provider string? unit, library or who answered; "" for the executable
 ---@field type string
 ---@field bind string
@@ -352,6 +358,7 @@ function session:is_closed() end
 ---@field moved integer instructions
 ---@field relaxed integer GOT loads
 ---@field looked_up integer names asked of the process
+---@field stripped? { sections: integer, bytes: integer } what `gc_sections` dropped
 ---@field base integer address
 ---@field zone "near"|"low"
 ---@field ms table<string, number> milliseconds by stage: read, parse, select, place, relocate, protect
@@ -373,6 +380,9 @@ function linked:entries() end
 ---@param name string
 ---@return moonlink.core.Entry?
 function linked:entry(name) end
+
+---@return moonlink.core.StrippedSection[] in the order of the inputs
+function linked:stripped() end
 
 ---@param name string
 ---@return integer[] inputs that refer to it
@@ -558,6 +568,12 @@ function txn:process_defines(name) end
 ---Hides a name that this load defines.
 ---@param name string
 function txn:hide(name) end
+
+---Drops the sections that the roots do not need; after resolve, and again when names were added.
+---@param exported boolean all exported names are roots
+---@return true?
+---@return moonlink.Error? err
+function txn:strip(exported) end
 
 ---Places, relocates and seals. What is placed is looked at with sections and entries.
 ---@return true?

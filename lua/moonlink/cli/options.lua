@@ -76,11 +76,17 @@ options.common = {
       text = "What an undefined name becomes: error (default), stub (a call of it fails), null."},
    {"--zone", takes = "ZONE", choices = {"near", "low"}, target = "zone",
       text = "Where to place: near the process's libraries (default), or below 2 GiB."},
+   {"--gc-sections", target = "gc_sections",
+      text = "Drop sections that neither -u, constructors nor, without -u, exported names need."},
+   {"--keep", takes = "PATTERN", many = true, target = "keep",
+      text = "A name that matches this Lua pattern is a root for --gc-sections."},
+   {"--print-gc-sections", target = "print_gc_sections",
+      text = "Say on standard error which sections --gc-sections drops."},
    {"--no-relax", target = "no_relax", text = "Keep loads through the GOT as they are."},
    {"--allow-second-libc", target = "allow_second_libc",
       text = "Load an archive that holds a C library beside the process's own."},
    {"--trace", takes = "CATEGORIES", convert = categories, target = "trace",
-      text = "Say on standard error what happens: load, member, bind, place or all, with commas."},
+      text = "Say on standard error what happens: load, member, bind, strip, place or all, with commas."},
 }
 
 --- Names of the options that are followed by a value.
@@ -139,6 +145,13 @@ local function nonempty(list)
    return list and #list > 0 and list or nil
 end
 
+local function trace_of(parsed)
+   if not parsed.print_gc_sections then
+      return parsed.trace
+   end
+   return parsed.trace and parsed.trace .. ",strip" or "strip"
+end
+
 --- What argparse found, as options of moonlink.new.
 ---@param parsed table
 ---@return moonlink.Options
@@ -149,7 +162,8 @@ function options.linker(parsed)
       search = nonempty(parsed.search), roots = nonempty(parsed.roots),
       wrap = nonempty(parsed.wrap), static = parsed.static, duplicate = parsed.duplicate,
       undefined = parsed.undefined, zone = parsed.zone, relax = not parsed.no_relax,
-      allow_second_libc = parsed.allow_second_libc, trace = parsed.trace,
+      allow_second_libc = parsed.allow_second_libc, trace = trace_of(parsed),
+      gc_sections = parsed.gc_sections, keep = nonempty(parsed.keep),
       scope = define and {define, "self", "archives", "process", "fallback"} or nil,
    }, define or {}
 end

@@ -8,13 +8,15 @@ local question = require "moonlink.link.question"
 local events = {}
 
 ---@class moonlink.Event
----@field category "load"|"member"|"bind"|"place"
+---@field category "load"|"member"|"bind"|"strip"|"place"
 ---@field text string one line
 ---@field [string] any what the line is made of
 
-events.categories = {"load", "member", "bind", "place"}
+events.categories = {"load", "member", "bind", "strip", "place"}
 
-local known = {load = true, member = true, bind = true, place = true, all = true}
+local known = {
+   load = true, member = true, bind = true, strip = true, place = true, all = true,
+}
 
 --- A set of categories from "bind,member", { "bind" } or "all"; raises on an unknown one.
 ---@param value string|string[]?
@@ -75,11 +77,19 @@ local function bind_events(load, list)
    end
 end
 
+local function strip_events(load, list)
+   for _, s in ipairs(load.txn:stripped()) do
+      local file = question.place(list[s.input])
+      emit(load, "strip", ("removing unused section '%s' in file '%s'"):format(s.name, file),
+         {section = s.name, size = s.size, file = file})
+   end
+end
+
 --- Events that are known before addresses are.
 ---@param load moonlink.Load
 function events.before_link(load)
    local on = load.tracing
-   if not (on.load or on.member or on.bind) then
+   if not (on.load or on.member or on.bind or on.strip) then
       return
    end
    local list = load.txn:inputs()
@@ -91,6 +101,9 @@ function events.before_link(load)
    end
    if on.bind then
       bind_events(load, list)
+   end
+   if on.strip then
+      strip_events(load, list)
    end
 end
 

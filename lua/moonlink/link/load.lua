@@ -10,6 +10,7 @@ local opts = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local report = require "moonlink.link.report"
 local scope = require "moonlink.link.scope"
+local strip = require "moonlink.link.strip"
 
 local load = {}
 
@@ -177,6 +178,30 @@ local function ask_undefined(self, name)
    return q, nil
 end
 
+local function hide(self)
+   local export, hidden = self.options.export, self.options.hide
+   if not export and not hidden then
+      return true
+   end
+   for _, entry in ipairs(self.txn:entries()) do
+      local is_offered = entry.exported or entry.shadowed
+      if is_offered and ((export and not opts.matches(entry.name, export)) or
+                         (hidden and opts.matches(entry.name, hidden))) then
+         self.txn:hide(entry.name)
+      end
+   end
+   return true
+end
+
+--- Drops what nothing needs, when that was asked for.
+local function strip_unused(self)
+   if not self.options.gc_sections then
+      return true
+   end
+   hide(self)
+   return strip.run(self.txn, self.options)
+end
+
 local function undefined(self)
    local tries = 0
    repeat
@@ -199,6 +224,9 @@ local function undefined(self)
       tries = tries + 1
       if again then
          local ok, err = resolve(self)
+         if ok then
+            ok, err = strip_unused(self)
+         end
          if not ok then
             return nil, err
          end
@@ -211,19 +239,13 @@ local function undefined(self)
    return true
 end
 
-local function hide(self)
-   local export, hidden = self.options.export, self.options.hide
-   if not export and not hidden then
+--- A policy that chose among duplicates may have chosen what was dropped.
+local function strip_again(self)
+   if not self.options.gc_sections or type(self.options.duplicate) ~= "function" then
       return true
    end
-   for _, entry in ipairs(self.txn:entries()) do
-      local is_offered = entry.exported or entry.shadowed
-      if is_offered and ((export and not opts.matches(entry.name, export)) or
-                         (hidden and opts.matches(entry.name, hidden))) then
-         self.txn:hide(entry.name)
-      end
-   end
-   return true
+   local ok, err = strip_unused(self)
+   return ok and undefined(self), err
 end
 
 --- Pairs of clashing definitions; a name that this load hides clashes with no earlier unit.
@@ -333,8 +355,9 @@ function load.run(self, list)
       return nil, self.failed
    end
    local steps = {
-      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", undefined},
-      {"resolve", hide}, {"resolve", duplicates}, {"link", link},
+      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", strip_unused},
+      {"resolve", undefined}, {"resolve", hide}, {"resolve", duplicates}, {"resolve", strip_again},
+      {"link", link},
    }
    for _, step in ipairs(steps) do
       if self.options.progress then

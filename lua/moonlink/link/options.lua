@@ -17,6 +17,9 @@ local options = {}
 ---@field export? string[] only names that match one of these whole-name patterns are exported
 ---@field hide? string[] names that match are not exported
 ---@field weaken? string[] definitions and references of the inputs that match become weak
+---@field gc_sections? boolean sections that nothing needs are dropped; see `keep`
+---@field keep? string[] names that match are roots for gc_sections, beside `roots`; with neither, all
+---  exported names are
 ---@field search? string[] folders for -l
 ---@field static? boolean -l takes archives only
 ---@field fallback? string[]|boolean|fun(): string[] archives for what nothing else has; true: the
@@ -34,7 +37,7 @@ local options = {}
 local types = {
    scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
    weak = {"string"}, wrap = {"table"}, rename = {"table"}, export = {"table"}, hide = {"table"},
-   weaken = {"table"},
+   weaken = {"table"}, gc_sections = {"boolean"}, keep = {"table"},
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},

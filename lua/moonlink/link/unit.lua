@@ -99,6 +99,16 @@ function methods:sections()
    return list
 end
 
+--- The sections that `gc_sections` dropped: { name=, size=, file= } each, in the order of the inputs.
+---@return moonlink.core.StrippedSection[]
+function methods:stripped()
+   local inputs, list = self.core:inputs(), self.core:stripped()
+   for _, s in ipairs(list) do
+      s.file = question.place(inputs[s.input])
+   end
+   return list
+end
+
 --- The link map as data: sections and symbols in address order.
 ---@return table data as of moonlink.show.map
 function methods:map()
