@@ -35,8 +35,8 @@ local function dropped_by_ld(files, options, linker)
          file, section = line:match "removing unused section ([^%s]+):%((.-)%)"
       end
       if section then
-         local size = support.stdout("readelf -SW %s | awk -v n=%s '{sub(/^ *\\[ *[0-9]+\\] /, \"\")}"
-            .. " $1 == n {print $5}'", file, support.quote(section))
+         local size = support.stdout("readelf -SW %s | awk -v n=%s "
+            .. "'{sub(/^ *\\[ *[0-9]+\\] /, \"\")} $1 == n {print $5}'", file, support.quote(section))
          if tonumber(size:match "%x+", 16) > 0 then
             list[#list + 1] = file .. " " .. section
          end
@@ -149,7 +149,8 @@ describe("gc_sections drops what ld drops", function()
 
    it("keeping the tables of functions that catch", function()
       local file = cc("catch", [[
-         extern "C" int root(int n) { try { if (n) throw n; } catch (int m) { return m; } return 0; }
+         extern "C" int root(int n)
+         { try { if (n) throw n; } catch (int m) { return m; } return 0; }
          int dead(int n) { try { if (n) throw n; } catch (int m) { return m; } return 0; }
       ]], "-O0 -ffunction-sections -fPIC", "g++")
       local ln <close> = moonlink.new()
@@ -177,6 +178,7 @@ describe("gc_sections", function()
       assert.equal("nowhere", err.symbol)
       local ln <close> = moonlink.new()
       assert(ln:load {PROGRAM, OTHER, gc_sections = true, roots = {"root"}})
+      local _
       _, err = ln:load {PROGRAM, OTHER, gc_sections = true, duplicate = "first",
                         roots = {"other_unused"}}
       assert.equal("nowhere", err.symbol)

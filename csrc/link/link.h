@@ -208,8 +208,8 @@ bool ml_linked_stripped(const ml_linked *l, size_t i, ml_section_info *out);
 
 typedef struct ml_symbol_info {
     const char *name;
-    const char *how;      /* "section", "stripped", "common", "linker", "absolute", "unit", "process", "given",
-                            "zero", "none" */
+    const char *how;      /* "section", "stripped", "common", "linker", "absolute", "unit",
+                            "process", "given", "zero", "none" */
     const char *provider; /* unit or library or who answered; NULL for this load */
     unsigned bind, type, vis;
     uint32_t input;      /* that defines it, or UINT32_MAX */

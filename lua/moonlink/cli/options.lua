@@ -86,7 +86,7 @@ options.common = {
    {"--allow-second-libc", target = "allow_second_libc",
       text = "Load an archive that holds a C library beside the process's own."},
    {"--trace", takes = "CATEGORIES", convert = categories, target = "trace",
-      text = "Say on standard error what happens: load, member, bind, strip, place or all, with commas."},
+      text = "Say on standard error what happens: load, member, bind, strip, place, all (commas)."},
 }
 
 --- Names of the options that are followed by a value.

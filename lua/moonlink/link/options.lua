@@ -18,8 +18,8 @@ local options = {}
 ---@field hide? string[] names that match are not exported
 ---@field weaken? string[] definitions and references of the inputs that match become weak
 ---@field gc_sections? boolean sections that nothing needs are dropped; see `keep`
----@field keep? string[] names that match are roots for gc_sections, beside `roots`; with neither, all
----  exported names are
+---@field keep? string[] names that match are roots for gc_sections, beside `roots`; with neither,
+---  all exported names are
 ---@field search? string[] folders for -l
 ---@field static? boolean -l takes archives only
 ---@field fallback? string[]|boolean|fun(): string[] archives for what nothing else has; true: the

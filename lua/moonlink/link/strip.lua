@@ -6,8 +6,8 @@ local opts = require "moonlink.link.options"
 local strip = {}
 
 --- Drops the sections that nothing needs. Roots are the names that were asked for and those that
---- match `keep`; with neither, all names that the load would export. Constructors, notes and what is
---- marked to be retained stay by themselves.
+--- match `keep`; with neither, all names that the load would export. Constructors, notes and what
+--- is marked to be retained stay by themselves.
 ---@param txn moonlink.core.Transaction
 ---@param options moonlink.Options
 ---@return boolean?

@@ -99,7 +99,7 @@ function methods:sections()
    return list
 end
 
---- The sections that `gc_sections` dropped: { name=, size=, file= } each, in the order of the inputs.
+--- The sections that `gc_sections` dropped, in the order of the inputs: { name=, size=, file= }.
 ---@return moonlink.core.StrippedSection[]
 function methods:stripped()
    local inputs, list = self.core:inputs(), self.core:stripped()
