@@ -220,7 +220,7 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
     const ml_duplicate *dup = &t->duplicates[i];
     ml_entry *e = ml_table_find_str(&t->l->names, dup->name);
     if (dup->input[winner] == UINT32_MAX) {
-        const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
+        const ml_entry *other = ml_exports_for(t, e);
         e->def = ML_DEF_UNIT;
         e->addr = e->value = other->addr;
         e->type = other->type;

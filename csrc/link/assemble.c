@@ -429,6 +429,8 @@ int ml_assemble(ml_txn *t)
         blame_largest(t, rc);
     if (rc < 0)
         return rc;
+    t->l->layout[0] = t->layout;
+    t->l->layout[1] = t->large;
     give_addresses(t);
     rc = note_placed(t);
     if (rc < 0)

@@ -183,7 +183,9 @@ int ml_commit_check_nested(ml_txn *t, const char *file, const char *member)
 int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
 {
     ml_unit *u = new_unit(t, name);
-    int rc = u && reserve(t, u) ? ml_effects_do(t) : ml_nomem(t->d);
+    int rc = t->o.replace ? ml_replace_check(t) : 0;
+    if (rc == 0)
+        rc = u && reserve(t, u) ? ml_effects_do(t) : ml_nomem(t->d);
     if (rc == 0)
         rc = ml_ifunc_resolve(t);
     if (rc < 0) {
@@ -196,6 +198,8 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     publish(u);
     hand_over(t, u);
     t->s->loads--;
+    if (t->o.replace && t->l->ninit)
+        ml_carry_snapshot(u);
     rc = start(t);
     strip(u->l);
     ml_txn_drop(t);

@@ -287,5 +287,5 @@ int ml_ifunc_resolve(ml_txn *t)
     for (uint32_t i = 0; i < t->nifuncs && r.rc == 0; i++)
         run_one(&r, i);
     memset(words, 0, HEAD_SLOTS * ML_GOT_SLOT);
-    return r.rc < 0 ? r.rc : ml_txn_seal(t, 1, 1);
+    return r.rc < 0 ? r.rc : ml_linked_seal(t->d, t->l, 1, 1);
 }

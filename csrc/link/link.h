@@ -52,7 +52,8 @@ typedef struct ml_options {
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
-    bool relax; /* GOT loads may become direct */
+    bool relax;       /* GOT loads may become direct */
+    ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
 } ml_options;
 
 /* ---- session ---- */
@@ -269,5 +270,24 @@ typedef enum ml_unload {
 /* Destructors run, then names, registrations and memory go. ML_E_STATE while a load is running, or
 ** when the unit is just being started or unloaded, and nothing has changed. */
 int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how);
+
+/* ---- reloading ----
+** A load with o->replace = old is committed while the old version stays; then ml_unit_carry and
+** ml_unit_replace, or ml_unit_unload of the new one, after which all is as it was. */
+
+/* What became of a variable of the new version. */
+typedef struct ml_carried {
+    const char *name, *file;
+    const char *why; /* it was not carried over; NULL: it was */
+    uint64_t old_size, new_size;
+} ml_carried;
+/* Copies the values of named variables of the old version into those of the new one: where size and
+** alignment agree and no constructor of the new version has set another value. Addresses in the old
+** version become those of the same names in the new one. The list lies in a. */
+int ml_unit_carry(ml_diag *d, ml_arena *a, const ml_unit *old, ml_unit *new, ml_carried **out,
+                  size_t *n);
+/* The new version takes the place of the old one, which ends: units that use it and functions of
+** Lua are bound to the new one. On failure nothing has changed. */
+int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new);
 
 #endif

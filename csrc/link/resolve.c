@@ -87,7 +87,7 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     int rc;
     switch (p->kind) {
     case ML_SCOPE_SELF:
-        other = hidden ? NULL : ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
+        other = hidden ? NULL : ml_exports_for(t, e);
         if (other)
             bind_unit(e, other);
         return other != NULL;
@@ -175,7 +175,7 @@ static void share_weak(ml_txn *t, ml_entry *e)
     bool unique = e->bind == ML_BIND_UNIQUE;
     if (!unique && t->o.weak == ML_WEAK_OWN)
         return;
-    const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
+    const ml_entry *other = ml_exports_for(t, e);
     if (other)
         bind_unit(e, other);
     else if ((!unique && t->o.weak != ML_WEAK_PROCESS) || !bind_process(t, e))
@@ -209,7 +209,7 @@ static int check_session(ml_txn *t, ml_entry *e)
         (e->flags & (ML_ENT_LOCAL | ML_ENT_CHECKED)))
         return 0;
     e->flags |= ML_ENT_CHECKED;
-    const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
+    const ml_entry *other = ml_exports_for(t, e);
     if (!other || e->bind == ML_BIND_WEAK || other->bind != ML_BIND_GLOBAL)
         return 0;
     if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {

@@ -241,20 +241,26 @@ int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml
 }
 
 /* Seals parts [first, last] of one block. */
-static int seal(ml_txn *t, const ml_block *b, const ml_layout *l, unsigned first, unsigned last)
+static int seal(ml_diag *d, const ml_block *b, const ml_layout *l, unsigned first, unsigned last)
 {
     ml_run runs[3];
     size_t n = 0;
     for (unsigned k = first; k <= last; k++)
         if (l->part[k].size)
             runs[n++] = (ml_run){b->addr + l->part[k].offset, l->part[k].size, l->part[k].prot};
-    return ml_block_seal(t->d, b, runs, n);
+    return ml_block_seal(d, b, runs, n);
 }
 
-int ml_txn_seal(ml_txn *t, unsigned first, unsigned last)
+int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last)
 {
-    int rc = seal(t, &t->l->block, &t->layout, first, last);
-    return rc == 0 ? seal(t, &t->l->large, &t->large, first, last) : rc;
+    int rc = seal(d, &l->block, &l->layout[0], first, last);
+    return rc == 0 ? seal(d, &l->large, &l->layout[1], first, last) : rc;
+}
+
+int ml_linked_open(ml_diag *d, const ml_linked *l)
+{
+    int rc = ml_block_open(d, &l->block);
+    return rc == 0 && l->large.size ? ml_block_open(d, &l->large) : rc;
 }
 
 int ml_txn_link(ml_txn *t)
@@ -270,10 +276,15 @@ int ml_txn_link(ml_txn *t)
         rc = ml_frames_check(t);
     if (rc == 0)
         rc = ml_ctors_collect(t);
+    if (rc == 0)
+        rc = ml_sites_collect(t);
+    if (rc == 0)
+        rc = ml_carry_collect(t);
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)
-        rc = ml_txn_seal(t, 0, t->nifuncs ? 0 : 2); /* the rest when their slots are filled */
+        rc = ml_linked_seal(t->d, t->l, 0,
+                            t->nifuncs ? 0 : 2); /* the rest when their slots are filled */
     s->ns_protect = ml_os_now_ns() - relocated;
     return rc;
 }

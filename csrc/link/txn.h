@@ -58,6 +58,30 @@ typedef struct ml_placed {
     uint8_t class;
 } ml_placed;
 
+/* A place in a unit that holds an address of another: value at `at` is S + bias, less `at` itself
+** when it is relative. FIXED: it cannot be changed afterwards. */
+typedef enum ml_site_kind {
+    ML_SITE_ABS64,
+    ML_SITE_ABS32,
+    ML_SITE_PC64,
+    ML_SITE_PC32,
+    ML_SITE_FIXED
+} ml_site_kind;
+
+typedef struct ml_site {
+    uint64_t at, bias;
+    ml_entry *e;
+    ml_site_kind kind;
+} ml_site;
+
+/* A variable with a name, for reloading: see carry.c. */
+typedef struct ml_datum {
+    const char *name;
+    uint64_t addr, size, align; /* align: of its section, or of the common */
+    uint32_t input;
+    bool local;
+} ml_datum;
+
 struct ml_linked {
     ml_arena keep; /* owns what outlives the transaction */
     ml_table names;
@@ -66,7 +90,8 @@ struct ml_linked {
     ml_placed *placed;
     uint32_t nplaced;
     ml_block block;
-    ml_block large;      /* of large sections; size 0: there is none */
+    ml_block large;           /* of large sections; size 0: there is none */
+    ml_layout layout[2];      /* of the two blocks */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
@@ -84,6 +109,10 @@ struct ml_linked {
     ml_unwinders *unwinders; /* of the session */
     uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
     ml_runtime runtime;      /* what the load has of a C++ runtime */
+    ml_site *sites;
+    uint32_t nsites;
+    ml_datum *data; /* writable variables, in address order */
+    uint32_t ndata;
 };
 
 /* An archive in reach. */
@@ -221,6 +250,7 @@ struct ml_unit {
     ml_units users; /* the inverse */
     ml_held **held; /* libraries that it brought or uses */
     uint32_t nheld;
+    uint8_t *snapshot;   /* its data before constructors ran, when it replaces another; else NULL */
     const ml_unit *seen; /* who was counted last */
 };
 
@@ -272,6 +302,12 @@ static inline bool ml_def_exported(const ml_entry *e)
 ** took the place of others; takes them out; enters them again when a later unit that covered them
 ** has gone. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
+/* The same for a load: what it replaces is not there. */
+static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
+{
+    const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
+    return other && other->unit != t->o.replace ? other : NULL;
+}
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
@@ -344,8 +380,6 @@ void ml_effects_undo(ml_linked *l);
 /* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
 int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
                   const ml_entry *by);
-/* txn.c: gives parts [first, last] of the block their final protection. */
-int ml_txn_seal(ml_txn *t, unsigned first, unsigned last);
 /* assemble.c: adds a piece and gives its number, from 1. Its bytes while the load is written. Its
 ** address; 0 for no piece. */
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align);
@@ -366,6 +400,19 @@ void ml_txn_drop(ml_txn *t);
 
 /* commit.c: refuses an object whose constructors are running right now: ML_E_STATE. */
 int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
+
+/* txn.c: gives parts first to last of a load's blocks their protection; makes all of them readable
+** and writable again. */
+int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
+int ml_linked_open(ml_diag *d, const ml_linked *l);
+
+/* sites.c: l->sites, out of relocated bytes. carry.c: l->data, once addresses are final; what a new
+** version's variables held before its constructors ran. replace.c: can the load take the place of
+** the unit t->o.replace? */
+int ml_sites_collect(ml_txn *t);
+int ml_carry_collect(ml_txn *t);
+void ml_carry_snapshot(ml_unit *u);
+int ml_replace_check(ml_txn *t);
 
 /* unit.c: notes who uses whom. Reserve makes room, so that enter cannot fail. */
 bool ml_unit_reserve_edges(ml_unit *u);

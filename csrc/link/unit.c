@@ -152,6 +152,7 @@ static void free_unit(ml_unit *u)
     ml_life_drop(u->life);
     ml_heap_free(u->needs.v);
     ml_heap_free(u->users.v);
+    ml_heap_free(u->snapshot);
     ml_heap_free(u);
 }
 

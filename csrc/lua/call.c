@@ -299,12 +299,13 @@ static void release_transients(lua_State *L, int pool, unsigned n, const bool *t
 static void run_between(lua_State *L, job *j)
 {
     ml_callstate *st = j->f->state;
-    entered e = enter(st, L, j->f->user.life);
+    ml_life *life = j->f->user.life; /* another one after the call, when it reloaded the unit */
+    entered e = enter(st, L, life);
     if (st->traps)
         run_guarded(st, j);
     else
         run_job(j);
-    leave(st, e, j->f->user.life);
+    leave(st, e, life);
 }
 
 static int call_general(lua_State *L)

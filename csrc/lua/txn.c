@@ -113,6 +113,13 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
         o->at = (uint64_t)luaL_checkinteger(L, -1);
     }
     lua_pop(L, 1);
+    if (lua_getfield(L, 2, "replace") != LUA_TNIL) {
+        const ml_lua_unit *u = ml_lua_checkunit(L, lua_gettop(L));
+        if (u->box != box)
+            luaL_error(L, "%s belongs to another linker", ml_unit_name(u->u));
+        o->replace = u->u;
+    }
+    lua_pop(L, 1);
     if (lua_getfield(L, 2, "relax") != LUA_TNIL)
         o->relax = lua_toboolean(L, -1);
     lua_pop(L, 1);

@@ -155,6 +155,69 @@ static int unload(lua_State *L)
     return 1;
 }
 
+/* Another unit of the same linker, at index 2. */
+static ml_lua_unit *check_other(lua_State *L, const ml_lua_unit *ud)
+{
+    ml_lua_unit *other = ml_lua_checkunit(L, 2);
+    luaL_argcheck(L, other->box == ud->box && other->u != ud->u, 2,
+                  "another unit of the same linker expected");
+    return other;
+}
+
+/* What carrying variables over leads to, until it is a table. */
+typedef struct carry_job {
+    ml_arena arena;
+    ml_carried *list;
+    size_t n;
+} carry_job;
+
+static int push_carried(lua_State *L)
+{
+    const carry_job *job = lua_touserdata(L, 1);
+    lua_createtable(L, (int)job->n, 0);
+    for (size_t i = 0; i < job->n; i++) {
+        const ml_carried *c = &job->list[i];
+        lua_createtable(L, 0, 5);
+        ml_lua_set_text(L, "name", c->name);
+        ml_lua_set_text(L, "file", c->file);
+        ml_lua_set_text(L, "why", c->why);
+        ml_lua_set_integer(L, "old_size", c->old_size);
+        ml_lua_set_integer(L, "new_size", c->new_size);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* unit:carry(new) -> array of moonlink.core.Carried, or nil and an error */
+static int carry(lua_State *L)
+{
+    const ml_lua_unit *ud = ml_lua_checkunit(L, 1), *other = check_other(L, ud);
+    carry_job job = {0};
+    ml_diag d;
+    ml_diag_init(&d);
+    if (ml_unit_carry(&d, &job.arena, ud->u, other->u, &job.list, &job.n) < 0) {
+        ml_arena_free(&job.arena);
+        return ml_lua_fail(L, &d);
+    }
+    lua_pushcfunction(L, push_carried);
+    lua_pushlightuserdata(L, &job);
+    int rc = lua_pcall(L, 1, 1, 0);
+    ml_arena_free(&job.arena);
+    return rc == LUA_OK ? 1 : lua_error(L);
+}
+
+/* unit:replace(new) -> true, or nil and why not. The userdata is the new unit's from then on. */
+static int replace(lua_State *L)
+{
+    const ml_lua_unit *ud = ml_lua_checkunit(L, 1), *other = check_other(L, ud);
+    ml_diag d;
+    ml_diag_init(&d);
+    if (ml_unit_replace(&d, ud->u, other->u) < 0)
+        return ml_lua_fail(L, &d);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* Drops what the userdata holds; the unit itself ends with its session. */
 static int drop(lua_State *L)
 {
@@ -195,8 +258,9 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
 
 void ml_open_unit(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"name", name}, {"alive", alive}, {"users", users}, {"unload", unload}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"name", name},     {"alive", alive}, {"users", users},
+                                       {"unload", unload}, {"carry", carry}, {"replace", replace},
+                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);

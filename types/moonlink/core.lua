@@ -414,6 +414,25 @@ function unit:alive() end
 ---@return moonlink.core.User[]
 function unit:users() end
 
+---@class moonlink.core.Carried
+---@field name string
+---@field file string
+---@field why? string it was not carried over; nil: it was
+---@field old_size integer
+---@field new_size integer 0: the new version has none
+
+---Gives the variables of a new version the values of this one.
+---@param new moonlink.core.Unit
+---@return moonlink.core.Carried[]?
+---@return moonlink.Error? err
+function unit:carry(new) end
+
+---The new version takes this one's place: those who use it use the new one, and it ends.
+---@param new moonlink.core.Unit
+---@return boolean?
+---@return moonlink.Error? err
+function unit:replace(new) end
+
 ---@param how? "refuse"|"orphan"|"force"
 ---@return boolean?
 ---@return moonlink.Error? err

@@ -12,6 +12,7 @@ local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
+local reload = require "moonlink.link.reload"
 local result = require "moonlink.link.result"
 
 local linker = {}
@@ -64,13 +65,21 @@ local function prepare(self, what, over)
    return merged, input_list(what, merged)
 end
 
+--- The unit becomes one of the linker's.
+local function enter(self, unit, err)
+   if unit then
+      self.list[#self.list + 1] = unit
+   end
+   return unit, err
+end
+
 local function attempt(self, merged, list)
    local run <close> = load.begin(self, merged)
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
    end
-   return result.unit(self, run, merged.name or inputs.name(list))
+   return enter(self, result.unit(self, run, merged.name or inputs.name(list)))
 end
 
 --- Loads objects, archives and shared libraries as one transaction.
@@ -150,7 +159,7 @@ local function pull(self, name)
    if not first then
       return nil
    end
-   return result.unit(self, run, question.place(first))
+   return enter(self, result.unit(self, run, question.place(first)))
 end
 
 local STT_TLS = 6
@@ -318,6 +327,12 @@ function methods:units()
       end
    end
    return out
+end
+
+--- Reloads a unit: see methods:reload in unit.lua, which calls this.
+function methods:replace(unit, opts)
+   check_open(self)
+   return reload.run(unit, opts)
 end
 
 --- Forgets units that are gone; for the linker's own rooms. The list is rid of them once they are

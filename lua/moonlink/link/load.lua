@@ -30,6 +30,7 @@ local MAX_ROUNDS = 1000
 ---@field scope moonlink.CompiledScope
 ---@field unasked? boolean archives that only hints ask were opened: see report.lua
 ---@field anchors any[] what the unit must keep alive
+---@field list? moonlink.Input[] from the start of its run
 ---@field ms table<string, number> milliseconds by step
 
 local function timed(self, step, fn, ...)
@@ -330,6 +331,7 @@ function load.begin(linker, options)
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
+      replace = options.replace,
    }
    if self.txn and options.allow_second_libc then
       self.txn:allow_libc()
@@ -354,6 +356,7 @@ function load.run(self, list)
    if self.failed then
       return nil, self.failed
    end
+   self.list = list
    local steps = {
       {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", strip_unused},
       {"resolve", undefined}, {"resolve", hide}, {"resolve", duplicates}, {"resolve", strip_again},

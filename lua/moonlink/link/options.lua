@@ -31,6 +31,7 @@ local options = {}
 ---@field relax? boolean
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "place", "all"
 ---@field name? string what the unit is called
+---@field replace? moonlink.core.Unit of which the load is a new version; for the linker's own rooms
 ---@field progress? fun(step: string, done?: integer, total?: integer) called between the inputs and
 ---  the steps of a load
 
@@ -44,7 +45,7 @@ local types = {
    progress = {"function"},
    -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
-   bytes = {"string"}, path = {"string"}, library = {"string"},
+   bytes = {"string"}, path = {"string"}, library = {"string"}, replace = {"userdata"},
 }
 
 local choices = {

@@ -19,7 +19,7 @@ function result.stats(run)
    return stats
 end
 
---- Commits the load: a unit, entered with its linker.
+--- Commits the load: a unit.
 ---@param linker moonlink.Linker
 ---@param run moonlink.Load
 ---@param name string of the unit
@@ -31,9 +31,7 @@ function result.unit(linker, run, name)
    if not core_unit then
       return nil, err
    end
-   local new = unit.new(linker, core_unit, stats, run.anchors)
-   linker.list[#linker.list + 1] = new
-   return new
+   return unit.new(linker, core_unit, stats, run)
 end
 
 local function by_address(a, b)

@@ -12,6 +12,9 @@ local unit = {}
 ---@field core moonlink.core.Unit
 ---@field linker moonlink.Linker
 ---@field orphaned boolean its names are gone, its memory stays
+---@field options moonlink.Options of its load
+---@field list moonlink.Input[] what was loaded
+---@field version integer 1, and one more with each reload
 ---@field anchors? any[] what answered for its names, and must live as long as it does
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
@@ -44,6 +47,17 @@ function methods:unload(how)
       self.linker:forget(self)
    end
    return ok, err
+end
+
+--- Loads what it was made of again and puts the new version in the place of this one: variables
+--- keep their values where size and alignment agree (`report` says which), units that use it and
+--- functions of Lua are bound to the new code, the old version ends. When anything fails, a
+--- constructor or `on_upgrade` included, the old version stays as it was.
+---@param options? moonlink.ReloadOptions
+---@return moonlink.LoadedUnit? self
+---@return moonlink.Error|moonlink.ReloadReport report, or the error
+function methods:reload(options)
+   return self.linker:replace(self, options)
 end
 
 --- Iterates over the names that the unit defines, in the order of the inputs.
@@ -126,13 +140,14 @@ local metatable = {
 --- Wraps a unit of the core.
 ---@param linker moonlink.Linker
 ---@param core_unit moonlink.core.Unit
----@param stats? table
----@param anchors? any[]
+---@param stats table
+---@param run moonlink.Load that it comes from
 ---@return moonlink.LoadedUnit
-function unit.new(linker, core_unit, stats, anchors)
+function unit.new(linker, core_unit, stats, run)
    return setmetatable({
-      name = core_unit:name(), core = core_unit, linker = linker,
-      stats = stats or core_unit:stats(), anchors = anchors, orphaned = false,
+      name = core_unit:name(), core = core_unit, linker = linker, stats = stats,
+      anchors = run.anchors, options = run.options, list = run.list, version = 1,
+      orphaned = false,
    }, metatable)
 end
 

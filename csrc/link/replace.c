@@ -1,0 +1,198 @@
+/* replace.c -- link: a unit takes the place of another: reload.
+** The new version was loaded while the old one was still there: its names cover the old one's.
+** Here the units that use the old one come to use the new one: the places and slots in which they
+** hold its addresses are changed, and so are the addresses of Lua's functions. Then the old one
+** ends. All that can fail is checked before anything changes.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+/* ---- can it? ---- */
+
+static const ml_entry *counterpart(const ml_linked *l, const ml_entry *e)
+{
+    const ml_entry *n = ml_table_find(&l->names, e->name, e->len, e->hash);
+    return n && ml_def_exported(n) ? n : NULL;
+}
+
+static int refuse(ml_diag *d, const ml_unit *old, const ml_unit *user, const char *name,
+                  const char *hint, const char *why)
+{
+    return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name, .symbol = name}, hint,
+                   "reload refused: unit %s uses '%s', %s", user->life->name, name, why);
+}
+
+static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const ml_unit *user)
+{
+    for (uint32_t i = 0; i < user->l->names.count; i++) {
+        const ml_entry *e = user->l->names.entries[i];
+        if (e->def != ML_DEF_UNIT || e->unit != old)
+            continue;
+        const ml_entry *n = counterpart(l, e);
+        const char *again = "load that unit again as well";
+        if (!n)
+            return refuse(d, old, user, e->name, "keep the name, or unload that unit first",
+                          "which the new version does not define");
+        if (e->type == ML_TYPE_TLS || n->type == ML_TYPE_TLS)
+            return refuse(d, old, user, e->name, again, "which is thread-local");
+        if (e->type == ML_TYPE_OBJECT && n->size < e->size)
+            return refuse(d, old, user, e->name, again, "which has become smaller");
+    }
+    for (uint32_t i = 0; i < user->l->nsites; i++) {
+        const ml_site *s = &user->l->sites[i];
+        if (s->e->unit == old && s->kind == ML_SITE_FIXED)
+            return refuse(d, old, user, s->e->name, "load that unit again as well",
+                          "at a place that cannot be changed");
+    }
+    return 0;
+}
+
+int ml_replace_check(ml_txn *t)
+{
+    ml_unit *old = t->o.replace;
+    for (uint32_t i = 0; i < old->users.n; i++) {
+        int rc = check_user(t->d, old, t->l, old->users.v[i]);
+        if (rc < 0)
+            return rc;
+    }
+    if (old->state != ML_UNIT_LIVE)
+        return ml_fail(t->d, ML_E_STATE, (ml_where){.file = old->life->name}, NULL,
+                       "cannot be reloaded: it is being started or unloaded");
+    return 0;
+}
+
+static uint64_t value_of(const ml_site *s, uint64_t S)
+{
+    bool pcrel = s->kind == ML_SITE_PC32 || s->kind == ML_SITE_PC64;
+    return S + s->bias - (pcrel ? s->at : 0);
+}
+
+/* Does every value fit its field? */
+static int check_ranges(ml_diag *d, const ml_unit *old, const ml_unit *new, const ml_unit *user)
+{
+    for (uint32_t i = 0; i < user->l->nsites; i++) {
+        const ml_site *s = &user->l->sites[i];
+        if (s->e->unit != old || (s->kind != ML_SITE_PC32 && s->kind != ML_SITE_ABS32))
+            continue;
+        const ml_entry *n = counterpart(new->l, s->e);
+        if (!n || !ml_fits(ML_FIT_S32, value_of(s, n->addr)))
+            return refuse(d, old, user, s->e->name, "compile that unit with -fPIC",
+                          "at a place from where the new version is out of reach");
+    }
+    return 0;
+}
+
+/* ---- the change ---- */
+
+/* Data that the program has changed meanwhile stays as it is. */
+static void patch_site(const ml_site *s, uint64_t S)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)s->at;
+    uint64_t old = value_of(s, s->e->addr), v = value_of(s, S);
+    if (s->kind == ML_SITE_ABS64 || s->kind == ML_SITE_PC64) {
+        if (ml_get64(p) == old)
+            ml_put64(p, v);
+    } else if (ml_get32(p) == (uint32_t)old) {
+        ml_put32(p, (uint32_t)v);
+    }
+}
+
+static void patch_slot(const ml_linked *l, const ml_entry *e, uint64_t S)
+{
+    uint8_t *p = (uint8_t *)(uintptr_t)(l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT);
+    if (e->got && ml_get64(p) == e->addr)
+        ml_put64(p, S);
+}
+
+/* The user's memory is writable meanwhile. */
+static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
+{
+    ml_linked *l = user->l;
+    for (uint32_t i = 0; i < l->nsites; i++)
+        if (l->sites[i].e->unit == old && l->sites[i].e->def == ML_DEF_UNIT)
+            patch_site(&l->sites[i], counterpart(new->l, l->sites[i].e)->addr);
+    for (uint32_t i = 0; i < l->names.count; i++) {
+        ml_entry *e = l->names.entries[i];
+        if (e->def != ML_DEF_UNIT || e->unit != old)
+            continue;
+        const ml_entry *n = counterpart(new->l, e);
+        patch_slot(l, e, n->addr);
+        e->addr = e->value = n->addr;
+        e->size = n->size;
+        e->type = n->type;
+        e->unit = new;
+    }
+    for (uint32_t i = 0; i < user->needs.n; i++)
+        if (user->needs.v[i] == old)
+            user->needs.v[i] = new;
+}
+
+/* The entry of the old version that a Lua function calls. */
+static const ml_entry *entry_of(const ml_unit *old, const ml_user *f)
+{
+    const ml_table *names = &old->l->names;
+    const ml_entry *e = f->name ? ml_table_find_str(names, f->name) : NULL;
+    if (e && e->addr == f->address && ml_def_exported(e))
+        return e;
+    for (uint32_t i = 0; i < names->count; i++)
+        if (names->entries[i]->addr == f->address && ml_def_exported(names->entries[i]))
+            return names->entries[i];
+    return NULL;
+}
+
+/* Those whose function is not there any more stay with the old version, and raise from now on. */
+static void move_functions(const ml_unit *old, const ml_unit *new)
+{
+    for (ml_user *f = old->life->functions, *next; f; f = next) {
+        next = f->next;
+        const ml_entry *e = entry_of(old, f), *n = e ? counterpart(new->l, e) : NULL;
+        if (!n)
+            continue;
+        ml_life_untie(f);
+        f->address = n->addr;
+        ml_life_tie(new->life, f);
+    }
+}
+
+/* Opens or closes the memory of all users but the first `from`; -1 with the error recorded. */
+static int open_users(ml_diag *d, const ml_unit *old)
+{
+    for (uint32_t i = 0; i < old->users.n; i++)
+        if (ml_linked_open(d, old->users.v[i]->l) < 0) {
+            for (uint32_t k = 0; k < i; k++)
+                ml_linked_seal(d, old->users.v[k]->l, 0, 2);
+            return -(int)ML_E_IO;
+        }
+    return 0;
+}
+
+int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
+        rc = check_ranges(d, old, new, old->users.v[i]);
+    while (rc == 0 && new->users.room < new->users.n + old->users.n) {
+        uint32_t room = new->users.n + old->users.n;
+        void *v = ml_heap_grow(new->users.v, room, sizeof *new->users.v);
+        if (!v)
+            return ml_nomem(d);
+        new->users.v = v;
+        new->users.room = room;
+    }
+    if (rc == 0)
+        rc = open_users(d, old);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; i < old->users.n; i++) {
+        ml_unit *user = old->users.v[i];
+        patch_user(old, new, user);
+        if (ml_linked_seal(d, user->l, 0, 2) < 0)
+            rc = -(int)ML_E_IO;
+        new->users.v[new->users.n++] = user;
+    }
+    old->users.n = 0;
+    move_functions(old, new);
+    new->covers = false;
+    old->life->successor = ml_life_hold(new->life);
+    ml_unit_end(old, false);
+    return rc;
+}

@@ -1,0 +1,139 @@
+/* sites.c -- link: where a load refers to other units.
+** takes relocated bytes; gives a list of the places that hold an address of another unit, so that
+** they can be changed when that unit is replaced (replace.c). Only loads that use other units have
+** one. What a relocation became (a direct field, a relaxed instruction, a slot) is read off the
+** bytes, so that no other stage has to keep notes.
+** Spec: x86-64 psABI 4.4; the rows of target/.
+** SPDX-License-Identifier: MIT */
+#include "link/txn.h"
+
+/* One input while its places are collected. */
+typedef struct walk {
+    ml_txn *t;
+    ml_input *in;
+    uint32_t section;
+    const uint8_t *code; /* its bytes in the block */
+    size_t size;
+    uint64_t base; /* its address */
+    uint32_t room;
+} walk;
+
+static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
+{
+    if (!ml_within(w->size, offset, width))
+        return 0;
+    return width == 8 ? ml_get64(w->code + offset) : ml_get32(w->code + offset);
+}
+
+static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
+{
+    ml_linked *l = w->t->l;
+    if (l->nsites == w->room) {
+        uint32_t more = w->room ? 2 * w->room : 32;
+        ml_site *v = ml_nalloc(&l->keep, more, sizeof *v);
+        if (!v)
+            return ml_nomem(w->t->d);
+        if (l->nsites)
+            memcpy(v, l->sites, l->nsites * sizeof *v);
+        l->sites = v;
+        w->room = more;
+    }
+    l->sites[l->nsites++] = (ml_site){w->base + offset, bias, e, kind};
+    return 0;
+}
+
+/* A GOT load that is none any more refers to the symbol itself, from its field or, when it became a
+** jump, from the byte before. */
+static int note_relaxed(walk *w, ml_entry *e, const ml_irel *r, uint64_t slot)
+{
+    uint64_t P = w->base + r->offset;
+    if ((uint32_t)(slot + (uint64_t)r->addend - P) == (uint32_t)field_at(w, r->offset, 4))
+        return 0;
+    for (uint64_t back = 0; back <= 1 && back <= r->offset; back++)
+        if ((uint32_t)(e->addr - 4 - (P - back)) == (uint32_t)field_at(w, r->offset - back, 4))
+            return note(w, e, ML_SITE_PC32, r->offset - back, (uint64_t)-4);
+    return note(w, e, ML_SITE_FIXED, r->offset, 0);
+}
+
+static int note_direct(walk *w, ml_entry *e, const ml_irel *r, const ml_rrow *row)
+{
+    uint64_t A = (uint64_t)r->addend, P = w->base + r->offset, L = ml_binding_stub(w->t, e);
+    unsigned width = ml_field_width(row->field);
+    uint64_t field = field_at(w, r->offset, width);
+    bool pcrel = row->formula != ML_S_A;
+    uint64_t v = e->addr + A - (pcrel ? P : 0);
+    if (width == 8 && field == v)
+        return note(w, e, pcrel ? ML_SITE_PC64 : ML_SITE_ABS64, r->offset, A);
+    if (width == 4 && (uint32_t)field == (uint32_t)v)
+        return note(w, e, pcrel ? ML_SITE_PC32 : ML_SITE_ABS32, r->offset, A);
+    if (L && width == 4 && (uint32_t)field == (uint32_t)(L + A - (pcrel ? P : 0)))
+        return 0; /* by a stub, whose slot is changed */
+    return note(w, e, ML_SITE_FIXED, r->offset, 0);
+}
+
+static int note_one(walk *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
+{
+    const ml_rrow *row = ml_target_row(w->t->target, r->type);
+    uint64_t slot;
+    if (!row || !rels->rela)
+        return note(w, e, ML_SITE_FIXED, r->offset, 0);
+    switch (row->formula) {
+    case ML_R_NONE:
+    case ML_G_A:
+    case ML_GOT_A_P:
+    case ML_Z_A: return 0;
+    case ML_S_A:
+    case ML_S_A_P:
+    case ML_L_A_P: return note_direct(w, e, r, row);
+    case ML_G_GOT_A_P:
+        slot = ml_binding_slot(w->t, w->in, r->symbol);
+        return ml_field_width(row->field) == 4 ? note_relaxed(w, e, r, slot) : 0;
+    case ML_S_A_GOT:
+    case ML_L_A_GOT:
+        return note(w, e, ML_SITE_ABS64, r->offset, (uint64_t)r->addend - w->t->l->got);
+    default: return note(w, e, ML_SITE_FIXED, r->offset, 0);
+    }
+}
+
+static bool uses_units(const ml_input *in)
+{
+    for (uint32_t i = 0; i < in->nbind; i++)
+        if (in->bind[i]->def == ML_DEF_UNIT)
+            return true;
+    return false;
+}
+
+static int walk_input(walk *w)
+{
+    const ml_image *img = w->in->img;
+    int rc = 0;
+    for (uint32_t i = 0; i < img->nrels; i++) {
+        const ml_irels *rels = &img->rels[i];
+        uint32_t piece = w->in->piece[rels->target];
+        if (!piece)
+            continue;
+        w->code = ml_piece_view(w->t, piece);
+        w->size = img->sections[rels->target].data.n;
+        w->base = w->in->addr[rels->target];
+        for (uint32_t k = 0; rc == 0 && k < rels->count; k++) {
+            ml_irel r = ml_image_rel(rels, k);
+            ml_entry *e =
+                r.symbol < img->first_global ? NULL : w->in->bind[r.symbol - img->first_global];
+            if (e && e->def == ML_DEF_UNIT)
+                rc = note_one(w, rels, &r, e);
+        }
+    }
+    return rc;
+}
+
+int ml_sites_collect(ml_txn *t)
+{
+    walk w = {.t = t};
+    int rc = 0;
+    for (uint32_t i = 0; t->s->first && rc == 0 && i < t->l->ninputs; i++) {
+        w.in = &t->l->inputs[i];
+        if (uses_units(w.in))
+            rc = walk_input(&w);
+    }
+    return rc;
+}
