@@ -265,8 +265,9 @@ static bool was_set(const carry *c, const ml_entry *n)
 {
     const uint8_t *now = (const uint8_t *)(uintptr_t)n->addr;
     uint64_t offset = n->addr - data_start(c->new);
-    return c->snapshot && offset < c->new->layout[0].part[2].size &&
-           memcmp(now, c->snapshot + offset, (size_t)n->size) != 0;
+    return c->snapshot && offset < c->new->layout[0].part[2].size &&memcmp(
+                                       now, c->snapshot + offset, (size_t)n->size) !=
+                              0;
 }
 
 /* Decides on one variable of the old version: its new bytes, or why not. */

@@ -90,8 +90,8 @@ struct ml_linked {
     ml_placed *placed;
     uint32_t nplaced;
     ml_block block;
-    ml_block large;           /* of large sections; size 0: there is none */
-    ml_layout layout[2];      /* of the two blocks */
+    ml_block large;      /* of large sections; size 0: there is none */
+    ml_layout layout[2]; /* of the two blocks */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
