@@ -183,8 +183,8 @@ static int thread_atexit(void (*destroy)(void *), void *object, void *dso)
         p->next->prev = p;
     x->first = p;
     release_lock(x);
-    /* glibc counts handlers of the library that holds the handle's address: this one, which is never
-    ** unloaded. It must not be NULL. */
+    /* glibc counts handlers of the library that holds the handle's address: this one, which is
+    ** never unloaded. It must not be NULL. */
     int rc = __cxa_thread_atexit_impl(at_thread_exit, p, (void *)(uintptr_t)at_thread_exit);
     if (rc != 0)
         forget(p);
