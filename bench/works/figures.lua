@@ -244,7 +244,7 @@ local function unit_source(version)
    return ("unsigned own(unsigned n) { return n + %d; }\n"):format(version)
 end
 
---- Object i of the units that lie above the changed one: each calls the one below, the last is `top`.
+--- Object i of the units above the changed one: each calls the one below, the last is `top`.
 local function above_source(i, count)
    local function name(k)
       return k == 0 and "own" or k == 1 and "above" or k == count and "top" or "above" .. k

@@ -1,6 +1,6 @@
---- Loads one archive whole, beside the libraries that it needs, and closes it again; a process of
--- its own, since a crash is a result. Prints `loaded MEMBERS MILLISECONDS`, then `closed`; or
--- `error` and why.
+--- Loads one archive whole, beside the libraries that it needs, and unloads it again; a process of
+-- its own, since a crash is a result. Prints `loaded MEMBERS MILLISECONDS`, then `unloaded`, or
+-- `stays` and why, then `closed`; or `error` and why.
 -- Usage: lua5.4 load.lua ARCHIVE LIBRARY...
 -- SPDX-License-Identifier: MIT
 
@@ -28,6 +28,8 @@ local function main(path, ...)
       os.exit(1)
    end
    print("loaded", members_of(unit, path), ("%.1f"):format((moonlink.now() - start) * 1000))
+   local gone, why = unit:unload()
+   print(gone and "unloaded" or "stays", why)
    ln:close()
    print "closed"
 end
