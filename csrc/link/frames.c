@@ -1,5 +1,5 @@
 /* frames.c -- link: the unwind table of a load.
-** takes relocated .eh_frame sections, which lie side by side, with a zero word behind the last;
+** takes relocated .eh_frame sections, which lie side by side, with an end mark behind the last;
 ** gives one table that every unwinder can read, registered when the load is committed.
 ** Invariant: after ml_frames_check each record of the table lies inside its section, each FDE has a
 ** CIE that was understood, and either covers code of this load or is void. A zero word in the
@@ -59,13 +59,23 @@ void ml_frames_join(ml_txn *t, uint32_t piece)
     t->has_frames = true;
 }
 
-/* The zero word behind the last. */
+/* Behind the last: a CIE of no version that there is, and a zero word. The word ends the table for
+** libgcc, which passes over a CIE that no FDE uses. LLVM's libunwind (14) takes the word for a CIE
+** as long as the one before and goes on into whatever follows; at an unknown version it stops. */
+static const uint8_t table_end[] = {
+    8,    0, 0, 0, /* length */
+    0,    0, 0, 0, /* a CIE */
+    0xff,          /* version */
+    0,    0, 0,    /* no augmentation; padding */
+    0,    0, 0, 0, /* the zero word */
+};
+
 void ml_frames_pieces(ml_txn *t)
 {
     t->piece_frames = 0;
     if (!t->has_frames)
         return;
-    t->piece_frames = ml_piece_add(t, ML_CLASS_CONST, 4, 1);
+    t->piece_frames = ml_piece_add(t, ML_CLASS_CONST, sizeof table_end, 1);
     t->pieces[t->piece_frames - 1].run = ML_RUN_FRAMES;
 }
 
@@ -316,6 +326,7 @@ int ml_frames_check(ml_txn *t)
                 return rc;
         }
     }
+    memcpy(ml_piece_view(t, t->piece_frames), table_end, sizeof table_end);
     if (!w.live)
         t->l->frames = 0;
     return 0;

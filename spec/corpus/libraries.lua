@@ -10,6 +10,10 @@ libraries.never = {
    ["lsan"] = "a sanitizer", ["ubsan"] = "a sanitizer",
 }
 
+--- Shared libraries that are taken only for what no other defines: a second C++ library, a second
+--- unwinder.
+libraries.last = {["c++"] = true, ["c++abi"] = true, ["unwind"] = true, ["supc++"] = true}
+
 ---@class corpus.Rule
 ---@field path string Lua pattern, found in the archive's path
 ---@field static? boolean archives of the same folder before shared libraries

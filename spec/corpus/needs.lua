@@ -7,6 +7,8 @@ local shell = require "spec.corpus.shell"
 
 local needs = {}
 
+local LAST = 1000000 -- more than any library defines
+
 --- Libraries that the compiler adds by itself: what they define needs nobody else.
 local BASE = {"libc.so.6", "ld-linux-x86-64.so.2", "libgcc_s.so.1", "libgcc.a", "libc_nonshared.a"}
 
@@ -182,7 +184,8 @@ local function choose(archive, state)
       if taken[library] or library == archive or library.name == archive.name then
          return nil
       end
-      return depends[library.package or ""] and 1000 or 0
+      local last = libraries.last[library.name] and LAST or 0
+      return (depends[library.package or ""] and 1000 or 0) - last
    end
    local function of_same_folder(library)
       return folder_of(library) == folder_of(archive) and bonus_of(library) or nil
