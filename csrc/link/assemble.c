@@ -197,6 +197,7 @@ static void linker_pieces(ml_txn *t)
     if (wants(t, "__dso_handle")) {
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     }
+    ml_header_piece(t);
     ml_fragments_pieces(t);
     ml_frames_pieces(t);
 }
@@ -293,6 +294,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return t->l->dso_handle;
     if (strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") == 0)
         return t->l->got;
+    if (ml_header_is(e->name))
+        return ml_piece_addr(t, t->piece_header);
     if (ml_bounds_has(e->name))
         return ml_bounds_address(t, e->name);
     bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
@@ -411,6 +414,7 @@ static void copy_bytes(ml_txn *t)
                 memcpy(ml_piece_view(t, in->piece[k]), in->img->sections[k].data.p,
                        in->img->sections[k].data.n);
     }
+    ml_header_write(t);
     if (t->l->dso_handle)
         ml_put64(t->view + t->pieces[t->piece_dso - 1].offset, t->l->dso_handle);
 }

@@ -119,7 +119,7 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
     if (e->name[0] != '_')
         return false;
     if (strcmp(e->name, "__dso_handle") != 0 && strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") != 0 &&
-        !ml_bounds_has(e->name)) {
+        !ml_bounds_has(e->name) && !ml_header_is(e->name)) {
         if (strncmp(e->name, "__start_", 8) == 0)
             section = e->name + 8;
         else if (strncmp(e->name, "__stop_", 7) == 0)

@@ -271,6 +271,15 @@ static bool is_identifier(const char *s)
     return true;
 }
 
+/* Code that clang instruments for profiles does not name the runtime that writes them: its driver
+** passes -u when it links, and so the section's name wants it here. */
+static int want_runtime(ml_txn *t, const char *section)
+{
+    if (t->o.fixed || strcmp(section, "__llvm_prf_cnts") != 0)
+        return 0;
+    return ml_txn_root(t, "__llvm_profile_runtime");
+}
+
 /* Sections whose name is a C identifier get __start_ and __stop_ symbols (ld manual, "Input Section
 ** Example"): remembers the names. */
 static int note_identifiers(ml_txn *t, const ml_input *in)
@@ -284,8 +293,12 @@ static int note_identifiers(ml_txn *t, const ml_input *in)
         ml_entry *e = ml_table_intern_str(&t->idents, &t->scratch, s->name);
         if (!e)
             return ml_nomem(t->d);
-        if (t->idents.count != before)
-            e->image = before;
+        if (t->idents.count == before)
+            continue;
+        e->image = before;
+        int rc = want_runtime(t, s->name);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

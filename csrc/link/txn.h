@@ -197,6 +197,7 @@ struct ml_txn {
     ml_piece *pieces;
     uint32_t npieces;
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
+    uint32_t piece_header;                                   /* __ehdr_start, likewise */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
     bool has_ifunc;                                          /* assemble or scan has seen one */
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
@@ -346,6 +347,11 @@ int ml_far_move(ml_txn *t);
 /* large.c: chooses the pieces that lie in the large block; places them and takes that block. */
 int ml_large_choose(ml_txn *t);
 int ml_large_take(ml_txn *t);
+
+/* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
+bool ml_header_is(const char *name);
+void ml_header_piece(ml_txn *t);
+void ml_header_write(ml_txn *t);
 
 /* ifunc.c: lists the indirect functions of the load, after a scan; gives them addresses; writes
 ** their stubs. The address of the one whose resolver stands there; 0: none. */

@@ -104,6 +104,8 @@ void ml_os_limits(ml_limits *out);
 /* ---- threads ---- */
 
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
+/* How many threads the process has; 0 when the system does not tell. */
+uint64_t ml_os_thread_count(void);
 /* Calls inside(ud, number) for each other thread of the process that is at an address that matters,
 ** or may come back to one: its next instruction and the words on its stack are asked about. Only a
 ** thread that waits in the system can be looked at; one that never does is not found. Where the

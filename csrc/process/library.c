@@ -48,6 +48,7 @@ int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out)
 {
     if (!*name) /* dlopen would give the executable */
         return ml_fail(d, ML_E_LIBRARY, (ml_where){0}, NULL, "the name of a library is empty");
+    uint64_t threads = ml_os_thread_count();
     dlerror();
     void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
@@ -61,13 +62,13 @@ int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out)
         dlclose(handle);
         return ml_nomem(d);
     }
-    *out = (ml_library){handle, path};
+    *out = (ml_library){handle, path, threads};
     return 0;
 }
 
 void ml_library_close(ml_library *lib)
 {
-    if (lib->handle)
+    if (lib->handle && ml_os_thread_count() <= lib->threads)
         dlclose(lib->handle);
     lib->handle = NULL;
 }
@@ -78,7 +79,7 @@ int ml_library_self(ml_diag *d, ml_library *out)
     void *handle = dlopen(NULL, RTLD_LAZY);
     if (!handle)
         return fail_library(d, "", dlerror());
-    *out = (ml_library){handle, ""};
+    *out = (ml_library){handle, "", UINT64_MAX};
     return 0;
 }
 

@@ -10,12 +10,15 @@
 typedef struct ml_library {
     void *handle;     /* of dlopen */
     const char *path; /* as the process's loader knows it (link map), in the caller's arena */
+    uint64_t threads; /* that the process had when it was opened */
 } ml_library;
 
 /* Opens a shared library in the process (RTLD_NOW | RTLD_LOCAL). A path with a slash, or a soname
 ** for the loader's own search. The loader's text goes into the error (ML_E_LIBRARY). */
 int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out);
-/* Nothing happens to one that is closed already, or all zero. */
+/* Nothing happens to one that is closed already, or all zero. It stays in the process while there
+** are more threads than when it was opened: they may be its own (those of libgomp wait in it for
+** more work, as long as the process lives), and would go on in memory that is gone. */
 void ml_library_close(ml_library *lib);
 /* The whole process as it started (dlopen(NULL)): the executable and all that is global. */
 int ml_library_self(ml_diag *d, ml_library *out);

@@ -4,6 +4,7 @@
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
+local runtimes = require "moonlink.link.runtimes"
 local search = require "moonlink.link.search"
 local similar = require "moonlink.link.similar"
 local versions = require "moonlink.link.versions"
@@ -78,6 +79,10 @@ local function hint_version(load, name)
 end
 
 local function hint_of(load, name, known)
+   local runtime = runtimes.of(name)
+   if runtime then
+      return runtime.hint
+   end
    local has = who_has(load, name)
    if has then
       return ("%s defines it; add that archive"):format(has)
@@ -93,10 +98,6 @@ local function hint_of(load, name, known)
    local section = name:match "^__start_(.+)" or name:match "^__stop_(.+)"
    if section then
       return ("no loaded section is named '%s'"):format(section)
-   end
-   if name:find "^__asan_" then
-      return "the object was built with -fsanitize=address; start with "
-         .. "LD_PRELOAD=$(gcc -print-file-name=libasan.so)"
    end
    return "add the object or library that defines it, or pass "
       .. "undefined = \"stub\" (--undefined stub)"
@@ -126,17 +127,55 @@ local function one(load, inputs, name, known)
    }
 end
 
+--- What one compiler option wants is one error: e is that of the first of the names.
+local function of_runtime(e, inputs, runtime, names)
+   local shown = {}
+   for i = 1, math.min(#names, REFERENCES) do
+      shown[i] = ("'%s'"):format(names[i])
+   end
+   if #names > REFERENCES then
+      shown[#shown + 1] = ("and %d more"):format(#names - REFERENCES)
+   end
+   local first = e.references[1]
+   local input = first and inputs[first.input]
+   e.message = ("%s was built with %s but %s is not in this process (undefined %s)"):format(
+      input and question.place(input) or e.file or "an input", runtime.flag, runtime.name,
+      table.concat(shown, ", "))
+   return e
+end
+
+--- The names as they are to be reported: { name } or { name, runtime=, names= } each.
+local function grouped(names)
+   local out, group_of = {}, {}
+   for _, name in ipairs(names) do
+      local runtime = runtimes.of(name)
+      local group = runtime and runtime.flag and group_of[runtime]
+      if group then
+         table.insert(group.names, name)
+      else
+         group = {name, runtime = runtime and runtime.flag and runtime, names = {name}}
+         out[#out + 1] = group
+         if group.runtime then
+            group_of[runtime] = group
+         end
+      end
+   end
+   return out
+end
+
 --- All undefined names in one error.
 ---@param load moonlink.Load
 ---@param names string[]
 ---@return moonlink.Error
 function report.undefined(load, names)
    local inputs = load.txn:inputs()
-   local known, list = similar.collect(load), {}
-   for i = 1, math.min(#names, 20) do
-      list[i] = one(load, inputs, names[i], known)
+   local known, list, groups = similar.collect(load), {}, grouped(names)
+   for i = 1, math.min(#groups, 20) do
+      local group = groups[i]
+      local e = one(load, inputs, group[1], known)
+      list[i] = group.runtime and of_runtime(e, inputs, group.runtime, group.names) or e
    end
-   local err = errors.new {errors = list, count = #names, names = names}
+   local err = errors.new {errors = list, count = #groups, names = names}
    for k, v in pairs(list[1]) do
       err[k] = v
    end

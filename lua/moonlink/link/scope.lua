@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
+local runtimes = require "moonlink.link.runtimes"
 local search = require "moonlink.link.search"
 
 local scope = {}
@@ -27,15 +28,28 @@ local function fallback_paths(options)
    return value or {}
 end
 
+--- The archives of compiler options that some of the names belong to; each once.
+local function runtime_paths(names, seen)
+   local paths = {}
+   for _, name in ipairs(names) do
+      local runtime = runtimes.of(name)
+      if runtime and runtime.archive and not seen[runtime] then
+         seen[runtime] = true
+         paths[#paths + 1] = runtime.archive()
+      end
+   end
+   return paths
+end
+
 --- Opens the fall-back archives when the first name gets that far; the place behind asks them.
 local function fallback_provider(options)
-   local opened = false
-   return function(load)
-      if opened then
-         return true
-      end
+   local opened, seen = false, {}
+   local is_default = options.fallback == nil or options.fallback == true
+   return function(load, names)
+      local paths = not opened and fallback_paths(options) or {}
       opened = true
-      for _, path in ipairs(fallback_paths(options)) do
+      table.move(is_default and runtime_paths(names, seen) or {}, 1, 9, #paths + 1, paths)
+      for _, path in ipairs(paths) do
          local ok, err = load.txn:add_archive(path, FALLBACK_SET)
          if not ok then
             return nil, err

@@ -1,0 +1,119 @@
+--- Which run-time library an undefined name belongs to, told by its prefix, and how to get it.
+-- What a compiler option puts into an object wants a runtime that the object's author never named.
+-- SPDX-License-Identifier: MIT
+
+local compilers = require "moonlink.link.compilers"
+
+local runtimes = {}
+
+---@class moonlink.Runtime
+---@field name string "the ASan runtime"
+---@field flag? string the compiler option that makes code want it; nil: the language does
+---@field hint string what to do
+---@field patterns string[] of names, bound to their start
+---@field archive? fun(): string? where a compiler keeps it: a fall-back for these names alone
+
+local function preload(library)
+   return ("start with LD_PRELOAD=$(gcc -print-file-name=%s)"):format(library)
+end
+
+local function add(library)
+   return ("add -l%s to the inputs"):format(library)
+end
+
+---@type moonlink.Runtime[] the first that fits counts
+local list = {
+   {
+      name = "the ASan runtime", flag = "-fsanitize=address", hint = preload "libasan.so",
+      patterns = {"^__asan_", "^__odr_asan"},
+   },
+   {
+      name = "the TSan runtime", flag = "-fsanitize=thread", hint = preload "libtsan.so",
+      patterns = {"^__tsan_"},
+   },
+   {
+      name = "the UBSan runtime", flag = "-fsanitize=undefined",
+      hint = add "ubsan" .. ", or " .. preload "libubsan.so", patterns = {"^__ubsan_"},
+   },
+   {
+      name = "the MSan runtime", flag = "-fsanitize=memory",
+      hint = "only an executable can bring it: compile the object without, or the host with it",
+      patterns = {"^__msan_"},
+   },
+   {
+      name = "the HWASan runtime", flag = "-fsanitize=hwaddress", hint = preload "libhwasan.so",
+      patterns = {"^__hwasan_"},
+   },
+   {
+      name = "a fuzzer", flag = "-fsanitize-coverage",
+      hint = "define the __sanitizer_cov_ functions in one of the inputs",
+      patterns = {"^__sanitizer_cov_", "^__sancov_"},
+   },
+   {
+      name = "libgcov.a", flag = "--coverage or -fprofile-generate",
+      hint = "install gcc, or add the archive that gcc -print-file-name=libgcov.a tells",
+      patterns = {"^__gcov_", "^mangle_path$"},
+      archive = function()
+         return compilers.gcc "libgcov.a"
+      end,
+   },
+   {
+      name = "libclang_rt.profile", flag = "--coverage or -fprofile-generate",
+      hint = "install libclang-rt-dev, or add libclang_rt.profile-x86_64.a of clang's folder",
+      patterns = {"^llvm_gcda_", "^llvm_gcov_", "^llvm_reset_counters", "^__llvm_profile_"},
+      archive = function()
+         return compilers.clang "profile"
+      end,
+   },
+   {
+      name = "__morestack from libgcc.a", flag = "-fsplit-stack",
+      hint = "install gcc, or add the archive that gcc -print-file-name=libgcc.a tells",
+      patterns = {"^__morestack"},
+   },
+   {
+      name = "the profiler of the C library", flag = "-pg", hint = add "c",
+      patterns = {"^_?mcount$", "^__fentry__$"},
+   },
+   {
+      name = "the function tracer", flag = "-finstrument-functions",
+      hint = "define the functions __cyg_profile_func_enter and _exit in one of the inputs",
+      patterns = {"^__cyg_profile_func_"},
+   },
+   {
+      name = "GCC's OpenMP runtime", flag = "-fopenmp", hint = add "gomp",
+      patterns = {"^GOMP_"},
+   },
+   {
+      name = "LLVM's OpenMP runtime", flag = "-fopenmp", hint = add "omp", patterns = {"^__kmpc_"},
+   },
+   {name = "OpenMP", hint = add "gomp", patterns = {"^omp_%l"}},
+   {name = "the unwinder", hint = add "gcc_s", patterns = {"^_Unwind_", "^__gcc_personality_v0$"}},
+   {
+      name = "the C++ library", hint = add "stdc++",
+      patterns = {
+         "^__cxa_", "^__gxx_personality", "^__dynamic_cast$", "^_ZNK?S[tsabiod]", "^_ZS[tsabiod]",
+         "^_ZT[VIST]N10__cxxabiv", "^_ZT[VIST]S[tsabiod]", "^_ZT[VIST]NSt", "^_ZN9__gnu_cxx",
+         "^_Zn[wa]m", "^_Zd[la]Pv", "^_ZT[ISV][a-z]$",
+      },
+   },
+   {name = "Fortran's library", hint = add "gfortran", patterns = {"^_gfortran_"}},
+   {name = "the quad-precision library", hint = add "quadmath", patterns = {"^_*quadmath_"}},
+   {name = "the atomics library", hint = add "atomic", patterns = {"^__atomic_"}},
+   {name = "the transactional memory library", hint = add "itm", patterns = {"^_ITM_"}},
+   {name = "Objective-C's library", hint = add "objc", patterns = {"^__objc_", "^objc_"}},
+}
+
+--- The runtime that should define a name, or nil.
+---@param name string
+---@return moonlink.Runtime?
+function runtimes.of(name)
+   for _, runtime in ipairs(list) do
+      for _, pattern in ipairs(runtime.patterns) do
+         if name:find(pattern) then
+            return runtime
+         end
+      end
+   end
+end
+
+return runtimes

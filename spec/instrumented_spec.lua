@@ -1,0 +1,367 @@
+--- Objects whose compiler was told to instrument them: they run, their runtimes find what they
+-- need, and where a runtime is missing the error names it and says how to get it.
+-- SPDX-License-Identifier: MIT
+
+local compilers = require "moonlink.link.compilers"
+local loads = require "spec.support.loads"
+local moonlink = require "moonlink"
+local support = require "spec.support"
+
+local COMPILERS = {"gcc", "clang"}
+
+-- 10 times the loop for f(5): 0 + 1 + 2 + 3 + 4 = 10.
+local SOURCE = [[
+int f(int n)
+{
+   int sum = 0;
+   for (int i = 0; i < n; i++)
+      sum += i;
+   return sum;
+}
+int never(int n)
+{
+   return n + 1;
+}
+]]
+
+-- A process of its own that loads the inputs, calls `int f(int)`, says what it gave, and ends in
+-- the way that the first argument says.
+local PROGRAM = [[
+   local moonlink = require "moonlink"
+   local how, argument = ...
+   local ln = moonlink.new()
+   local unit, err = ln:load {select(3, ...)}
+   if not unit then
+      print(err)
+      os.exit(3)
+   end
+   print("f gives " .. ln:func "int f(int)"(math.tointeger(argument)))
+   if how == "close" then
+      assert(ln:close())
+   elseif how == "unload" then
+      assert(unit:unload())
+   end
+   print "alive"
+   os.exit(0, how == "state")
+]]
+
+describe("an instrumented object", function()
+   local folder, sanitized
+
+   setup(function()
+      folder = support.tmpdir()
+      sanitized = support.read "/proc/self/maps":find("libasan", 1, true) ~= nil
+   end)
+
+   local function object(name, source, flags, compiler)
+      return support.cc(("%s/%s.o"):format(folder, name), source, flags, {compiler = compiler})
+   end
+
+   local function runtime(name)
+      return support.stdout("gcc -print-file-name=%s", name)
+   end
+
+   -- status, output and errors of PROGRAM, with variables for its environment
+   local function run(environment, how, argument, ...)
+      local script = support.write(folder .. "/program.lua", PROGRAM)
+      local words = {support.interpreter, script, how, tostring(argument), ...}
+      for i, word in ipairs(words) do
+         words[i] = support.quote(word)
+      end
+      return support.exit("env %s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s; exit $?", environment,
+         support.quote(package.path), support.quote(package.cpath), table.concat(words, " "))
+   end
+
+   -- {flags, what its symbol table then holds, undefined or not}
+   local PLAIN = {
+      {"-fcf-protection=full"},
+      {"-pg", "mcount"},
+      {"-pg -mfentry -fno-pic", "__fentry__"},
+      {"-fstack-protector-all", "__stack_chk_fail"},
+      {"-O2 -D_FORTIFY_SOURCE=2"},
+      {"-ftrapv"},
+      {"-fstack-clash-protection"},
+      {"-fpatchable-function-entry=4"},
+   }
+   for _, compiler in ipairs(COMPILERS) do
+      for _, case in ipairs(PLAIN) do
+         it(("runs as others do (%s %s)"):format(compiler, case[1]), function()
+            local made = object("plain", SOURCE, case[1], compiler)
+            assert.is_truthy(not case[2] or support.sh("nm %s", made):find(case[2], 1, true))
+            local ln <close> = moonlink.new()
+            assert(ln:load(made))
+            assert.equal(10, ln:func "int f(int)"(5))
+         end)
+      end
+   end
+
+   it("with -fcf-protection has landing pads where the linker adds code, too", function()
+      local made = object("cet", [[
+         int abs(int);
+         int (*at)(int) = abs;
+         int f(int n) { return at(n); }
+      ]], "-fcf-protection=full -mcmodel=large")
+      assert.matches("IBT", support.sh("readelf -n %s", made))
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load {made, object("chosen", [[
+         static int yes(void) { return 1; }
+         static int (*choose(void))(void) { return yes; }
+         int chosen(void) __attribute__((ifunc("choose")));
+      ]], "-fcf-protection=full")})
+      assert.equal(4, ln:func "int f(int)"(-4))
+      assert.equal("\xf3\x0f\x1e\xfa", -- endbr64
+         string.pack("<I4", (moonlink.read(unit:address "chosen", "<I4"))))
+   end)
+
+   it("with -finstrument-functions calls the hooks of another input", function()
+      for _, compiler in ipairs(COMPILERS) do
+         local ln <close> = moonlink.new()
+         assert(ln:load {object("traced", SOURCE, "-finstrument-functions", compiler),
+            object("hooks", [[
+               int entered, left;
+               void __cyg_profile_func_enter(void *f, void *from) { entered++; }
+               void __cyg_profile_func_exit(void *f, void *from) { left++; }
+               int both(void) { return entered * 100 + left; }
+            ]])})
+         ln:func "int f(int)"(5)
+         ln:func "int never(int)"(5)
+         assert.equal(202, ln:func "int both(void)"())
+      end
+   end)
+
+   it("with a check that fails ends the process as it should, with its own words", function()
+      local status, _, err = run("x=", "close", 100, object("smash", [[
+         #include <string.h>
+         void fill(char *p, int n) { memset(p, 'x', n); }
+      ]]), object("smashed", "void fill(char *, int); int f(int n) { char c[8]; fill(c, n);"
+         .. "return c[0]; }", "-fstack-protector-all"))
+      assert.is_true(status > 128)
+      assert.matches("stack smashing detected", err)
+      status, _, err = run("x=", "close", 100, object("fortified", [[
+         #include <string.h>
+         char small[8], large[200];
+         int f(int n) { memcpy(small, large, n); return small[0]; }
+      ]], "-O2 -D_FORTIFY_SOURCE=2"))
+      assert.is_true(status > 128)
+      assert.matches("buffer overflow detected", err)
+      status = run("x=", "close", 0x7fffffff,
+         object("trapping", "int f(int n) { return n + 1; }", "-ftrapv"))
+      assert.is_true(status > 128)
+   end)
+
+   describe("with --coverage", function()
+      -- Calls of f, and rounds of its loop, as gcov counts them.
+      local function counts(name)
+         local text = support.sh("cd %s && gcov --stdout %s.gcda", folder, name)
+         local calls = text:match "\n%s*(%d+)%*?:%s+1:int f"
+         local rounds = text:match "\n%s*(%d+)%*?:%s+5:"
+         local never = text:match "\n%s*(#+):%s+8:int never"
+         assert.is_truthy(never, text)
+         return tonumber(calls), tonumber(rounds)
+      end
+
+      for _, how in ipairs {"close", "unload", "state", "exit"} do
+         it(("has its counts written at the end: %s"):format(how), function()
+            local name = "covered-" .. how
+            local made = support.cc(("%s/%s.o"):format(folder, name), SOURCE, "-O0 --coverage")
+            support.write(made .. ".source", SOURCE) -- gcov reads it
+            assert.equal(0, (run("x=", how, 5, made)))
+            assert.same({1, 5}, {counts(name)})
+            assert.equal(0, (run("x=", how, 7, made)))
+            assert.same({2, 12}, {counts(name)}) -- merged with the first
+         end)
+      end
+
+      it("of clang has its counts, too", function()
+         local made = object("clang-covered", SOURCE, "-O0 --coverage", "clang")
+         assert.equal(0, (run("x=", "unload", 5, made)))
+         assert.equal("adcg", support.read(folder .. "/clang-covered.gcda"):sub(1, 4))
+         if support.has "llvm-cov" then
+            support.write(made .. ".source", SOURCE)
+            local text = support.sh("cd %s && llvm-cov gcov -t clang-covered.gcda", folder)
+            assert.matches("\n%s*5:%s+5:", text)
+         end
+      end)
+
+      it("has counters of its own in every load", function()
+         local made = object("twice", SOURCE, "-O0 --coverage")
+         support.write(made .. ".source", SOURCE)
+         for n = 1, 3 do
+            local ln <close> = moonlink.new()
+            assert(ln:load(made))
+            ln:func "int f(int)"(n)
+         end
+         assert.same({3, 6}, {counts "twice"})
+      end)
+   end)
+
+   it("of clang's profiles writes them at the end", function()
+      for _, flags in ipairs {"-fprofile-instr-generate -fcoverage-mapping",
+         "-fprofile-generate"} do
+         local file = folder .. "/raw.profraw"
+         os.remove(file)
+         local made = object("profiled", SOURCE, "-O1 " .. flags, "clang")
+         assert.equal(0, (run("LLVM_PROFILE_FILE=" .. file, "unload", 5, made)))
+         local raw = support.read(file)
+         assert.equal(0xff6c70726f667281, (string.unpack("<I8", raw))) -- "\xfflprofr\x81"
+         if support.has "llvm-profdata" then
+            local text = support.sh("llvm-profdata show --counts --all-functions %s", file)
+            assert.matches("f:.-ounts: %[5", text)
+         end
+      end
+   end)
+
+   describe("with a sanitizer", function()
+      local OVERFLOW = "int f(int n) { return n + 0x7fffffff; }"
+      local RACE = [[
+         #include <pthread.h>
+         int shared;
+         static void *bump(void *p) { shared++; return p; }
+         int f(int n)
+         {
+            pthread_t t[2];
+            for (int i = 0; i < 2; i++) pthread_create(&t[i], 0, bump, 0);
+            for (int i = 0; i < 2; i++) pthread_join(t[i], 0);
+            return n;
+         }
+      ]]
+      local OUTSIDE = "int watched[4] = {1, 2, 3, 4}; int f(int n) { return watched[n]; }"
+
+      -- {what, source, flags, library, argument that is right, one that is wrong, report}
+      local CASES = {
+         {"undefined", OVERFLOW, "libubsan.so", -5, 5, "runtime error: signed integer overflow"},
+         {"address", OUTSIDE, "libasan.so", 3, 4, "global%-buffer%-overflow.*watched"},
+         {"thread", RACE, "libtsan.so", 1, 1, "data race"},
+      }
+      for _, compiler in ipairs(COMPILERS) do
+         for _, case in ipairs(CASES) do
+            local what = ("%s -fsanitize=%s"):format(compiler, case[1])
+            it(("runs where its runtime is (%s)"):format(what), function()
+               if sanitized then
+                  pending "another sanitizer is in the process"
+                  return
+               end
+               local made = object("sane", case[2], "-O1 -g -fsanitize=" .. case[1], compiler)
+               local environment = "ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=" .. runtime(case[3])
+               local _, out = run(environment, "close", case[4], made)
+               assert.matches("f gives %d+\nalive", out)
+               local _, _, err = run(environment, "close", case[5], made)
+               assert.matches(case[6], err)
+            end)
+         end
+      end
+
+      it("of undefined behaviour can be loaded with its runtime", function()
+         for _, compiler in ipairs(COMPILERS) do
+            local made = object("ubsan", OVERFLOW, "-fsanitize=undefined", compiler)
+            local status, out, err = run("x=", "close", 5, made, "-lubsan")
+            assert.equal(0, status, out)
+            assert.matches("runtime error: signed integer overflow", err)
+         end
+      end)
+
+      it("says what is missing and how to get it, once", function()
+         if sanitized then
+            pending "the runtime is in the process"
+            return
+         end
+         local expected = {
+            undefined = {"UBSan", "add -lubsan to the inputs"},
+            address = {"ASan", "start with LD_PRELOAD=$(gcc -print-file-name=libasan.so)"},
+            thread = {"TSan", "start with LD_PRELOAD=$(gcc -print-file-name=libtsan.so)"},
+         }
+         for _, compiler in ipairs(COMPILERS) do
+            for _, case in ipairs(CASES) do
+               local made = object("u", case[2], "-fsanitize=" .. case[1], compiler)
+               local err = loads.refusal(made)
+               local name, hint = table.unpack(expected[case[1]])
+               assert.equal("undefined", err.code)
+               assert.equal(made, err.file)
+               assert.matches(("u.o was built with -fsanitize=%s but the %s runtime is not in "
+                  .. "this process"):format(case[1], name), err.message, 1, true)
+               assert.equal(hint, err.hint:sub(1, #hint))
+               local _, hints = tostring(err):gsub("hint:", "")
+               assert.equal(1, hints)
+               assert.equal(1, err.count)
+               assert.is_true(#err.names >= 1)
+            end
+         end
+      end)
+   end)
+
+   it("of OpenMP runs on its runtime's threads", function()
+      local source = [[
+         #include <omp.h>
+         int f(int n)
+         {
+            int sum = 0, threads = 0;
+            #pragma omp parallel for reduction(+:sum) num_threads(3)
+            for (int i = 0; i < n; i++) sum += i;
+            #pragma omp parallel num_threads(3)
+            { if (omp_get_thread_num() == 2) threads = omp_get_num_threads(); }
+            return sum * 10 + threads;
+         }
+      ]]
+      local ln <close> = moonlink.new()
+      assert(ln:load {object("parallel", source, "-O1 -fopenmp"), "-lgomp"})
+      assert.equal(499500 * 10 + 3, ln:func "int f(int)"(1000))
+   end)
+
+   -- {option or language, a name, a piece of the message, a piece of the hint}
+   local RUNTIMES = {
+      {"-fsanitize=address", "__asan_poison", "the ASan runtime", "libasan.so"},
+      {"-fsanitize=thread", "__tsan_read4", "the TSan runtime", "libtsan.so"},
+      {"-fsanitize=undefined", "__ubsan_handle_any", "the UBSan runtime", "-lubsan"},
+      {"-fsanitize=memory", "__msan_any", "the MSan runtime", "executable"},
+      {"-fsanitize=hwaddress", "__hwasan_load4", "the HWASan runtime", "libhwasan.so"},
+      {"-fsanitize-coverage", "__sanitizer_cov_trace_pc", "a fuzzer", "define"},
+      {"--coverage", "__gcov_any", "libgcov.a", "-print-file-name=libgcov.a"},
+      {"--coverage", "llvm_gcda_any", "libclang_rt.profile", "libclang-rt-dev"},
+      {"-fprofile-generate", "__llvm_profile_any", "libclang_rt.profile", "libclang-rt-dev"},
+      {"-fsplit-stack", "__morestack_any", "__morestack from libgcc.a", "libgcc.a"},
+      {"-finstrument-functions", "__cyg_profile_func_any", "tracer", "define"},
+      {"-fopenmp", "GOMP_any", "GCC's OpenMP", "-lgomp"},
+      {"-fopenmp", "__kmpc_any", "LLVM's OpenMP", "-lomp"},
+      {nil, "_Unwind_Any", nil, "-lgcc_s"},
+      {nil, "__cxa_any", nil, "-lstdc++"},
+      {nil, "_ZNSt6vectorIiSaIiEE3anyEv", nil, "-lstdc++"},
+      {nil, "_ZSt3any", nil, "-lstdc++"},
+      {nil, "_ZTVN10__cxxabiv1any", nil, "-lstdc++"},
+      {nil, "_gfortran_any", nil, "-lgfortran"},
+      {nil, "quadmath_any", nil, "-lquadmath"},
+      {nil, "__atomic_any", nil, "-latomic"},
+      {nil, "omp_any", nil, "-lgomp"},
+   }
+   for _, case in ipairs(RUNTIMES) do
+      it(("without its runtime is refused by name (%s)"):format(case[2]), function()
+         local made = object("wants", ("void %s(void), %s2(void); void f(void) { %s(); %s2(); }")
+            :format(case[2], case[2], case[2], case[2]))
+         local err = loads.refusal(made)
+         assert.equal("undefined", err.code)
+         assert.equal(case[2], err.symbol)
+         assert.matches(case[4], err.hint, 1, true)
+         assert.same({case[2], case[2] .. "2"}, err.names)
+         assert.equal(case[1] and 1 or 2, err.count)
+         for _, text in ipairs {case[1] or case[2], case[3] or case[2], made} do
+            assert.matches(text, err.message, 1, true)
+         end
+      end)
+   end
+
+   it("may be of a compiler whose archives lie where its package puts them", function()
+      local root = support.tmpdir()
+      local archive = folder .. "/libany.a"
+      support.sh("ar rcs %s %s", archive, object("any", "int any;"))
+      for _, version in ipairs {"llvm-9/lib/clang/9.0.1", "llvm-14/lib/clang/14.0.6",
+         "clang/13"} do
+         support.sh("mkdir -p %s/%s/lib/linux", root, version)
+         support.sh("cp %s %s/%s/lib/linux/libclang_rt.any-x86_64.a", archive, root, version)
+      end
+      assert.equal(root .. "/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.any-x86_64.a",
+         compilers.clang("any", {root}))
+      assert.is_nil(compilers.clang("other", {root}))
+      support.sh("cp %s %s/libgcc.a && cp %s %s/libgcov.a", archive, root, archive, root)
+      assert.equal(root .. "/libgcov.a", compilers.gcc("libgcov.a", {root .. "/libgcc.a"}))
+      assert.is_nil(compilers.gcc("libnone.a", {root .. "/libgcc.a"}))
+   end)
+end)
