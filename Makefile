@@ -156,7 +156,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LIBASAN = $(shell gcc -print-file-name=libasan.so):$(shell gcc -print-file-name=libubsan.so)
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
     --errors-for-leak-kinds=definite --suppressions=.ci/valgrind.supp
-.PHONY: asan asan-run valgrind fault fault-run fuzz fuzzers
+.PHONY: asan asan-run tsan tsan-run valgrind fault fault-run fuzz fuzzers
 asan: deps  ## run all specs against a module built with ASan and UBSan
 	@$(MAKE) BUILD=build-asan CC=gcc CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' \
 	    LDFLAGS='$(SANITIZE)' asan-run
@@ -167,6 +167,14 @@ asan: deps  ## run all specs against a module built with ASan and UBSan
 asan-run: all
 	@ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	    SUITE_PRELOAD='$(LIBASAN)' $(SUITE) $(BUSTED)
+
+# The interpreter is not instrumented: the spec runs the module in a program of its own that is.
+tsan: deps  ## run Lua states in threads against a module built with ThreadSanitizer
+	@$(MAKE) BUILD=build-tsan CC=gcc CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
+	    LDFLAGS=-fsanitize=thread tsan-run
+
+tsan-run: all
+	@MOONLINK_TSAN=$(BUILD) $(SUITE) spec/threads_spec.lua $(BUSTED)
 
 # #layout: what a spec says of addresses, mappings and files of the process, which valgrind changes.
 valgrind: deps  ## run the quick specs under valgrind: memory errors and leaks
@@ -223,7 +231,7 @@ compile_commands.json:  ## for editors: how each file is compiled
 	done; printf '\n]\n'; } > $@
 
 clean:  ## remove all that was built
-	rm -rf build build-asan build-fault build-fuzz '$(BUILD)' compile_commands.json
+	rm -rf build build-asan build-tsan build-fault build-fuzz '$(BUILD)' compile_commands.json
 
 help:  ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*  *## \(.*\)/\1\t\2/p' Makefile | \

@@ -1,4 +1,5 @@
 --- Lua states in threads of one process: each has its linkers, and none sees another's.
+-- `make tsan` runs these with a module that ThreadSanitizer watches.
 -- SPDX-License-Identifier: MIT
 
 local support = require "spec.support"
@@ -23,9 +24,59 @@ support.sh("ar rcs %s %s", archive, add)
 support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
    support.cc(dir .. "/shared.o", SHARED, "-fPIC"))
 
+local THROWS = [[
+#include <stdexcept>
+#include <string>
+struct guard { int &n; ~guard() { n++; } };
+int unwound;
+extern "C" int throws(int n)
+{
+   guard g{unwound};
+   if (n % 2)
+      throw std::runtime_error("odd " + std::to_string(n));
+   return n;
+}
+extern "C" int catches(int n)
+{
+   try { return throws(n); } catch (const std::exception &e) { return -1; }
+}
+]]
+
+local NATIVE = [[
+#include <pthread.h>
+static void *call(void *f) { return (void *)(long)((int (*)(int))f)(20); }
+int in_thread(int (*f)(int))
+{
+   pthread_t t;
+   void *result;
+   pthread_create(&t, 0, call, (void *)f);
+   pthread_join(t, &result);
+   return (int)(long)result;
+}
+]]
+
+local CHOSEN = [[
+static int one(void) { return 1; }
+static int (*choose(void))(void) { return one; }
+int chosen(void) __attribute__((ifunc("choose")));
+int asks(void) { return chosen(); }
+]]
+
+local throws = support.cc(dir .. "/throws.o", THROWS, "-O1 -fPIC", {compiler = "g++"})
+local native = support.cc(dir .. "/native.o", NATIVE, "-O1 -fPIC")
+local chosen = support.cc(dir .. "/chosen.o", CHOSEN, "-O1 -fPIC")
+
+-- `make tsan` gives the folder in which the module was built with ThreadSanitizer; the program is
+-- then built with it, too, and a report of a race is a failure.
+local sanitized = os.getenv "MOONLINK_TSAN"
 local program = dir .. "/threads"
-support.sh("LD_PRELOAD= gcc -std=c11 -O1 -g -o %s spec/c/threads.c %s -lpthread", program,
+support.sh("LD_PRELOAD= gcc -std=c11 -O1 -g %s -o %s spec/c/threads.c %s -lpthread",
+   sanitized and "-fsanitize=thread" or "", program,
    support.stdout "pkg-config --cflags --libs lua5.4")
+
+-- ThreadSanitizer wants the address space as it is laid out without randomisation.
+local SANITIZED = "TSAN_OPTIONS=suppressions=.ci/tsan.supp:exitcode=66 setarch -R "
+local cpath = sanitized and ("%s/?.so;%s"):format(sanitized, package.cpath) or package.cpath
 
 --- Runs a script in so many threads at once; `each` gives the script's paths and number.
 local function run(threads, body)
@@ -33,9 +84,11 @@ local function run(threads, body)
       local number = ...
       local moonlink, core = require "moonlink", require "moonlink.core"
       local add, low, wrong, archive, library = %q, %q, %q, %q, %q
-   ]]):format(add, low, wrong, archive, library) .. body)
-   local status, out, err = support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s %d",
-      support.quote(package.path), support.quote(package.cpath), program, script, threads)
+      local throws, native, chosen = %q, %q, %q
+   ]]):format(add, low, wrong, archive, library, throws, native, chosen) .. body)
+   local status, out, err = support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s %d",
+      support.quote(package.path), support.quote(cpath), sanitized and SANITIZED or "", program,
+      script, threads)
    assert(status == 0 and out == "ok\n", ("status %d\n%s%s"):format(status, out, err))
 end
 
@@ -111,4 +164,78 @@ describe("Lua states in threads", function()
          end
       ]])
    end)
+
+   it("throw and catch at the same time", function()
+      run(4, [[
+         for _ = 1, 20 do
+            local ln <close> = moonlink.new {}
+            assert(ln:load {throws, "-lstdc++"})
+            local throw = assert(ln:func "int throws(int)")
+            local catch = assert(ln:func "int catches(int)")
+            for i = 1, 20 do
+               assert(catch(i) == (i % 2 == 1 and -1 or i))
+               local ok, err = pcall(throw, 2 * i + 1)
+               assert(not ok and tostring(err):find("odd " .. 2 * i + 1, 1, true), err)
+            end
+         end
+      ]])
+   end)
+
+   it("unload at the same time", function()
+      run(4, [[
+         local ln <close> = moonlink.new {}
+         for _ = 1, 40 do
+            local first = assert(ln:load(add))
+            local second = assert(ln:load {throws, chosen, "-lstdc++"})
+            assert(assert(ln:func "int catches(int)")(1) == -1)
+            assert(assert(ln:func "int asks(void)")() == 1)
+            local set = assert(ln:func "int set(int)")
+            assert(set(number) == number)
+            assert(second:unload() and first:unload())
+            assert(not pcall(set, 1))
+         end
+      ]])
+   end)
+
+   it("refuse callbacks from threads that are not theirs, and count them", function()
+      run(4, [[
+         local ln <close> = moonlink.new {}
+         assert(ln:load(native))
+         local in_thread = assert(ln:func "int in_thread(int (*)(int))")
+         for _ = 1, 50 do
+            assert(in_thread(function() error "never" end) == 0)
+         end
+         assert(moonlink.warnings()[1]:find "^50 callback")
+      ]])
+   end)
 end)
+
+if sanitized then
+   it("ThreadSanitizer sees a race where there is one", function()
+      local racing = dir .. "/libracing.so"
+      support.sh("LD_PRELOAD= gcc -shared -fsanitize=thread -o %s %s", racing,
+         support.cc(dir .. "/racing.o", "int n; void race(void) { n++; }",
+            "-O1 -fPIC -fsanitize=thread"))
+      local ok, why = pcall(run, 4, ([[
+         local ln <close> = moonlink.new {}
+         assert(ln:load(%q))
+         local race = assert(ln:func "void race(void)")
+         for _ = 1, 1000 do
+            race()
+         end
+      ]]):format(racing))
+      assert.is_false(ok)
+      assert.matches("status 66\n.*data race", why)
+   end)
+end
+
+if not sanitized then
+   -- A make of its own, as the one that runs the suite may have other ideas of what to build.
+   it("Lua states in threads give ThreadSanitizer nothing to report #slow", function()
+      local status, out, err = support.exit(
+         "env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u SUITE_WRAP -u SUITE_PRELOAD " ..
+         "LD_PRELOAD= make tsan")
+      assert(status == 0, out .. err)
+      assert.matches("\n%d+ passed, 0 failed\n", out)
+   end)
+end
