@@ -19,6 +19,7 @@ local TROUBLE = [[
 
 int answer = 41;
 int load_from(int *p) { return *p + 1; }
+int calls(int *p) { return load_from(p) + 1; }
 int calls_null(void) { int (*volatile f)(void) = 0; return f() + 1; }
 int overflow(int n)
 {
@@ -380,12 +381,13 @@ describe("a crash", function()
    it("is told with signal, address, function, output and the lines of Lua", function()
       local err = crash("SIGSEGV", function()
          io.write "so far"
-         c "int load_from(int *)"(64)
+         c "int calls(int *)"(64)
       end)
       if err then
          assert.equal(64, err.address)
          assert.equal("so far", err.output)
          assert.equal("trouble.o", err.backtrace[1].unit:match "[^/]+$")
+         assert.equal("calls", err.backtrace[2].name)
          local f = frame(err, "load_from")
          assert.equal(f, err.backtrace[1])
          assert.equal(ln:address_of "load_from", f.address - f.offset)

@@ -64,6 +64,8 @@ void ml_session_free(ml_session *s);
 /* Finds an exported name: its address, size, STT_* type and unit. */
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit);
+/* Tells unwinders that have come into the process since of all units. */
+void ml_session_refresh(const ml_session *s);
 /* Finds a name as the scope PROCESS would: in the session's libraries, then in the process. */
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr);
 

@@ -120,6 +120,10 @@ _Noreturn static void run(lua_State *L, ml_child *c, int encode, int handler, in
     shared *s = c->shared;
     witness w = {.L = L, .boxes = ml_lua_boxes(L), .calls = ml_callstate_get(L)};
     ml_crash_report(&s->crash, testify, &w);
+    for (const ml_lua_box *b = *w.boxes; b;
+         b = b->next) /* the report may have brought an unwinder */
+        if (b->s)
+            ml_session_refresh(b->s);
     int base = lua_gettop(L) - n;
     int rc = lua_pcall(L, n, LUA_MULTRET, handler);
     ml_child_unlimit(c);
@@ -176,7 +180,6 @@ static void set_crash(lua_State *L, ml_crash *c)
     ml_lua_set_integer(L, "number", (uint64_t)c->signo);
     ml_lua_set_integer(L, "cause", (uint64_t)c->code);
     ml_lua_set_integer(L, "errno", (uint64_t)c->err);
-    ml_lua_set_boolean(L, "worker", atomic_load(&c->thread) != 0 && c->nlines == 0);
     if (c->has_addr)
         ml_lua_set_integer(L, "address", c->addr);
     lua_createtable(L, 0, 3);

@@ -51,13 +51,31 @@ local function place(frames)
    return first.text
 end
 
+local FEW = 12 -- frames that are printed of a crash outside of units
+
+--- The frames worth printing: those up to the outermost one of a unit. What called that is the
+--- interpreter, down to the start of the program.
+local function telling(frames)
+   for i = #frames, 1, -1 do
+      if frames[i].unit then
+         return i
+      end
+   end
+   return math.min(#frames, FEW)
+end
+
 local function details(crash)
-   local lines = {}
-   if #crash.backtrace > 0 then
+   local lines, frames = {}, crash.backtrace
+   if #frames > 0 then
       lines[1] = "  native backtrace:"
    end
-   for i, f in ipairs(crash.backtrace) do
-      lines[#lines + 1] = ("    #%d  %s  %s"):format(i - 1, number.hex(f.address), f.text)
+   local last = telling(frames)
+   for i = 1, last do
+      lines[i + 1] = ("    #%d  %s  %s"):format(i - 1, number.hex(frames[i].address),
+         frames[i].text)
+   end
+   if #frames > last then
+      lines[#lines + 1] = ("    ... and %d more"):format(#frames - last)
    end
    if #crash.lines > 0 then
       lines[#lines + 1] = "  called from Lua:"
