@@ -90,17 +90,19 @@ setup(function()
    support.sh("cd %s && ar rc libtwo.a two.o three.o && mkdir sub && cp libtwo.a sub/libsub.a", dir)
 end)
 
+local commands = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize"}
+
 describe("moonlink", function()
    it("prints its help and its version", function()
       local help = output "--help"
       assert.equal(help, output "-h")
-      for _, name in ipairs {"run", "call", "check", "inspect", "why", "map", "link"} do
+      for _, name in ipairs(commands) do
          assert.truthy(help:find("\n   " .. name .. " ", 1, true), name)
       end
       assert.matches("^moonlink %S+\n$", output "--version")
    end)
 
-   for _, name in ipairs {"run", "call", "check", "inspect", "why", "map", "link"} do
+   for _, name in ipairs(commands) do
       it("prints the help of " .. name .. " with an example", function()
          local help = output("%s --help", name)
          assert.matches("^Usage: moonlink " .. name, help)
@@ -114,7 +116,7 @@ describe("moonlink", function()
 
    it("has a manual that names every command and option", function()
       local manual = support.read "docs/cli.md"
-      for _, name in ipairs {"run", "call", "check", "inspect", "why", "map", "link"} do
+      for _, name in ipairs(commands) do
          assert.truthy(manual:find("\n## " .. name .. "\n", 1, true), name)
          for option in output("%s --help", name):gmatch "\n +(%-[%w-]+)" do
             assert.truthy(manual:find("`" .. option:gsub("%p", "%%%0") .. "[ `]"), option)

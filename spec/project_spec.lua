@@ -9,7 +9,7 @@ local CLEAN = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CC -u CFLAGS -u LDFLAG
 local MODULE = support.build .. "/moonlink/core.so"
 
 describe("the module", function()
-   it("exports its open function and nothing else", function()
+   it("exports its open function, the debugger's interface, and nothing else", function()
       local names = {}
       for line in support.sh("nm -D --defined-only %s", MODULE):gmatch "[^\n]+" do
          names[#names + 1] = line:match "(%S+)$"
@@ -20,7 +20,8 @@ describe("the module", function()
             table.remove(names, i)
          end
       end
-      assert.same({"luaopen_moonlink_core"}, names)
+      assert.same({"__jit_debug_descriptor", "__jit_debug_register_code", "luaopen_moonlink_core"},
+         names)
    end)
 
    it("stays when a state closes, and is bound at once", function()

@@ -47,6 +47,17 @@ static int refuse(ml_diag *d, const char *why)
 }
 
 enum { SLOT = (sizeof(ffi_closure) + 15) / 16 * 16 };
+_Static_assert((int)SLOT >= (int)ML_CLOSURE_SIZE, "an address in a closure is its own");
+
+uint64_t ml_closure_entry(void)
+{
+    return (uintptr_t)&entry;
+}
+
+uint64_t ml_ffi_anchor(void)
+{
+    return (uintptr_t)&ffi_call;
+}
 
 static bool refill(ml_closure_pool *pool)
 {

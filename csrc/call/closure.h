@@ -26,5 +26,10 @@ typedef struct ml_closure_pool {
 int ml_closure_new(ml_diag *d, ml_closure_pool *pool, const ml_signature *sig, ml_closure_fn *fn,
                    void *ud, ml_closure **out);
 uint64_t ml_closure_address(const ml_closure *c);
+enum { ML_CLOSURE_SIZE = 32 }; /* bytes from there on that are its own, at least */
+/* The function of this module in which all closures end, as stack.h tells it; an address inside
+** libffi. */
+uint64_t ml_closure_entry(void);
+uint64_t ml_ffi_anchor(void);
 
 #endif

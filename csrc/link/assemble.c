@@ -316,6 +316,7 @@ static void give_addresses(ml_txn *t)
     ml_linked *l = t->l;
     l->got = ml_piece_addr(t, t->piece_got);
     l->stubs = ml_piece_addr(t, t->piece_stubs);
+    l->moved = ml_piece_addr(t, t->piece_moved);
     l->dso_handle = ml_piece_addr(t, t->piece_dso);
     l->stub_size = t->target->stub_size;
     for (uint32_t i = 0; i < l->ninputs; i++) {

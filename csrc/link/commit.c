@@ -115,6 +115,7 @@ static void publish(ml_unit *u)
     else
         s->first = u;
     s->last = u;
+    ml_atlas_changed(s);
 }
 
 static void free_unit(ml_unit *u)

@@ -6,10 +6,12 @@
 
 int ml_effects_do(ml_txn *t)
 {
-    return ml_frames_register(t);
+    int rc = ml_frames_register(t);
+    return rc == 0 ? ml_debug_do(t) : rc;
 }
 
 void ml_effects_undo(ml_linked *l)
 {
+    ml_debug_undo(l);
     ml_frames_unregister(l);
 }

@@ -3,7 +3,7 @@
 ** gives one table that every unwinder can read, registered when the load is committed.
 ** Invariant: after ml_frames_check each record of the table lies inside its section, each FDE has a
 ** CIE that was understood, and either covers code of this load or is void. A zero word in the
-** middle (crtend.o brings one) would end the table for all behind it: the record before has it.
+** middle (crtend.o has one) would end the table for all behind it: the record before has it.
 ** Spec: LSB 5.0 core, chapter 10.6 "Exception Frames"; DWARF 5, 6.4.1; x86-64 psABI 3.7, 4.2.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"

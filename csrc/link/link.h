@@ -44,6 +44,14 @@ typedef enum ml_on_weak {
     ML_WEAK_PROCESS /* gives way to the session's, then to the process's */
 } ml_on_weak;
 
+/* Who shall see a load; ML_SEEN_*, or'ed. Any of them keeps its local functions for ml_place. */
+enum {
+    ML_SEEN_GDB = 1,     /* gdb's and lldb's interface for JIT compilers */
+    ML_SEEN_PERF = 2,    /* a line per function in /tmp/perf-PID.map */
+    ML_SEEN_JITDUMP = 4, /* code and lines in jit-PID.dump */
+    ML_SEEN_LINES = 8    /* nobody but ml_place: source lines */
+};
+
 typedef struct ml_options {
     ml_scope scope[ML_SCOPE_MAX];
     unsigned nscope;
@@ -52,8 +60,13 @@ typedef struct ml_options {
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
+<<<<<<< HEAD
     bool relax;       /* GOT loads may become direct */
     ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
+=======
+    bool relax; /* GOT loads may become direct */
+    unsigned debug; /* ML_SEEN_* */
+>>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
 } ml_options;
 
 /* ---- session ---- */

@@ -37,6 +37,7 @@ void ml_session_free(ml_session *s)
     ml_heap_free(s->sources.v);
     ml_heap_free(s->held);
     ml_table_deinit(&s->exports.names);
+    ml_atlas_leave(s);
     if (idle) {
         ml_unwinders_free(s->unwinders);
         ml_space_free(s->space);

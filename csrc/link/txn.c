@@ -61,6 +61,7 @@ void ml_linked_free(ml_linked *l)
         ml_life_drop(l->pins[i]);
     }
     ml_heap_free(l->pins);
+    ml_places_free(l);
     ml_table_deinit(&l->names);
     ml_heap_free(l->inputs);
     ml_arena_free(&l->keep);

@@ -5,6 +5,7 @@
 #ifndef ML_LINK_TXN_H
 #define ML_LINK_TXN_H
 
+#include "link/debug.h"
 #include "link/edit.h"
 #include "link/link.h"
 #include "link/table.h"
@@ -93,6 +94,7 @@ struct ml_linked {
     ml_block large;      /* of large sections; size 0: there is none */
     ml_layout layout[2]; /* of the two blocks */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
+    uint64_t moved;      /* address of the first moved instruction; 0: none */
     unsigned stub_size;
     uint64_t dso_handle; /* address, 0: none */
     uint64_t *init;      /* constructors in the order in which they run */
@@ -109,10 +111,15 @@ struct ml_linked {
     ml_unwinders *unwinders; /* of the session */
     uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
     ml_runtime runtime;      /* what the load has of a C++ runtime */
+<<<<<<< HEAD
     ml_site *sites;
     uint32_t nsites;
     ml_datum *data; /* writable variables, in address order */
     uint32_t ndata;
+=======
+    ml_debug *debug;                        /* NULL: nobody sees it */
+    struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
+>>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
 };
 
 /* An archive in reach. */
@@ -273,6 +280,8 @@ struct ml_session {
     uint32_t loads;   /* transactions that are open and have not committed */
     uint32_t nlost;   /* units whose state is ML_UNIT_LOST */
     ml_txn *starting; /* whose constructors are running, the innermost */
+    struct ml_atlas *atlas; /* that it has joined, or NULL */
+    ml_session *atlas_next, *atlas_prev;
 };
 
 enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
@@ -399,6 +408,13 @@ void ml_source_close(ml_source *src);
 ** is laid out. */
 bool ml_bounds_has(const char *name);
 uint64_t ml_bounds_address(const ml_txn *t, const char *name);
+
+/* places.c: a unit came or went; it ends, and is remembered; a session ends; what places.c keeps of
+** a load is freed. */
+void ml_atlas_changed(const ml_session *s);
+void ml_atlas_bury(const ml_unit *u);
+void ml_atlas_leave(ml_session *s);
+void ml_places_free(ml_linked *l);
 
 /* txn.c: frees names, inputs and the arena that owns them; what only the transaction needs. */
 void ml_linked_free(ml_linked *l);

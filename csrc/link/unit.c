@@ -144,6 +144,7 @@ static void leave_names(ml_unit *u)
 static void free_unit(ml_unit *u)
 {
     ml_session *s = u->s;
+    ml_atlas_changed(s);
     *(u->prev ? &u->prev->next : &s->first) = u->next;
     *(u->next ? &u->next->prev : &s->last) = u->prev;
     ml_exits_drop(u->exits);
@@ -176,6 +177,7 @@ static void end_one(ml_unit *u, bool cancel)
     if (!busy && u->exits)
         (cancel ? ml_exits_cancel : ml_exits_run)(u->exits);
     u->life->alive = false;
+    ml_atlas_bury(u);
     leave_edges(u);
     if (!busy) {
         release(u);

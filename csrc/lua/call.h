@@ -60,6 +60,12 @@ uint64_t ml_lua_address(lua_State *L, int idx, const char **why);
 uint64_t ml_transient_take(lua_State *L, int pool, int idx, const ml_signature *sig);
 void ml_transient_release(lua_State *L, int pool, int idx);
 
+/* The callback or trap that lies at addr: its signature or its message, borrowed until the next
+** call; NULL when there is none. */
+const char *ml_callback_at(const ml_callstate *st, uint64_t addr, uint64_t *start);
+/* Is it the function of Lua's stack under which a callback runs? */
+bool ml_callback_is_entry(lua_CFunction f);
+
 void ml_open_callback(lua_State *L); /* callback, trap, warnings; called by ml_open_call */
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lua/call.h"
+#include "lua/trace.h"
 #include "lua/value.h"
 #include "process/cxx.h"
 
@@ -289,9 +290,10 @@ static void run_lua(ml_callback *cb, activation *a)
     }
     int top = lua_gettop(L);
     outer o = set_aside(L, st);
+    lua_pushcfunction(L, ml_trace_handler);
     lua_pushcfunction(L, activate);
     lua_pushlightuserdata(L, a);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    if (lua_pcall(L, 1, 0, -3) != LUA_OK)
         failed(L, st, a, in_call);
     put_back(L, st, &o, top + 1);
     lua_settop(L, top);
@@ -606,6 +608,21 @@ uint64_t ml_lua_address(lua_State *L, int idx, const char **why)
     *why = b || buffer ? "it is closed"
                        : lua_pushfstring(L, "address expected, got %s", luaL_typename(L, idx));
     return 0;
+}
+
+const char *ml_callback_at(const ml_callstate *st, uint64_t addr, uint64_t *start)
+{
+    for (const ml_callback *cb = st->all; cb; cb = cb->next) {
+        *start = ml_closure_address(cb->closure);
+        if (addr - *start < ML_CLOSURE_SIZE)
+            return cb->trap && cb->message ? cb->message : cb->sig->code;
+    }
+    return NULL;
+}
+
+bool ml_callback_is_entry(lua_CFunction f)
+{
+    return f == activate;
 }
 
 /* warnings() -> list of what could not be raised since the last time */

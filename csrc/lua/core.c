@@ -189,5 +189,7 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_inspect(L);
     ml_open_session(L);
     ml_open_isolate(L);
+    ml_open_places(L);
+    ml_open_trace(L);
     return 1;
 }

@@ -56,5 +56,7 @@ void ml_open_object(lua_State *L);  /* kind, members, ldscript ...: files that a
 void ml_open_inspect(lua_State *L); /* object: one object as tables */
 void ml_open_session(lua_State *L); /* session */
 void ml_open_isolate(lua_State *L); /* isolate */
+void ml_open_places(lua_State *L);  /* addr2sym, traced */
+void ml_open_trace(lua_State *L);   /* capture, captured, frames */
 
 #endif

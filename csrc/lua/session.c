@@ -47,12 +47,17 @@ static ml_lua_box **to_box(lua_State *L)
     return luaL_checkudata(L, 1, ML_LUA_SESSION);
 }
 
-static ml_session *check_open(lua_State *L)
+ml_session *ml_lua_checksession(lua_State *L, int idx)
 {
-    ml_lua_box *box = *to_box(L);
+    ml_lua_box *box = *(ml_lua_box **)luaL_checkudata(L, idx, ML_LUA_SESSION);
     if (!box || !box->s)
         luaL_error(L, "attempt to use a closed linker");
     return box->s;
+}
+
+static ml_session *check_open(lua_State *L)
+{
+    return ml_lua_checksession(L, 1);
 }
 
 /* session:find(name) -> address, size, STT_* type, unit; or nothing */
@@ -162,11 +167,14 @@ static int session(lua_State *L)
     ml_lua_box **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     luaL_setmetatable(L, ML_LUA_SESSION);
+    ml_atlas *atlas = ml_lua_atlas(L);
     *box = ml_heap_zalloc(1, sizeof **box);
     if (*box) {
         (*box)->holders = 1;
         enlist(*box, first);
         (*box)->s = ml_session_new();
+        if ((*box)->s && atlas)
+            ml_atlas_join(atlas, (*box)->s);
         if ((*box)->s)
             return 1;
     }

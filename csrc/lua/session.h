@@ -6,6 +6,7 @@
 #define ML_LUA_SESSION_H
 
 #include "link/link.h"
+#include "link/places.h"
 #include "lua/lua.h"
 
 typedef struct ml_lua_box {
@@ -24,6 +25,12 @@ typedef struct ml_lua_unit {
 void ml_lua_box_drop(ml_lua_box *box);
 /* Where the list of the boxes of this Lua state begins. It stays as long as the state. */
 ml_lua_box **ml_lua_boxes(lua_State *L);
+/* The open session at idx; raises otherwise. */
+ml_session *ml_lua_checksession(lua_State *L, int idx);
+/* places.c: the atlas of this state, borrowed; NULL when memory is short. */
+ml_atlas *ml_lua_atlas(lua_State *L);
+/* Adds methods of units to the table on top. */
+void ml_lua_set_places(lua_State *L);
 
 /* The unit at idx; raises when it was unloaded. */
 ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);

@@ -87,6 +87,20 @@ static int option(lua_State *L, const char *key, const char *def, const char *co
     return i;
 }
 
+/* { gdb =, perf =, jitdump =, lines = } -> ML_SEEN_* */
+static unsigned read_debug(lua_State *L)
+{
+    static const char *const names[] = {"gdb", "perf", "jitdump", "lines"};
+    unsigned seen = 0;
+    if (lua_getfield(L, 2, "debug") == LUA_TTABLE)
+        for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+            seen |= lua_getfield(L, -1, names[i]) == LUA_TNIL ? 0 : 1u << i;
+            lua_pop(L, 1);
+        }
+    lua_pop(L, 1);
+    return seen;
+}
+
 static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
 {
     static const char *const duplicate[] = {"error", "first", "last", NULL};
@@ -123,6 +137,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     if (lua_getfield(L, 2, "relax") != LUA_TNIL)
         o->relax = lua_toboolean(L, -1);
     lua_pop(L, 1);
+    o->debug = read_debug(L);
 }
 
 int ml_lua_begin(lua_State *L)

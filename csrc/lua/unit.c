@@ -266,6 +266,7 @@ void ml_open_unit(lua_State *L)
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
         ml_lua_set_reports(L, ML_LUA_UNIT);
+        ml_lua_set_places(L);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);

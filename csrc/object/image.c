@@ -423,6 +423,7 @@ int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member
     img->member = member;
     img->machine = machine;
     img->bytes = bytes.n;
+    img->raw = bytes;
     parser p = {.d = d, .a = a, .img = img, .bytes = bytes};
     int rc = check_header(&p);
     if (rc < 0)

@@ -103,6 +103,7 @@ typedef struct ml_image {
     uint32_t first_global;           /* locals come first */
     ml_slice symtab, strtab, xindex; /* raw, checked */
     uint64_t bytes;                  /* size of the file or member */
+    ml_slice raw;                    /* all of it, for what is read only when asked: debug.h */
 } ml_image;
 
 /* Parses a relocatable object for `machine`. Everything goes into the arena a; `file`, `member` and

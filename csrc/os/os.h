@@ -112,6 +112,20 @@ uint64_t ml_os_thread_count(void);
 ** system does not tell, nobody is. Takes no time in a process of one thread. */
 void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void *ud, int64_t id),
                    void *ud);
+/* ---- being watched ---- */
+
+/* Is a debugger attached? */
+bool ml_os_traced(void);
+/* A variable of the environment; NULL when it is not set or empty. */
+const char *ml_os_setting(const char *name);
+/* Opens a regular file of this user's to append to, made when there is none; fresh: emptied. No
+** link at the end of the path is followed. The descriptor, or -1 with errno. */
+int ml_os_open_log(const char *path, bool fresh);
+void ml_os_close_log(int fd);
+bool ml_os_write_all(int fd, const void *bytes, size_t n); /* false with errno */
+/* Maps the first page of it, executable and not writable, for good: profilers see that, and so find
+** the file's name. False with errno. */
+bool ml_os_mark_log(int fd);
 
 /* ---- time ---- */
 

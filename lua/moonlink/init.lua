@@ -12,6 +12,7 @@ local call = require "moonlink.call"
 local core = require "moonlink.core"
 local isolate = require "moonlink.isolate"
 local linker = require "moonlink.link.linker"
+local traceback = require "moonlink.show.traceback"
 
 local moonlink = {}
 
@@ -26,6 +27,16 @@ moonlink.read = call.read
 moonlink.write = call.write
 moonlink.string = call.string
 moonlink.info = call.info
+moonlink.traceback = traceback.traceback
+moonlink.backtrace = traceback.backtrace
+
+--- What lies at an address of this process: a function, object, stub or slot of a unit of any
+--- linker of this Lua state, also of one that is gone; a callback; a symbol of a shared library.
+---@param address integer
+---@return moonlink.Place?
+function moonlink.addr2sym(address)
+   return core.addr2sym(address)
+end
 
 --- A stand-in for a function that does not exist: a native call of it ends with a Lua error that
 --- names the symbol. For use as the answer to a question.

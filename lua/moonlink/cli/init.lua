@@ -8,7 +8,7 @@ local cli = {}
 
 local FAILED, WRONG_USAGE = 1, 2
 
-local names = {"run", "call", "check", "inspect", "why", "map", "link"}
+local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize"}
 
 local function complain(text)
    io.stdout:flush()

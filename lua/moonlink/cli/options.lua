@@ -1,6 +1,7 @@
 --- The options that commands share: what they are called, and what they mean to a linker.
 -- SPDX-License-Identifier: MIT
 
+local debugging = require "moonlink.link.debug"
 local events = require "moonlink.link.events"
 
 local options = {}
@@ -51,6 +52,14 @@ local function categories(text)
    return nil, message
 end
 
+local function debug_modes(text)
+   local good, message = pcall(debugging.parse, text)
+   if good then
+      return text
+   end
+   return nil, tostring(message)
+end
+
 --- Options of everything that links. `-l` and the two switches stand among the files and are taken
 --- out before argparse sees them: they are here for the help.
 ---@type moonlink.cli.Option[]
@@ -83,6 +92,8 @@ options.common = {
    {"--print-gc-sections", target = "print_gc_sections",
       text = "Say on standard error which sections --gc-sections drops."},
    {"--no-relax", target = "no_relax", text = "Keep loads through the GOT as they are."},
+   {"--debug", takes = "MODES", convert = debug_modes, target = "debug",
+      text = "Who shall see what is loaded: auto (default), gdb, perf, jitdump, lines, none."},
    {"--allow-second-libc", target = "allow_second_libc",
       text = "Load an archive that holds a C library beside the process's own."},
    {"--trace", takes = "CATEGORIES", convert = categories, target = "trace",
@@ -163,7 +174,7 @@ function options.linker(parsed)
       wrap = nonempty(parsed.wrap), static = parsed.static, duplicate = parsed.duplicate,
       undefined = parsed.undefined, zone = parsed.zone, relax = not parsed.no_relax,
       allow_second_libc = parsed.allow_second_libc, trace = trace_of(parsed),
-      gc_sections = parsed.gc_sections, keep = nonempty(parsed.keep),
+      gc_sections = parsed.gc_sections, keep = nonempty(parsed.keep), debug = parsed.debug,
       scope = define and {define, "self", "archives", "process", "fallback"} or nil,
    }, define or {}
 end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
 local events = require "moonlink.link.events"
 local inputs = require "moonlink.link.inputs"
@@ -28,6 +29,7 @@ local MAX_ROUNDS = 1000
 ---@field options moonlink.Options
 ---@field hooks table<string, moonlink.Hook[]> by kind
 ---@field scope moonlink.CompiledScope
+---@field seen? table<string, boolean> who shall see it: see debug.lua
 ---@field unasked? boolean archives that only hints ask were opened: see report.lua
 ---@field anchors any[] what the unit must keep alive
 ---@field list? moonlink.Input[] from the start of its run
@@ -327,11 +329,16 @@ function load.begin(linker, options)
       self.tracing = events.parse(options.trace)
    end
    self.scope = scope.compile(options)
+   self.seen = not options.at and debugging.modes(linker, options.debug) or nil
    local duplicate = options.duplicate
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
+<<<<<<< HEAD
       replace = options.replace,
+=======
+      debug = self.seen,
+>>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
    }
    if self.txn and options.allow_second_libc then
       self.txn:allow_libc()

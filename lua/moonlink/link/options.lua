@@ -2,6 +2,7 @@
 -- over its linker's. An unknown name or a wrong type is a mistake of the programmer and raises.
 -- SPDX-License-Identifier: MIT
 
+local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
 
 local options = {}
@@ -30,6 +31,8 @@ local options = {}
 ---@field zone? "near"|"low"
 ---@field relax? boolean
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "place", "all"
+---@field debug? string|string[] who shall see what is loaded: "auto", "gdb", "perf", "jitdump",
+---  "lines", "none"; see debug.lua
 ---@field name? string what the unit is called
 ---@field replace? moonlink.core.Unit of which the load is a new version; for the linker's own rooms
 ---@field progress? fun(step: string, done?: integer, total?: integer) called between the inputs and
@@ -42,7 +45,7 @@ local types = {
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
-   progress = {"function"},
+   progress = {"function"}, debug = {"string", "table"},
    -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
    bytes = {"string"}, path = {"string"}, library = {"string"}, replace = {"userdata"},
@@ -58,6 +61,7 @@ local choices = {
 local defaults = {
    scope = {"self", "archives", "process", "fallback"},
    duplicate = "error", undefined = "error", weak = "first", zone = "near", relax = true,
+   debug = "auto",
 }
 
 local function known()
@@ -82,7 +86,9 @@ local function check(name, value)
       errors.mistake("option '%s': %s expected, got %s", name, table.concat(allowed, " or "),
          type(value))
    end
-   if type(value) == "string" and choices[name] and not choices[name][value] then
+   if name == "debug" then
+      debugging.parse(value)
+   elseif type(value) == "string" and choices[name] and not choices[name][value] then
       errors.mistake("option '%s': '%s' is none of its values", name, value)
    end
 end

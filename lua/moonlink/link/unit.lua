@@ -3,6 +3,7 @@
 
 local question = require "moonlink.link.question"
 local show_map = require "moonlink.show.map"
+local symbols = require "moonlink.show.symbols"
 local unload = require "moonlink.link.unload"
 
 local unit = {}
@@ -16,6 +17,7 @@ local unit = {}
 ---@field list moonlink.Input[] what was loaded
 ---@field version integer 1, and one more with each reload
 ---@field anchors? any[] what answered for its names, and must live as long as it does
+---@field warnings? string[] what debuggers will miss
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
 
@@ -121,6 +123,14 @@ function methods:stripped()
       s.file = question.place(inputs[s.input])
    end
    return list
+end
+
+--- Writes its symbols to a file, for `moonlink symbolize`.
+---@param path string
+---@return boolean?
+---@return moonlink.Error? err
+function methods:write_symbols(path)
+   return symbols.write(path, {self})
 end
 
 --- The link map as data: sections and symbols in address order.

@@ -1,0 +1,35 @@
+/* stack.h -- process: the native stack of the calling thread, and what a file of the process says
+** of an address.
+** Spec: Itanium C++ ABI: Exception Handling, 1.6 (_Unwind_Backtrace); dladdr(3).
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PROCESS_STACK_H
+#define ML_PROCESS_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A frame: an address inside the instruction that is executed there (a call, but in the frame of a
+** signal), and where the function begins as the unwind table has it; 0: not known. */
+typedef struct ml_frame {
+    uint64_t addr, function;
+} ml_frame;
+
+/* The frames of this thread, the newest first, at most max; the caller's own is the first. Frames
+** end where there is no unwind table. 0 when the process has no unwinder and libgcc_s cannot be
+** loaded. */
+size_t ml_stack_frames(ml_frame *v, size_t max);
+
+/* What a loaded file of the process says. Texts are the loader's own. */
+typedef struct ml_located {
+    const char *file; /* path */
+    const char *name; /* the exported symbol that covers the address; NULL: none does */
+    uint64_t start;   /* of the symbol, else of the file */
+} ml_located;
+
+/* False when no file holds the address. */
+bool ml_stack_locate(uint64_t addr, ml_located *out);
+/* Do both lie in the same file? */
+bool ml_stack_same_file(uint64_t a, uint64_t b);
+
+#endif
