@@ -60,13 +60,9 @@ typedef struct ml_options {
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
-<<<<<<< HEAD
     bool relax;       /* GOT loads may become direct */
     ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
-=======
-    bool relax; /* GOT loads may become direct */
-    unsigned debug; /* ML_SEEN_* */
->>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
+    unsigned debug;   /* ML_SEEN_* */
 } ml_options;
 
 /* ---- session ---- */

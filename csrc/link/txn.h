@@ -111,15 +111,12 @@ struct ml_linked {
     ml_unwinders *unwinders; /* of the session */
     uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
     ml_runtime runtime;      /* what the load has of a C++ runtime */
-<<<<<<< HEAD
     ml_site *sites;
     uint32_t nsites;
     ml_datum *data; /* writable variables, in address order */
     uint32_t ndata;
-=======
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
->>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
 };
 
 /* An archive in reach. */

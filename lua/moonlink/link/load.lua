@@ -334,11 +334,8 @@ function load.begin(linker, options)
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
-<<<<<<< HEAD
       replace = options.replace,
-=======
       debug = self.seen,
->>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
    }
    if self.txn and options.allow_second_libc then
       self.txn:allow_libc()

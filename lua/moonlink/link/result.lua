@@ -31,19 +31,14 @@ function result.unit(linker, run, name)
    if not core_unit then
       return nil, err
    end
-<<<<<<< HEAD
-   return unit.new(linker, core_unit, stats, run)
-=======
-   local new = unit.new(linker, core_unit, stats, run.anchors)
+   local new = unit.new(linker, core_unit, stats, run)
    if run.seen then
       stats.debug, new.warnings = core_unit:debugging()
       for _, text in ipairs(new.warnings) do
          warn("moonlink: ", text)
       end
    end
-   linker.list[#linker.list + 1] = new
    return new
->>>>>>> c161d1a (gdb, perf and addr2sym see loaded code)
 end
 
 local function by_address(a, b)
