@@ -192,7 +192,9 @@ describe("an indirect function", function()
    describe("is refused by name, and the load undone, when", function()
       local function refused(source, ...)
          local ln <close> = moonlink.new()
-         local unit, err = ln:load(object("bad", source))
+         local unit, err = ln:load {object("bad", source, "-O1", {
+            compiler = source:find "throw" and "g++" or "gcc",
+         }), "-lstdc++"}
          assert.is_nil(unit)
          assert.equal("init", err.code)
          assert.equal("f", err.symbol)
@@ -221,6 +223,16 @@ describe("an indirect function", function()
          refused([[int f(void); static int yes(void) { return 1; }
             static void *choose(void) { return f() ? yes : 0; }
             int f(void) __attribute__((ifunc("choose")));]], "needs the function itself", "circle")
+      end)
+
+      it("the resolver raises an exception", function()
+         refused([[
+            #include <stdexcept>
+            extern "C" {
+            static void *choose() { throw std::runtime_error("no such processor"); }
+            int f() __attribute__((ifunc("choose")));
+            }
+         ]], "std::runtime_error: no such processor")
       end)
    end)
 
