@@ -15,62 +15,63 @@
 
 static bool is_variable(const ml_txn *t, const ml_input *in, const ml_isym *s)
 {
-    if (s->type != ML_TYPE_OBJECT || s->size == 0 || s->section >= in->img->nsections ||
-        !in->piece[s->section])
+    if (s->size == 0 || s->section >= in->img->nsections || !in->piece[s->section])
         return false;
     unsigned class = t->pieces[in->piece[s->section] - 1].class;
     return class == ML_CLASS_DATA || class == ML_CLASS_BSS || class == ML_CLASS_LDATA ||
            class == ML_CLASS_LBSS;
 }
 
-/* Adds the variables that an input defines to v, or only counts them. A name that somebody else
-** defines is his. */
-static bool add_input(ml_txn *t, uint32_t input, ml_datum *v, uint32_t *n)
+static int add(ml_txn *t, const ml_datum *v)
+{
+    ml_linked *l = t->l;
+    if (!ml_array_room(&l->keep, &l->data, l->ndata, &l->room_data, sizeof *l->data) || !v->name)
+        return ml_nomem(t->d);
+    l->data[l->ndata++] = *v;
+    return 0;
+}
+
+/* Adds the variables that an input defines. A name that somebody else defines is his. */
+static int add_input(ml_txn *t, uint32_t input)
 {
     const ml_input *in = &t->l->inputs[input];
     const ml_image *img = in->img;
-    for (uint32_t i = 1; i < img->nsymbols; i++) {
+    int rc = 0;
+    for (uint32_t i = 1; rc == 0 && i < img->nsymbols; i++) {
+        if (ml_image_symbol_type(img, i) != ML_TYPE_OBJECT)
+            continue;
         ml_isym s = ml_image_symbol(img, i);
         bool local = i < img->first_global;
-        if (!is_variable(t, in, &s))
-            continue;
         const ml_entry *e = local ? NULL : in->bind[i - img->first_global];
-        if (e && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i))
+        if (!is_variable(t, in, &s) ||
+            (e && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i)))
             continue;
-        if (v) {
-            const char *name = e ? e->name : ml_strdup(&t->l->keep, s.name);
-            if (!name)
-                return false;
-            v[*n] = (ml_datum){name,   in->addr[s.section] + s.value,
-                               s.size, img->sections[s.section].align,
-                               input,  local};
-        }
-        ++*n;
+        rc = add(t, &(ml_datum){.name = e ? e->name : ml_strdup(&t->l->keep, s.name),
+                                .addr = in->addr[s.section] + s.value,
+                                .size = s.size,
+                                .align = img->sections[s.section].align,
+                                .input = input,
+                                .local = local});
     }
-    return true;
+    return rc;
 }
 
 int ml_carry_collect(ml_txn *t)
 {
-    ml_linked *l = t->l;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < l->ninputs; i++)
-        add_input(t, i, NULL, &n);
-    for (uint32_t i = 0; i < l->names.count; i++)
-        n += l->names.entries[i]->def == ML_DEF_COMMON;
-    l->data = ml_nalloc(&l->keep, n, sizeof *l->data);
-    if (!l->data)
-        return ml_nomem(t->d);
-    for (uint32_t i = 0; i < l->ninputs; i++)
-        if (!add_input(t, i, l->data, &l->ndata))
-            return ml_nomem(t->d);
-    for (uint32_t i = 0; i < l->names.count; i++) {
+    const ml_linked *l = t->l;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < l->ninputs; i++)
+        rc = add_input(t, i);
+    for (uint32_t i = 0; rc == 0 && i < l->names.count; i++) {
         const ml_entry *e = l->names.entries[i];
         if (e->def == ML_DEF_COMMON)
-            l->data[l->ndata++] =
-                (ml_datum){e->name, e->addr, e->size, e->value ? e->value : 1, e->image, false};
+            rc = add(t, &(ml_datum){.name = e->name,
+                                    .addr = e->addr,
+                                    .size = e->size,
+                                    .align = e->value ? e->value : 1,
+                                    .input = e->image});
     }
-    return 0;
+    return rc;
 }
 
 static uint64_t data_start(const ml_linked *l)
@@ -126,7 +127,7 @@ static int by_entry_address(const void *a, const void *b)
 
 static bool list_new(carry *c)
 {
-    for (uint32_t i = 0; i < c->new->ndata; i++) {
+    for (size_t i = 0; i < c->new->ndata; i++) {
         const ml_datum *v = &c->new->data[i];
         const char *key = key_of(c, c->new, v);
         uint32_t before = c->names.count;
@@ -163,7 +164,7 @@ static bool list_old(carry *c)
 /* Two of the old version that mean one of the new one. */
 static bool mark_ambiguous(carry *c)
 {
-    for (uint32_t i = 0; i < c->old->ndata; i++) {
+    for (size_t i = 0; i < c->old->ndata; i++) {
         const char *key = key_of(c, c->old, &c->old->data[i]);
         ml_entry *e = key ? ml_table_find_str(&c->names, key) : NULL;
         if (!key)
@@ -179,9 +180,9 @@ static bool mark_ambiguous(carry *c)
 /* The variable that holds the address, or NULL. */
 static const ml_datum *variable_at(const carry *c, uint64_t addr)
 {
-    uint32_t lo = 0, hi = c->old->ndata;
+    size_t lo = 0, hi = c->old->ndata;
     while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
+        size_t mid = lo + (hi - lo) / 2;
         if (c->sorted[mid].addr <= addr)
             lo = mid + 1;
         else
@@ -300,7 +301,7 @@ static int carry_all(ml_diag *d, ml_arena *a, carry *c, ml_carried **out, size_t
     if (!list || !todo)
         return ml_nomem(d);
     *n = 0;
-    for (uint32_t i = 0; i < c->old->ndata; i++) {
+    for (size_t i = 0; i < c->old->ndata; i++) {
         const ml_datum *v = &c->old->data[i];
         const char *key = key_of(c, c->old, v), *why = NULL;
         const ml_entry *e = key ? ml_table_find_str(&c->names, key) : NULL;

@@ -113,8 +113,8 @@ struct ml_linked {
     ml_runtime runtime;      /* what the load has of a C++ runtime */
     ml_site *sites;
     uint32_t nsites;
-    ml_datum *data; /* writable variables, in address order */
-    uint32_t ndata;
+    ml_datum *data; /* writable variables */
+    size_t ndata, room_data;
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
 };

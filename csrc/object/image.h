@@ -135,6 +135,12 @@ static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
     };
 }
 
+/* Its type alone. */
+static inline uint8_t ml_image_symbol_type(const ml_image *img, uint32_t i)
+{
+    return img->symtab.p[(size_t)i * 24 + 4] & 15;
+}
+
 /* Relocation i < r->count. */
 static inline ml_irel ml_image_rel(const ml_irels *r, uint32_t i)
 {
