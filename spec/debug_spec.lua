@@ -155,18 +155,18 @@ describe("gdb", function()
       {"clang++", "-gdwarf-5 -gsplit-dwarf -fdebug-types-section"},
    }
 
-   it("reads what gcc and clang write: DWARF 3 to 5, compressed, split, in COMDAT groups", function()
+   it("reads DWARF 3 to 5 of gcc and clang, compressed, split, in COMDAT groups", function()
       local commands, files, texts = {"break shared"}, {}, {}
       local all = {'extern "C" {'}
       for i, way in ipairs(WAYS) do
-         files[i] = object(("w%d.cpp"):format(i), SOURCE:gsub("_N", "_" .. i):gsub("N }", i .. " }"),
-            way[2] .. " -O0", way[1])
+         local source = SOURCE:gsub("_N", "_" .. i):gsub("N }", i .. " }")
+         files[i] = object(("w%d.cpp"):format(i), source, way[2] .. " -O0", way[1])
          all[#all + 1] = ("int f_%d(int);"):format(i)
       end
       all[#all + 1] = "}\nextern \"C\" int all(int n)\n{\n    int sum = 0;"
       for i in ipairs(WAYS) do
          all[#all + 1] = ("    sum += f_%d(n + %d);"):format(i, i)
-         table.move({("break w%d.cpp:9"):format(i)}, 1, 1, #commands + 1, commands)
+         commands[#commands + 1] = ("break w%d.cpp:9"):format(i)
       end
       all[#all + 1] = "    return sum;\n}"
       files[#files + 1] = object("all.cpp", table.concat(all, "\n"), "-g -O0", "g++")
@@ -176,8 +176,8 @@ describe("gdb", function()
          table.move({"print n", "continue", "print p", "bt 3", "continue"}, 1, 5, #commands + 1,
             commands)
          table.move({
-            ("%%$%%d+ = %d\n"):format(5 + i), ("again %%(n=%d%%) at .-/w%d%%.cpp:9"):format(
-               2 * (5 + i), i),
+            ("%%$%%d+ = %d\n"):format(5 + i),
+            ("again %%(n=%d%%) at .-/w%d%%.cpp:9"):format(2 * (5 + i), i),
             ("{a = %d, b = %d}"):format(2 * (5 + i), i), "#1 [^\n]*in f_" .. i .. " %(n=",
             "#2 [^\n]*in all %(n=5%)",
          }, 1, 5, #texts + 1, texts)

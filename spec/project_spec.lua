@@ -47,7 +47,7 @@ describe("the module", function()
 end)
 
 describe("the types of the core", function()
-   local text = support.read "types/moonlink/core.lua"
+   local text = support.sh "cat types/moonlink/*.lua"
    local classes = {
       Session = "session", Transaction = "txn", Unit = "unit", Object = "object",
       Callback = "callback", Trap = "callback", Buffer = "buffer",
