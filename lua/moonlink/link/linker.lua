@@ -14,7 +14,7 @@ local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local reload = require "moonlink.link.reload"
 local result = require "moonlink.link.result"
-local symbols = require "moonlink.show.symbols"
+local seen = require "moonlink.link.seen"
 
 local linker = {}
 
@@ -318,23 +318,6 @@ function methods:why(what, name)
    return out
 end
 
---- What lies at an address, as moonlink.addr2sym, but only units of this linker count.
----@param address integer
----@return moonlink.Place?
-function methods:addr2sym(address)
-   check_open(self)
-   return core.addr2sym(address, self.session)
-end
-
---- Writes the symbols of all units to a file, for `moonlink symbolize`.
----@param path string
----@return boolean?
----@return moonlink.Error? err
-function methods:write_symbols(path)
-   check_open(self)
-   return symbols.write(path, self.list)
-end
-
 --- The units of this linker, oldest first.
 ---@return moonlink.LoadedUnit[]
 function methods:units()
@@ -369,6 +352,8 @@ end
 function methods:close()
    return self.session:close()
 end
+
+seen.methods(methods, check_open)
 
 local metatable = {
    __name = "moonlink.Linker",
