@@ -28,7 +28,7 @@ end
 local function verdict(status, text)
    local members, ms = text:match "loaded\t(%d+)\t(%S+)"
    if status == 0 and text:find "closed\n" then
-      return {loads = "yes", members = members, ms = ms}
+      return {loads = "yes", members = members, ms = ms, stays = text:match "stays\t([^\n]*)"}
    elseif status == 124 then
       return {loads = "no", why = "no result in time"}
    end

@@ -114,48 +114,61 @@ end
 
 local function report(list, skipped, options)
    local counts = {both = 0, gcc = 0, moonlink = 0, neither = 0}
+   local stay = 0
    for _, archive in ipairs(list) do
       local what = verdict(archive.result)
       counts[what] = counts[what] + 1
       if options.all or what ~= "both" then
          print_row(archive, what)
       end
+      if archive.result.stays then
+         stay = stay + 1
+         print(("  %-28s is not unloaded: %s"):format(archive.name, archive.result.stays))
+      end
    end
    for reason, count in pairs(skipped) do
       print(("  %d left out: %s"):format(count, reason))
    end
+   print(("unloading: %d of %d that load go again"):format(counts.both + counts.moonlink - stay,
+      counts.both + counts.moonlink))
    print(("corpus: %d of %d archives that gcc can link load (%d of them only here); neither: %d")
       :format(counts.both, counts.both + counts.gcc, counts.moonlink, counts.neither))
    return counts.gcc == 0
 end
 
---- The rows of results.lua, each in a process of its own: true when all are right.
+--- Runs one row of results.lua in a process of its own: the number of comparisons, or why not.
+local function run_row(number, cache, environment)
+   local folder = shell.lines {"mktemp", "-d", cache .. "/check.XXXXXX"}[1]
+   local status, text = shell.run(shell.line {
+      "env", environment, "timeout", CHECK_SECONDS, "lua5.4", root .. "/spec/corpus/check.lua",
+      number, folder,
+   } .. " </dev/null 2>&1")
+   shell.run {"rm", "-rf", folder}
+   local count = status == 0 and tonumber(text:match "right\t(%d+)")
+   return count, status > 128 and "signal " .. status - 128 or text:match "[^\n]*"
+end
+
+--- Libraries at work: true when all that are installed are right.
 local function check(options, cache, environment)
    package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;%s"):format(root, root, package.path)
    package.cpath = options.build .. "/?.so;" .. package.cpath
-   local list = require("spec.corpus.results").list
-   local right, wanted, comparisons = 0, 0, 0
-   for i, row in ipairs(list) do
-      if not next(options.names) or options.names[row.name] then
+   local results = require "spec.corpus.results"
+   local right, wanted, comparisons, absent = 0, 0, 0, 0
+   for i, row in ipairs(results.list) do
+      local is_asked = not next(options.names) or options.names[row.name]
+      if is_asked and not results.archive(row.name) then
+         absent = absent + 1
+      elseif is_asked then
          wanted = wanted + 1
-         local folder = shell.lines {"mktemp", "-d", cache .. "/check.XXXXXX"}[1]
-         local status, text = shell.run(shell.line {
-            "env", environment, "timeout", CHECK_SECONDS, "lua5.4",
-            root .. "/spec/corpus/check.lua", i, folder,
-         } .. " </dev/null 2>&1")
-         shell.run {"rm", "-rf", folder}
-         local count = status == 0 and text:match "right\t(%d+)"
-         if count then
-            right, comparisons = right + 1, comparisons + tonumber(count)
-         end
+         local count, why = run_row(i, cache, environment)
+         right, comparisons = right + (count and 1 or 0), comparisons + (count or 0)
          if not count or options.all then
-            print(("  %-28s %s"):format(row.name, count and count .. " right"
-               or status > 128 and "signal " .. status - 128 or text:match "[^\n]*"))
+            print(("  %-28s %s"):format(row.name, count and count .. " right" or why))
          end
       end
    end
-   print(("results: %d of %d libraries compute what is known (%d comparisons)"):format(right,
-      wanted, comparisons))
+   print(("results: %d of %d libraries compute what is known (%d comparisons%s)"):format(right,
+      wanted, comparisons, absent > 0 and ("; %d not installed"):format(absent) or ""))
    return right == wanted
 end
 
