@@ -70,6 +70,8 @@ typedef struct ml_options {
 ml_session *ml_session_new(void); /* NULL when memory is short */
 /* Ends all units (latest first) and frees the session: finalisers run, memory goes. */
 void ml_session_free(ml_session *s);
+/* Unwinders that came into the process since the last load learn of all units. */
+void ml_session_tell_unwinders(ml_session *s);
 /* Finds an exported name: its address, size, STT_* type and unit. */
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit);

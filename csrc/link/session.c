@@ -50,6 +50,11 @@ void ml_session_refresh(const ml_session *s)
     ml_unwinders_refresh(s->unwinders);
 }
 
+void ml_session_tell_unwinders(ml_session *s)
+{
+    ml_unwinders_refresh(s->unwinders);
+}
+
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit)
 {

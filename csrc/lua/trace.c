@@ -9,6 +9,7 @@
 
 #include "call/closure.h"
 #include "lua/call.h"
+#include "lua/session.h"
 #include "process/stack.h"
 
 enum { FRAMES_MAX = 512 };
@@ -47,12 +48,25 @@ static void add_segment(luaL_Buffer *b, const ml_frame *v, size_t n, size_t *i)
     *i = end;
 }
 
+/* The native frames of this thread; the caller is the first. */
+__attribute__((noinline)) static size_t walk(lua_State *L, ml_frame *v)
+{
+    ml_stack_prepare();
+    for (ml_lua_box *b = *ml_lua_boxes(L); b; b = b->next)
+        if (b->s)
+            ml_session_tell_unwinders(b->s);
+    size_t n = ml_stack_frames(v, FRAMES_MAX);
+    for (size_t i = 1; i < n; i++) /* [0] is this function */
+        v[i - 1] = v[i];
+    return n ? n - 1 : 0;
+}
+
 /* Pushes the native frames of all callbacks on the stack, the newest first: addresses of 8 bytes, a
 ** zero behind those of each callback. */
 static void push_segments(lua_State *L)
 {
     ml_frame v[FRAMES_MAX];
-    size_t n = ml_stack_frames(v, FRAMES_MAX);
+    size_t n = walk(L, v);
     uint64_t entry = ml_closure_entry();
     luaL_Buffer b;
     luaL_buffinit(L, &b);
@@ -172,7 +186,7 @@ static int captured(lua_State *L)
 static int frames(lua_State *L)
 {
     ml_frame v[FRAMES_MAX];
-    size_t n = ml_stack_frames(v, FRAMES_MAX);
+    size_t n = walk(L, v);
     lua_createtable(L, (int)n, 0);
     for (size_t i = 1; i < n; i++) { /* [0] is this function */
         lua_pushinteger(L, (lua_Integer)v[i].addr);

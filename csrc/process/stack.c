@@ -8,6 +8,8 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
+#define LIBGCC "libgcc_s.so.1"
+
 typedef _Unwind_Reason_Code backtrace_fn(_Unwind_Trace_Fn visit, void *ud);
 typedef _Unwind_Ptr ip_fn(struct _Unwind_Context *c, int *before);
 typedef _Unwind_Ptr start_fn(struct _Unwind_Context *c);
@@ -35,18 +37,33 @@ static uint64_t function_of(void *library, const char *name)
     return (uintptr_t)dlsym(library, name);
 }
 
+/* The library whose unwinder is asked: libgcc_s, else whatever is global; NULL: there is none. */
+static void *unwinder(void)
+{
+    void *library = dlopen(LIBGCC, RTLD_LAZY | RTLD_NOLOAD);
+    if (library)
+        return library;
+    library = dlopen(NULL, RTLD_LAZY);
+    if (library && !function_of(library, "_Unwind_Backtrace")) {
+        dlclose(library);
+        library = NULL;
+    }
+    return library;
+}
+
+void ml_stack_prepare(void)
+{
+    void *library = unwinder();
+    if (!library)
+        library = dlopen(LIBGCC, RTLD_LAZY | RTLD_NODELETE);
+    if (library)
+        dlclose(library);
+    dlerror(); /* what was not found is nobody's business */
+}
+
 __attribute__((noinline)) size_t ml_stack_frames(ml_frame *v, size_t max)
 {
-    static const char libgcc[] = "libgcc_s.so.1";
-    void *library = dlopen(libgcc, RTLD_LAZY | RTLD_NOLOAD);
-    if (!library) { /* a process that unwinds otherwise has it global */
-        library = dlopen(NULL, RTLD_LAZY);
-        if (!library || !function_of(library, "_Unwind_Backtrace")) {
-            if (library)
-                dlclose(library);
-            library = dlopen(libgcc, RTLD_LAZY | RTLD_NODELETE);
-        }
-    }
+    void *library = unwinder();
     walk w = {.v = v, .max = max};
     if (library) {
         backtrace_fn *run = (backtrace_fn *)function_of(library, "_Unwind_Backtrace");
@@ -56,8 +73,8 @@ __attribute__((noinline)) size_t ml_stack_frames(ml_frame *v, size_t max)
             run(visit, &w);
         dlclose(library);
     }
-    dlerror();                       /* what was not found is nobody's business */
-    for (size_t i = 1; i < w.n; i++) /* this function itself */
+    dlerror();
+    for (size_t i = 1; i < w.n; i++) /* [0] is this function itself */
         v[i - 1] = v[i];
     return w.n ? w.n - 1 : 0;
 }

@@ -15,9 +15,10 @@ typedef struct ml_frame {
     uint64_t addr, function;
 } ml_frame;
 
+/* Brings libgcc_s into the process for good, if there is no unwinder yet. */
+void ml_stack_prepare(void);
 /* The frames of this thread, the newest first, at most max; the caller's own is the first. Frames
-** end where there is no unwind table. 0 when the process has no unwinder and libgcc_s cannot be
-** loaded. */
+** end where the unwinder knows no table. 0 when the process has no unwinder. */
 size_t ml_stack_frames(ml_frame *v, size_t max);
 
 /* What a loaded file of the process says. Texts are the loader's own. */

@@ -106,8 +106,8 @@ function traceback.traceback(message, level)
    level = level or 1
    local text, marks, levels, segments
    if message ~= nil then
-      -- A function between this one and the error may have called it: the handler itself.
-      for up = level + 1, level + 2 do
+      -- The handler may stand between this function and the one that raised, or have called it last.
+      for up = 2, level + 2 do
          text, marks, levels, segments = core.captured(message, up)
          if text then
             break
