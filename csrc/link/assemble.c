@@ -198,6 +198,7 @@ static void linker_pieces(ml_txn *t)
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     }
     ml_header_piece(t);
+    ml_copies_piece(t);
     ml_fragments_pieces(t);
     ml_frames_pieces(t);
 }

@@ -85,6 +85,11 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
             return;
         }
     }
+    uint64_t copy = pcrel || w->exec ? 0 : ml_copies_address(t, value.e);
+    if (copy && ml_fits(row->range, copy + A)) {
+        put(w->code + r->offset, row->field, copy + A);
+        return;
+    }
     if (!w->exec || branch || value.in_load || !(row->needs & ML_CODE) || row->field != ML_F_LE32) {
         out_of_range(w, r, row, S, v);
         return;
@@ -254,5 +259,7 @@ int ml_relocate(ml_txn *t)
         rc = write_stubs(t);
     if (rc == 0)
         rc = ml_ifunc_write(t);
+    if (rc == 0)
+        rc = ml_copies_write(t);
     return rc == 0 && t->nfar ? ml_far_move(t) : rc;
 }

@@ -86,6 +86,8 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
         t->nmoved++;
     else if (v->e && (branch || is_function(v->e)))
         want_stub(c, v->e);
+    else if (v->e && !pcrel && ml_copies_may(v->e))
+        ml_copies_want(t, v->e);
 }
 
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
@@ -221,11 +223,13 @@ static int scan_input(scan *c)
 /* Scanning may run again, for another zone or range. */
 static void forget(ml_txn *t)
 {
-    t->ngot = t->nstubs = t->nmoved = 0;
+    t->ngot = t->nstubs = t->nmoved = t->copies = 0;
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
-    for (uint32_t i = 0; i < t->l->names.count; i++)
-        t->l->names.entries[i]->got = t->l->names.entries[i]->stub = 0;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        ml_entry *e = t->l->names.entries[i];
+        e->got = e->stub = e->copy = 0;
+    }
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         t->l->inputs[i].local_got = NULL;
 }

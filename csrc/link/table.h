@@ -51,6 +51,7 @@ typedef struct ml_entry {
                                 PROCESS: image is 1 + number of the session's library, or 0 */
     uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece */
     uint32_t got, stub;      /* 1 + number of its slot; 0: none */
+    uint32_t copy;           /* 1 + offset of its copy; 0: none */
     uint32_t strong, weak;   /* images that refer to it */
     uint32_t first_ref;      /* an image that refers to it */
     uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address */

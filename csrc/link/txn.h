@@ -213,6 +213,8 @@ struct ml_txn {
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *buffer; /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
+    uint32_t copies;       /* bytes of copied objects: see copies.c */
+    uint32_t piece_copies; /* 1 + index; 0: none */
     bool need_gotbase;
     bool has_frames;       /* there are .eh_frame sections */
     uint32_t piece_frames; /* 1 + index of the word that ends them; 0: none */
@@ -353,6 +355,14 @@ int ml_far_move(ml_txn *t);
 /* large.c: chooses the pieces that lie in the large block; places them and takes that block. */
 int ml_large_choose(ml_txn *t);
 int ml_large_take(ml_txn *t);
+
+/* copies.c: may data that cannot hold the address of e refer to a copy? Wants one, during a scan;
+** adds the piece of all copies; writes them; address of the one of e, 0: none. */
+bool ml_copies_may(const ml_entry *e);
+void ml_copies_want(ml_txn *t, ml_entry *e);
+void ml_copies_piece(ml_txn *t);
+int ml_copies_write(ml_txn *t);
+uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 
 /* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
 bool ml_header_is(const char *name);
