@@ -35,8 +35,9 @@ local function dropped_by_ld(files, options, linker)
          file, section = line:match "removing unused section ([^%s]+):%((.-)%)"
       end
       if section then
-         local size = support.stdout("readelf -SW %s | awk -v n=%s "
-            .. "'{sub(/^ *\\[ *[0-9]+\\] /, \"\")} $1 == n {print $5}'", file, support.quote(section))
+         local awk = "'{sub(/^ *\\[ *[0-9]+\\] /, \"\")} $1 == n {print $5}'"
+         local size = support.stdout("readelf -SW %s | awk -v n=%s %s", file,
+            support.quote(section), awk)
          if tonumber(size:match "%x+", 16) > 0 then
             list[#list + 1] = file .. " " .. section
          end
@@ -251,8 +252,8 @@ describe("gc_sections", function()
       local function took(n)
          local parts = {}
          for i = 1, n do
-            parts[i] = ('.section .text.f%d,"ax",@progbits\n.globl f%d\nf%d: call f%d\n'):format(i, i,
-               i, i < n // 2 and i + 1 or 1)
+            parts[i] = ('.section .text.f%d,"ax",@progbits\n.globl f%d\nf%d: call f%d\n')
+               :format(i, i, i, i < n // 2 and i + 1 or 1)
          end
          local file = support.as(dir .. "/many.o", table.concat(parts))
          local ln <close> = moonlink.new()

@@ -79,6 +79,8 @@ static int section_pieces(ml_txn *t, ml_input *in)
                            (ml_where){.file = in->file, .member = in->member, .section = s->name},
                            "make the section either writable or executable",
                            "section is writable and executable");
+        if ((in->piece[i] = ml_merge_piece(t, in, i)))
+            continue;
         ml_class class = class_of(s);
         in->piece[i] = ml_piece_add(t, class, s->size, s->align);
         t->pieces[in->piece[i] - 1].run = run_of(t, s, class);
@@ -156,11 +158,11 @@ static int all_pieces(ml_txn *t)
     t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
     if (!t->pieces || n > UINT32_MAX)
         return ml_nomem(t->d);
-    for (uint32_t i = 0; i < t->l->ninputs; i++) {
-        int rc = section_pieces(t, &t->l->inputs[i]);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = ml_merge_choose(t);
+    for (uint32_t i = 0; rc == 0 && i < t->l->ninputs; i++)
+        rc = section_pieces(t, &t->l->inputs[i]);
+    if (rc < 0)
+        return rc;
     t->l->stats.sections = t->npieces;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
@@ -309,7 +311,7 @@ static uint64_t section_symbol(const ml_linked *l, const ml_entry *e)
 {
     const ml_input *in = &l->inputs[e->image];
     uint64_t stub = e->type == ML_TYPE_IFUNC ? ml_ifunc_address(in, e->section, e->value) : 0;
-    return stub ? stub : in->addr[e->section] + e->value;
+    return stub ? stub : ml_section_address(in, e->section, e->value);
 }
 
 static void give_addresses(ml_txn *t)
@@ -364,7 +366,7 @@ static int note_placed(ml_txn *t)
     for (uint32_t i = 0; i < l->ninputs; i++) {
         const ml_input *in = &l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++) {
-            if (!in->piece[k])
+            if (!in->piece[k] || ml_is_merged(in, k))
                 continue;
             const ml_isec *s = &in->img->sections[k];
             const char *name = kept_name(&l->keep, recent, s->name);
@@ -376,6 +378,12 @@ static int note_placed(ml_txn *t)
                                                   .input = i,
                                                   .class = t->pieces[in->piece[k] - 1].class};
         }
+    }
+    ml_placed m;
+    for (size_t i = 0; ml_merge_list(t, i, &m); i++) {
+        if (!(m.name = ml_strdup(&l->keep, m.name)))
+            return ml_nomem(t->d);
+        l->placed[l->nplaced++] = m;
     }
     return 0;
 }
@@ -412,11 +420,12 @@ static void copy_bytes(ml_txn *t)
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++)
-            if (in->piece[k] && in->img->sections[k].data.n)
+            if (in->piece[k] && in->img->sections[k].data.n && !ml_is_merged(in, k))
                 memcpy(ml_piece_view(t, in->piece[k]), in->img->sections[k].data.p,
                        in->img->sections[k].data.n);
     }
     ml_header_write(t);
+    ml_merge_write(t);
     if (t->l->dso_handle)
         ml_put64(t->view + t->pieces[t->piece_dso - 1].offset, t->l->dso_handle);
 }

@@ -25,7 +25,7 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
         v.dropped = in->piece[s.section] == 0;
         v.large = in->large && in->large[s.section];
         v.in_load = !v.dropped && !v.large;
-        v.S = v.dropped ? 0 : in->addr[s.section] + s.value;
+        v.S = v.dropped ? 0 : ml_section_address(in, s.section, s.value);
         uint64_t stub = s.type == ML_TYPE_IFUNC ? ml_ifunc_address(in, s.section, s.value) : 0;
         v.S = stub ? stub : v.S;
     }

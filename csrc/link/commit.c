@@ -12,6 +12,7 @@ static void strip(ml_linked *l)
         ml_input *in = &l->inputs[i];
         in->img = NULL;
         in->dropped = NULL;
+        in->split = NULL;
         in->piece = NULL;
         in->addr = NULL;
         in->local_got = NULL;

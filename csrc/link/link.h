@@ -61,6 +61,7 @@ typedef struct ml_options {
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
     bool relax;       /* GOT loads may become direct */
+    bool merge;       /* equal strings and constants of mergeable sections are kept once */
     ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
     unsigned debug;   /* ML_SEEN_* */
 } ml_options;
@@ -248,6 +249,7 @@ typedef struct ml_link_stats {
     uint64_t text, constants, data;                         /* bytes of each part */
     uint64_t got_slots, stubs, moved, relaxed;
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
+    uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
     /* nanoseconds by stage; resolving is timed by who drives it */
     uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;

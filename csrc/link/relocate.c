@@ -7,6 +7,8 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
+enum { DROPPED = 1, MERGED };
+
 /* One input while it is relocated. */
 typedef struct work {
     ml_txn *t;
@@ -18,7 +20,7 @@ typedef struct work {
     uint64_t base; /* its address */
     bool exec;
     uint64_t *S;      /* by symbol index */
-    uint8_t *dropped; /* by symbol index */
+    uint8_t *dropped; /* by symbol index: DROPPED, or MERGED for a section symbol */
     int rc;
 } work;
 
@@ -113,10 +115,21 @@ static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
     return true;
 }
 
+/* S. Where a section symbol's section was merged, S + A is looked up, and S is what that leaves:
+** see Note [Addresses into merged sections]. */
+static uint64_t address_of(const work *w, const ml_irel *r)
+{
+    if (w->dropped[r->symbol] != MERGED)
+        return w->S[r->symbol];
+    ml_isym s = ml_image_symbol(w->in->img, r->symbol);
+    uint64_t A = (uint64_t)r->addend;
+    return ml_section_address(w->in, s.section, s.value + A) - A;
+}
+
 /* The formulas that need more than S, A and P. */
 static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
 {
-    uint64_t S = w->S[r->symbol], A = (uint64_t)r->addend, P = w->base + r->offset;
+    uint64_t S = address_of(w, r), A = (uint64_t)r->addend, P = w->base + r->offset;
     uint64_t GOT = w->t->l->got, v = 0;
     ml_binding value = ml_binding_of(w->in, r->symbol);
     if ((row->needs & ML_NEED_GOT) && relaxed(w, r, row, S))
@@ -147,7 +160,7 @@ static void apply(work *w, uint32_t k)
 {
     ml_irel r = ml_image_rel(w->rels, k);
     const ml_rrow *row = &w->t->target->rows[r.type]; /* scan has seen it */
-    uint64_t S = w->S[r.symbol], v;
+    uint64_t S = address_of(w, &r), v;
     if (row->formula == ML_R_NONE)
         return;
     if (!w->rels->rela)
@@ -158,7 +171,7 @@ static void apply(work *w, uint32_t k)
     case ML_L_A_P: v = S + (uint64_t)r.addend - (w->base + r.offset); break;
     default: indirect(w, &r, row); return;
     }
-    if (w->dropped[r.symbol])
+    if (w->dropped[r.symbol] == DROPPED)
         put(w->code + r.offset, row->field, 0); /* an unwind entry of a dropped function, say */
     else if (ml_fits(row->range, v))
         put(w->code + r.offset, row->field, v);
@@ -177,7 +190,12 @@ static bool symbol_values(work *w, ml_arena *a)
     for (uint32_t i = 0; i < img->nsymbols; i++) {
         ml_binding v = ml_binding_of(w->in, i);
         w->S[i] = v.S;
-        w->dropped[i] = v.dropped;
+        w->dropped[i] = v.dropped ? DROPPED : 0;
+        if (!w->in->split || i >= img->first_global || v.type != ML_TYPE_SECTION || v.dropped)
+            continue;
+        uint32_t section = ml_image_symbol(img, i).section;
+        if (section < img->nsections && ml_is_merged(w->in, section))
+            w->dropped[i] = MERGED;
     }
     return true;
 }

@@ -42,12 +42,13 @@ typedef struct ml_input {
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
     /* scratch, by section index: */
-    uint8_t *dropped;       /* ml_dropped */
-    uint8_t *large;         /* 1: lies in the large block; NULL: none does (set by large.c) */
-    uint32_t *piece;        /* 1 + index of its piece; 0: has no memory (set by assemble) */
-    uint64_t *addr;         /* final address (set by assemble) */
-    uint32_t *local_got;    /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
-    const ml_ifunc *ifuncs; /* its indirect functions, sorted (set by ifunc.c) */
+    uint8_t *dropped;        /* ml_dropped */
+    uint8_t *large;          /* 1: lies in the large block; NULL: none does (set by large.c) */
+    uint32_t *piece;         /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    struct ml_split **split; /* where its strings went; NULL: none was merged (see merge.c) */
+    uint64_t *addr;          /* final address (set by assemble) */
+    uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    const ml_ifunc *ifuncs;  /* its indirect functions, sorted (set by ifunc.c) */
     uint32_t nifuncs;
 } ml_input;
 
@@ -146,6 +147,7 @@ typedef struct ml_libraries {
 enum {
     ML_RUN_FRAGMENTS = 1, /* six: .init and .fini, see fragments.c */
     ML_RUN_FRAMES = 8,    /* .eh_frame, see frames.c */
+    ML_RUN_MERGED = 9,    /* strings and constants that were merged, see merge.c */
     ML_RUN_IDENTS = 16    /* and up: sections whose name is a C identifier, by index in idents */
 };
 
@@ -178,11 +180,13 @@ struct ml_txn {
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
     ml_edits *edits;     /* of the inputs that are being added, or NULL */
-    bool edited;         /* there was an edit: a name may stand twice in an image */
-    ml_table comdats;    /* signatures that have a winner */
-    ml_table members;    /* archive members that were pulled, by the way to them */
-    ml_sources nested;   /* archives in archives, read by this transaction */
-    ml_table idents;     /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
+    struct ml_merged **merged; /* see merge.c */
+    size_t nmerged, room_merged;
+    bool edited;       /* there was an edit: a name may stand twice in an image */
+    ml_table comdats;  /* signatures that have a winner */
+    ml_table members;  /* archive members that were pulled, by the way to them */
+    ml_sources nested; /* archives in archives, read by this transaction */
+    ml_table idents;   /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
                             entry->image: its index here; section: 1 + class of the run (set by
                             assemble); addr, size: where it begins and ends */
     /* resolve */
@@ -347,6 +351,27 @@ uint32_t ml_fragments_run(ml_txn *t, const ml_isec *s);
 void ml_fragments_pieces(ml_txn *t);
 void ml_fragments_fill(ml_txn *t);
 uint64_t ml_fragments_function(const ml_txn *t, bool fini);
+
+/* merge.c: splits the sections whose strings and constants are kept once; the piece of such a
+** section, made when it is the first, 0 for others; where an offset into it went, from the start of
+** the piece; class number i, as maps show it; writes the pieces. */
+int ml_merge_choose(ml_txn *t);
+uint32_t ml_merge_piece(ml_txn *t, const ml_input *in, uint32_t section);
+uint64_t ml_merge_offset(const ml_input *in, uint32_t section, uint64_t offset);
+bool ml_merge_list(const ml_txn *t, size_t i, ml_placed *out);
+void ml_merge_write(const ml_txn *t);
+
+static inline bool ml_is_merged(const ml_input *in, uint32_t section)
+{
+    return in->split && in->split[section];
+}
+
+/* Address of an offset into a section that has memory. */
+static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, uint64_t offset)
+{
+    return in->addr[section] +
+           (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
+}
 
 /* relocate.c: applies all relocations; then far.c moves the instructions that it left. */
 int ml_relocate(ml_txn *t);

@@ -169,6 +169,12 @@ static int stats(lua_State *L)
     ml_lua_set_integer(L, "moved", s.moved);
     ml_lua_set_integer(L, "relaxed", s.relaxed);
     ml_lua_set_integer(L, "looked_up", s.looked_up);
+    if (s.merged) {
+        lua_createtable(L, 0, 2);
+        ml_lua_set_integer(L, "sections", s.merged);
+        ml_lua_set_integer(L, "bytes", s.merged_bytes);
+        lua_setfield(L, -2, "merged");
+    }
     if (s.stripped) {
         lua_createtable(L, 0, 2);
         ml_lua_set_integer(L, "sections", s.stripped);

@@ -134,6 +134,9 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
         o->replace = u->u;
     }
     lua_pop(L, 1);
+    lua_getfield(L, 2, "merge");
+    o->merge = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     if (lua_getfield(L, 2, "relax") != LUA_TNIL)
         o->relax = lua_toboolean(L, -1);
     lua_pop(L, 1);

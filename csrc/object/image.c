@@ -37,6 +37,7 @@ static Elf64_Shdr header(const parser *p, uint32_t i)
         .sh_link = ml_get32(h + 40),
         .sh_info = ml_get32(h + 44),
         .sh_addralign = ml_get64(h + 48),
+        .sh_entsize = ml_get64(h + 56),
     };
 }
 
@@ -103,6 +104,7 @@ static int read_section(parser *p, uint32_t i, ml_slice names)
     } else if (!p->lto && strncmp(s->name, ".gnu.lto_.lto.", 14) == 0) {
         p->lto = i;
     }
+    s->entsize = h.sh_entsize <= UINT32_MAX ? (uint32_t)h.sh_entsize : 0;
     if ((s->flags & SHF_LINK_ORDER) && h.sh_link < p->img->nsections)
         s->link = h.sh_link;
     if ((s->flags & SHF_ALLOC) && (s->flags & SHF_COMPRESSED))

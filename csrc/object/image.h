@@ -49,13 +49,14 @@ enum { ML_SHT_NOBITS = 8, ML_SHT_INIT_ARRAY = 14, ML_SHT_FINI_ARRAY, ML_SHT_PREI
 
 typedef struct ml_isec {
     const char *name;
-    uint64_t flags; /* sh_flags */
-    uint64_t size;  /* bytes in memory */
-    uint64_t align; /* a power of two, at least 1, at most 2 MiB */
-    ml_slice data;  /* file bytes; empty for SHT_NOBITS */
-    uint32_t type;  /* sh_type */
-    uint32_t group; /* 1 + index into groups; 0: in none */
-    uint32_t link;  /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
+    uint64_t flags;   /* sh_flags */
+    uint64_t size;    /* bytes in memory */
+    uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
+    ml_slice data;    /* file bytes; empty for SHT_NOBITS */
+    uint32_t type;    /* sh_type */
+    uint32_t group;   /* 1 + index into groups; 0: in none */
+    uint32_t link;    /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
+    uint32_t entsize; /* sh_entsize, 0 when it does not fit */
 } ml_isec;
 
 /* The relocations of one allocated section. */

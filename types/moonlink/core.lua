@@ -270,6 +270,7 @@ function core.session() end
 ---@field weak "first"|"own"|"process"|nil
 ---@field zone "near"|"low"|nil
 ---@field relax boolean? true by default
+---@field merge boolean? equal strings and constants are kept once
 ---@field at integer? link for this address, map nothing
 ---@field debug { gdb: boolean?, perf: boolean?, jitdump: boolean?, lines: boolean? }?
 
@@ -359,6 +360,7 @@ function session:is_closed() end
 ---@field moved integer instructions
 ---@field relaxed integer GOT loads
 ---@field looked_up integer names asked of the process
+---@field merged? { sections: integer, bytes: integer } strings and constants kept once, bytes saved
 ---@field stripped? { sections: integer, bytes: integer } what `gc_sections` dropped
 ---@field base integer address
 ---@field zone "near"|"low"

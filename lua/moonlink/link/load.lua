@@ -335,7 +335,7 @@ function load.begin(linker, options)
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
       replace = options.replace,
-      debug = self.seen,
+      debug = self.seen, merge = options.merge,
    }
    if self.txn and options.allow_second_libc then
       self.txn:allow_libc()

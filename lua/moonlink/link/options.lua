@@ -18,6 +18,7 @@ local options = {}
 ---@field export? string[] only names that match one of these whole-name patterns are exported
 ---@field hide? string[] names that match are not exported
 ---@field weaken? string[] definitions and references of the inputs that match become weak
+---@field merge? boolean equal strings and constants of mergeable sections are kept once
 ---@field gc_sections? boolean sections that nothing needs are dropped; see `keep`
 ---@field keep? string[] names that match are roots for gc_sections, beside `roots`; with neither,
 ---  all exported names are
@@ -41,7 +42,7 @@ local options = {}
 local types = {
    scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
    weak = {"string"}, wrap = {"table"}, rename = {"table"}, export = {"table"}, hide = {"table"},
-   weaken = {"table"}, gc_sections = {"boolean"}, keep = {"table"},
+   weaken = {"table"}, gc_sections = {"boolean"}, merge = {"boolean"}, keep = {"table"},
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
