@@ -282,7 +282,8 @@ static bool input_symbol(file *f, uint32_t input, uint32_t i)
         return true;
     wins = wins && e->def == ML_DEF_SECTION;
     unsigned bind = !wins ? STB_LOCAL : e->bind == ML_BIND_WEAK ? STB_WEAK : STB_GLOBAL;
-    return add_symbol(f, e ? e->name : s.name, bind, s.type, in->addr[s.section] + s.value, s.size);
+    return add_symbol(f, e ? e->name : s.name, bind, s.type,
+                      ml_section_address(in, s.section, s.value), s.size);
 }
 
 /* "puts@plt", as disassemblers call it. */
