@@ -47,16 +47,15 @@ it("types of libraries are caught by code that is not position independent", fun
    local source = [[
       #include <stdexcept>
       #include <string>
-      #include <vector>
       struct mine : std::out_of_range { using out_of_range::out_of_range; };
       extern "C" int f(int n)
       {
-         std::vector<int> v(3);
+         std::string abc("abc");
          try {
             if (n == 1) throw mine("mine");
             if (n == 2) throw 5;
             if (n == 3) throw std::string("text");
-            if (n == 4) v.at(7);
+            if (n == 4) abc.at(7);
             if (n == 5) throw "text";
             return 0;
          }

@@ -302,9 +302,17 @@ describe("an instrumented object", function()
             return sum * 10 + threads;
          }
       ]]
-      local ln <close> = moonlink.new()
-      assert(ln:load {object("parallel", source, "-O1 -fopenmp"), "-lgomp"})
-      assert.equal(499500 * 10 + 3, ln:func "int f(int)"(1000))
+      local status, out, err = support.lua([[
+         local moonlink = require "moonlink"
+         local ln = moonlink.new()
+         assert(ln:load {..., "-lgomp"})
+         print(ln:func "int f(int)"(1000))
+         assert(ln:close())
+         print(io.open "/proc/self/maps":read "a":find "libgomp" and "still there" or "gone")
+      ]], object("parallel", source, "-O1 -fopenmp"))
+      assert.equal(0, status, err)
+      -- its threads wait inside it
+      assert.equal(("%d\nstill there\n"):format(499500 * 10 + 3), out)
    end)
 
    -- {option or language, a name, a piece of the message, a piece of the hint}
