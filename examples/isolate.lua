@@ -25,9 +25,9 @@ local object = folder:compile("tests", [[
    int test_wrong(void) { puts("expected 4, got 5"); return 0; }
    int test_invariant(void) { fputs("the list is broken\n", stderr); abort(); }
    int test_endless(void) { struct list a = {1, &a}; while (a.next) ; return 1; }
-]], "-O0")
+]], "-O0 -g")
 
-local ln <close> = moonlink.new()
+local ln <close> = moonlink.new {debug = "lines"} -- names of static functions, and lines
 local unit = assert(ln:load(object))
 
 local function verdict(run, err)

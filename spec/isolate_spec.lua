@@ -1,5 +1,5 @@
---- Functions called in a child process: their results, and all that can end them. (#layout: valgrind
--- follows each child and looks for leaks at its end.)
+--- Functions called in a child process: their results, and all that can end them.
+-- #layout: valgrind follows each child, and looks for leaks at its end.
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
@@ -113,11 +113,11 @@ void catches(int yes) { signal(SIGSEGV, yes ? on_segv : SIG_DFL); }
 void ignores_children(int yes) { signal(SIGCHLD, yes ? SIG_IGN : SIG_DFL); }
 ]]
 
-local object = support.cc(dir .. "/trouble.o", TROUBLE, "-O1 -fPIC -fno-builtin")
+local object = support.cc(dir .. "/trouble.o", TROUBLE, "-O1 -g -fPIC -fno-builtin")
 local maps = support.read "/proc/self/maps"
 local sanitized = maps:find "libasan" ~= nil
 
-local ln = moonlink.new()
+local ln = moonlink.new {debug = "lines"}
 assert(ln:load(object))
 
 local functions = {}
@@ -393,7 +393,7 @@ describe("a crash #layout", function()
          assert.equal(f, err.backtrace[1])
          assert.equal(ln:address_of "load_from", f.address - f.offset)
          assert.equal(f.address, err.registers.pc)
-         assert.matches("^crash in load_from%+0x%x+ %(trouble%.o%): SIGSEGV at address 0x40$",
+         assert.matches("^crash in load_from%+0x%x+ %(trouble%.o[^)]*%): SIGSEGV at address 0x40$",
             err.message)
          assert.matches("isolate_spec%.lua:%d+$", err.traceback[1])
          assert.matches("#0  0x%x+  load_from", tostring(err))
@@ -443,6 +443,8 @@ describe("a crash #layout", function()
       local err = crash("SIGSEGV", function() c "void crashes_in_thread(void)"() end)
       if err then
          assert.equal("load_from", err.backtrace[1].name)
+         assert.equal("crash_here", err.backtrace[2].name)
+         assert.is_true(err.backtrace[2].line > err.backtrace[1].line)
          assert.same({}, err.traceback)
       end
    end)

@@ -13,7 +13,8 @@ local CAN_FAIL = {
    "pread", "pread64", "readv", "preadv", "write", "pwrite", "writev", "fsync", "fdatasync",
    "ftruncate", "rename", "renameat", "mkdir", "flock", "fcntl", "fcntl64", "lockf", "opendir",
    "fdopendir", "readdir", "readlink", "fopen", "fopen64", "fdopen", "pipe", "pipe2",
-   "memfd_create", "process_vm_readv", "process_vm_writev", "dlopen", "dlmopen", "dlsym",
+   "memfd_create", "fork", "signalfd",
+   "process_vm_readv", "process_vm_writev", "dlopen", "dlmopen", "dlsym",
    "dlvsym", "dlinfo", "mkstemp", "mkostemp", "scandir", "fts_open", "elf_begin", "elf_memory",
    "ffi_closure_alloc",
 }

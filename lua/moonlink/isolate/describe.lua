@@ -23,6 +23,8 @@ local ENOMEM = 12
 ---@field offset? integer into it, else into the file
 ---@field unit? string the object that was loaded, archive members as lib.a(x.o)
 ---@field file? string the executable or shared library
+---@field source? string
+---@field line? integer
 ---@field text string
 
 --- `f+0x4 (a.o)`
@@ -30,7 +32,8 @@ local function frame_text(f)
    local where = f.unit or f.file
    where = where and (where:match "[^/]+$" or where)
    if f.name then
-      return ("%s+%s (%s)"):format(f.demangled or f.name, number.hex(f.offset), where)
+      local line = f.line and (", %s:%d"):format(f.source:match "[^/]+$", f.line) or ""
+      return ("%s+%s (%s%s)"):format(f.demangled or f.name, number.hex(f.offset), where, line)
    elseif where then
       return ("%s+%s"):format(where, number.hex(f.offset))
    end
@@ -100,9 +103,25 @@ local function inside(lines)
    return out
 end
 
+--- What this process knows of a frame beyond what the child could say while it was dying: the names
+--- of local functions, and lines. Units that the child itself has loaded are not known here.
+local function refine(f, is_return)
+   local at = is_return and f.address - 1 or f.address
+   local p = f.unit and core.addr2sym(at)
+   if not p or p.unloaded or not p.file then
+      return
+   end
+   local file = p.member and ("%s(%s)"):format(p.file, p.member) or p.file
+   if file == f.unit and p.name and p.offset then
+      f.name, f.offset = p.name, p.offset + f.address - at
+      f.line, f.source = p.source and p.line, p.source
+   end
+end
+
 local function add_crash(e, crash)
    crash.lines = inside(crash.lines)
-   for _, f in ipairs(crash.backtrace) do
+   for i, f in ipairs(crash.backtrace) do
+      refine(f, i > 1)
       f.demangled = f.name and f.name:find "^_Z" and core.demangle(f.name) or nil
       f.text = frame_text(f)
    end
