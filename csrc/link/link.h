@@ -145,6 +145,9 @@ int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t 
 int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *other);
 int ml_txn_answer_zero(ml_txn *t, const char *name);
 
+/* The answer for a name is no definition: code that uses it lacks it (see ml_unit_missing). */
+void ml_txn_lacks(ml_txn *t, const char *name, uint32_t input);
+
 /* The next name that is wanted by a strong reference or as a root and that nothing defines. */
 const char *ml_txn_undefined(ml_txn *t, uint32_t *cursor);
 /* Two strong definitions of one name: number i; false past the end. Sections and offsets say where
@@ -265,6 +268,11 @@ ml_life *ml_unit_life(const ml_unit *u); /* borrowed */
 /* The next unit of the session after u (NULL: the first), oldest first; NULL at the end. Orphans
 ** are not among them. */
 ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
+/* Marks the names that lack a definition in all that `name` of unit u leads to, section by section
+** and from unit to unit. False: u does not know the name. */
+bool ml_unit_missing(ml_unit *u, const char *name);
+/* The next name that was marked; c starts at zero. Different units may have the same one. */
+const char *ml_session_missing(const ml_session *s, ml_cursor *c);
 /* A unit that keeps the session from ending: another session uses it, or a native call into it has
 ** not returned; NULL when there is none. */
 const ml_unit *ml_session_busy(const ml_session *s);

@@ -22,20 +22,22 @@ typedef enum ml_def {
 } ml_def;
 
 enum ml_entry_flag {
-    ML_ENT_HIDDEN_REF = 1, /* some reference is hidden: only this load may define it */
-    ML_ENT_ROOT = 2,       /* wanted by name (-u, a function to call) */
-    ML_ENT_QUEUED = 4,     /* in the list of names to resolve */
-    ML_ENT_LOCAL = 8,      /* not exported: hidden, or by policy */
-    ML_ENT_ASKED = 16,     /* the policy was asked at this place of the scope */
-    ML_ENT_STRONG = 32,    /* the scope was searched for a strong reference */
-    ML_ENT_SHADOWED = 64,  /* its own weak definition gave way to another provider */
-    ML_ENT_CHECKED = 128,  /* was compared with the session's definition */
-    ML_ENT_WAITING = 256,  /* in the list of names that wait for an answer */
-    ML_ENT_NOWHERE = 512,  /* defined in a section that has no memory */
-    ML_ENT_USED = 1024,    /* a relocation of a kept section wants it: see ml_txn_undefined */
-    ML_ENT_SEEN = 2048,    /* resolve has looked at it once */
-    ML_ENT_LARGE = 4096,   /* lies in the large block: see large.c */
-    ML_ENT_STRIPPED = 8192 /* defined in a section that gc.c dropped */
+    ML_ENT_HIDDEN_REF = 1,  /* some reference is hidden: only this load may define it */
+    ML_ENT_ROOT = 2,        /* wanted by name (-u, a function to call) */
+    ML_ENT_QUEUED = 4,      /* in the list of names to resolve */
+    ML_ENT_LOCAL = 8,       /* not exported: hidden, or by policy */
+    ML_ENT_ASKED = 16,      /* the policy was asked at this place of the scope */
+    ML_ENT_STRONG = 32,     /* the scope was searched for a strong reference */
+    ML_ENT_SHADOWED = 64,   /* its own weak definition gave way to another provider */
+    ML_ENT_CHECKED = 128,   /* was compared with the session's definition */
+    ML_ENT_WAITING = 256,   /* in the list of names that wait for an answer */
+    ML_ENT_NOWHERE = 512,   /* defined in a section that has no memory */
+    ML_ENT_USED = 1024,     /* a relocation of a kept section wants it: see ml_txn_undefined */
+    ML_ENT_SEEN = 2048,     /* resolve has looked at it once */
+    ML_ENT_LARGE = 4096,    /* lies in the large block: see large.c */
+    ML_ENT_STRIPPED = 8192, /* defined in a section that gc.c dropped */
+    ML_ENT_LACKING = 16384, /* the policy put a stand-in, or nothing, in place of a definition */
+    ML_ENT_REACHED = 32768  /* by the last walk of missing.c */
 };
 
 struct ml_unit;

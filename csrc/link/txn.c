@@ -281,6 +281,8 @@ int ml_txn_link(ml_txn *t)
         rc = ml_sites_collect(t);
     if (rc == 0)
         rc = ml_carry_collect(t);
+    if (rc == 0)
+        rc = ml_missing_collect(t);
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)

@@ -84,6 +84,8 @@ typedef struct ml_datum {
     bool local;
 } ml_datum;
 
+typedef struct ml_graph ml_graph;
+
 struct ml_linked {
     ml_arena keep; /* owns what outlives the transaction */
     ml_table names;
@@ -103,6 +105,7 @@ struct ml_linked {
     uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
+    ml_graph *graph;     /* of a load that lacks names, or uses one that does: see missing.c */
     ml_placed *stripped; /* what gc.c dropped: no address, no class */
     size_t nstripped, room_stripped;
     ml_life **pins; /* of units of other sessions: see ml_txn_pin */
@@ -280,9 +283,9 @@ struct ml_session {
     uint32_t nheld, room_held;
     ml_library self;
     ml_unwinders *unwinders;
-    uint32_t loads;   /* transactions that are open and have not committed */
-    uint32_t nlost;   /* units whose state is ML_UNIT_LOST */
-    ml_txn *starting; /* whose constructors are running, the innermost */
+    uint32_t loads;         /* transactions that are open and have not committed */
+    uint32_t nlost;         /* units whose state is ML_UNIT_LOST */
+    ml_txn *starting;       /* whose constructors are running, the innermost */
     struct ml_atlas *atlas; /* that it has joined, or NULL */
     ml_session *atlas_next, *atlas_prev;
 };
@@ -372,6 +375,9 @@ static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, 
     return in->addr[section] +
            (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
 }
+
+/* missing.c: keeps what ml_unit_missing needs. */
+int ml_missing_collect(ml_txn *t);
 
 /* relocate.c: applies all relocations; then far.c moves the instructions that it left. */
 int ml_relocate(ml_txn *t);

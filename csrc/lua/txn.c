@@ -360,6 +360,14 @@ static int answer_zero(lua_State *L)
     return result(L, x, ml_txn_answer_zero(x->t, luaL_checkstring(L, 2)));
 }
 
+/* txn:lacks(name, input or nil): what answered for it is no definition */
+static int lacks(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
+    ml_txn_lacks(x->t, luaL_checkstring(L, 2), opt_input(L, 3));
+    return 0;
+}
+
 /* txn:undefined() -> array of names */
 static int undefined(lua_State *L)
 {
@@ -600,6 +608,7 @@ void ml_open_txn(lua_State *L)
                                        {"pin", pin},
                                        {"answer_name", answer_name},
                                        {"answer_zero", answer_zero},
+                                       {"lacks", lacks},
                                        {"choose", choose},
                                        {"archive_defines", archive_defines},
                                        {"process_defines", process_defines},

@@ -256,11 +256,29 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
     ud->life = ml_life_hold(ml_unit_life(u));
 }
 
+/* unit:missing(name) -> array of the names that all it leads to lacks, some maybe twice; nothing
+** when the unit does not know the name */
+static int missing(lua_State *L)
+{
+    ml_lua_unit *u = ml_lua_checkunit(L, 1);
+    if (!ml_unit_missing(u->u, luaL_checkstring(L, 2)))
+        return 0;
+    ml_cursor c = {0};
+    const char *found;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    while ((found = ml_session_missing(u->box->s, &c))) {
+        lua_pushstring(L, found);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
 void ml_open_unit(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"name", name},     {"alive", alive}, {"users", users},
-                                       {"unload", unload}, {"carry", carry}, {"replace", replace},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},   {"users", users},
+                                       {"missing", missing}, {"unload", unload}, {"carry", carry},
+                                       {"replace", replace}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);

@@ -405,6 +405,10 @@ function unit:name() end
 ---@return boolean
 function unit:alive() end
 
+---@param name string
+---@return string[]? names that all it leads to lacks, some maybe twice; nothing: it has no such name
+function unit:missing(name) end
+
 ---@class moonlink.core.User
 ---@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"thread"
 ---@field count integer
@@ -590,6 +594,11 @@ function txn:process_defines(name) end
 ---Hides a name that this load defines.
 ---@param name string
 function txn:hide(name) end
+
+---What answered for a name is no definition; see unit:missing.
+---@param name string
+---@param input? integer
+function txn:lacks(name, input) end
 
 ---Drops the sections that the roots do not need; after resolve, and again when names were added.
 ---@param exported boolean all exported names are roots

@@ -136,6 +136,12 @@ local function address_of(value)
    return math.type(value.address) == "integer" and value.address or nil
 end
 
+--- Does the answer only stand in for a definition?
+local function is_stand_in(answer)
+   local class = type(answer) == "userdata" and getmetatable(answer)
+   return answer == false or class and class.__name == "moonlink.Trap"
+end
+
 --- Gives an answer to a transaction. The answer is an address, the name of another symbol, false
 --- (leave it at address 0), or a thing with an address: a callback, a stub, a symbol.
 ---@param txn moonlink.core.Transaction
@@ -175,6 +181,9 @@ function question.answer(txn, q, answer, provider, anchors)
          message = ("'%s': a policy answered with a %s"):format(q.name, type(answer)),
          hint = "answer with an address, a name, a callback, a stub, a symbol, false or nil",
       }
+   end
+   if ok and is_stand_in(answer) then
+      txn:lacks(q.name, q.input)
    end
    return ok and true or false, err
 end

@@ -1,7 +1,9 @@
---- What a linker tells about addresses: methods of `moonlink.new()`.
+--- What a linker tells about addresses and names: methods of `moonlink.new()`.
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local missing = require "moonlink.link.missing"
 local symbols = require "moonlink.show.symbols"
 
 local seen = {}
@@ -16,6 +18,21 @@ function seen.methods(methods, check_open)
    function methods:addr2sym(address)
       check_open(self)
       return core.addr2sym(address, self.session)
+   end
+
+   --- The names that everything that a function can reach still lacks; see unit:missing.
+   ---@param name string
+   ---@return string[]? names
+   ---@return moonlink.Error? err
+   function methods:missing(name)
+      check_open(self)
+      local _, _, _, unit = self.session:find(name)
+      if not unit then
+         return nil, errors.new {
+            code = "undefined", symbol = name, message = ("no unit defines '%s'"):format(name),
+         }
+      end
+      return missing.of(unit, name)
    end
 
    --- Writes the symbols of all units to a file, for `moonlink symbolize`.

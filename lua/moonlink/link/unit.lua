@@ -1,6 +1,7 @@
 --- A unit: what one load brought into the process.
 -- SPDX-License-Identifier: MIT
 
+local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
 local show_map = require "moonlink.show.map"
 local symbols = require "moonlink.show.symbols"
@@ -131,6 +132,16 @@ end
 ---@return moonlink.Error? err
 function methods:write_symbols(path)
    return symbols.write(path, {self})
+end
+
+--- The names that everything that the function can reach still lacks, also in other units: those
+--- that an undefined = "stub" or "null" let pass. The walk goes from section to section; compile
+--- with -ffunction-sections for an answer by function.
+---@param name string
+---@return string[]? names sorted; empty when it is complete
+---@return moonlink.Error? err
+function methods:missing(name)
+   return missing.of(self.core, name)
 end
 
 --- The link map as data: sections and symbols in address order.
