@@ -5,6 +5,8 @@
 #include "link/link.h"
 
 #include "fuzz.h"
+#include "link/debug.h"
+#include "link/places.h"
 #include "object/image.h"
 #include "target/target.h"
 
@@ -179,6 +181,22 @@ static void read_result(ml_txn *t)
     }
 }
 
+/* What debuggers would see of it, and names by address. */
+static void read_seen(ml_txn *t)
+{
+    ml_debug g = {0};
+    ml_named v;
+    check(ml_symfile_make(t, ML_DEBUG_ALL, &g) == 0);
+    touch((ml_slice){g.file, g.size});
+    const ml_lines *l = ml_debug_lines(&g);
+    for (size_t i = 0; i < l->n; i++)
+        ml_lines_file(l, &l->v[i], NULL, 0);
+    for (size_t i = 0; i < 500 && ml_linked_named(ml_txn_linked(t), i, &v); i++)
+        touch((ml_slice){(const uint8_t *)v.name, strlen(v.name)});
+    ml_heap_free(g.file);
+    ml_arena_free(&g.keep);
+}
+
 static int add_all(ml_txn *t, ml_slice bytes, uint8_t choice)
 {
     uint8_t object[OBJECT], archive[OBJECT + 68];
@@ -212,8 +230,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_names(t);
         rc = ml_txn_link(t);
     }
-    if (rc == 0)
+    if (rc == 0) {
         read_result(t);
+        read_seen(t);
+    }
     check(rc >= 0 || d.count > 0);
     ml_txn_abort(t);
     ml_session_free(s);

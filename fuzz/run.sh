@@ -17,7 +17,7 @@ fi
 # Seeds: real inputs of each kind, small, made by the tools that users have.
 seeds=$build/seeds
 rm -rf "$seeds"
-mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$build/crashes"
+mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" "$build/crashes"
 compile() {
     name=$1
     compiler=$2
@@ -30,7 +30,7 @@ plain='extern int far; extern int g(int); static const char *t[] = {"a", "b"}; i
 for compiler in gcc clang; do
     echo "$plain" | compile "$compiler-pic" $compiler -x c -O1 -fPIC
     echo "$plain" | compile "$compiler-nopic" $compiler -x c -O2 -fno-pic -fcommon -g
-    echo "$plain" | compile "$compiler-sections" $compiler -x c -ffunction-sections -fdata-sections
+    echo "$plain" | compile "$compiler-sections" $compiler -x c -ffunction-sections -fdata-sections -g
     echo "template<class T> T id(T x) { return x; } struct A { A(); ~A(); } a;
         int use() { try { return id(1); } catch (...) { return 2; } }" |
         compile "$compiler-comdat" $compiler -x c++
@@ -39,8 +39,17 @@ echo '.globl a; a: .reloc ., R_X86_64_GOTPC64, a; .quad 0; .set b, 42; .weak c; 
     compile assembler gcc -x assembler
 LUA_PATH='./?.lua;./?/init.lua;;' ${LUA:-lua5.4} -e 'io.write((require "spec.support.crel"
     .convert(io.read "a")))' < "$seeds/object/gcc-pic.o" > "$seeds/object/crel.o"
+for version in 2 3 4 5; do
+    echo "$plain" | gcc -x c -g -gdwarf-$version -c -o "$build/lines.o" -
+    echo "$plain" | clang -x c -g -gdwarf-$version -c -o "$build/lines2.o" -
+    objcopy -O binary --set-section-flags .debug_line=alloc -j .debug_line "$build/lines.o" \
+        "$seeds/lines/gcc$version"
+    objcopy -O binary --set-section-flags .debug_line=alloc -j .debug_line "$build/lines2.o" \
+        "$seeds/lines/clang$version"
+done
 for object in "$seeds"/object/*.o; do
-    objcopy -O binary -j .text "$object" "$seeds/code/$(basename "$object" .o)"
+    objcopy -O binary -j .text "$object" "$seeds/code/$(basename "$object" .o)" 2>/dev/null ||
+        : # crel.o: not all versions read it
 done
 (cd "$seeds/object" && ar rc ../archive/gnu.a ./*.o && ar rcS ../archive/noindex.a gcc-*.o &&
     ar rcT ../archive/thin.a gcc-*.o && ar rc ../archive/nested.a ../archive/noindex.a)
@@ -55,6 +64,7 @@ seeds_of() {
     link*) echo "$seeds/object $seeds/archive" ;;
     archive*) echo "$seeds/archive" ;;
     ldscript*) echo "$seeds/ldscript" ;;
+    lines*) echo "$seeds/lines" ;;
     move* | insn*) echo "$seeds/code" ;;
     *) echo "$seeds/object $seeds/archive $seeds/ldscript $seeds/code" ;;
     esac

@@ -187,3 +187,230 @@ describe("gdb", function()
       assert.truthy(out:find "in shared%(int%) at [^\n]*\n%s*breakpoint already hit 1 time", out)
    end)
 end)
+
+-- ---- files for perf ----
+
+--- Runs a script in a process of its own, in the folder DIR; its output.
+local function run(source, environment, ...)
+   local path = support.write(support.tmpdir() .. "/script.lua", source)
+   local cpath = package.cpath:gsub("%./", support.stdout "pwd" .. "/")
+   local lua_path = package.path:gsub("%./", support.stdout "pwd" .. "/")
+   return support.sh("cd %s && LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s %s %s 2>&1", DIR,
+      support.quote(lua_path), support.quote(cpath), environment, support.interpreter, path,
+      table.concat({...}, " "))
+end
+
+--- Runs LOAD with t.o; the number of its process.
+local function run_load(mode, environment)
+   local out = run('print("pid", io.open("/proc/self/stat"):read "n")' .. LOAD, environment, mode,
+      "mid", DIR .. "/t.o")
+   return math.tointeger(out:match "pid\t(%d+)")
+end
+
+--- The symbols of an object as nm has them: { size by name }.
+local function functions_of(path)
+   local sizes = {}
+   for size, name in support.sh("nm -S %s", path):gmatch "%x+ (%x+) [tT] (%S+)" do
+      sizes[name] = tonumber(size, 16)
+   end
+   return sizes
+end
+
+--- Reads a jitdump as the specification in Linux's tree has it.
+local function read_dump(bytes)
+   local magic, version, size, machine, _, pid, time, flags, at =
+      string.unpack("<I4 I4 I4 I4 I4 I4 I8 I8", bytes)
+   local dump = {machine = machine, pid = pid, functions = {}, lines = {}}
+   assert.same({0x4A695444, 1, 40, 0}, {magic, version, size, flags})
+   assert.is_true(time > 0)
+   while at <= #bytes do
+      local id, total, stamp, body = string.unpack("<I4 I4 I8", bytes, at)
+      assert.is_true(stamp >= time and at + total - 1 <= #bytes)
+      if id == 0 then
+         local process, _, vma, address, length, index, name, code =
+            string.unpack("<I4 I4 I8 I8 I8 I8 z", bytes, body)
+         assert.same({pid, vma, #dump.functions, at + total}, {process, address, index,
+            code + length})
+         table.insert(dump.functions, {
+            name = name, address = address, code = bytes:sub(code, code + length - 1),
+            lines = dump.lines[address],
+         })
+      elseif id == 2 then
+         local address, count, next = string.unpack("<I8 I8", bytes, body)
+         local list = {}
+         for i = 1, count do
+            local place, line, _, name
+            place, line, _, name, next = string.unpack("<I8 I4 I4 z", bytes, next)
+            list[i] = {address = place, line = line, source = name}
+         end
+         assert.equal(at + total, next)
+         dump.lines[address] = list
+      else
+         error("record of kind " .. id)
+      end
+      at = at + total
+   end
+   return dump
+end
+
+describe("perf", function()
+   it("finds a line for each function in the map, local ones too", function()
+      local pid = run_load("perf", "")
+      local path = ("/tmp/perf-%d.map"):format(pid)
+      local text = support.read(path)
+      os.remove(path)
+      local sizes = {}
+      for start, size, name in text:gmatch "(%x+) (%x+) (%S+)\n" do
+         sizes[name] = tonumber(size, 16)
+         assert.is_true(tonumber(start, 16) > 0)
+      end
+      assert.same(functions_of(DIR .. "/t.o"), sizes)
+   end)
+
+   it("finds code and lines in the dump, in JITDUMPDIR or the current folder", function()
+      for _, folder in ipairs {"", support.tmpdir()} do
+         local pid = run_load("jitdump", folder ~= "" and "JITDUMPDIR=" .. folder or "")
+         local dump = read_dump(support.read(("%s/jit-%d.dump"):format(
+            folder ~= "" and folder or DIR, pid)))
+         assert.same({62, pid, 2}, {dump.machine, dump.pid, #dump.functions})
+         local sizes = functions_of(DIR .. "/t.o")
+         for _, f in ipairs(dump.functions) do
+            assert.equal(sizes[f.name], #f.code)
+            assert.equal(0xc3, f.code:byte(-1)) -- ret
+            assert.equal(f.name == "helper" and 3 or 10, f.lines[1].line)
+            assert.equal(DIR .. "/t.c", f.lines[1].source)
+            assert.equal(f.address, f.lines[1].address)
+         end
+      end
+   end)
+
+   it("is no reason for a load to fail: a file that cannot be written is a warning", function()
+      local out = run([[
+         local moonlink = require "moonlink"
+         warn "@on"
+         local ln <close> = moonlink.new {debug = "jitdump"}
+         local unit = assert(ln:load(...))
+         print(#unit.warnings, unit.warnings[1])
+         print(assert(ln:func "int mid(int)")(1))
+      ]], "JITDUMPDIR=/nowhere/at/all", DIR .. "/t.o")
+      local text = "cannot write /nowhere/at/all/jit%-%d+%.dump: No such file or directory\n"
+      in_order(out, {"Lua warning: moonlink: " .. text, "1\t" .. text, "10\n"})
+   end)
+
+   it("is not served through a link that somebody has put there", function()
+      local out = run([[
+         local moonlink = require "moonlink"
+         local pid = io.open "/proc/self/stat":read "n"
+         os.execute(("ln -s precious jit-%d.dump"):format(pid))
+         io.open("precious", "w"):write "value":close()
+         local ln <close> = moonlink.new {debug = {"jitdump"}}
+         print(assert(ln:load(...)).warnings[1])
+         print(io.open "precious":read "a")
+      ]], "", DIR .. "/t.o")
+      in_order(out, {"cannot write %./jit%-%d+%.dump: ", "value\n"})
+   end)
+end)
+
+-- ---- the option ----
+
+describe("the option debug", function()
+   local function size(value)
+      local ln <close> = moonlink.new {debug = value}
+      return assert(ln:load(DIR .. "/t.o")).stats.debug
+   end
+
+   it("shows loads to nobody unless there is somebody", function()
+      assert.is_nil(size "none")
+      if not os.getenv "MOONLINK_DEBUG" then
+         assert.is_nil(size "auto")
+         assert.is_nil(size())
+      end
+      assert.is_true(size "lines" > 0)
+      assert.is_true(size {"gdb", "lines"} > size "lines")
+   end)
+
+   it("follows the environment", function()
+      local source = [[
+         local moonlink = require "moonlink"
+         local ln <close> = moonlink.new()
+         print(assert(ln:load(...)).stats.debug)
+      ]]
+      local gdb_size, lines_size = size "gdb", size "lines"
+      for value, expected in pairs {["1"] = gdb_size, gdb = gdb_size, lines = lines_size,
+                                    ["0"] = "nil", none = "nil"} do
+         assert.equal(expected .. "\n", run(source, "MOONLINK_DEBUG=" .. value, DIR .. "/t.o"))
+      end
+   end)
+
+   it("may be another one for one load", function()
+      local ln <close> = moonlink.new {debug = "lines"}
+      assert.is_nil(assert(ln:load {DIR .. "/t.o", debug = "none"}).stats.debug)
+   end)
+
+   it("takes no other value", function()
+      for _, value in ipairs {"gbd", "gdb,parf", {"gdb", 1}, 7} do
+         assert.has_error(function()
+            moonlink.new {debug = value}
+         end)
+      end
+   end)
+end)
+
+-- ---- debugging sections that cannot be used ----
+
+describe("a broken debugging section", function()
+   local mutate = require "spec.support.mutate"
+
+   --- Loads bytes as t.o to be shown to debuggers: warnings, and what a function says.
+   local function load(bytes, mode)
+      local ln <close> = moonlink.new {debug = mode or "lines"}
+      local unit = assert(ln:load {bytes = bytes, name = "t.o"})
+      assert.equal(10, assert(ln:func "int mid(int)")(1))
+      return unit.warnings, moonlink.addr2sym(unit:address "mid")
+   end
+
+   --- The header of the section of this name, as mutate.sections has it.
+   local function section(bytes, name)
+      local index = support.write(DIR .. "/broken.o", bytes) and support.stdout(
+         "readelf -SW %s/broken.o | sed -n 's/^ *\\[ *\\([0-9]*\\)\\] %s .*/\\1/p'", DIR,
+         (name:gsub("%.", "\\.")))
+      return mutate.sections(bytes)[math.tointeger(tonumber(index))]
+   end
+
+   it("is a warning that names it, and the load succeeds", function()
+      local long = {C} -- else the assembler leaves the section as it is
+      for i = 1, 99 do
+         long[#long + 1] = ("int f%d(int a)\n{\n    a *= 2;\n    return a + 1;\n}"):format(i)
+      end
+      local good = support.read(object("c.c", table.concat(long, "\n"), "-g -O0 -gz=zlib"))
+      assert.equal(10, select(2, load(good)).line)
+      local s = section(good, ".debug_line")
+      local zstd = support.patch(good, s.offset, "\2")
+      local warnings, place = load(zstd)
+      assert.same({"t.o: .debug_line is compressed with zstd, libelf here lacks it; "
+         .. "debugging disabled for this unit"}, warnings)
+      assert.same({"mid", nil}, {place.name, place.line})
+      warnings = load(support.patch(good, s.offset + 24, "\0\0\0\0\0\0\0\0"))
+      assert.truthy(warnings[1]:find "^t%.o: %.debug_line cannot be inflated;", warnings[1])
+      warnings = load(mutate.put(good, s.at + 24, 8, #good))
+      assert.truthy(warnings[1]:find "^t%.o: %.debug_line goes past the end", warnings[1])
+      local r = section(good, ".rela.debug_line")
+      warnings = load(mutate.put(good, r.offset + 12, 4, 0xffffff))
+      assert.truthy(warnings[1]:find "refers to a symbol that does not exist", warnings[1])
+      warnings = load(mutate.put(good, r.at + 32, 8, 23))
+      assert.truthy(warnings[1]:find "^t%.o: %.rela%.debug_line has a wrong size", warnings[1])
+   end)
+
+   it("never crashes, whichever byte is wrong #slow", function()
+      local good = support.read(object("c.c", C, "-g -O0"))
+      for _, name in ipairs {".debug_line", ".debug_line_str", ".rela.debug_line",
+                             ".rela.debug_info"} do
+         local s = section(good, name)
+         for at = s.offset, s.offset + s.size - 1 do
+            for _, byte in ipairs {"\0", "\1", "\127", "\128", "\255"} do
+               load(support.patch(good, at, byte), name == ".rela.debug_info" and "gdb" or "lines")
+            end
+         end
+      end
+   end)
+end)

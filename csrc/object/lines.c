@@ -346,8 +346,10 @@ static int by_address(const void *a, const void *b)
 
 bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, ml_lines *out)
 {
-    reader all = {line.p, line.p + line.n, false};
     *out = (ml_lines){0};
+    if (line.n == 0)
+        return true;
+    reader all = {line.p, line.p + line.n, false};
     while (!all.bad && all.end - all.p >= 4) {
         unit u = {.a = a, .out = out, .line_str = line_str, .str = str, .offset_size = 4};
         uint64_t n = fixed(&all, 4);
