@@ -236,6 +236,45 @@ describe("an indirect function", function()
       end)
    end)
 
+   describe("whose resolver crashes #layout", function()
+      local CRASHES = {
+         SIGILL = "__builtin_trap();", SIGSEGV = "*(volatile int *)8 = 1;",
+         SIGFPE = "volatile int seven = 7, zero = 0; seven /= zero;",
+         SIGTRAP = '__asm__("int3");',
+      }
+      for signal, code in pairs(CRASHES) do
+         it("is refused with the signal: " .. signal, function()
+            local source = ([[
+               static int yes(void) { return 1; }
+               static void *choose(void) { %s return yes; }
+               int f(void) __attribute__((ifunc("choose")));
+            ]]):format(code)
+            local ln <close> = moonlink.new()
+            for _ = 1, 3 do
+               local unit, err = ln:load(object("crashing", source))
+               assert.is_nil(unit)
+               assert.equal("f", err.symbol)
+               assert.matches("raised " .. signal, tostring(err), 1, true)
+            end
+            assert(ln:load(object("fine", "int f(void) { return 2; }")))
+            assert.equal(2, ln:func "int f(void)"())
+         end)
+      end
+
+      it("changes nothing in what signals do", function()
+         local made = object("crashing", [[
+            static void *choose(void) { __builtin_trap(); }
+            int f(void) __attribute__((ifunc("choose")));
+         ]])
+         local function caught()
+            return support.read "/proc/self/status":match "SigCgt:%s*(%x+)"
+         end
+         local before, ln <close> = caught(), moonlink.new()
+         assert.is_nil((ln:load(made)))
+         assert.equal(before, caught())
+      end)
+   end)
+
    it("cannot be linked for an address", function()
       local ln <close> = moonlink.new()
       local image, err = ln:image {object("choice", CHOICE), at = 0x140000000}

@@ -4,19 +4,39 @@
 ** SPDX-License-Identifier: MIT */
 #include "process/resolver.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "os/trap.h"
 #include "process/cxx.h"
 #include "process/guard.h"
 
+typedef struct choice {
+    uint64_t fn, target;
+    ml_catch end;
+} choice;
+
+static void choose(void *ud)
+{
+    choice *c = ud;
+    c->target = ml_guard_ints[0](c->fn, NULL, &c->end);
+}
+
 bool ml_process_choose(uint64_t fn, uint64_t *target, ml_caught *caught)
 {
-    ml_catch c = {NULL, NULL};
+    choice c = {.fn = fn};
+    ml_trap trap;
     *caught = (ml_caught){0};
-    *target = ml_guard_ints[0](fn, NULL, &c);
-    if (c.exception)
-        ml_cxx_end(c.exception, caught);
-    return !c.exception;
+    if (!ml_trap_run(choose, &c, &trap)) {
+        snprintf(caught->type, sizeof caught->type, "%s", trap.signal);
+        snprintf(caught->what, sizeof caught->what, "at 0x%" PRIx64, trap.addr);
+        return false;
+    }
+    if (c.end.exception)
+        ml_cxx_end(c.end.exception, caught);
+    *target = c.target;
+    return !c.end.exception;
 }
 
 typedef struct place {

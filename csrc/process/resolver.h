@@ -7,7 +7,8 @@
 #include "process/process.h"
 
 /* Calls the resolver at `fn` without arguments, as the process's own loader does on x86-64.
-** *target: what it returned. False when it raised an exception; then *caught says which. */
+** *target: what it returned. False when it raised an exception or, by its own doing, a signal
+** ("SIGILL"); then *caught says which. */
 bool ml_process_choose(uint64_t fn, uint64_t *target, ml_caught *caught);
 
 /* Is there code that can be executed at this address of the process? */
