@@ -143,15 +143,20 @@ static void write_what(const char *exception, char *to, size_t size)
         copy_text((uint64_t)(uintptr_t)q.answer, to, size);
 }
 
-/* libstdc++'s std::string, new and old: a pointer to the text comes first. The new one's name is
-** longer than most messages. */
+/* A std::string, whose full name is longer than most messages. libstdc++'s, new and old, begins with
+** a pointer to the text; libc++'s first bit tells whether the text stands in the object itself. */
 static bool write_string(const thrown *t, const char *name, ml_caught *c)
 {
-    bool new = strcmp(name, "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE") == 0;
-    if (!new &&strcmp(name, "Ss") != 0)
+    bool gnu = strcmp(name, "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE") == 0 ||
+               strcmp(name, "Ss") == 0;
+    bool llvm = strcmp(name, "NSt3__112basic_stringIcNS_11char_traitsIcEENS_9allocatorIcEEEE") == 0;
+    if (!gnu && !llvm)
         return false;
+    const char *text = gnu              ? pointer_at(t->object, 0)
+                       : *t->object & 1 ? pointer_at(t->object, 16)
+                                        : t->object + 1;
     snprintf(c->type, sizeof c->type, "std::string");
-    copy_text((uint64_t)(uintptr_t)pointer_at(t->object, 0), c->what, sizeof c->what);
+    copy_text((uint64_t)(uintptr_t)text, c->what, sizeof c->what);
     return true;
 }
 

@@ -89,11 +89,15 @@ local list = {
    {name = "OpenMP", hint = add "gomp", patterns = {"^omp_%l"}},
    {name = "the unwinder", hint = add "gcc_s", patterns = {"^_Unwind_", "^__gcc_personality_v0$"}},
    {
+      name = "LLVM's C++ library", hint = add "c++",
+      patterns = {"^_ZNK?St3__1", "^_ZT[VIST]NSt3__1"},
+   },
+   {
       name = "the C++ library", hint = add "stdc++",
       patterns = {
          "^__cxa_", "^__gxx_personality", "^__dynamic_cast$", "^_ZNK?S[tsabiod]", "^_ZS[tsabiod]",
          "^_ZT[VIST]N10__cxxabiv", "^_ZT[VIST]S[tsabiod]", "^_ZT[VIST]NSt", "^_ZN9__gnu_cxx",
-         "^_Zn[wa]m", "^_Zd[la]Pv", "^_ZT[ISV][a-z]$",
+         "^_Zn[wa]m", "^_Zd[la]Pv", "^_ZT[ISV]P?K?[a-z]$",
       },
    },
    {name = "Fortran's library", hint = add "gfortran", patterns = {"^_gfortran_"}},
