@@ -224,6 +224,9 @@ bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out);
 /* Likewise those that ml_txn_strip dropped; they have no address. */
 bool ml_linked_stripped(const ml_linked *l, size_t i, ml_section_info *out);
 
+/* Likewise what is odd in it, and no error. */
+const char *ml_linked_odd(const ml_linked *l, size_t i);
+
 typedef struct ml_symbol_info {
     const char *name;
     const char *how;      /* "section", "stripped", "common", "linker", "absolute", "unit",

@@ -97,7 +97,11 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
             take_definition(e, input, symbol, s);
     } else if (old == 2 && new == 2) {
         merge_common(e, s);
+    } else if (old == 3 && new == 2 && e->size && e->size < s->size) {
+        ml_warn_common(t, e->name, input, s->size, e->image, e->size);
     } else if (new > old) {
+        if (old == 2 && s->size && s->size < e->size)
+            ml_warn_common(t, e->name, e->image, e->size, input, s->size);
         take_definition(e, input, symbol, s);
     }
     return 0;
@@ -172,6 +176,9 @@ static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const
 {
     uint32_t input = (uint32_t)(in - t->l->inputs);
     bool defined = s->section != ML_SEC_UNDEF;
+    if (defined && s->section < in->img->nsections &&
+        !ml_within(in->img->sections[s->section].size, s->value, s->size) && s->size)
+        ml_warn_clamp(t, in, s, name);
     const ml_edit *edit = ml_edits_find(t->edits, name, len, hash);
     if (edit) {
         ml_entry *own = NULL;

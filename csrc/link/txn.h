@@ -105,7 +105,9 @@ struct ml_linked {
     uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
-    ml_graph *graph;     /* of a load that lacks names, or uses one that does: see missing.c */
+    ml_graph *graph;       /* of a load that lacks names, or uses one that does: see missing.c */
+    const char **warnings; /* the first ones: see warn.c */
+    size_t nwarnings;
     ml_placed *stripped; /* what gc.c dropped: no address, no class */
     size_t nstripped, room_stripped;
     ml_life **pins; /* of units of other sessions: see ml_txn_pin */
@@ -375,6 +377,13 @@ static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, 
     return in->addr[section] +
            (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
 }
+
+/* warn.c: notes a warning; gives a symbol that ends past its section the size that is there; a common
+** of more bytes than the definition that takes its place. */
+void ml_warn(ml_txn *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void ml_warn_clamp(ml_txn *t, const ml_input *in, ml_isym *s, const char *name);
+void ml_warn_common(ml_txn *t, const char *name, uint32_t common, uint64_t common_size,
+                    uint32_t strong, uint64_t size);
 
 /* missing.c: keeps what ml_unit_missing needs. */
 int ml_missing_collect(ml_txn *t);

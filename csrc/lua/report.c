@@ -80,6 +80,19 @@ static int stripped(lua_State *L)
     return 1;
 }
 
+/* warnings() -> array of texts: what is odd in the load, and no error */
+static int warnings(lua_State *L)
+{
+    const ml_linked *l = check_linked(L);
+    const char *text;
+    lua_newtable(L);
+    for (size_t i = 0; (text = ml_linked_odd(l, i)); i++) {
+        lua_pushstring(L, text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 static const char *type_name(unsigned type)
 {
     static const char *const names[] = {"notype", "object", "func", "section",
@@ -230,7 +243,8 @@ void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *meth
 void ml_lua_set_reports(lua_State *L, const char *metatable)
 {
     static const luaL_Reg methods[] = {
-        {"inputs", inputs},       {"sections", sections}, {"entries", entries},   {"entry", entry},
-        {"referrers", referrers}, {"stats", stats},       {"stripped", stripped}, {NULL, NULL}};
+        {"inputs", inputs},     {"sections", sections},   {"entries", entries},
+        {"entry", entry},       {"referrers", referrers}, {"stats", stats},
+        {"stripped", stripped}, {"warnings", warnings},   {NULL, NULL}};
     ml_lua_set_steady(L, metatable, methods);
 }

@@ -384,6 +384,9 @@ function linked:entries() end
 ---@return moonlink.core.Entry?
 function linked:entry(name) end
 
+---@return string[] what is odd in the load, and no error
+function linked:warnings() end
+
 ---@return moonlink.core.StrippedSection[] in the order of the inputs
 function linked:stripped() end
 

@@ -16,6 +16,8 @@ function result.stats(run)
    ms.add = steps.add
    ms.link = steps.link
    ms.total = (steps.add or 0) + (steps.resolve or 0) + (steps.link or 0)
+   local warnings = run.txn:warnings()
+   stats.warnings = #warnings > 0 and warnings or nil
    return stats
 end
 
@@ -32,11 +34,14 @@ function result.unit(linker, run, name)
       return nil, err
    end
    local new = unit.new(linker, core_unit, stats, run)
+   new.warnings = table.move(stats.warnings or {}, 1, #(stats.warnings or {}), 1, {})
    if run.seen then
-      stats.debug, new.warnings = core_unit:debugging()
-      for _, text in ipairs(new.warnings) do
-         warn("moonlink: ", text)
-      end
+      local more
+      stats.debug, more = core_unit:debugging()
+      table.move(more, 1, #more, #new.warnings + 1, new.warnings)
+   end
+   for _, text in ipairs(new.warnings) do
+      warn("moonlink: ", text)
    end
    return new
 end

@@ -18,7 +18,7 @@ local unit = {}
 ---@field list moonlink.Input[] what was loaded
 ---@field version integer 1, and one more with each reload
 ---@field anchors? any[] what answered for its names, and must live as long as it does
----@field warnings? string[] what debuggers will miss
+---@field warnings? string[] what is odd in its inputs, and what debuggers will miss
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
 
