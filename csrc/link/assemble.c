@@ -79,6 +79,7 @@ static int section_pieces(ml_txn *t, ml_input *in)
                            (ml_where){.file = in->file, .member = in->member, .section = s->name},
                            "make the section either writable or executable",
                            "section is writable and executable");
+        t->asks_large |= (s->flags & ML_SEC_LARGE) != 0;
         if ((in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
         ml_class class = class_of(s);
@@ -168,6 +169,7 @@ static int all_pieces(ml_txn *t)
         ml_entry *e = t->l->names.entries[i];
         if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
             e->flags |= ML_ENT_NOWHERE;
+        t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
         t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
         if (e->def == ML_DEF_COMMON)
             e->section = ml_piece_add(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);

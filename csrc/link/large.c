@@ -109,15 +109,15 @@ static void mark_entries(ml_txn *t, bool spill)
 
 int ml_large_choose(ml_txn *t)
 {
-    int rc = 0;
-    for (int spill = 0; spill < 2 && !t->o.fixed && rc == 0; spill++) {
-        if (spill && !is_too_much(t))
-            break;
-        rc = mark_sections(t, spill);
-        mark_entries(t, spill);
+    bool spill = is_too_much(t);
+    if (t->o.fixed || (!spill && !t->asks_large))
+        return 0;
+    int rc = mark_sections(t, false);
+    mark_entries(t, false);
+    if (rc == 0 && spill && is_too_much(t)) {
+        rc = mark_sections(t, true);
+        mark_entries(t, true);
     }
-    for (uint32_t i = 0; t->o.fixed && i < t->l->names.count; i++)
-        t->l->names.entries[i]->flags &= (uint16_t)~ML_ENT_LARGE;
     return rc;
 }
 

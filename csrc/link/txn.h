@@ -217,7 +217,7 @@ struct ml_txn {
     uint32_t nifuncs;
     ml_fragments fragments[2]; /* .init, .fini */
     ml_layout layout, large;   /* of the block, and of the large one */
-    bool has_large;
+    bool asks_large, has_large; /* some piece asks for the large block; lies there */
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *buffer; /* of a link for a fixed address; NULL: none */
