@@ -514,7 +514,6 @@ describe("a function of C", function()
          assert.truthy(set("table", 1):find("cannot be written as a value", 1, true))
          assert.truthy(set("missing_function", print):find("not declared as a variable", 1, true))
          assert.truthy(set("missing_variable", 1):find("missing_variable", 1, true))
-         assert.truthy(refused(function() return c.own end):find("thread-local", 1, true))
       end)
    end)
 

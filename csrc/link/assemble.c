@@ -9,7 +9,7 @@
 static bool has_memory(const ml_input *in, uint32_t i)
 {
     const ml_isec *s = &in->img->sections[i];
-    return (s->flags & ML_SEC_ALLOC) && !(s->flags & (ML_SEC_TLS | ML_SEC_EXCLUDE)) &&
+    return (s->flags & ML_SEC_ALLOC) && !(s->flags & ML_SEC_EXCLUDE) &&
            !(in->dropped && in->dropped[i]);
 }
 
@@ -17,6 +17,8 @@ static bool has_memory(const ml_input *in, uint32_t i)
 ** are constant here as well; there is no flag for them but type and name. */
 static ml_class class_of(const ml_isec *s)
 {
+    if (s->flags & ML_SEC_TLS)
+        return s->type == ML_SHT_NOBITS ? ML_CLASS_TBSS : ML_CLASS_TDATA;
     if (s->flags & ML_SEC_EXEC)
         return ML_CLASS_TEXT;
     if (!(s->flags & ML_SEC_WRITE))
@@ -30,6 +32,8 @@ static ml_class class_of(const ml_isec *s)
 /* The run of a section whose name is a C identifier; all its sections get one class. */
 static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 {
+    if (s->flags & ML_SEC_TLS)
+        return 0;
     if (s->name[0] == '.')
         return ml_fragments_run(t, s);
     if (!t->idents.count)
@@ -51,6 +55,8 @@ uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
 {
     const ml_piece *p = &t->pieces[piece - 1];
+    if (p->class >= ML_CLASS_TDATA)
+        return t->segment.image + p->offset;
     uint8_t *view = p->class < ML_CLASS_LCONST ? t->view : (uint8_t *)(uintptr_t)t->l->large.addr;
     return view + p->offset;
 }
@@ -60,6 +66,8 @@ uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
     if (!piece)
         return 0;
     const ml_piece *p = &t->pieces[piece - 1];
+    if (p->class >= ML_CLASS_TDATA)
+        return p->offset;
     return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
 }
 
@@ -74,18 +82,19 @@ static int section_pieces(ml_txn *t, ml_input *in)
         const ml_isec *s = &img->sections[i];
         if (!has_memory(in, i))
             continue;
-        if ((s->flags & ML_SEC_EXEC) && (s->flags & ML_SEC_WRITE))
+        if ((s->flags & ML_SEC_EXEC) && (s->flags & (ML_SEC_WRITE | ML_SEC_TLS)))
             return ml_fail(t->d, ML_E_REFUSED,
                            (ml_where){.file = in->file, .member = in->member, .section = s->name},
                            "make the section either writable or executable",
-                           "section is writable and executable");
+                           "section is %s and executable",
+                           s->flags & ML_SEC_TLS ? "thread-local" : "writable");
         t->asks_large |= (s->flags & ML_SEC_LARGE) != 0;
-        if ((in->piece[i] = ml_merge_piece(t, in, i)))
+        if (!(s->flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
         ml_class class = class_of(s);
         in->piece[i] = ml_piece_add(t, class, s->size, s->align);
         t->pieces[in->piece[i] - 1].run = run_of(t, s, class);
-        if (ml_frames_section(s))
+        if (class < ML_CLASS_TDATA && ml_frames_section(s))
             ml_frames_join(t, in->piece[i]);
     }
     return 0;
@@ -149,6 +158,11 @@ static int merge_runs(ml_txn *t)
     return 0;
 }
 
+static ml_class common_class(const ml_entry *e)
+{
+    return e->type == ML_TYPE_TLS ? ML_CLASS_TBSS : ML_CLASS_BSS;
+}
+
 static int all_pieces(ml_txn *t)
 {
     size_t n = 16; /* what linker_pieces and ml_ifunc_pieces add */
@@ -171,8 +185,11 @@ static int all_pieces(ml_txn *t)
             e->flags |= ML_ENT_NOWHERE;
         t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
         t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
+        rc = ml_segment_define(t, e);
+        if (rc < 0)
+            return rc;
         if (e->def == ML_DEF_COMMON)
-            e->section = ml_piece_add(t, ML_CLASS_BSS, e->size, e->value ? e->value : 1);
+            e->section = ml_piece_add(t, common_class(e), e->size, e->value ? e->value : 1);
     }
     return merge_runs(t);
 }
@@ -303,6 +320,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return ml_piece_addr(t, t->piece_header);
     if (ml_bounds_has(e->name))
         return ml_bounds_address(t, e->name);
+    if (ml_segment_has(e->name))
+        return 0;
     bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
     const char *name = e->name + (stop ? 7 : 8);
     const ml_entry *run = ml_table_find_str(&t->idents, name);
@@ -368,9 +387,9 @@ static int note_placed(ml_txn *t)
     for (uint32_t i = 0; i < l->ninputs; i++) {
         const ml_input *in = &l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++) {
-            if (!in->piece[k] || ml_is_merged(in, k))
-                continue;
             const ml_isec *s = &in->img->sections[k];
+            if (!in->piece[k] || ml_is_merged(in, k) || (s->flags & ML_SEC_TLS))
+                continue;
             const char *name = kept_name(&l->keep, recent, s->name);
             if (!name)
                 return ml_nomem(t->d);
@@ -438,6 +457,8 @@ int ml_assemble(ml_txn *t)
     int rc = all_pieces(t);
     if (rc == 0)
         rc = ml_large_choose(t);
+    if (rc == 0 && (rc = ml_segment_place(t)) == -(int)ML_E_SPACE)
+        blame_largest(t, rc);
     if (rc == 0)
         rc = lay_out(t);
     if (rc == 0)

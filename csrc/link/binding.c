@@ -26,6 +26,10 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
         v.large = in->large && in->large[s.section];
         v.in_load = !v.dropped && !v.large;
         v.S = v.dropped ? 0 : ml_section_address(in, s.section, s.value);
+        if (img->sections[s.section].flags & ML_SEC_TLS)
+            v.type = ML_TYPE_TLS;
+        else if (s.type == ML_TYPE_TLS)
+            v.type = ML_TYPE_NONE;
         uint64_t stub = s.type == ML_TYPE_IFUNC ? ml_ifunc_address(in, s.section, s.value) : 0;
         v.S = stub ? stub : v.S;
     }

@@ -56,7 +56,7 @@ static bool is_kind(const ml_input *in, uint32_t section, bool fini)
 {
     const ml_isec *s = &in->img->sections[section];
     uint32_t type = s->type;
-    if (!in->piece[section])
+    if (!in->piece[section] || (s->flags & ML_SEC_TLS))
         return false;
     if (is_old(s, fini ? ".dtors" : ".ctors"))
         return true;

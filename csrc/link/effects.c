@@ -14,4 +14,5 @@ void ml_effects_undo(ml_linked *l)
 {
     ml_debug_undo(l);
     ml_frames_unregister(l);
+    ml_tls_close(&l->tls); /* opened while relocating */
 }

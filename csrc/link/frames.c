@@ -313,7 +313,7 @@ int ml_frames_check(ml_txn *t)
         w.in = &t->l->inputs[i];
         for (uint32_t k = 1; k < w.in->img->nsections; k++) {
             w.sec = &w.in->img->sections[k];
-            if (!w.in->piece[k] || !ml_frames_section(w.sec))
+            if (!w.in->piece[k] || (w.sec->flags & ML_SEC_TLS) || !ml_frames_section(w.sec))
                 continue;
             w.p = ml_piece_view(t, w.in->piece[k]);
             w.addr = w.in->addr[k];

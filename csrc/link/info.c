@@ -26,7 +26,7 @@ bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
     static const char prot[ML_CLASS_COUNT][4] = {
         [ML_CLASS_TEXT] = "r-x", [ML_CLASS_CONST] = "r--",  [ML_CLASS_DATA] = "rw-",
         [ML_CLASS_BSS] = "rw-",  [ML_CLASS_LCONST] = "r--", [ML_CLASS_LDATA] = "rw-",
-        [ML_CLASS_LBSS] = "rw-"};
+        [ML_CLASS_LBSS] = "rw-", [ML_CLASS_TDATA] = "rw-",  [ML_CLASS_TBSS] = "rw-"};
     if (i >= l->nplaced)
         return false;
     const ml_placed *p = &l->placed[i];
@@ -72,7 +72,9 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
         .first_ref = e->strong || e->weak ? e->first_ref : UINT32_MAX,
         .references = e->strong + e->weak,
         .scope = outside && !(e->flags & ML_ENT_SHADOWED) ? e->scope : -1,
-        .addr = stripped ? 0 : e->addr,
+        .addr = stripped                 ? 0
+                : e->type == ML_TYPE_TLS ? ml_segment_address(l, e)
+                                         : e->addr,
         .size = e->size,
         .got = e->got ? l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT : 0,
         .stub = e->type == ML_TYPE_IFUNC && e->def == ML_DEF_SECTION ? e->addr

@@ -73,7 +73,8 @@ ml_session *ml_session_new(void); /* NULL when memory is short */
 void ml_session_free(ml_session *s);
 /* Unwinders that came into the process since the last load learn of all units. */
 void ml_session_tell_unwinders(ml_session *s);
-/* Finds an exported name: its address, size, STT_* type and unit. */
+/* Finds an exported name: its address (of a thread-local variable: the calling thread's copy),
+** size, STT_* type and unit. */
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit);
 /* Tells unwinders that have come into the process since of all units. */
@@ -257,6 +258,8 @@ typedef struct ml_link_stats {
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
+    uint64_t tls;    /* bytes of thread-local storage that each thread has */
+    bool tls_static; /* it lies at one offset from the thread pointer */
     /* nanoseconds by stage; resolving is timed by who drives it */
     uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;
 } ml_link_stats;

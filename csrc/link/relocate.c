@@ -19,6 +19,7 @@ typedef struct work {
     size_t size;
     uint64_t base; /* its address */
     bool exec;
+    bool image;       /* only thread-local sections, else only others */
     uint64_t *S;      /* by symbol index */
     uint8_t *dropped; /* by symbol index: DROPPED, or MERGED for a section symbol */
     int rc;
@@ -32,6 +33,7 @@ static void put(uint8_t *at, ml_field field, uint64_t v)
     case ML_F_LE16: ml_put16(at, (uint16_t)v); break;
     case ML_F_LE32: ml_put32(at, (uint32_t)v); break;
     case ML_F_LE64: ml_put64(at, v); break;
+    case ML_F_PAIR: break; /* tls_reloc.c writes it */
     }
 }
 
@@ -39,7 +41,8 @@ static void put(uint8_t *at, ml_field field, uint64_t v)
 static int64_t implicit(const uint8_t *at, ml_field field)
 {
     switch (field) {
-    case ML_F_NONE: break;
+    case ML_F_NONE:
+    case ML_F_PAIR: break;
     case ML_F_LE8: return (int8_t)*at;
     case ML_F_LE16: return (int16_t)ml_get16(at);
     case ML_F_LE32: return (int32_t)ml_get32(at);
@@ -156,20 +159,41 @@ static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
         out_of_range(w, r, row, S, v);
 }
 
-static void apply(work *w, uint32_t k)
+/* A thread-local formula; returns how many relocations it was. */
+static uint32_t apply_tls(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row)
+{
+    uint64_t P = w->base + r->offset, v = 0;
+    uint32_t done = 0;
+    int rc =
+        ml_segment_apply(w->t, &(ml_tls_rel){w->in, w->rels, k, *r, row}, w->code, P, &v, &done);
+    if (rc < 0)
+        w->rc = rc;
+    else if (done)
+        return done;
+    else if (ml_fits(row->range, v))
+        put(w->code + r->offset, row->field, v);
+    else
+        out_of_range(w, r, row, w->S[r->symbol], v);
+    return 1;
+}
+
+/* Returns how many relocations it was. */
+static uint32_t apply(work *w, uint32_t k)
 {
     ml_irel r = ml_image_rel(w->rels, k);
     const ml_rrow *row = &w->t->target->rows[r.type]; /* scan has seen it */
     uint64_t S = address_of(w, &r), v;
     if (row->formula == ML_R_NONE)
-        return;
+        return 1;
     if (!w->rels->rela)
         r.addend = implicit(w->code + r.offset, row->field);
+    if (ml_formula_is_tls(row->formula) && !w->dropped[r.symbol])
+        return apply_tls(w, k, &r, row);
     switch (row->formula) {
     case ML_S_A: v = S + (uint64_t)r.addend; break;
     case ML_S_A_P:
     case ML_L_A_P: v = S + (uint64_t)r.addend - (w->base + r.offset); break;
-    default: indirect(w, &r, row); return;
+    default: indirect(w, &r, row); return 1;
     }
     if (w->dropped[r.symbol] == DROPPED)
         put(w->code + r.offset, row->field, 0); /* an unwind entry of a dropped function, say */
@@ -177,6 +201,7 @@ static void apply(work *w, uint32_t k)
         put(w->code + r.offset, row->field, v);
     else
         hard(w, k, &r, row, S, v);
+    return 1;
 }
 
 /* S of every symbol of an input, so that applying a relocation is an array access. */
@@ -207,15 +232,15 @@ static void relocate_input(work *w)
         w->rels = &img->rels[i];
         w->nrels = i;
         uint32_t piece = w->in->piece[w->rels->target];
-        if (!piece)
-            continue;
         const ml_isec *s = &img->sections[w->rels->target];
+        if (!piece || w->image != ((s->flags & ML_SEC_TLS) != 0))
+            continue;
         w->code = ml_piece_view(w->t, piece);
         w->size = s->data.n;
         w->base = w->in->addr[w->rels->target];
         w->exec = s->flags & ML_SEC_EXEC;
-        for (uint32_t k = 0; k < w->rels->count; k++)
-            apply(w, k);
+        for (uint32_t k = 0; k < w->rels->count;)
+            k += apply(w, k);
     }
 }
 
@@ -226,7 +251,7 @@ static void fill_got(ml_txn *t)
     uint8_t *got = t->view + t->pieces[t->piece_got - 1].offset;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
-        if (e->got)
+        if (e->got && e->type != ML_TYPE_TLS)
             ml_put64(got + (size_t)(e->got - 1) * ML_GOT_SLOT, e->addr);
     }
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
@@ -236,6 +261,7 @@ static void fill_got(ml_txn *t)
                 ml_put64(got + (size_t)(in->local_got[k] - 1) * ML_GOT_SLOT,
                          ml_binding_of(in, k).S);
     }
+    ml_segment_fill(t, got); /* writes over what local thread-local symbols just got */
 }
 
 static int write_stubs(ml_txn *t)
@@ -256,13 +282,13 @@ static int write_stubs(ml_txn *t)
     return 0;
 }
 
-int ml_relocate(ml_txn *t)
+/* All inputs: their thread-local sections, or all others. */
+static int relocate_all(ml_txn *t, bool image)
 {
     int rc = 0;
-    fill_got(t);
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         ml_arena a = {0};
-        work w = {.t = t, .in = &t->l->inputs[i]};
+        work w = {.t = t, .in = &t->l->inputs[i], .image = image};
         if (w.in->img->nrels == 0)
             continue;
         if (symbol_values(&w, &a))
@@ -273,6 +299,19 @@ int ml_relocate(ml_txn *t)
         if (w.rc < 0)
             rc = w.rc;
     }
+    return rc;
+}
+
+int ml_relocate(ml_txn *t)
+{
+    int rc = t->segment.filled ? relocate_all(t, true) : 0;
+    if (rc == 0)
+        rc =
+            ml_segment_open(t); /* with an image that is complete; code wants to know where it is */
+    if (rc < 0)
+        return rc;
+    fill_got(t);
+    rc = relocate_all(t, false);
     if (rc == 0)
         rc = write_stubs(t);
     if (rc == 0)

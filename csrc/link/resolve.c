@@ -57,8 +57,12 @@ static bool bind_process(ml_txn *t, ml_entry *e)
 {
     ml_provided p;
     uint32_t held;
+    if (e->type == ML_TYPE_TLS && ml_segment_bind(t, e))
+        return true;
     if (!find_process(t, e->name, e->len, &p, &held))
         return false;
+    if (p.type == ML_TYPE_TLS && ml_segment_bind(t, e))
+        return true;
     e->def = ML_DEF_PROCESS;
     e->bind = ML_BIND_GLOBAL;
     e->addr = e->value = p.addr;
@@ -119,7 +123,7 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
     if (e->name[0] != '_')
         return false;
     if (strcmp(e->name, "__dso_handle") != 0 && strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") != 0 &&
-        !ml_bounds_has(e->name) && !ml_header_is(e->name)) {
+        !ml_bounds_has(e->name) && !ml_header_is(e->name) && !ml_segment_has(e->name)) {
         if (strncmp(e->name, "__start_", 8) == 0)
             section = e->name + 8;
         else if (strncmp(e->name, "__stop_", 7) == 0)
@@ -128,6 +132,7 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
             return false;
     }
     e->def = ML_DEF_LINKER;
+    e->type = ml_segment_has(e->name) ? ML_TYPE_TLS : ML_TYPE_NONE;
     e->vis = ML_VIS_HIDDEN;
     return true;
 }

@@ -110,10 +110,10 @@ static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
                row ? "dynamic relocation in a relocatable file" : "is not known to this version");
         return false;
     }
-    if (row->formula == ML_R_TLS) {
-        refuse(c, r, row, ML_E_UNSUPPORTED,
-               "keep the variable in the process, or load the code as a shared library",
-               "thread-local storage is not supported by this version");
+    if ((c->sec->flags & ML_SEC_TLS) &&
+        (row->formula == ML_S_A_P || row->formula == ML_L_A_P || row->formula == ML_G_GOT_A_P)) {
+        refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
+               "a distance from thread-local storage, which each thread has elsewhere");
         return false;
     }
     if (row->formula != ML_R_NONE &&
@@ -159,8 +159,8 @@ static bool may_dangle(const ml_isec *s)
 
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
-    if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A) {
-        refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
+    if (v->type == ML_TYPE_TLS && row->formula != ML_Z_A && !ml_formula_is_tls(row->formula)) {
+        refuse(c, r, row, ML_E_RELOC, "compile all objects with one declaration",
                "the symbol is thread-local, the relocation is not");
         return false;
     }
@@ -179,7 +179,8 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
 /* The usual case: a direct reference to a name of this load asks for nothing. */
 static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
 {
-    if ((row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) || r->symbol < c->in->img->first_global)
+    if (ml_formula_is_tls(row->formula) || (row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) ||
+        r->symbol < c->in->img->first_global)
         return false;
     const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
     return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS &&
@@ -195,6 +196,11 @@ static void scan_one(scan *c, uint32_t k)
     ml_binding v = ml_binding_of(c->in, r.symbol);
     if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))
         return;
+    if (ml_formula_is_tls(row->formula)) {
+        int rc = ml_segment_scan(c->t, &(ml_tls_rel){c->in, c->rels, k, r, row});
+        c->rc = rc < 0 ? rc : c->rc;
+        return;
+    }
     if (row->needs & ML_NEED_GOTBASE)
         c->t->need_gotbase = true;
     if (row->needs & ML_NEED_GOT)
@@ -224,6 +230,7 @@ static int scan_input(scan *c)
 static void forget(ml_txn *t)
 {
     t->ngot = t->nstubs = t->nmoved = t->copies = 0;
+    ml_segment_forget(t);
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
     for (uint32_t i = 0; i < t->l->names.count; i++) {

@@ -112,6 +112,8 @@ static int refer(ml_txn *t, ml_entry *e, uint32_t input, const ml_isym *s)
 {
     if (!e->strong && !e->weak)
         e->first_ref = input;
+    if (s->type == ML_TYPE_TLS && e->def == ML_DEF_NONE)
+        e->type = ML_TYPE_TLS; /* the process is asked in another way: see resolve.c */
     if (s->vis == ML_VIS_HIDDEN || s->vis == ML_VIS_INTERNAL)
         e->flags |= ML_ENT_HIDDEN_REF;
     if (s->bind == ML_BIND_WEAK) {

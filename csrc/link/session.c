@@ -62,7 +62,7 @@ bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint
         ml_exports_find(&s->exports, name, strlen(name), ml_hash(name, strlen(name)));
     if (!e)
         return false;
-    *addr = e->addr;
+    *addr = e->type == ML_TYPE_TLS ? ml_segment_address(e->unit->l, e) : e->addr;
     *size = e->size;
     *type = e->type;
     *unit = e->unit;

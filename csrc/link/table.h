@@ -51,14 +51,16 @@ typedef struct ml_entry {
     uint8_t scope;           /* next place in the scope to ask; the one that answered */
     uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it;
                                 PROCESS: image is 1 + number of the session's library, or 0 */
-    uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece */
+    uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece; PROCESS,
+                                when thread-local: its offset from the thread pointer, or 0 */
     uint32_t got, stub;      /* 1 + number of its slot; 0: none */
     uint32_t copy;           /* 1 + offset of its copy; 0: none */
     uint32_t strong, weak;   /* images that refer to it */
     uint32_t first_ref;      /* an image that refers to it */
-    uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address */
+    uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address; PROCESS, when
+                                thread-local: module id */
     uint64_t size;
-    uint64_t addr;        /* final address, from placing on */
+    uint64_t addr;        /* final address, from placing on; thread-local: offset in its block */
     struct ml_unit *unit; /* who owns it: UNIT: the earlier load; after commit: this one */
     const char *provider; /* PROCESS: library; GIVEN: who answered; else NULL */
 } ml_entry;

@@ -194,6 +194,9 @@ static int stats(lua_State *L)
         ml_lua_set_integer(L, "bytes", s.stripped_bytes);
         lua_setfield(L, -2, "stripped");
     }
+    ml_lua_set_integer(L, "tls", s.tls);
+    if (s.tls)
+        ml_lua_set_text(L, "tls_block", s.tls_static ? "static" : "dynamic");
     ml_lua_set_integer(L, "base", block.addr);
     lua_createtable(L, 0, 8);
     set_ms(L, "read", s.ns_read);

@@ -42,6 +42,15 @@ void ml_os_close(ml_os_file *f);
 ** behind it; id may be NULL. A file larger than the machine's memory is ML_E_NOMEM. */
 int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_file_id *id);
 
+/* A file in memory alone. */
+typedef struct ml_os_memfile {
+    int fd;
+    char path[192]; /* by which this process can open it while it is open; unique among those */
+} ml_os_memfile;
+/* name: as the system's lists show it. */
+int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfile *out);
+void ml_os_memfile_close(ml_os_memfile *f);
+
 /* ---- memory ---- */
 
 typedef enum ml_prot { ML_PROT_NONE, ML_PROT_R, ML_PROT_RW, ML_PROT_RX } ml_prot;

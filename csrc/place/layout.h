@@ -21,6 +21,9 @@ typedef enum ml_class {
     ML_CLASS_LCONST,
     ML_CLASS_LDATA,
     ML_CLASS_LBSS,
+    /* those of the thread-local segment, which link/tls.c lays out: offsets are from its start */
+    ML_CLASS_TDATA,
+    ML_CLASS_TBSS,
     ML_CLASS_COUNT
 } ml_class;
 

@@ -26,11 +26,32 @@ typedef enum ml_formula {
     ML_GOT_A_P,   /* GOT + A - P */
     ML_L_A_GOT,   /* L + A - GOT */
     ML_Z_A,       /* Z + A */
-    ML_R_TLS,     /* thread-local: refused, see link/scan.c */
-    ML_R_DYNAMIC  /* only a dynamic linker's: an error in a relocatable object */
+    ML_R_DYNAMIC, /* only a dynamic linker's: an error in a relocatable object */
+    /* thread-local: S is an offset in a block, TP that block's from the thread pointer */
+    ML_GD_A_P,    /* GD + A - P: GD is the address of the pair {module id, S} */
+    ML_LD_A_P,    /* LD + A - P: of the pair {id of the load's own module, 0} */
+    ML_IE_A_P,    /* IE + A - P: of the word that holds TP + S */
+    ML_DESC_A_P,  /* DESC + A - P: of the descriptor of S */
+    ML_R_TLSCALL, /* marks a call through a descriptor */
+    ML_R_TLSDESC, /* a descriptor of S + A in place */
+    ML_R_DTPMOD,  /* the module id of S */
+    ML_R_DTPOFF,  /* S + A; TP + S + A behind a local dynamic access that became local exec */
+    ML_R_TPOFF    /* TP + S + A */
 } ml_formula;
 
-typedef enum ml_field { ML_F_NONE, ML_F_LE8, ML_F_LE16, ML_F_LE32, ML_F_LE64 } ml_field;
+static inline bool ml_formula_is_tls(ml_formula f)
+{
+    return f >= ML_GD_A_P;
+}
+
+typedef enum ml_field {
+    ML_F_NONE,
+    ML_F_LE8,
+    ML_F_LE16,
+    ML_F_LE32,
+    ML_F_LE64,
+    ML_F_PAIR /* two words of 64 bits */
+} ml_field;
 
 /* Which values fit. B8 and B16: as signed or as unsigned. */
 typedef enum ml_range {
@@ -82,6 +103,19 @@ static inline bool ml_fits(ml_range r, uint64_t v)
     }
     return false;
 }
+
+/* An access to a thread-local variable, in a section's bytes. */
+typedef struct ml_tls_site {
+    const uint8_t *code;
+    size_t size;  /* bytes in code */
+    size_t field; /* offset of the relocation */
+    uint32_t type;
+    int64_t addend;
+    /* the relocation after this one, when it is in the same section: */
+    uint64_t next_offset;
+    uint32_t next_type;
+    bool next_get_addr; /* it is against __tls_get_addr */
+} ml_tls_site;
 
 /* An instruction to be moved out of line, because a field of it cannot hold the address it must
 ** refer to. See Note [Moving an instruction] in x86_64_move.c. */
@@ -139,6 +173,12 @@ typedef struct ml_target {
     ** written, when the displacement does not fit. Only after can_relax. */
     bool (*relax)(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place,
                   uint64_t S);
+    /* Could the access be done with an offset from the thread pointer that is known? General and
+    ** local dynamic ones then use up the relocation after theirs. */
+    bool (*tls_can_relax)(const ml_tls_site *s);
+    /* Does it, in code, which has the bytes of s->code; tp: the offset, NULL: the address is 0
+    ** (general dynamic only). Only after tls_can_relax. */
+    void (*tls_relax)(const ml_tls_site *s, uint8_t *code, const int32_t *tp);
     /* Moves an instruction out of line. Pure: writes only *out. */
     bool (*move)(const ml_move_in *in, ml_move_out *out);
 } ml_target;

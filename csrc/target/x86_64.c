@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "target/target.h"
 #include "target/x86_64_insn.h"
+#include "target/x86_64_tls.h"
 
 enum { STUB_SIZE = 16, FIELD = 4, EM_X86_64_ = 62, INT3 = 0xcc };
 
@@ -155,5 +156,7 @@ const ml_target ml_target_x86_64 = {
     .branch = branch,
     .can_relax = can_relax,
     .relax = relax,
+    .tls_can_relax = ml_x86_64_tls_can_relax,
+    .tls_relax = ml_x86_64_tls_relax,
     .move = ml_x86_64_move,
 };

@@ -362,6 +362,8 @@ function session:is_closed() end
 ---@field looked_up integer names asked of the process
 ---@field merged? { sections: integer, bytes: integer } strings and constants kept once, bytes saved
 ---@field stripped? { sections: integer, bytes: integer } what `gc_sections` dropped
+---@field tls integer bytes of thread-local storage that each thread has
+---@field tls_block "static"|"dynamic"|nil where that lies: nil when there is none
 ---@field base integer address
 ---@field zone "near"|"low"
 ---@field ms table<string, number> milliseconds by stage: read, parse, select, place, relocate, protect

@@ -162,11 +162,8 @@ function call.callback(linker, prototype, fn, options)
    return result
 end
 
----Where a declared variable is.
+---Where a declared variable is; of a thread-local one, the calling thread's.
 local function data_address(linker, declared)
-   if declared.thread then
-      error(("'%s' is thread-local: it has no single address"):format(declared.name), 0)
-   end
    local address, err = linker:address_of(declared.symbol)
    if not address then
       error(err, 0)

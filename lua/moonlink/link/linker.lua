@@ -163,23 +163,15 @@ local function pull(self, name)
    return enter(self, result.unit(self, run, question.place(first)))
 end
 
-local STT_TLS = 6
-
---- What the units of the linker say: true and address, owner, size; true, nil and an error for a
---- symbol whose address is not what a caller wants; or nothing.
+--- What the units of the linker say: true and address, owner, size; or nothing.
 local function find(self, name)
-   local address, size, kind, owner = self.session:find(name)
-   if kind == STT_TLS then
-      return true, nil, errors.new {
-         code = "unsupported", symbol = name,
-         message = ("'%s' is thread-local: not supported by this version"):format(name),
-      }
-   elseif address then
+   local address, size, _, owner = self.session:find(name)
+   if address then
       return true, address, owner, size
    end
 end
 
---- The address of a name: in a unit, in an archive in reach (a member is loaded then), in a library
+--- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an archive in reach (a member is loaded then), in a library
 --- that was opened, or in the process.
 ---@param name string
 ---@return integer? address

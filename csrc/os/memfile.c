@@ -1,0 +1,73 @@
+/* memfile.c -- os: a file that has no name, for what the process's own loader is to open.
+** takes bytes; gives an open file and a path by which this process can open it.
+** The loader tells libraries apart by path, device and inode, and file descriptors are used again:
+** the path spells the inode in redundant slashes and dots ("/" is 0, "/." is 1), so that no two
+** files that live at one time share it.
+** Spec: memfd_create(2), proc(5).
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1 /* memfd_create */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+/* Debuggers open the path whenever they look at the process. A number that is unlikely to be used
+** again does not lead them, later on, to something that blocks, such as a pipe. */
+enum { HIGH = 700 };
+
+static void spell(char *to, size_t size, uint64_t inode, int fd)
+{
+    /* not /proc/self, which is the debugger's own for a debugger */
+    int n = snprintf(to, size, "/proc/%ld/fd", (long)getpid());
+    for (; inode; inode >>= 1)
+        n += snprintf(to + n, size - (size_t)n, inode & 1 ? "/." : "/");
+    snprintf(to + n, size - (size_t)n, "/%d", fd);
+}
+
+static bool write_all(int fd, ml_slice bytes)
+{
+    while (bytes.n) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes = (ml_slice){bytes.p + n, bytes.n - (size_t)n};
+    }
+    return true;
+}
+
+int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfile *out)
+{
+    struct stat st;
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd >= 0) {
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+        if (high >= 0) {
+            close(fd);
+            fd = high;
+        }
+        if (write_all(fd, bytes) && fstat(fd, &st) == 0) {
+            out->fd = fd;
+            spell(out->path, sizeof out->path, st.st_ino, fd);
+            return 0;
+        }
+    }
+    int code = errno;
+    if (fd >= 0)
+        close(fd);
+    return ml_fail(d, ML_E_IO, (ml_where){0},
+                   code == EMFILE ? "this process has too many files open: see ulimit -n" : NULL,
+                   "cannot make a file in memory: %s", ml_os_error(code));
+}
+
+void ml_os_memfile_close(ml_os_memfile *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}

@@ -1,0 +1,321 @@
+/* tls.c -- process: blocks of thread-local storage, by way of the process's own loader.
+** takes an image; gives a module id and, for a static block, its offset from the thread pointer.
+** Spec: dlopen(3), dlinfo(3), dl_iterate_phdr(3); Drepper, "ELF Handling For Thread-Local Storage".
+** SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1 /* dl_iterate_phdr, dlinfo */
+#include "process/tls.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <string.h>
+
+#include "os/os.h"
+
+/* Note [TLS by the loader]
+** ~~~~~~~~~~~~~~~~~~~~~~~~
+** Only the loader that made the threads' control blocks knows how to give each thread, those that
+** run already included, a block of thread-local storage: it keeps the list of threads, of module
+** ids and of what is free below the thread pointer. So a load's thread-local sections are given to
+** it as a shared object of a few hundred bytes, in a file in memory, with a PT_TLS segment and no
+** code. Module ids are then real ones, for the real __tls_get_addr; new threads get the image; what
+** a thread has goes when the thread ends, the rest with dlclose.
+**
+** The object asks by its relocations. TPOFF64 against its own block demands a static block, at one
+** offset from every thread pointer, which glibc fills in all threads that run; it fails when the
+** room that glibc sets aside at start (1,664 bytes, alignment 64 at most) is spent. TLSDESC takes
+** such a block from a smaller part (512 bytes: glibc.rtld.optional_static_tls) and is content
+** without. DTPMOD64 alone: dynamic. The offset tells how it went.
+**
+** glibc gets a static block back only when the object that is closed has the last one. An object
+** that is not the last is therefore not closed: it is marked as retired, in its own memory, so that
+** any session finds it in the loader's list, and is closed when it has become the last. While the
+** process has one thread, a retired block can be used again: the image is written into the object,
+** for threads to come, and into the calling thread's block. The sizes of static blocks are
+** multiples of their alignment, since glibc does not get back what rounding had cost. */
+
+enum { STATIC_MOST = 64 << 10 }; /* bytes; glibc has never room for more by default */
+
+/* A retired block is the last one when no other lies below. Where a library's block lies the loader
+** tells only by its address; within this distance it is taken for a static one. */
+enum { STATIC_REACH = 64 << 10 };
+
+void *__tls_get_addr(void *index); /* of the loader; no header declares it */
+
+uint64_t ml_tls_pointer(void)
+{
+    return (uint64_t)(uintptr_t)__builtin_thread_pointer();
+}
+
+uint64_t ml_tls_address(uint64_t module, uint64_t offset)
+{
+    struct {
+        uint64_t module, offset;
+    } index = {module, offset};
+    return (uint64_t)(uintptr_t)__tls_get_addr(&index);
+}
+
+/* ---- the loader's list ---- */
+
+/* Our cell in a file of the loader's list, or NULL. */
+static ml_tls_cell *cell_of(const struct dl_phdr_info *info)
+{
+    const ElfW(Phdr) *load = info->dlpi_phdr;
+    if (info->dlpi_phnum != 4 || strncmp(info->dlpi_name, "/proc/", 6) != 0 ||
+        load->p_type != PT_LOAD || load->p_offset != 0 ||
+        load->p_memsz < ML_TLS_CELL_AT + sizeof(ml_tls_cell))
+        return NULL;
+    uint8_t *p = (uint8_t *)(uintptr_t)(info->dlpi_addr + load->p_vaddr + ML_TLS_CELL_AT);
+    return memcmp(p, ml_tls_magic, sizeof ml_tls_magic) == 0 ? (void *)p : NULL;
+}
+
+/* What a walk over the list looks for. */
+typedef struct walk {
+    ml_tls_cell *lowest; /* the static block of ours that lies lowest */
+    bool below;          /* another static block lies below that */
+    uint64_t size, align;
+    ml_tls_cell *fit; /* the smallest retired one that has so much room */
+} walk;
+
+static bool is_static(const ml_tls_cell *c)
+{
+    return c && c->size && c->tp < 0;
+}
+
+static int find_lowest(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    walk *w = ud;
+    ml_tls_cell *c = cell_of(info);
+    if (is_static(c) && (!w->lowest || c->tp < w->lowest->tp))
+        w->lowest = c;
+    return 0;
+}
+
+static int find_below(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    walk *w = ud;
+    if (cell_of(info) || !info->dlpi_tls_data)
+        return 0;
+    uint64_t lowest = ml_tls_pointer() + (uint64_t)w->lowest->tp;
+    w->below |= lowest - (uint64_t)(uintptr_t)info->dlpi_tls_data - 1 < STATIC_REACH;
+    return 0;
+}
+
+static int find_fit(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    walk *w = ud;
+    ml_tls_cell *c = cell_of(info);
+    if (is_static(c) && c->state == ML_TLS_RETIRED && c->size >= w->size && c->align >= w->align &&
+        (!w->fit || c->size < w->fit->size))
+        w->fit = c;
+    return 0;
+}
+
+static bool claim(ml_tls_cell *c)
+{
+    int retired = ML_TLS_RETIRED;
+    return atomic_compare_exchange_strong(&c->state, &retired, ML_TLS_CLAIMED);
+}
+
+/* Closes what is retired and has become the last. */
+static void sweep(void)
+{
+    for (;;) {
+        walk w = {0};
+        dl_iterate_phdr(find_lowest, &w);
+        if (!w.lowest || w.lowest->state != ML_TLS_RETIRED)
+            return;
+        dl_iterate_phdr(find_below, &w);
+        if (w.below || !claim(w.lowest))
+            return;
+        dlclose(w.lowest->handle);
+    }
+}
+
+/* A retired block for the object, with its image in place: see the Note. NULL: there is none. */
+static ml_tls_cell *reuse(const ml_tls_object *o)
+{
+    walk w = {.size = o->size, .align = o->align};
+    if (ml_os_thread_count() != 1)
+        return NULL;
+    dl_iterate_phdr(find_fit, &w);
+    if (!w.fit || !claim(w.fit))
+        return NULL;
+    uint8_t *image = (uint8_t *)w.fit + w.fit->image;
+    memset(image, 0, w.fit->size);
+    memcpy(image, o->image.p, o->image.n);
+    memcpy((void *)(uintptr_t)(ml_tls_pointer() + (uint64_t)w.fit->tp), image, w.fit->size);
+    w.fit->state = ML_TLS_LIVE;
+    return w.fit;
+}
+
+/* ---- opening ---- */
+
+/* Can a static block of n units of `unit` bytes be had? */
+static bool has_room(uint64_t n, uint64_t unit)
+{
+    ml_diag d;
+    ml_tls_cell *cell;
+    const char *why;
+    ml_tls_object o = {.size = n * unit, .align = unit, .place = ML_TLS_STATIC};
+    ml_diag_init(&d);
+    bool ok = ml_tls_object_open(&d, &o, &cell, &why) == 0 && cell;
+    if (ok)
+        dlclose(cell->handle);
+    ml_diag_free(&d);
+    return ok;
+}
+
+/* How many bytes a static block could have: the loader does not tell, so it is tried. */
+static uint64_t room_left(uint64_t align)
+{
+    uint64_t unit = align < ML_TLS_STATIC_ALIGN ? align : ML_TLS_STATIC_ALIGN;
+    uint64_t lo = 0, hi = STATIC_MOST / unit;
+    while (lo + 1 < hi) {
+        uint64_t middle = lo + (hi - lo) / 2;
+        if (has_room(middle, unit))
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return lo * unit;
+}
+
+static int fail_loader(ml_diag *d, const char *why)
+{
+    const char *text = strrchr(why, ':'); /* what comes before is our own path */
+    return ml_fail(d, ML_E_LIBRARY, (ml_where){0},
+                   "the loader opens thread-local storage by a path below /proc: is it there?",
+                   "the process's loader gives no thread-local storage:%s", text ? text + 1 : why);
+}
+
+static void fill(ml_tls *out, ml_tls_cell *c, uint64_t size)
+{
+    if ((int64_t)c->desc[1] < 0)
+        c->tp = (int64_t)c->desc[1];
+    *out =
+        (ml_tls){.module = c->module, .size = size, .tp = c->tp, .is_static = c->tp < 0, .cell = c};
+}
+
+/* An object whose block may be static: sizes as Note [TLS by the loader] says, all of it in the
+** image. */
+static int open_static(ml_diag *d, ml_arena *a, ml_tls_object *o, ml_tls_cell **cell,
+                       const char **why)
+{
+    sweep();
+    *cell = reuse(o);
+    if (*cell)
+        return 0;
+    uint8_t *image = ml_zalloc(a, (size_t)o->size, 1);
+    if (!image)
+        return ml_nomem(d);
+    if (o->image.n)
+        memcpy(image, o->image.p, o->image.n);
+    o->image = (ml_slice){image, (size_t)o->size};
+    return ml_tls_object_open(d, o, cell, why);
+}
+
+int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, uint64_t *left)
+{
+    enum { ALIGN = 16 };
+    ml_tls_object o = *want;
+    ml_arena a = {0};
+    ml_tls_cell *cell = NULL;
+    const char *why = "";
+    bool fits = want->size <= STATIC_MOST && want->align <= ML_TLS_STATIC_ALIGN;
+    int rc = 0;
+    *out = (ml_tls){0};
+    o.align = want->align < ALIGN ? ALIGN : want->align;
+    if (o.place == ML_TLS_EITHER && !fits)
+        o.place = ML_TLS_DYNAMIC;
+    o.size = (want->size + o.align - 1) & ~(o.align - 1);
+    if (o.place == ML_TLS_DYNAMIC)
+        rc = ml_tls_object_open(d, &o, &cell, &why);
+    else if (fits)
+        rc = open_static(d, &a, &o, &cell, &why);
+    if (rc == 0 && cell)
+        fill(out, cell, want->size);
+    ml_arena_free(&a);
+    if (rc < 0 || cell)
+        return rc;
+    if (o.place != ML_TLS_STATIC || (fits && !strstr(why, "static TLS")))
+        return fail_loader(d, why);
+    *left = room_left(o.align);
+    return -(int)ML_E_SPACE;
+}
+
+void ml_tls_close(ml_tls *t)
+{
+    ml_tls_cell *c = t->cell;
+    bool is_static = t->is_static;
+    *t = (ml_tls){0};
+    if (!c)
+        return;
+    if (!is_static) {
+        dlclose(c->handle);
+        return;
+    }
+    c->state = ML_TLS_RETIRED;
+    sweep();
+}
+
+/* ---- variables of the process ---- */
+
+/* The file of the loader's list that has a module id, and whether its block has the offset. */
+typedef struct provider {
+    uint64_t module, offset;
+    const char *name;
+} provider;
+
+static int find_provider(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    provider *p = ud;
+    if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) || info->dlpi_tls_modid != p->module)
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_TLS && p->offset < info->dlpi_phdr[i].p_memsz)
+            p->name = info->dlpi_name;
+    return 1;
+}
+
+static bool import(const char *name, const char *needed, ml_tls_place place, ml_tls_cell *out)
+{
+    ml_diag d;
+    ml_tls_cell *cell;
+    const char *why;
+    ml_tls_object o = {.place = place, .import = name, .needed = needed};
+    ml_diag_init(&d);
+    bool ok = ml_tls_object_open(&d, &o, &cell, &why) == 0 && cell;
+    if (ok) {
+        out->module = cell->module;
+        out->offset = cell->offset;
+        out->tp = cell->tp;
+        dlclose(cell->handle);
+    }
+    ml_diag_free(&d);
+    return ok && out->module;
+}
+
+bool ml_tls_find(const char *name, const char *needed, ml_tls_variable *out)
+{
+    ml_tls_cell cell;
+    if (!import(name, needed, ML_TLS_DYNAMIC, &cell))
+        return false;
+    provider p = {.module = cell.module, .offset = cell.offset};
+    dl_iterate_phdr(find_provider, &p);
+    *out = (ml_tls_variable){cell.module, cell.offset, p.name};
+    return p.name != NULL; /* else a symbol of that name that is not thread-local */
+}
+
+bool ml_tls_find_static(const char *name, const ml_tls_variable *v, int64_t *tp)
+{
+    ml_tls_cell cell;
+    const char *needed = strchr(v->provider, '/') ? v->provider : NULL;
+    if (!import(name, needed, ML_TLS_STATIC, &cell) || cell.tp >= 0 || cell.module != v->module ||
+        cell.offset != v->offset)
+        return false;
+    *tp = cell.tp;
+    return true;
+}
