@@ -64,7 +64,7 @@ int ml_carry_collect(ml_txn *t)
         rc = add_input(t, i);
     for (uint32_t i = 0; rc == 0 && i < l->names.count; i++) {
         const ml_entry *e = l->names.entries[i];
-        if (e->def == ML_DEF_COMMON)
+        if (e->def == ML_DEF_COMMON && e->type != ML_TYPE_TLS)
             rc = add(t, &(ml_datum){.name = e->name,
                                     .addr = e->addr,
                                     .size = e->size,
