@@ -31,10 +31,12 @@ describe("the table of hard cases", function()
             for line in text:gmatch "[^\n]+" do
                found = found or line:find "^%s*it%(" and line:find(title, 1, true)
             end
-            assert.is_truthy(found, ("case %d: %s has no test '%s'"):format(row.number, file, title))
+            assert.is_truthy(found,
+               ("case %d: %s has no test '%s'"):format(row.number, file, title))
             n = n + 1
          end
-         assert.is_true(n > 0 or row.text:find "*not yet*" ~= nil, ("case %d names no spec"):format(row.number))
+         assert.is_true(n > 0 or row.text:find("*not yet*", 1, true) ~= nil,
+            ("case %d names no spec"):format(row.number))
       end
    end)
 end)

@@ -13,8 +13,8 @@ typedef struct ml_trap {
     uint64_t addr;      /* that was accessed, or of the instruction */
 } ml_trap;
 
-/* Runs f(ud). False when it raised SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGTRAP: then f has ended where
-** it was. Calls may nest, and several threads may be in here. */
+/* Runs f(ud). False when it raised SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGTRAP: f has then ended
+** where it was. Calls may nest, and several threads may be in here. */
 bool ml_trap_run(void (*f)(void *ud), void *ud, ml_trap *out);
 
 #endif
