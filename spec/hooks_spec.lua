@@ -330,3 +330,30 @@ describe("a hook on events", function()
       assert.is_nil((ln:address_of "better"))
    end)
 end)
+
+describe("questions about very many names", function()
+   it("each know their place, in several inputs", function()
+      local count = 2000
+      local function object(name)
+         local lines = {}
+         for i = 1, count do
+            lines[i] = (".globl %s%d; .type %s%d,@function; %s%d: nop; call wanted%d")
+               :format(name, i, name, i, name, i, i)
+         end
+         return support.as(("%s/%s.o"):format(dir, name), table.concat(lines, "\n"))
+      end
+      local inputs = {object "one", object "two"}
+      local ln <close> = moonlink.new()
+      local asked = 0
+      ln:on("resolve", "^wanted", function(q)
+         local name, number = q.func:match "^(%l+)(%d+)$"
+         assert.equal(q.name, "wanted" .. number)
+         assert.equal(dir .. "/" .. name .. ".o", q.from)
+         assert.equal((tonumber(number) - 1) * 6 + 2, q.offset)
+         asked = asked + 1
+         return 4096
+      end)
+      assert(ln:load {inputs[1], inputs[2], zone = "low"})
+      assert.equal(2 * count, asked)
+   end)
+end)

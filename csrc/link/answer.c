@@ -69,6 +69,7 @@ static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
         if (s.section != ML_SEC_UNDEF)
             continue;
         in->bind[b] = to;
+        t->moved = true;
         in->hint = b; /* answers come in the order in which names were offered */
         if (s.bind == ML_BIND_WEAK ? from->weak : from->strong)
             s.bind == ML_BIND_WEAK ? from->weak-- : from->strong--;
@@ -230,47 +231,6 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
         return;
     }
     take_own(t, e, dup->input[winner], dup->symbol[winner]);
-}
-
-/* The place of cursor c, when it refers to e. */
-static bool place_of(const ml_txn *t, const ml_cursor *c, const ml_entry *e, ml_reference *out)
-{
-    const ml_input *in = &t->l->inputs[c->input];
-    const ml_irels *rels = &in->img->rels[c->rels];
-    ml_irel r = ml_image_rel(rels, c->rel);
-    if (r.symbol < in->img->first_global || in->bind[r.symbol - in->img->first_global] != e)
-        return false;
-    ml_isym s = ml_image_symbol(in->img, r.symbol);
-    const ml_rrow *row = ml_target_row(t->target, r.type);
-    uint64_t start;
-    *out = (ml_reference){.input = c->input,
-                          .section = in->img->sections[rels->target].name,
-                          .func = ml_image_function_at(in->img, rels->target, r.offset, &start),
-                          .reloc = row ? row->name : NULL,
-                          .offset = r.offset,
-                          .weak = s.bind == ML_BIND_WEAK,
-                          .type = s.type,
-                          .vis = s.vis};
-    return true;
-}
-
-bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *c, ml_reference *out)
-{
-    const ml_entry *e = ml_table_find_str(&t->l->names, name);
-    if (!e)
-        return false;
-    for (; c->input < t->l->ninputs; c->input++, c->rels = 0) {
-        const ml_image *img = t->l->inputs[c->input].img;
-        for (; c->rels < img->nrels; c->rels++, c->rel = 0)
-            while (c->rel < img->rels[c->rels].count &&
-                   !is_dropped(&t->l->inputs[c->input], &img->rels[c->rels])) {
-                bool hit = place_of(t, c, e, out);
-                c->rel++;
-                if (hit)
-                    return true;
-            }
-    }
-    return false;
 }
 
 void ml_txn_hide(ml_txn *t, const char *name)

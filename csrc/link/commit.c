@@ -13,6 +13,7 @@ static void strip(ml_linked *l)
         in->img = NULL;
         in->dropped = NULL;
         in->split = NULL;
+        in->functions = NULL;
         in->piece = NULL;
         in->addr = NULL;
         in->local_got = NULL;

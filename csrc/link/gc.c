@@ -358,6 +358,7 @@ int ml_txn_strip(ml_txn *t, bool exported)
         ok = drop(&g, i);
     ml_arena_free(&g.a);
     t->l->stats.stripped = t->l->nstripped;
+    t->moved = true;
     note_names(t);
     return ok ? 0 : ml_nomem(t->d);
 }

@@ -173,7 +173,7 @@ typedef struct ml_reference {
     bool weak;
     unsigned type, vis; /* STT_* and STV_* that the referrer gives it */
 } ml_reference;
-bool ml_txn_reference(const ml_txn *t, const char *name, ml_cursor *cursor, ml_reference *out);
+bool ml_txn_reference(ml_txn *t, const char *name, ml_cursor *cursor, ml_reference *out);
 
 /* Archive number i in reach: its path and set; NULL past the end. */
 const char *ml_txn_archive(const ml_txn *t, size_t i, unsigned *set);

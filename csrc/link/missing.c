@@ -1,8 +1,8 @@
 /* missing.c -- link: which names does everything that a function can reach still lack? (GNU dld's
 ** question.)
-** takes a relocated load that lacks names or uses units that do; gives its sections as a graph, kept
-** with the unit; answers by a walk through the graphs of all units that are reached. A load that
-** lacks nothing keeps nothing.
+** takes a relocated load that lacks names or uses units that do; gives its sections as a graph,
+** kept with the unit; answers by a walk through the graphs of all units that are reached. A load
+** that lacks nothing keeps nothing.
 ** A node is a section, since calls within one section need no relocation: who wants answers by
 ** function compiles with -ffunction-sections.
 ** SPDX-License-Identifier: MIT */

@@ -38,6 +38,7 @@ void ml_txn_drop(ml_txn *t)
     ml_table_deinit(&t->renames[1]);
     ml_edits_drop(t->edits);
     ml_table_deinit(&t->comdats);
+    ml_table_deinit(&t->refs);
     ml_table_deinit(&t->members);
     ml_table_deinit(&t->idents);
     for (uint32_t i = t->nested.n; i-- > 0;)

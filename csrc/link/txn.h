@@ -32,6 +32,9 @@ typedef struct ml_ifunc {
 /* Why a section has no memory. */
 enum ml_dropped { ML_DROPPED_GROUP = 1, ML_DROPPED_UNUSED };
 
+typedef struct ml_ref ml_ref;
+typedef struct ml_ref_function ml_ref_function;
+
 /* An object of a load. */
 typedef struct ml_input {
     const ml_image *img; /* scratch: NULL after commit */
@@ -43,9 +46,11 @@ typedef struct ml_input {
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
     /* scratch, by section index: */
-    uint8_t *dropped;        /* ml_dropped */
-    uint8_t *large;          /* 1: lies in the large block; NULL: none does (set by large.c) */
-    uint32_t *piece;         /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    uint8_t *dropped;           /* ml_dropped */
+    uint8_t *large;             /* 1: lies in the large block; NULL: none does (set by large.c) */
+    uint32_t *piece;            /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    ml_ref_function *functions; /* by place; NULL: not yet asked for (references.c) */
+    uint32_t nfunctions;
     struct ml_split **split; /* where its strings went; NULL: none was merged (see merge.c) */
     uint64_t *addr;          /* final address (set by assemble) */
     uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
@@ -208,11 +213,17 @@ struct ml_txn {
     ml_edits *edits;     /* of the inputs that are being added, or NULL */
     struct ml_merged **merged; /* see merge.c */
     size_t nmerged, room_merged;
-    bool edited;       /* there was an edit: a name may stand twice in an image */
-    ml_table comdats;  /* signatures that have a winner */
-    ml_table members;  /* archive members that were pulled, by the way to them */
-    ml_sources nested; /* archives in archives, read by this transaction */
-    ml_table idents;   /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
+    bool edited; /* there was an edit: a name may stand twice in an image */
+    /* references.c: index of the places that refer to names, as far as somebody asked */
+    ml_table refs; /* image, symbol: 1 + index of the first and last one in ref */
+    ml_ref *ref;
+    size_t nref, room_ref;
+    uint32_t nref_inputs; /* inputs that are in it */
+    bool moved;           /* references went from one name to another since */
+    ml_table comdats;     /* signatures that have a winner */
+    ml_table members;     /* archive members that were pulled, by the way to them */
+    ml_sources nested;    /* archives in archives, read by this transaction */
+    ml_table idents;      /* sections whose name is a C identifier: __start_NAME, __stop_NAME;
                             entry->image: its index here; section: 1 + class of the run (set by
                             assemble); addr, size: where it begins and ends */
     /* resolve */
@@ -400,8 +411,8 @@ static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, 
            (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
 }
 
-/* warn.c: notes a warning; gives a symbol that ends past its section the size that is there; a common
-** of more bytes than the definition that takes its place. */
+/* warn.c: notes a warning; gives a symbol that ends past its section the size that is there; a
+** common of more bytes than the definition that takes its place. */
 void ml_warn(ml_txn *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ml_warn_clamp(ml_txn *t, const ml_input *in, ml_isym *s, const char *name);
 void ml_warn_common(ml_txn *t, const char *name, uint32_t common, uint64_t common_size,
