@@ -4,17 +4,20 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local cxxs = require "spec.support.cxx"
 local moonlink = require "moonlink"
 local support = require "spec.support"
+
+local MANY, CATCHER = cxxs.MANY, cxxs.CATCHER
+local loaded, int, raised, catches = cxxs.loaded, cxxs.int, cxxs.raised, cxxs.catches
 
 local COMPILERS = {"g++", "clang++"}
 local MODELS = {"-fPIC", "-fPIE -fno-plt", "-fno-pie", "-fPIC -mcmodel=medium"}
 
 local folder = support.tmpdir()
 
-local function cxx(name, source, flags, compiler)
-   return support.cc(("%s/%s.o"):format(folder, name), source, flags or "-O1",
-      {compiler = compiler or "g++"})
+local function cxx(...)
+   return cxxs.object(folder, ...)
 end
 
 local function library(name, source, flags)
@@ -23,72 +26,6 @@ local function library(name, source, flags)
    support.sh("LD_PRELOAD= g++ -shared -o %s %s", path, object)
    return path
 end
-
---- A linker that has loaded the inputs and libstdc++.
-local function loaded(inputs, options)
-   local ln = moonlink.new(options)
-   table.insert(inputs, "-lstdc++")
-   assert(ln:load(inputs))
-   return ln
-end
-
-local function int(ln, name)
-   return assert(ln:func(("int %s(int)"):format(name)))
-end
-
---- The error table that a call raises.
-local function raised(fn, ...)
-   local ok, err = pcall(fn, ...)
-   assert.is_false(ok)
-   assert.equal("table", type(err))
-   assert.equal("exception", err.code)
-   return err
-end
-
-local MANY = [[
-#include <stdexcept>
-#include <string>
-#include <vector>
-namespace app {
-struct error : std::runtime_error { using runtime_error::runtime_error; };
-struct plain { virtual ~plain() {} int x[3]; };
-struct left : virtual std::exception { int l = 1; };
-struct right : virtual std::exception { int r = 2; };
-struct diamond : left, right { const char *what() const noexcept override { return "facets"; } };
-struct other { virtual ~other() {} long y = 1; };
-struct second : other, std::exception {
-   const char *what() const noexcept override { return "second base"; }
-};
-struct secret : private std::exception {};
-struct bad : std::exception { const char *what() const noexcept override { return nullptr; } };
-template <class T> struct of { T value; };
-}
-extern "C" int thrower(int n)
-{
-   std::vector<int> v(3);
-   switch (n) {
-   case 1: throw std::out_of_range("too far");
-   case 2: throw app::error("of the app");
-   case 3: throw 42;
-   case 4: throw "a text";
-   case 5: throw std::string("a string");
-   case 6: throw app::plain();
-   case 7: throw app::diamond();
-   case 8: throw app::second();
-   case 9: throw app::secret();
-   case 10: throw app::bad();
-   case 11: throw app::of<std::pair<int, char>>();
-   case 12: throw -7L;
-   case 13: throw 2.5;
-   case 14: throw (unsigned char)200;
-   case 15: throw true;
-   case 16: throw static_cast<const std::exception *>(nullptr);
-   case 17: throw nullptr;
-   case 18: throw (signed char)-3;
-   }
-   return n + 1;
-}
-]]
 
 local THROWN = {
    {"std::out_of_range", "too far"}, {"app::error", "of the app"}, {"int", "42"},
@@ -241,38 +178,6 @@ describe("an exception that reaches Lua", function()
       assert.equal(0, status)
    end)
 end)
-
--- thrower(n) is above; catcher(n) tells what it caught.
-local CATCHER = [[
-#include <stdexcept>
-#include <string>
-extern "C" int thrower(int n);
-extern "C" int catcher(int n)
-{
-   try {
-      return thrower(n);
-   } catch (const std::out_of_range &e) {
-      return std::string(e.what()) == "too far" ? 101 : -1;
-   } catch (const std::exception &) {
-      return 102;
-   } catch (int i) {
-      return i;
-   } catch (...) {
-      return 103;
-   }
-}
-]]
-
-local function catches(ln)
-   local catcher = int(ln, "catcher")
-   for _ = 1, 2 do
-      assert.equal(101, catcher(1))
-      assert.equal(102, catcher(2))
-      assert.equal(42, catcher(3))
-      assert.equal(103, catcher(4))
-      assert.equal(1, catcher(0))
-   end
-end
 
 describe("an exception is caught", function()
    for _, compiler in ipairs(COMPILERS) do
@@ -515,154 +420,5 @@ describe("C++ objects share", function()
       assert.equal("2", raised(int(ln, "then"), 0).what)
       assert.equal(3, int(ln, "then")(0))
       assert.equal(3, int(ln, "first")(0))
-   end)
-end)
-
-describe("an unwind table", function()
-   it("goes on behind a terminator in its middle", function()
-      -- as crtend.o has it; in front, between and behind
-      local stop = support.as(folder .. "/stop.o", [[
-         .section .eh_frame, "a", @progbits
-         .long 0
-      ]])
-      for _, order in ipairs {{1, 0, 0, 2}, {0, 1, 0, 2, 0}, {0, 0, 2, 1}} do
-         local inputs = {}
-         for i, which in ipairs(order) do
-            inputs[i] = which == 0 and stop or which == 1 and cxx("t_many", MANY)
-               or cxx("t_catch", CATCHER)
-         end
-         local ln <close> = loaded(inputs)
-         catches(ln)
-      end
-   end)
-
-   it("has no say about functions that were discarded", function()
-      local text = [[
-         inline __attribute__((noinline)) int both(int n) { if (n == 3) throw n; return n + 1; }
-      ]]
-      local flags = "-O1 -fno-asynchronous-unwind-tables"
-      local ln <close> = loaded {
-         cxx("disc_a", text .. "extern \"C\" int a(int n) { return both(n); }"),
-         cxx("disc_b", text .. [[
-            extern "C" int b(int n) { try { return both(n); } catch (int x) { return -x; } }
-         ]]), cxx("disc_c", text .. "extern \"C\" int c(int n) { return both(n) + 1; }", flags)}
-      assert.equal("3", raised(int(ln, "a"), 3).what)
-      assert.equal(-3, int(ln, "b")(3))
-      assert.equal("3", raised(int(ln, "c"), 3).what)
-      assert.equal(7, int(ln, "c")(5))
-   end)
-
-   --- Patches the .eh_frame of an object at an offset into the section.
-   local function patched(name, offset, bytes)
-      local path = cxx("whole", MANY)
-      local at = support.stdout("readelf -SW %s | awk '/ \\.eh_frame /{print $(NF-6)}'", path)
-      local file = tonumber(at, 16)
-      assert.is_number(file)
-      local out = folder .. "/" .. name .. ".o"
-      return support.write(out, support.patch(support.read(path), file + offset, bytes))
-   end
-
-   it("that is broken is refused, with the place", function()
-      local cases = {
-         {"length", 0, "\xf0\xff\xff\x7f", "goes past the end"},
-         {"wide", 0, "\xff\xff\xff\xff", "goes past the end"},
-         {"version", 8, "\x09", "a CIE of a kind that is not known"},
-         {"letters", 9, "q", "a CIE of a kind that is not known"},
-      }
-      for _, case in ipairs(cases) do
-         local ln <close> = moonlink.new()
-         local unit, err = ln:load {patched(case[1], case[2], case[3]), "-lstdc++"}
-         assert.is_nil(unit)
-         assert.equal("format", err.code)
-         assert.equal(".eh_frame", err.section)
-         assert.equal(0, err.offset)
-         assert.matches(case[4], err.message, 1, true)
-      end
-   end)
-
-   it("survives any byte that is wrong, or is refused", function()
-      local path = cxx("tiny", [[
-         extern "C" int tiny(int n)
-         {
-            try { if (n) throw n; } catch (int x) { return x; }
-            return 0;
-         }
-      ]])
-      local line = support.stdout("readelf -SW %s | grep ' \\.eh_frame '", path)
-      local at, size = line:match "X86_64_UNWIND%s+%x+%s+(%x+)%s+(%x+)"
-      if not at then
-         at, size = line:match "PROGBITS%s+%x+%s+(%x+)%s+(%x+)"
-      end
-      at, size = tonumber(at, 16), tonumber(size, 16)
-      local good = support.read(path)
-      local refused = 0
-      for i = 0, size - 1 do
-         for _, byte in ipairs {"\x00", "\x01", "\x7f", "\xff"} do
-            local ln <close> = moonlink.new()
-            assert(ln:load "-lstdc++")
-            local bytes = support.patch(good, at + i, byte)
-            local unit, err = ln:load {{name = "tiny.o", bytes = bytes}}
-            refused = refused + (unit and 0 or 1)
-            assert.is_true(unit ~= nil or err.code == "format" or err.code == "range")
-         end
-      end
-      assert.is_true(refused > 20)
-   end)
-
-   it("is found by an unwinder that comes into the process later", function()
-      local object = support.cc(folder .. "/late.o",
-         "int through(int (*f)(int), int n) { return f(n) + 1; }", "-O1 -fexceptions")
-      local status, out, err = support.lua([[
-         local moonlink = require "moonlink"
-         local object, throws = ...
-         local ln = moonlink.new()
-         assert(ln:load(object))
-         assert(not io.open "/proc/self/maps":read "a":find "libgcc_s")
-         assert(ln:load {throws, "-lstdc++"})
-         local shield = ln:func "int shield(int)"
-         print(shield(20))
-      ]], object, cxx("late_throw", [[
-         extern "C" int through(int (*)(int), int);
-         static int fail(int n) { throw n; }
-         extern "C" int shield(int n)
-         {
-            try { return through(fail, n); } catch (int x) { return x + 2; }
-         }
-      ]]))
-      assert.equal("", err)
-      assert.equal("22\n", out)
-      assert.equal(0, status)
-   end)
-end)
-
-describe("LLVM's C++ library and unwinder", function()
-   it("throw, catch, and tell Lua", function()
-      local status, out, err = support.lua([[
-         local moonlink = require "moonlink"
-         local ln <close> = moonlink.new()
-         assert(ln:load {..., "libc++.so.1"})
-         local maps = io.open "/proc/self/maps":read "a"
-         assert(maps:find "libunwind.so.1" and not maps:find "libstdc%+%+")
-         local catcher, thrower = ln:func "int catcher(int)", ln:func "int thrower(int)"
-         print(catcher(1), catcher(2), catcher(3), catcher(4), catcher(0))
-         for _, n in ipairs {1, 2, 3, 5, 7} do
-            local ok, e = pcall(thrower, n)
-            print(ok, e.type, e.what)
-         end
-      ]], cxx("llvm", MANY .. CATCHER, "-O1 -stdlib=libc++", "clang++"))
-      assert.equal("", err)
-      assert.equal("101\t102\t42\t103\t1\nfalse\tstd::out_of_range\ttoo far\n"
-         .. "false\tapp::error\tof the app\nfalse\tint\t42\nfalse\tstd::string\ta string\n"
-         .. "false\tapp::diamond\tfacets\n", out)
-      assert.equal(0, status)
-   end)
-
-   it("is what LLVM's C++ library unwinds with", function()
-      local status, out = support.exit("LD_DEBUG=bindings LD_DEBUG_OUTPUT=%s/bind %s -e %s", folder,
-         support.interpreter, support.quote [[package.loadlib("libc++.so.1", "*")]])
-      assert.equal(0, status, out)
-      local text = support.sh("cat %s/bind.*", folder)
-      assert.matches("libc%+%+abi.so.1 %[0%] to [^ ]*libunwind.so.1 %[0%]: normal symbol `_Unwind_",
-         text)
    end)
 end)

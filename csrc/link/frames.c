@@ -6,6 +6,8 @@
 ** middle (crtend.o has one) would end the table for all behind it: the record before has it.
 ** Spec: LSB 5.0 core, chapter 10.6 "Exception Frames"; DWARF 5, 6.4.1; x86-64 psABI 3.7, 4.2.
 ** SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "link/txn.h"
 
 /* Pointer encodings, DW_EH_PE_*: format, what it is relative to, and a flag. */
@@ -25,9 +27,11 @@ enum {
 
 /* What an FDE must know of its CIE. */
 typedef struct cie {
-    uint64_t at;           /* offset in its section; UINT64_MAX: none read yet */
-    bool sized;            /* 'z': lengths of augmentation data are there */
-    uint8_t pointer, lsda; /* encodings */
+    uint64_t at;             /* offset in its section; UINT64_MAX: none read yet */
+    bool sized;              /* 'z': lengths of augmentation data are there */
+    uint8_t pointer, lsda;   /* encodings */
+    uint8_t personality;     /* likewise, of the pointer at: */
+    uint64_t personality_at; /* 0: none */
 } cie;
 
 /* A walk over one section. */
@@ -39,6 +43,10 @@ typedef struct walk {
     uint64_t addr, size;
     uint8_t *before; /* the length of the record before, maybe in another section; NULL: none */
     cie cie;
+    uint64_t first;    /* offset of the first record of the section */
+    uint64_t last_cie; /* the CIE that was passed last */
+    uint32_t records;
+    bool mixed;    /* an FDE belongs to a CIE before that one */
     uint32_t live; /* FDEs of code that is there */
 } walk;
 
@@ -163,6 +171,8 @@ static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64
         else if (encoding != PE_OMIT) { /* the personality routine's pointer follows */
             if (!can_read(encoding) || end - at < width(encoding))
                 return false;
+            c->personality = encoding;
+            c->personality_at = at;
             at += width(encoding);
         }
     }
@@ -276,6 +286,88 @@ static void swallow_end(walk *w, uint64_t at)
         w->t->l->frames = w->addr + at + 4;
 }
 
+/* ---- the order ---- */
+
+/* Note [Entries behind their CIE]
+** The format lets an FDE name any CIE before it, and g++ uses that: entries with and without
+** handlers take turns. LLVM's libunwind, told of a table, stops at the first entry that does not
+** belong to the CIE passed last. So the records of such a section are put in another order: each
+** CIE, then its entries. Whatever in them counts from its own place is changed by the distance. */
+
+typedef struct record {
+    uint64_t at, size;
+    uint64_t cie; /* where its CIE is; of a CIE: itself */
+} record;
+
+static int by_cie(const void *a, const void *b)
+{
+    const record *x = a, *y = b;
+    if (x->cie != y->cie)
+        return x->cie < y->cie ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Changes a pointer that has moved `by` bytes with its record. False when it fits no longer. */
+static bool move_pointer(const walk *w, uint64_t at, uint8_t encoding, uint64_t by)
+{
+    uint64_t raw = raw_at(w, at, encoding);
+    if ((encoding & 0x70) != PE_PCREL || raw == 0)
+        return true;
+    uint64_t moved = raw - by;
+    for (unsigned i = 0; i < width(encoding); i++)
+        w->p[at + i] = (uint8_t)(moved >> 8 * i);
+    return raw_at(w, at, encoding) == moved;
+}
+
+/* Adjusts the record at `at`, which belongs to the CIE read as c and has moved by `by` bytes. */
+static bool move_record(const walk *w, uint64_t at, uint64_t by, const cie *c)
+{
+    uint64_t end = at + 4 + ml_get32(w->p + at), length, data;
+    if (at == c->at)
+        return !c->personality_at || move_pointer(w, c->personality_at, c->personality, by);
+    ml_put32(w->p + at + 4, (uint32_t)(at + 4 - c->at));
+    data = at + 8 + 2 * width(c->pointer);
+    if (!move_pointer(w, at + 8, c->pointer, by))
+        return false;
+    return !c->sized || c->lsda == PE_OMIT || !leb128(w, &data, end, &length) || length == 0 ||
+           move_pointer(w, data, c->lsda, by);
+}
+
+static void list_records(const walk *w, record *v)
+{
+    uint64_t at = w->first;
+    for (uint32_t i = 0; i < w->records; i++) {
+        uint32_t length = ml_get32(w->p + at), back = ml_get32(w->p + at + 4);
+        v[i] = (record){at, 4 + (uint64_t)length, back ? at + 4 - back : at};
+        at += 4 + (uint64_t)length;
+    }
+}
+
+static int regroup(walk *w)
+{
+    record *v = ml_nalloc(&w->t->scratch, w->records, sizeof *v);
+    uint8_t *old = ml_alloc(&w->t->scratch, (size_t)w->size);
+    if (!v || !old)
+        return ml_nomem(w->t->d);
+    memcpy(old, w->p, (size_t)w->size);
+    list_records(w, v);
+    qsort(v, w->records, sizeof *v, by_cie);
+    cie c = {.at = UINT64_MAX};
+    uint64_t at = w->first, group = UINT64_MAX;
+    for (uint32_t i = 0; i < w->records; i++, at += v[i - 1].size) {
+        memcpy(w->p + at, old + v[i].at, (size_t)v[i].size);
+        w->before = w->p + at;
+        if (v[i].at == v[i].cie) {
+            group = v[i].at;
+            if (!read_cie(w, at, at + 8, at + v[i].size, &c))
+                return broken(w, v[i].at, "a CIE of a kind that is not known to this version");
+        }
+        if (v[i].cie != group || !move_record(w, at, at - v[i].at, &c))
+            return broken(w, v[i].at, "an unwind entry cannot be put behind its CIE");
+    }
+    return 0;
+}
+
 static int check_section(walk *w)
 {
     for (uint64_t at = 0; at < w->size;) {
@@ -292,15 +384,19 @@ static int check_section(walk *w)
         if (ml_get32(w->p + at + 4) == 0) {
             if (!read_cie(w, at, at + 8, end, &w->cie))
                 return broken(w, at, "a CIE of a kind that is not known to this version");
+            w->last_cie = at;
         } else {
             int rc = check_fde(w, at, at + 8, end);
             if (rc < 0)
                 return rc;
+            w->mixed |= w->cie.at != w->last_cie;
         }
+        if (w->records++ == 0)
+            w->first = at;
         w->before = w->p + at;
         at = end;
     }
-    return 0;
+    return w->mixed ? regroup(w) : 0;
 }
 
 int ml_frames_check(ml_txn *t)
@@ -318,7 +414,9 @@ int ml_frames_check(ml_txn *t)
             w.p = ml_piece_view(t, w.in->piece[k]);
             w.addr = w.in->addr[k];
             w.size = w.sec->data.n;
-            w.cie.at = UINT64_MAX;
+            w.cie.at = w.last_cie = UINT64_MAX;
+            w.records = 0;
+            w.mixed = false;
             if (!t->l->frames)
                 t->l->frames = w.addr;
             int rc = check_section(&w);

@@ -143,7 +143,7 @@ static void write_what(const char *exception, char *to, size_t size)
         copy_text((uint64_t)(uintptr_t)q.answer, to, size);
 }
 
-/* A std::string, whose full name is longer than most messages. libstdc++'s, new and old, begins with
+/* A std::string, whose full name is longer than most messages. libstdc++'s, new or old, starts with
 ** a pointer to the text; libc++'s first bit tells whether the text stands in the object itself. */
 static bool write_string(const thrown *t, const char *name, ml_caught *c)
 {
