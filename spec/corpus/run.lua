@@ -126,9 +126,12 @@ local function report(list, skipped, options)
          print(("  %-28s is not unloaded: %s"):format(archive.name, archive.result.stays))
       end
    end
+   local reasons = {}
    for reason, count in pairs(skipped) do
-      print(("  %d left out: %s"):format(count, reason))
+      reasons[#reasons + 1] = ("%s: %d"):format(reason, count)
    end
+   table.sort(reasons)
+   print("left out: " .. table.concat(reasons, "; "))
    print(("unloading: %d of %d that load go again"):format(counts.both + counts.moonlink - stay,
       counts.both + counts.moonlink))
    print(("corpus: %d of %d archives that gcc can link load (%d of them only here); neither: %d")
