@@ -69,20 +69,35 @@ bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint
     return true;
 }
 
+/* What an opened library defines itself comes before the process; what the libraries define that it
+** needs comes after: else malloc would be libc's in a process that preloads another. */
 bool ml_session_provided(const ml_session *s, const ml_libraries *first, const char *name,
                          const char *version, ml_provided *out, uint32_t *held)
 {
-    *held = 0;
-    for (uint32_t i = 0; first && i < first->n; i++)
-        if (ml_library_find(&first->v[i], name, version, out))
+    ml_provided needed = {0}; /* by a library that an opened one needs */
+    uint32_t needer = 0, n = first ? first->n : 0;
+    bool found = false;
+    for (uint32_t i = 0; i < n + s->nheld; i++) {
+        const ml_library *lib = i < n ? &first->v[i] : &s->held[i - n]->lib;
+        if (!ml_library_find(lib, name, version, out))
+            continue;
+        *held = i < n ? 0 : i - n + 1;
+        if (strcmp(out->provider, lib->path) == 0)
             return true;
-    for (uint32_t i = 0; i < s->nheld; i++)
-        if (ml_library_find(&s->held[i]->lib, name, version, out)) {
-            *held = i + 1;
-            return true;
+        if (!found) {
+            needed = *out;
+            needer = *held;
         }
-    return ml_library_find(&s->self, name, version, out) ||
-           ml_library_features(&s->self, name, out);
+        found = true;
+    }
+    *held = 0;
+    if (ml_library_find(&s->self, name, version, out))
+        return true;
+    if (!found)
+        return ml_library_features(&s->self, name, out);
+    *out = needed;
+    *held = needer;
+    return true;
 }
 
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr)
