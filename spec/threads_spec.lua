@@ -198,6 +198,32 @@ describe("Lua states in threads", function()
       ]])
    end)
 
+   it("show debuggers what they load at the same time", function()
+      run(4, [[
+         for _ = 1, 20 do
+            local ln <close> = moonlink.new {debug = "gdb,lines"}
+            local unit = assert(ln:load {add})
+            assert(assert(ln:load(native)):symbol "in_thread")
+            local set = unit:address "set"
+            assert(moonlink.addr2sym(set).name == "set")
+            assert(unit:unload "force")
+            assert(moonlink.addr2sym(set).unloaded)
+         end
+      ]])
+   end)
+
+   it("reload at the same time", function()
+      run(4, [[
+         local ln <close> = moonlink.new {}
+         local unit = assert(ln:load(add))
+         local set = assert(ln:func "int set(int)")
+         for _ = 1, 20 do
+            assert(set(1) > 0)
+            assert(unit:reload())
+         end
+      ]])
+   end)
+
    it("refuse callbacks from threads that are not theirs, and count them", function()
       run(4, [[
          local ln <close> = moonlink.new {}
