@@ -195,6 +195,70 @@ describe("an instrumented object", function()
       end)
    end)
 
+   it("of gcc's profiles writes them at the end", function()
+      local made = object("gcc-profiled", SOURCE, "-O1 -fprofile-generate")
+      assert.equal(0, (run("x=", "unload", 5, made)))
+      assert.equal("adcg", support.read(folder .. "/gcc-profiled.gcda"):sub(1, 4))
+   end)
+
+   describe("with -fsplit-stack", function()
+      -- n + 1 frames of more than 1,000 bytes, and calls of code that knows nothing of pieces.
+      local DEEP = [[
+         #include <pthread.h>
+         #include <stdio.h>
+         #include <string.h>
+         int f(int n)
+         {
+            volatile char frame[1000];
+            char text[100];
+            memset((char *)frame, n, sizeof frame);
+            snprintf(text, sizeof text, "%d %g %Lf", n, n * 1.5, (long double)n * 1e300L);
+            int wrong = frame[7] != (char)n || atoi_of(text) != n;
+            return n == 0 ? wrong : f(n - 1) + 1 + wrong * 1000000;
+         }
+         static void *start(void *n) { return (void *)(long)f((int)(long)n); }
+         int in_thread(int n)
+         {
+            pthread_t thread;
+            void *result = 0;
+            pthread_create(&thread, 0, start, (void *)(long)n);
+            pthread_join(thread, &result);
+            return (int)(long)result;
+         }
+      ]]
+      local SPLIT = "int atoi(const char *); static int atoi_of(const char *s) { return atoi(s); }\n"
+
+      for _, level in ipairs {"-O0", "-O2"} do
+         it("goes on where the thread's stack is full: " .. level .. " #layout", function()
+            local depth = 60000 -- 60 MB and more, where ulimit -s says 8
+            local made = object("deep", SPLIT .. DEEP, "-fsplit-stack " .. level)
+            assert.matches("__morestack", support.sh("nm -u %s", made))
+            local status, out, err = support.lua([[
+               local made, depth = ...
+               local ln = require "moonlink".new()
+               assert(ln:load(made))
+               local f, in_thread = ln:func "int f(int)", ln:func "int in_thread(int)"
+               depth = math.tointeger(depth)
+               for _ = 1, 2 do
+                  print(f(3), f(depth), in_thread(depth))
+               end
+               assert(ln:close())
+            ]], made, tostring(depth))
+            assert.equal(0, status, err)
+            assert.equal(("3\t%d\t%d\n"):format(depth, depth):rep(2), out)
+         end)
+      end
+
+      it("without libgcc.a says what it needs", function()
+         local err = loads.refusal {
+            object("deep", SPLIT .. DEEP, "-fsplit-stack"), fallback = false,
+         }
+         assert.matches("was built with -fsplit-stack but __morestack from libgcc.a is not in this "
+            .. "process", err.message, 1, true)
+         assert.matches("libgcc.a", err.hint, 1, true)
+      end)
+   end)
+
    it("of clang's profiles writes them at the end", function()
       for _, flags in ipairs {"-fprofile-instr-generate -fcoverage-mapping",
          "-fprofile-generate"} do

@@ -318,5 +318,7 @@ int ml_relocate(ml_txn *t)
         rc = ml_ifunc_write(t);
     if (rc == 0)
         rc = ml_copies_write(t);
+    if (rc == 0)
+        rc = ml_splitstack_adjust(t);
     return rc == 0 && t->nfar ? ml_far_move(t) : rc;
 }

@@ -199,6 +199,8 @@ static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const
         len = strlen(name);
         hash = ml_hash(name, len);
     }
+    if (!defined)
+        ml_splitstack_rename(t, in, &name, &len, &hash);
     const char *at = defined ? memchr(name, '@', len) : NULL;
     if (at && at[1] == '@') {
         int rc = alias_version(t, name, (size_t)(at - name), input, index, s);
@@ -291,10 +293,12 @@ static int want_runtime(ml_txn *t, const char *section)
 
 /* Sections whose name is a C identifier get __start_ and __stop_ symbols (ld manual, "Input Section
 ** Example"): remembers the names. */
-static int note_identifiers(ml_txn *t, const ml_input *in)
+static int note_sections(ml_txn *t, ml_input *in)
 {
     for (uint32_t i = 1; i < in->img->nsections; i++) {
         const ml_isec *s = &in->img->sections[i];
+        if (ml_splitstack_note(s))
+            t->has_split = in->split_stack = true;
         if (!(s->flags & ML_SEC_ALLOC) || s->name[0] == '.' || s->name[0] == 0 ||
             (in->dropped && in->dropped[i]) || !is_identifier(s->name))
             continue;
@@ -344,7 +348,7 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     l->stats.bytes += img->bytes;
     int rc = drop_groups(t, in);
     if (rc == 0)
-        rc = note_identifiers(t, in);
+        rc = note_sections(t, in);
     return rc < 0 ? rc : add_symbols(t, in);
 }
 

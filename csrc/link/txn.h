@@ -56,6 +56,7 @@ typedef struct ml_input {
     uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
     const ml_ifunc *ifuncs;  /* its indirect functions, sorted (set by ifunc.c) */
     uint32_t nifuncs;
+    bool split_stack; /* compiled with -fsplit-stack: see splitstack.c */
     uint8_t tls; /* ml_tls_flag (set by scan) */
 } ml_input;
 
@@ -249,6 +250,7 @@ struct ml_txn {
     uint32_t nifuncs;
     ml_fragments fragments[2]; /* .init, .fini */
     ml_layout layout, large;   /* of the block, and of the large one */
+    bool has_split; /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     bool taken;      /* the block is ours to give back */
     uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
@@ -462,6 +464,13 @@ void ml_copies_want(ml_txn *t, ml_entry *e);
 void ml_copies_piece(ml_txn *t);
 int ml_copies_write(ml_txn *t);
 uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
+
+/* splitstack.c: does the section say -fsplit-stack? Gives undefined names of such an input, and of libgcc
+** beside them, the ones that they are to have; makes room for calls of other code. */
+bool ml_splitstack_note(const ml_isec *s);
+void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
+                     uint32_t *hash);
+int ml_splitstack_adjust(ml_txn *t);
 
 /* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
 bool ml_header_is(const char *name);

@@ -67,6 +67,29 @@ static bool lazy_head(uint8_t *to, uint64_t at, uint64_t words)
     return true;
 }
 
+/* The two beginnings that gcc gives a function that checks its stack. Behind either stands a jump on
+** carry to the call of __morestack. */
+static bool claim(uint8_t *code, size_t size, uint32_t more)
+{
+    static const uint8_t small[] = {0x64, 0x48, 0x3b, 0x24, 0x25}; /* cmp %fs:0x70,%rsp */
+    static const uint8_t always[] = {
+        0xf9,                               /* stc */
+        0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0, /* nop */
+    };
+    if (size >= sizeof always && memcmp(code, small, sizeof small) == 0) {
+        memcpy(code, always, sizeof always);
+        return true;
+    }
+    /* lea -frame(%rsp),%r10 or %r11 */
+    if (size < 8 || code[0] != 0x4c || code[1] != 0x8d || (code[2] | 8) != 0x9c || code[3] != 0x24)
+        return false;
+    uint32_t frame = 0 - ml_get32(code + 4);
+    if (frame > INT32_MAX - more)
+        return false;
+    ml_put32(code + 4, 0 - (frame + more));
+    return true;
+}
+
 /* Prefixes (addr32, REX, bnd, notrack) stand before the opcode and do not matter here. xbegin
 ** (c7 f8) is no branch to S: its field is where an abort goes, always inside the function. */
 static bool branch(const uint8_t *code, size_t size, size_t field)
@@ -152,6 +175,7 @@ const ml_target ml_target_x86_64 = {
     .leave = {leave, sizeof leave},
     .stub = stub,
     .lazy = lazy,
+    .claim = claim,
     .lazy_head = lazy_head,
     .branch = branch,
     .can_relax = can_relax,
