@@ -226,7 +226,7 @@ describe("an instrumented object", function()
             return (int)(long)result;
          }
       ]]
-      local SPLIT = "int atoi(const char *); static int atoi_of(const char *s) { return atoi(s); }\n"
+      local SPLIT = "#include <stdlib.h>\nstatic int atoi_of(const char *s) { return atoi(s); }\n"
 
       for _, level in ipairs {"-O0", "-O2"} do
          it("goes on where the thread's stack is full: " .. level .. " #layout", function()

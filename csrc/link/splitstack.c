@@ -11,14 +11,14 @@
 /* Note [Split stacks]
 ** ~~~~~~~~~~~~~~~~~~~
 ** A function of such an object compares the stack pointer, less its frame, with the end of the
-** thread's current piece of stack, which %fs:0x70 holds, and calls __morestack of libgcc.a for a new
-** piece when the frame does not fit. What it calls may have been compiled without, printf say, and
-** then takes what it likes. So gcc links such programs with gold, which does two things that are
-** done here as well. A function that refers to a function without split stacks claims ADJUST bytes
-** more (target->claim), and __morestack becomes __morestack_non_split, which makes a piece of a
-** megabyte. The compiler's driver also has pthread_create go through libgcc's, which gives a new
-** thread its %fs:0x70. In a thread that was made without, it is 0: all frames fit, and the stack is
-** the thread's own. */
+** thread's current piece of stack, which %fs:0x70 holds, and calls __morestack of libgcc.a when the
+** frame does not fit: that takes another piece. What the function calls may have been compiled
+** without, printf say, and then takes what it likes. So gcc links such programs with gold, which
+** does two things that are done here as well. A function that refers to a function without split
+** stacks claims ADJUST bytes more (target->claim), and __morestack becomes __morestack_non_split,
+** which makes a piece of a megabyte. The compiler's driver also has pthread_create go through
+** libgcc's, which gives a new thread its %fs:0x70. In a thread that was made without, it is 0: all
+** frames fit, and the stack is the thread's own. */
 
 enum { ADJUST = 0x4000 };
 

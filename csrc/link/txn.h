@@ -465,8 +465,8 @@ void ml_copies_piece(ml_txn *t);
 int ml_copies_write(ml_txn *t);
 uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 
-/* splitstack.c: does the section say -fsplit-stack? Gives undefined names of such an input, and of libgcc
-** beside them, the ones that they are to have; makes room for calls of other code. */
+/* splitstack.c: does the section say -fsplit-stack? Gives undefined names of such an input, and of
+** libgcc beside them, the ones that they are to have; makes room for calls of other code. */
 bool ml_splitstack_note(const ml_isec *s);
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
                      uint32_t *hash);

@@ -163,8 +163,8 @@ typedef struct ml_target {
     ** are out of its reach. Both take at most stub_size bytes. */
     void (*lazy)(uint8_t *to, uint64_t at, uint32_t i, uint64_t head);
     bool (*lazy_head)(uint8_t *to, uint64_t at, uint64_t words);
-    /* The function that starts at code checks its stack (-fsplit-stack): makes it claim `more` bytes
-    ** beside its frame, or all there are. False when it does not begin like that. */
+    /* The function that starts at code checks its stack (-fsplit-stack): makes it claim `more`
+    ** bytes beside its frame, or all there are. False when it does not begin like that. */
     bool (*claim)(uint8_t *code, size_t size, uint32_t more);
     /* Is the 4-byte pc-relative field at code[field] that of a direct call or jump? */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);

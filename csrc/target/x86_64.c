@@ -67,8 +67,8 @@ static bool lazy_head(uint8_t *to, uint64_t at, uint64_t words)
     return true;
 }
 
-/* The two beginnings that gcc gives a function that checks its stack. Behind either stands a jump on
-** carry to the call of __morestack. */
+/* The two beginnings that gcc gives a function that checks its stack. Behind either stands a jump
+** on carry to the call of __morestack. */
 static bool claim(uint8_t *code, size_t size, uint32_t more)
 {
     static const uint8_t small[] = {0x64, 0x48, 0x3b, 0x24, 0x25}; /* cmp %fs:0x70,%rsp */
