@@ -80,15 +80,36 @@ static void push_segments(lua_State *L)
 
 /* ---- both ---- */
 
-/* Pushes the levels from `level` on that are callbacks, as integers of 4 bytes counted from there,
-** and the number of levels. */
-static void push_marks(lua_State *L, int level)
+/* Number of levels of the stack. */
+static int count_levels(lua_State *L)
 {
     lua_Debug ar;
+    int low = 0, high = 1; /* there is a level below low, and none at high */
+    while (lua_getstack(L, high - 1, &ar)) {
+        low = high;
+        high *= 2;
+    }
+    while (low < high - 1) {
+        int mid = low + (high - low) / 2;
+        if (lua_getstack(L, mid - 1, &ar))
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Pushes the levels from `level` on that are callbacks, as integers of 4 bytes counted from there,
+** and the number of levels. Lua finds a level by counting from the top, so that of a very deep
+** stack only the levels that its traceback begins with are looked at. */
+static void push_marks(lua_State *L, int level)
+{
+    enum { ALL = 2000, SHOWN = 24 };
+    lua_Debug ar;
     luaL_Buffer b;
-    int i = level;
+    int n = count_levels(L), end = n - level > ALL ? level + SHOWN : n;
     luaL_buffinit(L, &b);
-    for (; lua_getstack(L, i, &ar); i++) {
+    for (int i = level; i < end && lua_getstack(L, i, &ar); i++) {
         int32_t mark = i - level;
         lua_getinfo(L, "f", &ar);
         bool is_callback = ml_callback_is_entry(lua_tocfunction(L, -1));
@@ -97,7 +118,7 @@ static void push_marks(lua_State *L, int level)
             luaL_addlstring(&b, (const char *)&mark, sizeof mark);
     }
     luaL_pushresult(&b);
-    lua_pushinteger(L, i - level);
+    lua_pushinteger(L, n > level ? n - level : 0);
 }
 
 /* capture(level) -> text, marks, levels, segments: the stack from this level on (1: the caller).

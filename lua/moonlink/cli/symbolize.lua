@@ -1,6 +1,7 @@
 --- moonlink symbolize: names in place of addresses, after the process is gone.
 -- SPDX-License-Identifier: MIT
 
+local arguments = require "moonlink.cli.arguments"
 local errors = require "moonlink.error"
 local objects = require "moonlink.cli.objects"
 local show_symbols = require "moonlink.show.symbols"
@@ -33,7 +34,11 @@ end
 ---@return integer? status
 ---@return any err
 function symbolize.run(parsed)
-   local path = parsed.inputs[1]
+   local input = arguments.inputs(parsed.inputs)[1]
+   local path = type(input) == "table" and input.path
+   if not path then
+      return nil, errors.new {code = "argument", message = "the path of a symbol file is wanted"}
+   end
    local text, err = objects.read(path)
    if not text then
       return nil, err

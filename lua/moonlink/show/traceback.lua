@@ -106,7 +106,7 @@ function traceback.traceback(message, level)
    level = level or 1
    local text, marks, levels, segments
    if message ~= nil then
-      -- The handler may stand between this function and the one that raised, or have called it last.
+      -- The handler stands between this function and the one that raised, unless it called it last.
       for up = 2, level + 2 do
          text, marks, levels, segments = core.captured(message, up)
          if text then
