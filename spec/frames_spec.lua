@@ -115,7 +115,8 @@ describe("an unwind table", function()
          local object, throws = ...
          local ln = moonlink.new()
          assert(ln:load(object))
-         assert(not io.open "/proc/self/maps":read "a":find "libgcc_s")
+         local maps = io.open "/proc/self/maps":read "a"
+         assert(not maps:find "libgcc_s" or maps:find "libasan") -- which brings it
          assert(ln:load {throws, "-lstdc++"})
          local shield = ln:func "int shield(int)"
          print(shield(20))
@@ -176,6 +177,10 @@ describe("LLVM's C++ library and unwinder", function()
    end)
 
    it("throw, catch, and tell Lua", function()
+      if (os.getenv "LD_PRELOAD" or ""):find "asan" then
+         pending "a sanitizer brings the other C++ library, whose types come first"
+         return
+      end
       local status, out, err = support.lua([[
          local moonlink = require "moonlink"
          local ln <close> = moonlink.new()
@@ -197,7 +202,8 @@ describe("LLVM's C++ library and unwinder", function()
    end)
 
    it("is what LLVM's C++ library unwinds with", function()
-      local status, out = support.exit("LD_DEBUG=bindings LD_DEBUG_OUTPUT=%s/bind %s -e %s", folder,
+      local status, out = support.exit(
+         "LD_PRELOAD= LD_DEBUG=bindings LD_DEBUG_OUTPUT=%s/bind %s -e %s", folder,
          support.interpreter, support.quote [[package.loadlib("libc++.so.1", "*")]])
       assert.equal(0, status, out)
       local text = support.sh("cat %s/bind.*", folder)
