@@ -25,6 +25,8 @@ local errors = {}
 ---@field references? moonlink.core.Reference[] who wants the name
 ---@field demangled? string the name as a C++ programmer wrote it
 ---@field places? table[] both definitions: { file=, section=, offset=, unit=, text= } each
+---@field type? string of a C++ exception, as a programmer writes it
+---@field what? string what() of a C++ exception, or its value
 ---@field tried? string[] where it was looked for
 
 local function one(e)
