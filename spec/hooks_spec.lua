@@ -334,7 +334,7 @@ end)
 describe("questions about very many names", function()
    it("each know their place, in several inputs", function()
       local count = 2000
-      local function object(name)
+      local function many(name)
          local lines = {}
          for i = 1, count do
             lines[i] = (".globl %s%d; .type %s%d,@function; %s%d: nop; call wanted%d")
@@ -342,7 +342,7 @@ describe("questions about very many names", function()
          end
          return support.as(("%s/%s.o"):format(dir, name), table.concat(lines, "\n"))
       end
-      local inputs = {object "one", object "two"}
+      local inputs = {many "one", many "two"}
       local ln <close> = moonlink.new()
       local asked = 0
       ln:on("resolve", "^wanted", function(q)
