@@ -54,7 +54,8 @@ end
 
 local function make(count)
    local here = assert(package.searchpath("bench.works.sections", package.path))
-   return shell.cached("sections", count .. "\n" .. assert(shell.read(here)), function(folder, final)
+   local key = count .. "\n" .. assert(shell.read(here))
+   return shell.cached("sections", key, function(folder, final)
       shell.write(folder .. "/root.c", ROOT)
       shell.run("cd " .. shell.quote(folder) .. " && gcc -O1 -fPIC -c -o root.o root.c")
       for _, name in ipairs { "apart", "together" } do
