@@ -18,6 +18,8 @@ libraries.last = {["c++"] = true, ["c++abi"] = true, ["unwind"] = true, ["supc++
 ---@field path string Lua pattern, found in the archive's path
 ---@field static? boolean archives of the same folder before shared libraries
 ---@field with? string[] -l names to take first
+---@field tunables? string GLIBC_TUNABLES of the process that loads it: the way out that the
+---  linker's own message names when static thread-local storage is spent
 
 ---@type corpus.Rule[]
 local RULES = {
@@ -25,10 +27,12 @@ local RULES = {
    {path = "/llvm%-%d+/lib/libLLVM", static = true},
    -- uses names of libcrypto that its shared library hides
    {path = "/libssl%.a$", static = true},
+   -- 3,568 bytes of static thread-local storage
+   {path = "/libpari%.a$", tunables = "glibc.rtld.optional_static_tls=8192"},
 }
 
 --- The rule for an archive; empty when there is none.
----@param archive corpus.Archive
+---@param archive {path: string}
 ---@return corpus.Rule
 function libraries.rule(archive)
    for _, rule in ipairs(RULES) do
@@ -37,6 +41,14 @@ function libraries.rule(archive)
       end
    end
    return {path = ""}
+end
+
+--- The words that set the environment of a process that loads an archive.
+---@param archive {path: string}
+---@return string[]
+function libraries.environment(archive)
+   local tunables = libraries.rule(archive).tunables
+   return tunables and {"env", "GLIBC_TUNABLES=" .. tunables} or {}
 end
 
 return libraries

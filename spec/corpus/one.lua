@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local gcc = require "spec.corpus.gcc"
+local libraries = require "spec.corpus.libraries"
 local shell = require "spec.corpus.shell"
 
 local LOAD_SECONDS = 300
@@ -51,7 +52,7 @@ end
 local function moonlink(job)
    local script = assert(package.searchpath("spec.corpus.load", package.path))
    local status, text = shell.run(shell.line {
-      "timeout", LOAD_SECONDS, "lua5.4", script, job.path, job.needs,
+      libraries.environment(job), "timeout", LOAD_SECONDS, "lua5.4", script, job.path, job.needs,
    } .. " </dev/null 2>&1")
    local result = verdict(status, text)
    local expected = members_of(job.path)

@@ -9,6 +9,7 @@ local root = arg[0]:match "^(.*)/spec/corpus/[^/]*$" or "."
 package.path = root .. "/?.lua;" .. package.path
 
 local find = require "spec.corpus.find"
+local libraries = require "spec.corpus.libraries"
 local needs = require "spec.corpus.needs"
 local shell = require "spec.corpus.shell"
 
@@ -121,6 +122,10 @@ local function report(list, skipped, options)
       if options.all or what ~= "both" then
          print_row(archive, what)
       end
+      local tunables = libraries.rule(archive).tunables
+      if tunables then
+         print(("  %-28s needs GLIBC_TUNABLES=%s"):format(archive.name, tunables))
+      end
       if archive.result.stays then
          stay = stay + 1
          print(("  %-28s is not unloaded: %s"):format(archive.name, archive.result.stays))
@@ -140,11 +145,11 @@ local function report(list, skipped, options)
 end
 
 --- Runs one row of results.lua in a process of its own: the number of comparisons, or why not.
-local function run_row(number, cache, environment)
+local function run_row(number, archive, cache, environment)
    local folder = shell.lines {"mktemp", "-d", cache .. "/check.XXXXXX"}[1]
    local status, text = shell.run(shell.line {
-      "env", environment, "timeout", CHECK_SECONDS, "lua5.4", root .. "/spec/corpus/check.lua",
-      number, folder,
+      "env", environment, libraries.environment {path = archive}, "timeout", CHECK_SECONDS,
+      "lua5.4", root .. "/spec/corpus/check.lua", number, folder,
    } .. " </dev/null 2>&1")
    shell.run {"rm", "-rf", folder}
    local count = status == 0 and tonumber(text:match "right\t(%d+)")
@@ -159,11 +164,12 @@ local function check(options, cache, environment)
    local right, wanted, comparisons, absent = 0, 0, 0, 0
    for i, row in ipairs(results.list) do
       local is_asked = not next(options.names) or options.names[row.name]
-      if is_asked and not results.archive(row.name) then
+      local archive = is_asked and results.archive(row.name)
+      if is_asked and not archive then
          absent = absent + 1
       elseif is_asked then
          wanted = wanted + 1
-         local count, why = run_row(i, cache, environment)
+         local count, why = run_row(i, archive, cache, environment)
          right, comparisons = right + (count and 1 or 0), comparisons + (count or 0)
          if not count or options.all then
             print(("  %-28s %s"):format(row.name, count and count .. " right" or why))

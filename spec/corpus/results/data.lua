@@ -92,11 +92,11 @@ row {
       local to = moonlink.alloc(64)
       t:equal(0, ln.c.crypto_generichash(to, 64, "abc", 3, nil, 0))
       t:equal("ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
-         .. "7d87c5392aab792dc252d5de4533cc9518d38aa8dbc4925ab92386edd4009923",
+         .. "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
          t:hex(to, 64), "BLAKE2b, RFC 7693, appendix A")
       local scalar = moonlink.alloc(32)
       scalar:set("\x77\x07\x6d\x0a\x73\x18\xa5\x7d\x3c\x16\xc1\x72\x51\xb2\x66\x45"
-         .. "\xdf\x4c\x2f\x92\xeb\xc0\x99\x2a\xc1\x77\xfb\xa5\x1d\xb9\x2c\x2a")
+         .. "\xdf\x4c\x2f\x87\xeb\xc0\x99\x2a\xb1\x77\xfb\xa5\x1d\xb9\x2c\x2a")
       t:equal(0, ln.c.crypto_scalarmult_base(to, scalar))
       t:equal("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
          t:hex(to, 32), "X25519, RFC 7748, section 6.1")
