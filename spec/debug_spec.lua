@@ -24,7 +24,9 @@ local function gdb(commands, script, ...)
    }
    table.move(commands, 1, #commands, #lines + 1, lines)
    local file = support.write(dir .. "/commands", table.concat(lines, "\n") .. "\n")
-   return support.sh("LD_PRELOAD= HOME=%s gdb -nx -q -batch -x %s %s 2>&1", dir, file, words[1])
+   local _, out = support.exit("LD_PRELOAD= HOME=%s gdb -nx -q -batch -x %s %s 2>&1", dir, file,
+      words[1])
+   return out
 end
 
 --- The texts stand in the output in this order.
@@ -127,6 +129,13 @@ describe("gdb", function()
       })
       local hits = out:match "__jit_debug_register_code[^\n]*\n%s*breakpoint already hit (%d+) time"
       assert.equal("1", hits)
+   end)
+
+   it("says that it cannot show a thread-local variable, and nothing wrong", function()
+      local path = object("tls.c", "__thread int tv = 5;\nint tls(int n)\n{\n    return tv + n;\n}",
+         "-g -O0")
+      local out = gdb({"break tls", "run", "print n", "print tv"}, LOAD, "gdb", "tls", path)
+      in_order(out, {"= 5\n", "Cannot access memory at address"})
    end)
 
    --- One source, compiled in many ways; `shared` is in all of them, and kept once.

@@ -11,6 +11,11 @@
 #include "link/debug.h"
 #include "link/txn.h"
 
+/* Debuggers ask libthread_db for a thread-local variable of a file, and are given one of the
+** executable when the file is none that the process's loader knows. An offset that leads nowhere,
+** in all bytes of the field or in its lower four, makes them say so. */
+#define NOT_THERE UINT64_C(0x400000007fff0000)
+
 enum { FRAMES_END = 4 }; /* bytes of the zero word that ends the unwind table */
 enum { ALIGN_MAX = 64, SECTIONS_MAX = 12 + ML_DEBUG_KINDS };
 
@@ -112,8 +117,6 @@ static uint64_t value_of(const work *w, uint32_t symbol, int64_t addend)
     uint64_t A = (uint64_t)addend;
     if (s.section < img->nsections && w->offset[s.section])
         return w->offset[s.section] - 1 + s.value + A;
-    if (s.type == ML_TYPE_TLS)
-        return s.value + A;
     ml_binding b = ml_binding_of(w->in, symbol);
     return b.dropped ? w->tombstone : b.S + A;
 }
@@ -133,7 +136,7 @@ static void apply(const work *w, const ml_irels *rels, uint8_t *to, size_t size)
         uint8_t *at = to + r.offset;
         if (!rels->rela)
             r.addend = width == 8 ? (int64_t)ml_get64(at) : (int64_t)ml_get32(at);
-        uint64_t v = value_of(w, r.symbol, r.addend);
+        uint64_t v = tls ? NOT_THERE : value_of(w, r.symbol, r.addend);
         if (width == 8)
             ml_put64(at, v);
         else

@@ -39,12 +39,19 @@ local calls = support.cc(dir .. "/calls.o", CALLS, "-O1 -fPIC")
 local low = support.cc(dir .. "/low.o", ADD, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++"})
 local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
+local debugged = support.cc(dir .. "/debugged.o", ADD, "-g -O1 -fPIC -gz")
 local archive = dir .. "/libadd.a"
 support.sh("ar rcs %s %s", archive, add)
 local unindexed = dir .. "/libnoindex.a"
 support.sh("ar rcS %s %s", unindexed, add)
 local shared = dir .. "/libadd.so"
 support.sh("LD_PRELOAD= gcc -shared -o %s %s", shared, add)
+
+-- Units that are gone are remembered up to a number: from there on each takes the place of another.
+for _ = 1, 1001 do
+   local ln <close> = moonlink.new {}
+   assert(ln:load(add))
+end
 
 --- Names that tell whether something of a failed load is still known.
 local NAMES = {"spec_add", "spec_name", "spec_counter", "spec_twice"}
@@ -137,6 +144,10 @@ describe("a load in which a call fails", function()
 
    it("leaves nothing of moved instructions behind", function()
       assert.is_true(survives {far} > 3)
+   end)
+
+   it("leaves nothing behind that debuggers are shown", function()
+      assert.is_true(survives {debugged, debug = {"gdb", "lines"}} > 3)
    end)
 
    it("leaves nothing of section groups and constructors behind", function()
