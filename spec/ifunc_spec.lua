@@ -305,7 +305,10 @@ describe("an indirect function", function()
             __atomic_exchange(&shared, &next, &old, __ATOMIC_SEQ_CST);
             return old.a * 1000 + old.b * 100 + shared.a * 10 + shared.b;
          }
-         double compute(double x) { return floor(x) + ceil(x) + trunc(x) + fma(x, x, x) + sin(0.0); }
+         double compute(double x)
+         {
+            return floor(x) + ceil(x) + trunc(x) + fma(x, x, x) + sin(0.0);
+         }
       ]]
       local libatomic = support.stdout "gcc -print-file-name=libatomic.a"
       local ln <close> = moonlink.new {scope = {"archives", "self", "process", "fallback"}}
