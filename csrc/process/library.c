@@ -68,7 +68,8 @@ int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out)
 
 void ml_library_close(ml_library *lib)
 {
-    if (lib->handle && ml_os_thread_count() <= lib->threads)
+    bool more = lib->threads && ml_os_thread_count() > lib->threads; /* 0: not known */
+    if (lib->handle && !more)
         dlclose(lib->handle);
     lib->handle = NULL;
 }
