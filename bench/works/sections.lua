@@ -80,7 +80,7 @@ function sections.work5(scale)
       return {
          id = "work5-" .. name, title = ("%d functions in one object, %s"):format(count, how),
          list = ("%s/%s.list"):format(folder, name), n = count - 1, expected = expected(count),
-         skip = { ["RuntimeDyld 14"] = "takes minutes" },
+         skip = { ["RuntimeDyld 14"] = "takes minutes", ["JITLink 14"] = "takes a minute" },
       }
    end
    return {
