@@ -113,6 +113,9 @@ static bool branch(const uint8_t *code, size_t size, size_t field)
 ** mov to a 32-bit register is the low half of the slot; lea to a 32-bit register is the low half of
 ** the address: the same bits, so it is as good as the 64-bit form.
 ** test and the arithmetic forms could take S as an immediate, but only below 2 GiB: they stay.
+** The call of __tls_get_addr in a general dynamic access is padded, 66 48 ff 15, and stays: addr32
+** behind REX.W would make that void, and AMD's processors obey 66 then: the call's displacement
+** would have 16 bits, and so its target.
 ** With another addend than -4 the instruction loads something else than the whole slot: it stays.
 */
 static bool can_relax(const uint8_t *code, size_t size, size_t field, uint32_t type, int64_t addend)
@@ -127,7 +130,8 @@ static bool can_relax(const uint8_t *code, size_t size, size_t field, uint32_t t
         return false;
     if (type == REX_GOTPCRELX)
         return (code[field - 3] & 0xf0) == 0x40 && op == 0x8b;
-    return op == 0x8b || (op == 0xff && (modrm == 0x15 || modrm == 0x25));
+    bool padded = field >= 4 && code[field - 4] == 0x66 && code[field - 3] == 0x48;
+    return op == 0x8b || (op == 0xff && !padded && (modrm == 0x15 || modrm == 0x25));
 }
 
 /* In each form the value that the field must hold is S - (address after the field): the field of
