@@ -170,8 +170,34 @@ static int look_up(ml_txn *t, ml_entry *e)
     return 0;
 }
 
+/* The name of a library's file without folder, version and ending: "libstdc++". */
+static ml_slice stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *end = strstr(name, ".so");
+    if (!end)
+        end = strstr(name, ".a");
+    return (ml_slice){(const uint8_t *)name, end ? (size_t)(end - name) : strlen(name)};
+}
+
+/* Note [A library twice]
+** A load may bring a library of its own that the process has already, libstdc++.a beside
+** libstdc++.so. Their unique symbols stay apart: the rest of the two is apart, and it goes with
+** them. The numbers of std::locale's facets, say, are unique symbols, but the counter that gives
+** them out is not; shared numbers would be given to two facets. */
+static bool is_twin(ml_txn *t, const ml_entry *e)
+{
+    const ml_input *in = &t->l->inputs[e->image];
+    ml_provided p;
+    uint32_t held;
+    if (!in->member || !find_process(t, e->name, e->len, &p, &held))
+        return false;
+    ml_slice a = stem_of(in->file), b = stem_of(p.provider);
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
 /* A weak definition of this load may have to share with one that came before it. Unique symbols
-** always do: that is what they are for. */
+** always do: that is what they are for. See Note [A library twice]. */
 static void share_weak(ml_txn *t, ml_entry *e)
 {
     if ((e->def != ML_DEF_SECTION) || e->bind == ML_BIND_GLOBAL || e->vis == ML_VIS_HIDDEN ||
@@ -183,7 +209,9 @@ static void share_weak(ml_txn *t, ml_entry *e)
     const ml_entry *other = ml_exports_for(t, e);
     if (other)
         bind_unit(e, other);
-    else if ((!unique && t->o.weak != ML_WEAK_PROCESS) || !bind_process(t, e))
+    else if (t->o.weak != ML_WEAK_PROCESS && (!unique || is_twin(t, e)))
+        return;
+    else if (!bind_process(t, e))
         return;
     e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
 }
