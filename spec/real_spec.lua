@@ -225,3 +225,19 @@ it("one symbol out of libcrypto.a brings only what it needs", function()
    -- FIPS 180-4, the example of one block
    assert.equal("\xa9\x99\x3e\x36", (moonlink.read(digest:address(), "c4")))
 end)
+
+-- What `make corpus` does with many more: see spec/corpus/results.lua.
+describe("whole, with its results checked, loads #slow", function()
+   local results = require "spec.corpus.results"
+   local SOME = {"ffi", "elf", "icuuc", "stdc++", "lzma", "lua5.4"}
+
+   for _, row in ipairs(results.list) do
+      for _, name in ipairs(SOME) do
+         if row.name == name then
+            it("lib" .. name .. ".a", function()
+               assert.is_true(results.run(row, support.tmpdir()) > 0)
+            end)
+         end
+      end
+   end
+end)
