@@ -38,7 +38,8 @@ describe("in a process that preloads a library", function()
    it("its names go before those of libraries that an opened one needs", function()
       local script = support.write(dir .. "/script.lua", SCRIPT)
       local function run(preload)
-         return support.stdout("LD_PRELOAD=${LD_PRELOAD:-}:%s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s %s %s", preload,
+         return support.stdout(
+            "LD_PRELOAD=${LD_PRELOAD:-}:%s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s %s %s", preload,
             support.quote(package.path), support.quote(package.cpath), support.interpreter, script,
             user, needer)
       end

@@ -171,7 +171,8 @@ local function find(self, name)
    end
 end
 
---- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an archive in reach (a member is loaded then), in a library
+--- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an
+--- archive in reach (a member is loaded then), in a library
 --- that was opened, or in the process.
 ---@param name string
 ---@return integer? address
