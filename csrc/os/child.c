@@ -103,11 +103,7 @@ static uint64_t inode_of(int fd)
 static uint64_t data_size(void)
 {
     char text[8192];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
+    ml_os_read_text("/proc/self/status", text, sizeof text);
     const char *at = strstr(text, "VmData:");
     return at ? strtoull(at + strlen("VmData:"), NULL, 10) * 1024 : 0;
 }
@@ -149,19 +145,7 @@ bool ml_child_is_self(const ml_child *c)
 bool ml_child_send(const ml_child *c, const void *bytes, size_t n)
 {
     /* The function may have closed it, and opened a file of its own under the number. */
-    if (inode_of(c->results) != c->pipe_ino)
-        return false;
-    const uint8_t *at = bytes;
-    while (n) {
-        ssize_t done = write(c->results, at, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return false;
-        at += done;
-        n -= (size_t)done;
-    }
-    return true;
+    return inode_of(c->results) == c->pipe_ino && ml_os_write_all(c->results, bytes, n);
 }
 
 void ml_child_exit(int status)

@@ -184,3 +184,29 @@ int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_
         *id = f.id;
     return 0;
 }
+
+size_t ml_os_read_text(const char *path, char *buf, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
+    if (fd >= 0)
+        close(fd);
+    n = n > 0 ? n : 0;
+    buf[n] = 0;
+    return (size_t)n;
+}
+
+bool ml_os_write_all(int fd, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    while (n) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        p += done;
+        n -= (size_t)done;
+    }
+    return true;
+}

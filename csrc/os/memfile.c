@@ -28,19 +28,6 @@ static void spell(char *to, size_t size, uint64_t inode, int fd)
     snprintf(to + n, size - (size_t)n, "/%d", fd);
 }
 
-static bool write_all(int fd, ml_slice bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes = (ml_slice){bytes.p + n, bytes.n - (size_t)n};
-    }
-    return true;
-}
-
 int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfile *out)
 {
     struct stat st;
@@ -51,7 +38,7 @@ int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfi
             close(fd);
             fd = high;
         }
-        if (write_all(fd, bytes) && fstat(fd, &st) == 0) {
+        if (ml_os_write_all(fd, bytes.p, bytes.n) && fstat(fd, &st) == 0) {
             out->fd = fd;
             spell(out->path, sizeof out->path, st.st_ino, fd);
             return 0;

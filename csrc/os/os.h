@@ -42,6 +42,12 @@ void ml_os_close(ml_os_file *f);
 ** behind it; id may be NULL. A file larger than the machine's memory is ML_E_NOMEM. */
 int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_file_id *id);
 
+/* The start of a file that the system makes up (/proc): size - 1 bytes of it at most, always with a
+** NUL behind them. How many; 0 when it cannot be read. */
+size_t ml_os_read_text(const char *path, char *buf, size_t size);
+/* Writes all of it, however many calls that takes; false with errno. */
+bool ml_os_write_all(int fd, const void *bytes, size_t n);
+
 /* A file in memory alone. */
 typedef struct ml_os_memfile {
     int fd;
@@ -131,7 +137,6 @@ const char *ml_os_setting(const char *name);
 ** link at the end of the path is followed. The descriptor, or -1 with errno. */
 int ml_os_open_log(const char *path, bool fresh);
 void ml_os_close_log(int fd);
-bool ml_os_write_all(int fd, const void *bytes, size_t n); /* false with errno */
 /* Maps the first page of it, executable and not writable, for good: profilers see that, and so find
 ** the file's name. False with errno. */
 bool ml_os_mark_log(int fd);

@@ -16,12 +16,7 @@ bool ml_os_traced(void)
 {
     static const char key[] = "\nTracerPid:\t";
     char text[1024];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = 0;
+    ml_os_read_text("/proc/self/status", text, sizeof text);
     const char *at = strstr(text, key);
     return at && at[sizeof key - 1] >= '1' && at[sizeof key - 1] <= '9';
 }
@@ -30,21 +25,6 @@ const char *ml_os_setting(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
-}
-
-bool ml_os_write_all(int fd, const void *bytes, size_t n)
-{
-    const uint8_t *p = bytes;
-    while (n) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
 }
 
 /* O_NOFOLLOW and the owner: the folder may be one in which everybody can put a link. */

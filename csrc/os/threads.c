@@ -7,7 +7,6 @@
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1 /* gettid, opendir */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,14 +95,8 @@ static look look_at(const char *thread, const question *q)
 {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/self/task/%.20s/syscall", thread);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (ml_os_read_text(path, text, sizeof text) == 0)
         return AWAY; /* it has ended, or the system does not tell */
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return AWAY;
-    text[n] = 0;
     if (strncmp(text, "running", 7) == 0)
         return RUNNING;
     text[strcspn(text, "\n")] = 0;

@@ -8,7 +8,6 @@
 #include "os/watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,7 +20,7 @@
 #include "os/child.h"
 
 enum {
-    PATIENCE = 2000 /* milliseconds that what was killed is given to go */,
+    PATIENCE = 2000, /* milliseconds that what was killed is given to go */
     POLL_MOST = 1 << 30
 };
 
@@ -48,13 +47,10 @@ static void kill_listed(const char *text)
 static void kill_children(void)
 {
     char text[4096];
-    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
+    size_t n = ml_os_read_text("/proc/thread-self/children", text, sizeof text);
     while (n > 0 && text[n - 1] != ' ') /* a number that was cut is another process's */
         n--;
-    text[n > 0 ? n : 0] = 0;
+    text[n] = 0;
     kill_listed(text);
 }
 

@@ -2,25 +2,21 @@
 ** takes a signal; gives signal, registers, backtrace and names, as far as each can be had.
 ** What is certain is written first; each later step may itself crash or hang in a process whose
 ** memory is damaged, and then ends it with what has been written so far.
-** Spec: LSB 5.0 core, chapter 10 "Stack Unwinding" (_Unwind_Backtrace); dladdr(3).
+** Spec: LSB 5.0 core, chapter 10 "Stack Unwinding" (_Unwind_Backtrace).
 ** SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE 1 /* dladdr */
+#define _GNU_SOURCE 1 /* siginfo_t */
 #include "process/crash.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <unwind.h>
 
-#include "os/faults.h"
 #include "os/os.h"
+#include "os/signals.h"
+#include "process/stack.h"
 
-enum { PATIENCE = 5 }; /* seconds that unwinding and naming may take */
-
-typedef _Unwind_Reason_Code backtrace_fn(_Unwind_Trace_Fn, void *);
-typedef _Unwind_Ptr get_ip_fn(struct _Unwind_Context *, int *);
+enum { PATIENCE = 5 };        /* seconds that unwinding and naming may take */
+enum { SECOND = 1000000000 }; /* nanoseconds */
 
 /* Note [State of a crash]
 ** ~~~~~~~~~~~~~~~~~~~~~~~
@@ -32,8 +28,7 @@ static struct {
     ml_crash_namer *namer;
     void *ud;
     int64_t process, thread;
-    backtrace_fn *backtrace;
-    get_ip_fn *get_ip;
+    ml_unwinder unwinder; /* stays open: after a crash is too late to look for it */
 } state;
 
 /* ---- unwinding ---- */
@@ -49,7 +44,7 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *ud)
 {
     trace *t = ud;
     int before = 0;
-    uint64_t ip = state.get_ip(context, &before);
+    uint64_t ip = state.unwinder.ip(context, &before);
     if (!t->found) {
         t->found = ip == t->from;
         if (!t->found || !t->with)
@@ -64,8 +59,8 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *ud)
 /* The last steps, of a thread that has written what is certain. */
 static void finish(ml_crash *c, trace *t)
 {
-    if (state.backtrace)
-        state.backtrace(add_frame, t);
+    if (state.unwinder.library)
+        state.unwinder.backtrace(add_frame, t);
     atomic_store(&c->stage, ML_CRASH_TRACED);
     if (state.namer)
         state.namer(state.ud, c, atomic_load(&c->thread) == state.thread);
@@ -81,10 +76,10 @@ static void landing(void)
     ml_crash *c = state.report;
     uint64_t caller = (uint64_t)(uintptr_t)__builtin_return_address(0);
     trace t = {.c = c, .from = caller, .with = true};
-    ml_faults_hurry(PATIENCE);
+    ml_signals_hurry(PATIENCE);
     finish(c, &t);
     for (;;)
-        ml_faults_pass_on(c->signo);
+        ml_signals_pass_on(c->signo);
 }
 
 /* ---- the handler ---- */
@@ -92,23 +87,23 @@ static void landing(void)
 /* Is this thread the first one to crash? If another one was, it ends the process. */
 static bool is_first(ml_crash *c)
 {
-    int64_t none = 0, self = gettid();
+    int64_t none = 0, self = ml_os_thread();
     if (atomic_compare_exchange_strong(&c->thread, &none, self))
         return true;
     while (none != self)
-        pause();
+        ml_os_sleep_ns(SECOND);
     return false; /* this handler's own work has crashed */
 }
 
 /* What is certain. */
 static void write_raw(ml_crash *c, const siginfo_t *info, const void *context, int err)
 {
-    ml_fault_registers r;
-    ml_faults_registers(context, &r);
+    ml_signal_registers r;
+    ml_signals_registers(context, &r);
     c->signo = info->si_signo;
     c->code = info->si_code;
     c->err = err;
-    c->has_addr = ml_faults_has_address(info);
+    c->has_addr = ml_signals_has_address(info);
     c->addr = c->has_addr ? (uint64_t)(uintptr_t)info->si_addr : 0;
     c->pc = r.pc;
     c->sp = r.sp;
@@ -129,39 +124,20 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 {
     int err = errno;
     ml_crash *c = state.report;
-    if (!c || getpid() != state.process || !is_first(c)) {
-        ml_faults_pass_on(signo);
+    if (!c || ml_os_process() != state.process || !is_first(c)) {
+        ml_signals_pass_on(signo);
         return;
     }
     write_raw(c, info, context, err);
-    if (is_lost(c) && ml_faults_divert(context, landing))
+    if (is_lost(c) && ml_signals_divert(context, landing))
         return;
-    ml_faults_hurry(PATIENCE);
+    ml_signals_hurry(PATIENCE);
     trace t = {.c = c, .from = c->pc};
     finish(c, &t);
-    ml_faults_pass_on(signo);
+    ml_signals_pass_on(signo);
 }
 
 /* ---- before ---- */
-
-/* The unwinder that the process has, as unwind.c would choose it; libgcc's when it has none. Opened
-** now: after a crash is too late. */
-static void find_unwinder(void)
-{
-    static const char *const names[] = {"libgcc_s.so.1", "libunwind.so.1"};
-    void *library = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
-        library = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD);
-    if (!library)
-        library = dlopen(names[0], RTLD_NOW);
-    if (library) {
-        state.get_ip = (get_ip_fn *)(uintptr_t)dlsym(library, "_Unwind_GetIPInfo");
-        state.backtrace = (backtrace_fn *)(uintptr_t)dlsym(library, "_Unwind_Backtrace");
-        if (!state.get_ip)
-            state.backtrace = NULL;
-    }
-    dlerror();
-}
 
 void ml_crash_report(ml_crash *c, ml_crash_namer *namer, void *ud)
 {
@@ -169,20 +145,21 @@ void ml_crash_report(ml_crash *c, ml_crash_namer *namer, void *ud)
     state.namer = namer;
     state.ud = ud;
     state.process = ml_os_process();
-    state.thread = gettid();
-    find_unwinder();
+    state.thread = ml_os_thread();
+    ml_unwinder_close(&state.unwinder);
+    ml_stack_prepare();
+    ml_unwinder_open(&state.unwinder);
     state.report = c;
-    ml_faults_catch(on_signal);
+    ml_signals_catch(on_signal);
 }
 
 void ml_crash_name_library(ml_crash_frame *f, bool is_return)
 {
-    Dl_info info;
-    void *at = (void *)(uintptr_t)(f->addr - is_return);
-    if (!dladdr(at, &info) || !info.dli_fname)
+    ml_located at;
+    if (!ml_stack_locate(f->addr - is_return, &at))
         return;
-    snprintf(f->file, sizeof f->file, "%s", info.dli_fname);
-    if (info.dli_sname)
-        snprintf(f->name, sizeof f->name, "%s", info.dli_sname);
-    f->offset = f->addr - (uint64_t)(uintptr_t)(info.dli_sname ? info.dli_saddr : info.dli_fbase);
+    snprintf(f->file, sizeof f->file, "%s", at.file);
+    if (at.name)
+        snprintf(f->name, sizeof f->name, "%s", at.name);
+    f->offset = f->addr - at.start;
 }

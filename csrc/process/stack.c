@@ -10,13 +10,8 @@
 
 #define LIBGCC "libgcc_s.so.1"
 
-typedef _Unwind_Reason_Code backtrace_fn(_Unwind_Trace_Fn visit, void *ud);
-typedef _Unwind_Ptr ip_fn(struct _Unwind_Context *c, int *before);
-typedef _Unwind_Ptr start_fn(struct _Unwind_Context *c);
-
 typedef struct walk {
-    ip_fn *ip;
-    start_fn *start;
+    ml_unwinder u;
     ml_frame *v;
     size_t n, max;
 } walk;
@@ -25,55 +20,61 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *c, void *ud)
 {
     walk *w = ud;
     int before = 0; /* set when the address is that of the instruction itself */
-    uint64_t ip = w->ip(c, &before);
+    uint64_t ip = w->u.ip(c, &before);
     if (ip == 0 || w->n == w->max)
         return _URC_END_OF_STACK;
-    w->v[w->n++] = (ml_frame){before ? ip : ip - 1, w->start ? w->start(c) : 0};
+    w->v[w->n++] = (ml_frame){before ? ip : ip - 1, w->u.start ? w->u.start(c) : 0};
     return _URC_NO_REASON;
 }
 
-static uint64_t function_of(void *library, const char *name)
+/* Takes the functions of an open library; closes it when it lacks them. */
+static bool take(ml_unwinder *u, void *library)
 {
-    return (uintptr_t)dlsym(library, name);
+    u->library = library;
+    u->backtrace = (ml_backtrace_fn *)(uintptr_t)dlsym(library, "_Unwind_Backtrace");
+    u->ip = (ml_frame_ip_fn *)(uintptr_t)dlsym(library, "_Unwind_GetIPInfo");
+    u->start = (ml_frame_start_fn *)(uintptr_t)dlsym(library, "_Unwind_GetRegionStart");
+    if (u->backtrace && u->ip)
+        return true;
+    ml_unwinder_close(u);
+    return false;
 }
 
-/* The library whose unwinder is asked: libgcc_s, else whatever is global; NULL: there is none. */
-static void *unwinder(void)
+bool ml_unwinder_open(ml_unwinder *out)
 {
+    *out = (ml_unwinder){0};
     void *library = dlopen(LIBGCC, RTLD_LAZY | RTLD_NOLOAD);
-    if (library)
-        return library;
-    library = dlopen(NULL, RTLD_LAZY);
-    if (library && !function_of(library, "_Unwind_Backtrace")) {
-        dlclose(library);
-        library = NULL;
-    }
-    return library;
+    if (!library)
+        library = dlopen(NULL, RTLD_LAZY);
+    bool found = library && take(out, library);
+    dlerror(); /* what was not found is nobody's business */
+    return found;
+}
+
+void ml_unwinder_close(ml_unwinder *u)
+{
+    if (u->library)
+        dlclose(u->library);
+    *u = (ml_unwinder){0};
 }
 
 void ml_stack_prepare(void)
 {
-    void *library = unwinder();
-    if (!library)
-        library = dlopen(LIBGCC, RTLD_LAZY | RTLD_NODELETE);
+    ml_unwinder u;
+    bool there = ml_unwinder_open(&u);
+    void *library = there ? NULL : dlopen(LIBGCC, RTLD_NOW | RTLD_NODELETE);
     if (library)
         dlclose(library);
-    dlerror(); /* what was not found is nobody's business */
+    ml_unwinder_close(&u);
+    dlerror();
 }
 
 __attribute__((noinline)) size_t ml_stack_frames(ml_frame *v, size_t max)
 {
-    void *library = unwinder();
     walk w = {.v = v, .max = max};
-    if (library) {
-        backtrace_fn *run = (backtrace_fn *)function_of(library, "_Unwind_Backtrace");
-        w.ip = (ip_fn *)function_of(library, "_Unwind_GetIPInfo");
-        w.start = (start_fn *)function_of(library, "_Unwind_GetRegionStart");
-        if (run && w.ip)
-            run(visit, &w);
-        dlclose(library);
-    }
-    dlerror();
+    if (ml_unwinder_open(&w.u))
+        w.u.backtrace(visit, &w);
+    ml_unwinder_close(&w.u);
     for (size_t i = 1; i < w.n; i++) /* [0] is this function itself */
         v[i - 1] = v[i];
     return w.n ? w.n - 1 : 0;

@@ -8,12 +8,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unwind.h>
 
 /* A frame: an address inside the instruction that is executed there (a call, but in the frame of a
 ** signal), and where the function begins as the unwind table has it; 0: not known. */
 typedef struct ml_frame {
     uint64_t addr, function;
 } ml_frame;
+
+typedef _Unwind_Reason_Code ml_backtrace_fn(_Unwind_Trace_Fn visit, void *ud);
+typedef _Unwind_Ptr ml_frame_ip_fn(struct _Unwind_Context *c, int *before);
+typedef _Unwind_Ptr ml_frame_start_fn(struct _Unwind_Context *c);
+
+/* The functions by which the process's unwinder walks a stack. All zero: not open. */
+typedef struct ml_unwinder {
+    void *library; /* of dlopen: keeps them in the process */
+    ml_backtrace_fn *backtrace;
+    ml_frame_ip_fn *ip;
+    ml_frame_start_fn *start; /* of the function; may be NULL */
+} ml_unwinder;
+
+/* Those of libgcc_s, else of whatever is global; false when the process has none. */
+bool ml_unwinder_open(ml_unwinder *out);
+/* The inverse; nothing happens to one that is not open. */
+void ml_unwinder_close(ml_unwinder *u);
 
 /* Brings libgcc_s into the process for good, if there is no unwinder yet. */
 void ml_stack_prepare(void);

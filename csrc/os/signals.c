@@ -1,8 +1,8 @@
-/* faults.c -- os: signals of a process that is about to die.
+/* signals.c -- os: signals of a process that is about to die.
 ** Spec: POSIX.1-2017 sigaction, sigaltstack, alarm; x86-64 psABI 3.2.2 "The Stack Frame".
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1 /* REG_RIP */
-#include "os/faults.h"
+#include "os/signals.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -24,7 +24,7 @@ static void take_stack(void)
         sigaltstack(&(stack_t){.ss_sp = p, .ss_size = STACK}, NULL);
 }
 
-void ml_faults_catch(ml_fault_handler *handler)
+void ml_signals_catch(ml_signal_handler *handler)
 {
     struct sigaction old, ours = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigset_t set;
@@ -45,14 +45,14 @@ void ml_faults_catch(ml_fault_handler *handler)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void ml_faults_pass_on(int signo)
+void ml_signals_pass_on(int signo)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(signo, &standard, NULL);
     raise(signo);
 }
 
-void ml_faults_hurry(unsigned seconds)
+void ml_signals_hurry(unsigned seconds)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t set;
@@ -63,7 +63,7 @@ void ml_faults_hurry(unsigned seconds)
     alarm(seconds);
 }
 
-bool ml_faults_has_address(const siginfo_t *info)
+bool ml_signals_has_address(const siginfo_t *info)
 {
     int s = info->si_signo;
     return info->si_code > 0 && info->si_code != SI_KERNEL &&
@@ -72,13 +72,13 @@ bool ml_faults_has_address(const siginfo_t *info)
 
 #ifdef __x86_64__
 
-void ml_faults_registers(const void *context, ml_fault_registers *out)
+void ml_signals_registers(const void *context, ml_signal_registers *out)
 {
     const greg_t *r = ((const ucontext_t *)context)->uc_mcontext.gregs;
-    *out = (ml_fault_registers){(uint64_t)r[REG_RIP], (uint64_t)r[REG_RSP], (uint64_t)r[REG_RBP]};
+    *out = (ml_signal_registers){(uint64_t)r[REG_RIP], (uint64_t)r[REG_RSP], (uint64_t)r[REG_RBP]};
 }
 
-bool ml_faults_divert(void *context, void (*f)(void))
+bool ml_signals_divert(void *context, void (*f)(void))
 {
     /* The call has pushed its return address: at the entry of f the stack is as f expects it. */
     ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)f;
@@ -87,13 +87,13 @@ bool ml_faults_divert(void *context, void (*f)(void))
 
 #else
 
-void ml_faults_registers(const void *context, ml_fault_registers *out)
+void ml_signals_registers(const void *context, ml_signal_registers *out)
 {
     (void)context;
-    *out = (ml_fault_registers){0};
+    *out = (ml_signal_registers){0};
 }
 
-bool ml_faults_divert(void *context, void (*f)(void))
+bool ml_signals_divert(void *context, void (*f)(void))
 {
     (void)context, (void)f;
     return false;
