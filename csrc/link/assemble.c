@@ -23,8 +23,8 @@ static ml_class class_of(const ml_isec *s)
         return ML_CLASS_TEXT;
     if (!(s->flags & ML_SEC_WRITE))
         return ML_CLASS_CONST;
-    if ((s->type >= ML_SHT_INIT_ARRAY && s->type <= ML_SHT_PREINIT_ARRAY) ||
-        (strncmp(s->name, ".data.rel.ro", 12) == 0 && (s->name[12] == 0 || s->name[12] == '.')))
+    if (s->role == ML_ROLE_RELRO || s->role == ML_ROLE_INIT_ARRAY ||
+        s->role == ML_ROLE_FINI_ARRAY || s->role == ML_ROLE_PREINIT_ARRAY)
         return ML_CLASS_CONST;
     return s->type == ML_SHT_NOBITS ? ML_CLASS_BSS : ML_CLASS_DATA;
 }

@@ -16,21 +16,15 @@ typedef struct ctor_section {
     uint32_t order; /* 0: preinit; 1 + priority */
 } ctor_section;
 
-/* ".ctors" or ".ctors.NUMBER"; no type of section tells them. */
-static bool is_old(const ml_isec *s, const char *name)
-{
-    return strncmp(s->name, name, 6) == 0 && (s->name[6] == 0 || s->name[6] == '.');
-}
-
 static bool is_backwards(const ml_isec *s)
 {
-    return is_old(s, ".ctors") || is_old(s, ".dtors");
+    return s->role == ML_ROLE_CTORS || s->role == ML_ROLE_DTORS;
 }
 
 /* ".init_array.00101" has priority 101; a name without a number comes last. */
 static uint32_t order_of(const ml_isec *s)
 {
-    if (s->type == ML_SHT_PREINIT_ARRAY)
+    if (s->role == ML_ROLE_PREINIT_ARRAY)
         return 0;
     const char *dot = strrchr(s->name, '.');
     uint32_t n = 0;
@@ -52,16 +46,25 @@ static int by_order(const void *a, const void *b)
     return x->section < y->section ? -1 : x->section > y->section;
 }
 
+/* Roles of the sections that hold addresses of constructors, of destructors; as bits. */
+static const uint32_t wanted[2] = {1u << ML_ROLE_PREINIT_ARRAY | 1u << ML_ROLE_INIT_ARRAY |
+                                       1u << ML_ROLE_CTORS,
+                                   1u << ML_ROLE_FINI_ARRAY | 1u << ML_ROLE_DTORS};
+
 static bool is_kind(const ml_input *in, uint32_t section, bool fini)
 {
     const ml_isec *s = &in->img->sections[section];
-    uint32_t type = s->type;
-    if (!in->piece[section] || (s->flags & ML_SEC_TLS))
+    return (1u << s->role & wanted[fini]) && in->piece[section] && !(s->flags & ML_SEC_TLS);
+}
+
+/* The first section from *k on that is one; false when there is none in this input. */
+static bool next_section(const ml_input *in, bool fini, uint32_t *k)
+{
+    if (!(in->img->roles & wanted[fini]))
         return false;
-    if (is_old(s, fini ? ".dtors" : ".ctors"))
-        return true;
-    return fini ? type == ML_SHT_FINI_ARRAY
-                : type == ML_SHT_INIT_ARRAY || type == ML_SHT_PREINIT_ARRAY;
+    while (*k < in->img->nsections && !is_kind(in, *k, fini))
+        ++*k;
+    return *k < in->img->nsections;
 }
 
 /* What collect fills: addresses, and for messages where each stands. */
@@ -114,24 +117,21 @@ static int read_section(ml_txn *t, const ctor_section *c, list *l)
 /* The sections of one kind in the order in which they run. */
 static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, size_t *entries)
 {
+    size_t room = 0;
+    *out = NULL;
     *n = *entries = 0;
-    for (uint32_t i = 0; i < t->l->ninputs; i++)
-        for (uint32_t k = 1; k < t->l->inputs[i].img->nsections; k++)
-            if (is_kind(&t->l->inputs[i], k, fini)) {
-                ++*n;
-                *entries += t->l->inputs[i].img->sections[k].data.n / 8;
-            }
-    ctor_section *v = ml_nalloc(&t->scratch, *n, sizeof *v);
-    if (!v)
-        return ml_nomem(t->d);
-    *n = 0;
-    for (uint32_t i = 0; i < t->l->ninputs; i++)
-        for (uint32_t k = 1; k < t->l->inputs[i].img->nsections; k++)
-            if (is_kind(&t->l->inputs[i], k, fini))
-                v[(*n)++] = (ctor_section){i, k, order_of(&t->l->inputs[i].img->sections[k])};
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 1; next_section(in, fini, &k); k++) {
+            const ml_isec *s = &in->img->sections[k];
+            if (!ml_array_room(&t->scratch, out, *n, &room, sizeof **out))
+                return ml_nomem(t->d);
+            (*out)[(*n)++] = (ctor_section){i, k, order_of(s)};
+            *entries += s->data.n / 8;
+        }
+    }
     if (*n)
-        qsort(v, *n, sizeof *v, by_order);
-    *out = v;
+        qsort(*out, *n, sizeof **out, by_order);
     return 0;
 }
 

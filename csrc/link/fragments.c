@@ -6,7 +6,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-static const char *const sections[2] = {".init", ".fini"};
+static const ml_role roles[2] = {ML_ROLE_INIT, ML_ROLE_FINI};
 static const char *const functions[2] = {"_init", "_fini"};
 
 /* Three runs each: start, pieces, end. */
@@ -18,7 +18,7 @@ static uint32_t run_number(int which, int part)
 uint32_t ml_fragments_run(ml_txn *t, const ml_isec *s)
 {
     for (int k = 0; k < 2; k++)
-        if ((s->flags & ML_SEC_EXEC) && strcmp(s->name, sections[k]) == 0) {
+        if ((s->flags & ML_SEC_EXEC) && s->role == roles[k]) {
             t->fragments[k].any = true;
             return run_number(k, 1);
         }
@@ -32,7 +32,7 @@ static const ml_entry *own_function(const ml_txn *t, int k)
     if (!e || e->def != ML_DEF_SECTION)
         return NULL;
     const ml_isec *s = &t->l->inputs[e->image].img->sections[e->section];
-    return strcmp(s->name, sections[k]) == 0 ? e : NULL;
+    return s->role == roles[k] ? e : NULL;
 }
 
 void ml_fragments_pieces(ml_txn *t)

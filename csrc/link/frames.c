@@ -52,7 +52,7 @@ typedef struct walk {
 
 bool ml_frames_section(const ml_isec *s)
 {
-    return strncmp(s->name, ".eh_frame", 9) == 0 && (s->name[9] == 0 || s->name[9] == '.') &&
+    return s->role == ML_ROLE_EH_FRAME &&
            (s->flags & (ML_SEC_ALLOC | ML_SEC_EXEC)) == ML_SEC_ALLOC && s->type != ML_SHT_NOBITS;
 }
 

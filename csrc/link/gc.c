@@ -192,24 +192,22 @@ static void split_frames(gc *g, uint32_t input, uint32_t section, uint32_t nrels
     follow(g, input, rels, k, rels->count);
 }
 
-static bool starts(const char *name, const char *with)
-{
-    size_t n = strlen(with);
-    return strncmp(name, with, n) == 0 && (name[n] == 0 || name[n] == '.');
-}
-
 /* Roots that no symbol needs to name. */
 static bool is_kept(const ml_isec *s)
 {
-    static const char *const names[] = {".init",       ".fini",       ".ctors",         ".dtors",
-                                        ".init_array", ".fini_array", ".preinit_array", ".jcr"};
-    if ((s->flags & SHF_RETAIN) || (s->type == SHT_NOTE && !s->group) ||
-        (s->type >= ML_SHT_INIT_ARRAY && s->type <= ML_SHT_PREINIT_ARRAY) || ml_frames_section(s))
-        return true;
-    for (size_t i = 0; s->name[0] == '.' && i < sizeof names / sizeof *names; i++)
-        if (starts(s->name, names[i]))
-            return true;
-    return false;
+    switch (s->role) {
+    case ML_ROLE_INIT:
+    case ML_ROLE_FINI:
+    case ML_ROLE_CTORS:
+    case ML_ROLE_DTORS:
+    case ML_ROLE_INIT_ARRAY:
+    case ML_ROLE_FINI_ARRAY:
+    case ML_ROLE_PREINIT_ARRAY:
+    case ML_ROLE_JCR: return true;
+    default: break;
+    }
+    return (s->flags & SHF_RETAIN) || (s->type == SHT_NOTE && !s->group) ||
+           ml_frames_section(s);
 }
 
 static bool is_dropped(const ml_input *in, uint32_t section)

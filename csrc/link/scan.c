@@ -153,8 +153,8 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
 ** then void; elsewhere a pointer to what is not there would be silently wrong. */
 static bool may_dangle(const ml_isec *s)
 {
-    return (s->flags & ML_SEC_LINK_ORDER) || strncmp(s->name, ".eh_frame", 9) == 0 ||
-           strncmp(s->name, ".gcc_except_table", 17) == 0;
+    return (s->flags & ML_SEC_LINK_ORDER) || s->role == ML_ROLE_EH_FRAME ||
+           s->role == ML_ROLE_EXCEPT_TABLE;
 }
 
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)

@@ -24,7 +24,7 @@ enum { ADJUST = 0x4000 };
 
 bool ml_splitstack_note(const ml_isec *s)
 {
-    return !(s->flags & ML_SEC_ALLOC) && strcmp(s->name, ".note.GNU-split-stack") == 0;
+    return !(s->flags & ML_SEC_ALLOC) && s->role == ML_ROLE_SPLIT_STACK;
 }
 
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,

@@ -101,9 +101,11 @@ static int read_section(parser *p, uint32_t i, ml_slice names)
         p->symtab = i;
     } else if (h.sh_type == SHT_SYMTAB_SHNDX) {
         p->xindex = i;
-    } else if (!p->lto && strncmp(s->name, ".gnu.lto_.lto.", 14) == 0) {
-        p->lto = i;
     }
+    s->role = ml_role_of(s->name, h.sh_type);
+    p->img->roles |= 1u << s->role;
+    if (!p->lto && s->role == ML_ROLE_LTO)
+        p->lto = i;
     s->entsize = h.sh_entsize <= UINT32_MAX ? (uint32_t)h.sh_entsize : 0;
     if ((s->flags & SHF_LINK_ORDER) && h.sh_link < p->img->nsections)
         s->link = h.sh_link;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "object/role.h"
 
 /* Section indexes of symbols that lie in no section. */
 #define ML_SEC_UNDEF  0u
@@ -44,8 +45,7 @@ enum {
     ML_SEC_LARGE = 0x10000000 /* x86-64 psABI 4.2.1 SHF_X86_64_LARGE: may be out of 32-bit reach */
 };
 #define ML_SEC_EXCLUDE 0x80000000u /* more than an enumerator holds */
-/* Types of a section, likewise. */
-enum { ML_SHT_NOBITS = 8, ML_SHT_INIT_ARRAY = 14, ML_SHT_FINI_ARRAY, ML_SHT_PREINIT_ARRAY };
+enum { ML_SHT_NOBITS = 8 }; /* a type of section */
 
 typedef struct ml_isec {
     const char *name;
@@ -57,6 +57,7 @@ typedef struct ml_isec {
     uint32_t group;   /* 1 + index into groups; 0: in none */
     uint32_t link;    /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
     uint32_t entsize; /* sh_entsize, 0 when it does not fit */
+    ml_role role;
 } ml_isec;
 
 /* The relocations of one allocated section. */
@@ -96,6 +97,7 @@ typedef struct ml_image {
     uint16_t machine;   /* e_machine */
     ml_isec *sections;  /* [0] is the null section */
     uint32_t nsections;
+    uint32_t roles; /* those that sections have: bit 1 << ml_role */
     ml_irels *rels;
     uint32_t nrels;
     ml_igroup *groups;
