@@ -3,6 +3,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local question = require "moonlink.link.question"
 local number = require "moonlink.show.number"
 
 local describe = {}
@@ -111,8 +112,7 @@ local function refine(f, is_return)
    if not p or p.unloaded or not p.file then
       return
    end
-   local file = p.member and ("%s(%s)"):format(p.file, p.member) or p.file
-   if file == f.unit and p.name and p.offset then
+   if question.place(p) == f.unit and p.name and p.offset then
       f.name, f.offset = p.name, p.offset + f.address - at
       f.line, f.source = p.source and p.line, p.source
    end

@@ -7,6 +7,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local words = require "moonlink.link.words"
 
 local debugging = {}
 
@@ -16,26 +17,15 @@ for name in pairs(MODES) do
    known[name] = true
 end
 
-local function words(value)
-   local list = {}
-   for word in (type(value) == "table" and table.concat(value, ",") or value):gmatch "[^,%s]+" do
-      list[#list + 1] = word
-   end
-   return list
-end
-
 --- Checks a value of the option; raises for a mistake.
 ---@param value string|string[] "gdb", "gdb,perf" or { "gdb", "perf" }
 ---@return string[]
 function debugging.parse(value)
-   for i, word in ipairs(type(value) == "table" and value or {}) do
+   local list = words.of(value)
+   for i, word in ipairs(list) do
       if type(word) ~= "string" then
          errors.mistake("option 'debug': element %d is a %s, not a text", i, type(word))
-      end
-   end
-   local list = words(value)
-   for _, word in ipairs(list) do
-      if not known[word] then
+      elseif not known[word] then
          errors.mistake("option 'debug': '%s' is none of its values", word)
       end
    end
@@ -44,7 +34,7 @@ end
 
 --- What MOONLINK_DEBUG wants: names that are none of ours mean gdb, "0" nothing.
 local function from_environment(modes)
-   for _, word in ipairs(words(os.getenv "MOONLINK_DEBUG" or "")) do
+   for _, word in ipairs(words.of(os.getenv "MOONLINK_DEBUG")) do
       if word ~= "0" and word ~= "none" then
          modes[MODES[word] and word or "gdb"] = true
       end
@@ -60,7 +50,7 @@ function debugging.modes(linker, value)
       return nil
    end
    local modes = {}
-   for _, word in ipairs(words(value)) do
+   for _, word in ipairs(words.of(value)) do
       if word == "auto" then
          if linker.traced == nil then
             linker.traced = core.traced()

@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
+local words = require "moonlink.link.words"
 
 local events = {}
 
@@ -23,13 +24,7 @@ local known = {
 ---@return table<string, boolean>
 function events.parse(value)
    local set = {}
-   local list = type(value) == "table" and value or {}
-   if type(value) == "string" then
-      for word in value:gmatch "[^,%s]+" do
-         list[#list + 1] = word
-      end
-   end
-   for _, word in ipairs(list) do
+   for _, word in ipairs(words.of(value)) do
       if not known[word] then
          errors.mistake("'%s' is no category of events (%s, all)", tostring(word),
             table.concat(events.categories, ", "))

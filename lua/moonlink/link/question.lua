@@ -26,7 +26,7 @@ local question = {}
 ---@field member? string
 
 --- "lib.a(member.o)" or "file.o".
----@param input moonlink.core.Input
+---@param input {file: string, member?: string}
 ---@return string
 function question.place(input)
    return input.member and ("%s(%s)"):format(input.file, input.member) or input.file

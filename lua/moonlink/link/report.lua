@@ -21,6 +21,18 @@ local function reference_text(inputs, ref)
    return ref.func and text .. " in " .. ref.func or text
 end
 
+--- The first few of a list, each shown by f, and how many more there are.
+local function few(list, f)
+   local shown = {}
+   for i = 1, math.min(#list, REFERENCES) do
+      shown[i] = f(list[i])
+   end
+   if #list > REFERENCES then
+      shown[#shown + 1] = ("and %d more"):format(#list - REFERENCES)
+   end
+   return table.concat(shown, ", ")
+end
+
 local function count_text(n)
    return n == 1 and "1 reference" or n .. " references"
 end
@@ -105,18 +117,12 @@ end
 
 local function one(load, inputs, name, known)
    local refs = load.txn:references(name, 1000)
-   local places = {}
-   for i = 1, math.min(#refs, REFERENCES) do
-      places[i] = reference_text(inputs, refs[i])
-   end
-   if #refs > REFERENCES then
-      places[#places + 1] = ("and %d more"):format(#refs - REFERENCES)
-   end
    local first = refs[1] or {}
    local entry = load.txn:entry(name)
    local input = inputs[first.input or entry and entry.first_reference or 0] or {}
    local shown = similar.demangle(name)
-   local who = #refs > 0 and ("%s: %s"):format(count_text(#refs), table.concat(places, ", "))
+   local who = #refs > 0 and ("%s: %s"):format(count_text(#refs),
+         few(refs, function(ref) return reference_text(inputs, ref) end))
       or input.file and "referred to by " .. question.place(input) or "wanted by the caller"
    return errors.new {
       code = "undefined", symbol = name, demangled = shown, file = input.file,
@@ -129,18 +135,11 @@ end
 
 --- What one compiler option wants is one error: e is that of the first of the names.
 local function of_runtime(e, inputs, runtime, names)
-   local shown = {}
-   for i = 1, math.min(#names, REFERENCES) do
-      shown[i] = ("'%s'"):format(names[i])
-   end
-   if #names > REFERENCES then
-      shown[#shown + 1] = ("and %d more"):format(#names - REFERENCES)
-   end
    local first = e.references[1]
    local input = first and inputs[first.input]
    e.message = ("%s was built with %s but %s is not in this process (undefined %s)"):format(
       input and question.place(input) or e.file or "an input", runtime.flag, runtime.name,
-      table.concat(shown, ", "))
+      few(names, function(name) return ("'%s'"):format(name) end))
    return e
 end
 

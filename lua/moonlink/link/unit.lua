@@ -106,24 +106,25 @@ function methods:inputs()
    return self.core:inputs()
 end
 
---- Its sections: { name=, address=, size=, prot=, file= } each, in the order of the inputs.
----@return moonlink.core.PlacedSection[]
-function methods:sections()
-   local inputs, list = self.core:inputs(), self.core:sections()
+--- Adds the `file` of each section.
+local function with_files(self, list)
+   local inputs = self.core:inputs()
    for _, s in ipairs(list) do
       s.file = question.place(inputs[s.input])
    end
    return list
 end
 
+--- Its sections: { name=, address=, size=, prot=, file= } each, in the order of the inputs.
+---@return moonlink.core.PlacedSection[]
+function methods:sections()
+   return with_files(self, self.core:sections())
+end
+
 --- The sections that `gc_sections` dropped, in the order of the inputs: { name=, size=, file= }.
 ---@return moonlink.core.StrippedSection[]
 function methods:stripped()
-   local inputs, list = self.core:inputs(), self.core:stripped()
-   for _, s in ipairs(list) do
-      s.file = question.place(inputs[s.input])
-   end
-   return list
+   return with_files(self, self.core:stripped())
 end
 
 --- Writes its symbols to a file, for `moonlink symbolize`.

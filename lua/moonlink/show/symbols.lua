@@ -33,18 +33,18 @@ local function unescape(text)
    end))
 end
 
---- The section that holds an address, out of a list by address.
-local function section_at(sections, address)
-   local low, high = 1, #sections
+--- The index of the last element at or before an address, in a list by address; 0: none is.
+local function last_at(list, address)
+   local low, high = 1, #list
    while low <= high do
       local mid = (low + high) // 2
-      if math.ult(address, sections[mid].address) then
+      if math.ult(address, list[mid].address) then
          high = mid - 1
       else
          low = mid + 1
       end
    end
-   return sections[high]
+   return high
 end
 
 local function before(a, b)
@@ -67,7 +67,7 @@ local function add_unit(unit, out)
       end
    end
    for _, s in ipairs(unit.core:named()) do
-      local section = section_at(sections, s.address)
+      local section = sections[last_at(sections, s.address)]
       local input = inputs[s.input or 0]
       out[#out + 1] = {
          address = s.address, size = s.size, type = s.kind, name = s.name, unit = unit.name,
@@ -155,17 +155,9 @@ end
 ---@param address integer
 ---@return moonlink.SymbolLine?
 function symbols.find(list, address)
-   local low, high = 1, #list
-   while low <= high do
-      local mid = (low + high) // 2
-      if math.ult(address, list[mid].address) then
-         high = mid - 1
-      else
-         low = mid + 1
-      end
-   end
+   local last = last_at(list, address)
    local section, label
-   for i = high, math.max(high - DEPTH, 1), -1 do
+   for i = last, math.max(last - DEPTH, 1), -1 do
       local s = list[i]
       if s.type == "section" then
          section = covers(s, address) and s or nil
@@ -177,7 +169,7 @@ function symbols.find(list, address)
       end
    end
    if not section then -- behind many symbols
-      for i = high, 1, -1 do
+      for i = last, 1, -1 do
          if list[i].type == "section" then
             section = covers(list[i], address) and list[i] or nil
             break

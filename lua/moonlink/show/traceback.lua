@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local question = require "moonlink.link.question"
 
 local traceback = {}
 
@@ -17,8 +18,7 @@ function traceback.place(address)
    if not s then
       return ("0x%x"):format(address)
    end
-   local owner = s.member and ("%s(%s)"):format(s.file, s.member) or s.file or s.unit
-      or "the process"
+   local owner = question.place(s) or s.unit or "the process"
    local where = s.name or s.section or (s.kind == "library" and "" or s.kind or "?")
    local text = ("%s+0x%x in %s"):format(where, s.offset or 0, owner)
    if s.unloaded then
