@@ -149,17 +149,12 @@ int ml_txn_answer_zero(ml_txn *t, const char *name)
     return 0;
 }
 
-/* Relocations of a section whose group was discarded do not count. */
-static bool is_dropped(const ml_input *in, const ml_irels *rels)
-{
-    return in->dropped && in->dropped[rels->target];
-}
-
+/* Relocations of a section that was dropped do not count. */
 static void mark_used(const ml_input *in)
 {
     for (uint32_t i = 0; i < in->img->nrels; i++) {
         const ml_irels *rels = &in->img->rels[i];
-        for (uint32_t k = 0; !is_dropped(in, rels) && k < rels->count; k++) {
+        for (uint32_t k = 0; !ml_is_dropped(in, rels->target) && k < rels->count; k++) {
             uint32_t symbol = ml_image_rel(rels, k).symbol;
             if (symbol >= in->img->first_global)
                 in->bind[symbol - in->img->first_global]->flags |= ML_ENT_USED;

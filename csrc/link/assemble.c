@@ -9,8 +9,7 @@
 static bool has_memory(const ml_input *in, uint32_t i)
 {
     const ml_isec *s = &in->img->sections[i];
-    return (s->flags & ML_SEC_ALLOC) && !(s->flags & ML_SEC_EXCLUDE) &&
-           !(in->dropped && in->dropped[i]);
+    return (s->flags & ML_SEC_ALLOC) && !(s->flags & ML_SEC_EXCLUDE) && !ml_is_dropped(in, i);
 }
 
 /* What a section becomes. Writable sections that the ABI's linkers make constant after relocation

@@ -55,8 +55,7 @@ static void mark(gc *g, uint32_t input, uint32_t section)
 {
     const ml_input *in = &g->t->l->inputs[input];
     const ml_isec *s = &in->img->sections[section];
-    if (!(s->flags & ML_SEC_ALLOC) || g->in[input].live[section] ||
-        (in->dropped && in->dropped[section]))
+    if (!(s->flags & ML_SEC_ALLOC) || g->in[input].live[section] || ml_is_dropped(in, section))
         return;
     g->in[input].live[section] = 1;
     g->todo[g->ntodo++] = (gc_place){input, section};
@@ -206,13 +205,7 @@ static bool is_kept(const ml_isec *s)
     case ML_ROLE_JCR: return true;
     default: break;
     }
-    return (s->flags & SHF_RETAIN) || (s->type == SHT_NOTE && !s->group) ||
-           ml_frames_section(s);
-}
-
-static bool is_dropped(const ml_input *in, uint32_t section)
-{
-    return in->dropped && in->dropped[section];
+    return (s->flags & SHF_RETAIN) || (s->type == SHT_NOTE && !s->group) || ml_frames_section(s);
 }
 
 static void note_named(gc *g, uint32_t input, uint32_t section)
@@ -251,7 +244,7 @@ static bool prepare_input(gc *g, uint32_t i)
     }
     for (uint32_t k = 1; k < img->nsections; k++) {
         const ml_isec *s = &img->sections[k];
-        if (!(s->flags & ML_SEC_ALLOC) || is_dropped(in, k))
+        if (!(s->flags & ML_SEC_ALLOC) || ml_is_dropped(in, k))
             continue;
         note_named(g, i, k);
         if ((s->flags & ML_SEC_LINK_ORDER) && s->link)
@@ -291,7 +284,7 @@ static void mark_roots(gc *g, bool exported)
         const ml_image *img = l->inputs[i].img;
         for (uint32_t k = 1; k < img->nsections; k++) {
             const ml_isec *s = &img->sections[k];
-            if (!(s->flags & ML_SEC_ALLOC) || is_dropped(&l->inputs[i], k) || !is_kept(s))
+            if (!(s->flags & ML_SEC_ALLOC) || ml_is_dropped(&l->inputs[i], k) || !is_kept(s))
                 continue;
             mark(g, i, k);
             for (uint32_t r = g->in[i].rels[k]; r && ml_frames_section(s); r = g->in[i].more[r - 1])
@@ -308,7 +301,7 @@ static bool drop(gc *g, uint32_t input)
     for (uint32_t k = 1; k < img->nsections; k++) {
         const ml_isec *s = &img->sections[k];
         if (!(s->flags & ML_SEC_ALLOC) || (s->flags & ML_SEC_EXCLUDE) || g->in[input].live[k] ||
-            is_dropped(in, k))
+            ml_is_dropped(in, k))
             continue;
         if (!in->dropped && !(in->dropped = ml_zalloc(&g->t->scratch, img->nsections, 1)))
             return false;

@@ -47,7 +47,7 @@ static bool is_mergeable(const ml_txn *t, const ml_input *in, uint32_t k)
     uint64_t others = s->flags & ~(uint64_t)(MERGE | STRINGS | ML_SEC_ALLOC | GROUP);
     if (others || !(s->flags & MERGE) || !(s->flags & ML_SEC_ALLOC) || s->type == ML_SHT_NOBITS)
         return false;
-    if ((in->dropped && in->dropped[k]) || ml_frames_section(s))
+    if (ml_is_dropped(in, k) || ml_frames_section(s))
         return false;
     if (s->name[0] != '.' && ml_table_find_str(&t->idents, s->name))
         return false; /* __start_NAME and __stop_NAME want it whole */

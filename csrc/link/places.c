@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "base/search.h"
 #include "link/txn.h"
 
 /* ---- the names of one load ---- */
@@ -13,7 +14,7 @@
 struct ml_names_by_address {
     ml_named *v;
     size_t n;
-    const ml_placed **sections; /* with bytes, by address */
+    ml_placed *sections; /* with bytes, by address */
     size_t nsections;
 };
 
@@ -31,7 +32,7 @@ static int by_address(const void *a, const void *b)
 
 static int placed_by_address(const void *a, const void *b)
 {
-    const ml_placed *x = *(const ml_placed *const *)a, *y = *(const ml_placed *const *)b;
+    const ml_placed *x = a, *y = b;
     return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
@@ -89,14 +90,14 @@ static size_t add_symbols(const ml_linked *l, ml_named *to)
 
 static bool sort_sections(const ml_linked *l, struct ml_names_by_address *x)
 {
-    x->sections = ml_heap_zalloc(l->nplaced ? l->nplaced : 1, sizeof(void *));
+    x->sections = ml_heap_zalloc(l->nplaced ? l->nplaced : 1, sizeof *x->sections);
     if (!x->sections)
         return false;
     for (uint32_t i = 0; i < l->nplaced; i++)
         if (l->placed[i].size)
-            x->sections[x->nsections++] = &l->placed[i];
+            x->sections[x->nsections++] = l->placed[i];
     if (x->nsections)
-        qsort(x->sections, x->nsections, sizeof(void *), placed_by_address);
+        qsort(x->sections, x->nsections, sizeof *x->sections, placed_by_address);
     return true;
 }
 
@@ -149,15 +150,8 @@ bool ml_linked_named(const ml_linked *l, size_t i, ml_named *out)
 /* The section that holds addr. */
 static const ml_placed *section_at(const struct ml_names_by_address *x, uint64_t addr)
 {
-    size_t lo = 0, hi = x->nsections;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (x->sections[mid]->addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    const ml_placed *p = lo ? x->sections[lo - 1] : NULL;
+    size_t n = ML_UPTO(x->sections, x->nsections, addr, addr);
+    const ml_placed *p = n ? &x->sections[n - 1] : NULL;
     return p && addr - p->addr < p->size ? p : NULL;
 }
 
@@ -167,17 +161,10 @@ static const ml_named *thing_at(const struct ml_names_by_address *x, const ml_pl
                                 uint64_t addr)
 {
     enum { BACK = 64 };
-    size_t lo = 0, hi = x->n;
+    size_t n = ML_UPTO(x->v, x->n, addr, addr);
     const ml_named *open = NULL;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (x->v[mid].addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    for (size_t k = 0; k < BACK && lo > 0; k++) {
-        const ml_named *v = &x->v[--lo];
+    for (size_t k = 0; k < BACK && n > 0; k++) {
+        const ml_named *v = &x->v[--n];
         if (addr - v->addr < v->size)
             return v;
         if (v->size == 0 && !open && p && v->addr >= p->addr)
@@ -259,7 +246,7 @@ struct ml_atlas {
     unsigned holders;
     ml_session *sessions;
     span *spans;
-    size_t nspans, room;
+    uint32_t nspans, room;
     bool current; /* spans are all units, by address */
     grave *graves[ML_GRAVES];
     uint64_t buried; /* so far: the next one goes to buried % ML_GRAVES */
@@ -387,18 +374,15 @@ static bool survey(ml_atlas *a)
     a->nspans = 0;
     for (const ml_session *s = a->sessions; s; s = s->atlas_next)
         for (const ml_unit *u = s->first; u; u = u->next) {
-            if (a->nspans + 2 > a->room) {
-                size_t room = 2 * a->room + 32;
-                span *more = ml_heap_grow(a->spans, room, sizeof *more);
-                if (!more)
+            const ml_block *const blocks[] = {&u->l->block, &u->l->large};
+            for (int k = 0; k < 2; k++) {
+                const ml_block *b = blocks[k];
+                if (!b->size)
+                    continue;
+                if (!ML_ROOM(a->spans, a->nspans, a->room))
                     return false;
-                a->spans = more;
-                a->room = room;
+                a->spans[a->nspans++] = (span){b->addr, b->addr + b->size, u};
             }
-            const ml_block *b = &u->l->block, *large = &u->l->large;
-            a->spans[a->nspans++] = (span){b->addr, b->addr + b->size, u};
-            if (large->size)
-                a->spans[a->nspans++] = (span){large->addr, large->addr + large->size, u};
         }
     if (a->nspans)
         qsort(a->spans, a->nspans, sizeof *a->spans, by_start);
@@ -410,15 +394,8 @@ static const ml_unit *unit_at(ml_atlas *a, uint64_t addr)
 {
     if (!a->current && !survey(a))
         return NULL;
-    size_t lo = 0, hi = a->nspans;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (a->spans[mid].start <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo && addr < a->spans[lo - 1].end ? a->spans[lo - 1].unit : NULL;
+    size_t n = ML_UPTO(a->spans, a->nspans, start, addr);
+    return n && addr < a->spans[n - 1].end ? a->spans[n - 1].unit : NULL;
 }
 
 /* The latest of those that lay there. */

@@ -18,11 +18,6 @@ struct ml_ref_function {
     uint64_t value;
 };
 
-static bool is_dropped(const ml_input *in, const ml_irels *rels)
-{
-    return in->dropped && in->dropped[rels->target];
-}
-
 static bool note(ml_txn *t, const ml_entry *e, uint32_t input, uint32_t rels, uint32_t rel)
 {
     ml_entry *x = ml_table_intern(&t->refs, &t->scratch, e->name, e->len, e->hash);
@@ -45,7 +40,8 @@ static bool index_input(ml_txn *t, uint32_t i)
     uint8_t *seen = ml_zalloc(&a, in->nbind, 1);
     bool ok = seen != NULL;
     for (uint32_t r = 0; ok && r < img->nrels; r++)
-        for (uint32_t k = 0; ok && !is_dropped(in, &img->rels[r]) && k < img->rels[r].count; k++) {
+        for (uint32_t k = 0;
+             ok && !ml_is_dropped(in, img->rels[r].target) && k < img->rels[r].count; k++) {
             uint32_t symbol = ml_image_rel(&img->rels[r], k).symbol;
             if (symbol < img->first_global || seen[symbol - img->first_global])
                 continue;
@@ -148,7 +144,7 @@ bool ml_txn_reference(ml_txn *t, const char *name, ml_cursor *c, ml_reference *o
         const ml_image *img = t->l->inputs[c->input].img;
         for (; c->rels < img->nrels; c->rels++, c->rel = 0)
             while (c->rel < img->rels[c->rels].count &&
-                   !is_dropped(&t->l->inputs[c->input], &img->rels[c->rels])) {
+                   !ml_is_dropped(&t->l->inputs[c->input], img->rels[c->rels].target)) {
                 bool hit = place_of(t, c, e, out);
                 c->rel++;
                 if (hit)

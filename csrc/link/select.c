@@ -192,7 +192,7 @@ static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const
         len = strlen(name);
         hash = ml_hash(name, len);
     }
-    if (defined && s->section < in->img->nsections && in->dropped && in->dropped[s->section])
+    if (defined && s->section < in->img->nsections && ml_is_dropped(in, s->section))
         defined = false;
     if (t->renames[!defined ? 0 : 1].count) {
         name = renamed(&t->renames[!defined ? 0 : 1], name);
@@ -300,7 +300,7 @@ static int note_sections(ml_txn *t, ml_input *in)
         if (ml_splitstack_note(s))
             t->has_split = in->split_stack = true;
         if (!(s->flags & ML_SEC_ALLOC) || s->name[0] == '.' || s->name[0] == 0 ||
-            (in->dropped && in->dropped[i]) || !is_identifier(s->name))
+            ml_is_dropped(in, i) || !is_identifier(s->name))
             continue;
         uint32_t before = t->idents.count;
         ml_entry *e = ml_table_intern_str(&t->idents, &t->scratch, s->name);

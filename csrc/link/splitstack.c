@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/search.h"
 #include "link/txn.h"
 
 /* Note [Split stacks]
@@ -86,16 +87,9 @@ static bool is_other(const ml_txn *t, const ml_input *in, uint32_t symbol)
 
 static void mark(function *v, size_t n, uint64_t offset)
 {
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (v[mid].start <= offset)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (lo && offset < v[lo - 1].end)
-        v[lo - 1].claims = true;
+    size_t before = ML_UPTO(v, n, start, offset);
+    if (before && offset < v[before - 1].end)
+        v[before - 1].claims = true;
 }
 
 static void adjust_section(ml_txn *t, const ml_input *in, const ml_irels *rels, function *v)

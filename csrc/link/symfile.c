@@ -73,7 +73,7 @@ static int gather_input(file *f, uint32_t input, unsigned want)
     for (uint32_t i = 0; i < n; i++) {
         const ml_idebug *s = &list[i];
         uint64_t align = s->align < ALIGN_MAX ? s->align : ALIGN_MAX;
-        if (in->dropped && in->dropped[s->section])
+        if (ml_is_dropped(in, s->section))
             continue;
         if (!ml_array_room(&f->a, &f->pieces, f->npieces, &f->room, sizeof *f->pieces))
             return ml_nomem(f->t->d);

@@ -401,6 +401,12 @@ uint64_t ml_merge_offset(const ml_input *in, uint32_t section, uint64_t offset);
 bool ml_merge_list(const ml_txn *t, size_t i, ml_placed *out);
 void ml_merge_write(const ml_txn *t);
 
+/* Has the section no memory because something has dropped it? */
+static inline bool ml_is_dropped(const ml_input *in, uint32_t section)
+{
+    return in->dropped && in->dropped[section];
+}
+
 static inline bool ml_is_merged(const ml_input *in, uint32_t section)
 {
     return in->split && in->split[section];

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/search.h"
+
 enum { FORM_DATA2 = 5, FORM_DATA4, FORM_DATA8, FORM_STRING, FORM_BLOCK, FORM_DATA1 = 0x0b };
 enum { FORM_STRP = 0x0e, FORM_UDATA, FORM_DATA16 = 0x1e, FORM_LINE_STRP };
 enum { CONTENT_PATH = 1, CONTENT_FOLDER };
@@ -371,15 +373,8 @@ bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, 
 
 const ml_line *ml_lines_find(const ml_lines *l, uint64_t addr)
 {
-    size_t lo = 0, hi = l->n; /* the last row at or before addr lies in [lo - 1, hi - 1] */
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (l->v[mid].addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo && l->v[lo - 1].line ? &l->v[lo - 1] : NULL;
+    size_t n = ML_UPTO(l->v, l->n, addr, addr);
+    return n && l->v[n - 1].line ? &l->v[n - 1] : NULL;
 }
 
 size_t ml_lines_file(const ml_lines *l, const ml_line *row, char *buf, size_t size)
