@@ -25,16 +25,19 @@ compile() {
     "$compiler" "$@" -c -o "$seeds/object/$name.o" -
 }
 plain='extern int far; extern int g(int); static const char *t[] = {"a", "b"}; int common;
-    int f(int n) { return g(n) + far + common + t[n & 1][0]; } __thread int tls = 3;
-    __attribute__((weak)) int w(void); int v(void) { return w ? w() : tls; }'
+    int f(int n) { return g(n) + far + common + t[n & 1][0]; }
+    __thread int tls = 3; static __thread int *at, own = 1;
+    __attribute__((weak)) int w(void); int v(void) { return w ? w() : tls + ++own + *at; }'
 for compiler in gcc clang; do
     echo "$plain" | compile "$compiler-pic" $compiler -x c -O1 -fPIC
     echo "$plain" | compile "$compiler-nopic" $compiler -x c -O2 -fno-pic -fcommon -g
+    echo "$plain" | compile "$compiler-large" $compiler -x c -O1 -fPIC -mcmodel=large
     echo "$plain" | compile "$compiler-sections" $compiler -x c -ffunction-sections -fdata-sections -g
     echo "template<class T> T id(T x) { return x; } struct A { A(); ~A(); } a;
         int use() { try { return id(1); } catch (...) { return 2; } }" |
         compile "$compiler-comdat" $compiler -x c++
 done
+echo "$plain" | compile descriptors gcc -x c -O1 -fPIC -mtls-dialect=gnu2
 echo '.globl a; a: .reloc ., R_X86_64_GOTPC64, a; .quad 0; .set b, 42; .weak c; .hidden a' |
     compile assembler gcc -x assembler
 LUA_PATH='./?.lua;./?/init.lua;;' ${LUA:-lua5.4} -e 'io.write((require "spec.support.crel"

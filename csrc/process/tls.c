@@ -68,26 +68,32 @@ static ml_tls_cell *cell_of(const struct dl_phdr_info *info)
     return memcmp(p, ml_tls_magic, sizeof ml_tls_magic) == 0 ? (void *)p : NULL;
 }
 
-/* What a walk over the list looks for. */
+/* A walk over the list. Cells of others may be looked at only while the list is locked: in the
+** functions that dl_iterate_phdr calls. */
 typedef struct walk {
-    ml_tls_cell *lowest; /* the static block of ours that lies lowest */
-    bool below;          /* another static block lies below that */
+    int64_t lowest; /* offset of the static block of ours that lies lowest; 0: there is none */
+    bool retired;   /* it is */
+    bool below;     /* another static block lies below it */
     uint64_t size, align;
-    ml_tls_cell *fit; /* the smallest retired one that has so much room */
+    uint64_t fit;         /* size of the smallest retired block that has so much room; 0: none */
+    ml_tls_cell *claimed; /* is ours now */
 } walk;
 
-static bool is_static(const ml_tls_cell *c)
+static int64_t static_offset(const ml_tls_cell *c)
 {
-    return c && c->size && c->tp < 0;
+    return c && c->size ? c->tp : 0;
 }
 
 static int find_lowest(struct dl_phdr_info *info, size_t size, void *ud)
 {
     (void)size;
     walk *w = ud;
-    ml_tls_cell *c = cell_of(info);
-    if (is_static(c) && (!w->lowest || c->tp < w->lowest->tp))
-        w->lowest = c;
+    const ml_tls_cell *c = cell_of(info);
+    int64_t tp = static_offset(c);
+    if (tp < w->lowest) {
+        w->lowest = tp;
+        w->retired = c->state == ML_TLS_RETIRED;
+    }
     return 0;
 }
 
@@ -97,26 +103,50 @@ static int find_below(struct dl_phdr_info *info, size_t size, void *ud)
     walk *w = ud;
     if (cell_of(info) || !info->dlpi_tls_data)
         return 0;
-    uint64_t lowest = ml_tls_pointer() + (uint64_t)w->lowest->tp;
+    uint64_t lowest = ml_tls_pointer() + (uint64_t)w->lowest;
     w->below |= lowest - (uint64_t)(uintptr_t)info->dlpi_tls_data - 1 < STATIC_REACH;
     return 0;
+}
+
+static bool claim(ml_tls_cell *c, walk *w)
+{
+    int retired = ML_TLS_RETIRED;
+    if (!atomic_compare_exchange_strong(&c->state, &retired, ML_TLS_CLAIMED))
+        return false;
+    w->claimed = c;
+    return true;
+}
+
+static int claim_lowest(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    walk *w = ud;
+    ml_tls_cell *c = cell_of(info);
+    return c && static_offset(c) == w->lowest && claim(c, w);
+}
+
+static bool has_room_for(const ml_tls_cell *c, const walk *w)
+{
+    return static_offset(c) < 0 && c->state == ML_TLS_RETIRED && c->size >= w->size &&
+           c->align >= w->align;
 }
 
 static int find_fit(struct dl_phdr_info *info, size_t size, void *ud)
 {
     (void)size;
     walk *w = ud;
-    ml_tls_cell *c = cell_of(info);
-    if (is_static(c) && c->state == ML_TLS_RETIRED && c->size >= w->size && c->align >= w->align &&
-        (!w->fit || c->size < w->fit->size))
-        w->fit = c;
+    const ml_tls_cell *c = cell_of(info);
+    if (c && has_room_for(c, w) && (!w->fit || c->size < w->fit))
+        w->fit = c->size;
     return 0;
 }
 
-static bool claim(ml_tls_cell *c)
+static int claim_fit(struct dl_phdr_info *info, size_t size, void *ud)
 {
-    int retired = ML_TLS_RETIRED;
-    return atomic_compare_exchange_strong(&c->state, &retired, ML_TLS_CLAIMED);
+    (void)size;
+    walk *w = ud;
+    ml_tls_cell *c = cell_of(info);
+    return c && has_room_for(c, w) && c->size == w->fit && claim(c, w);
 }
 
 /* Closes what is retired and has become the last. */
@@ -125,12 +155,14 @@ static void sweep(void)
     for (;;) {
         walk w = {0};
         dl_iterate_phdr(find_lowest, &w);
-        if (!w.lowest || w.lowest->state != ML_TLS_RETIRED)
+        if (!w.retired)
             return;
         dl_iterate_phdr(find_below, &w);
-        if (w.below || !claim(w.lowest))
+        if (!w.below)
+            dl_iterate_phdr(claim_lowest, &w);
+        if (!w.claimed)
             return;
-        dlclose(w.lowest->handle);
+        dlclose(w.claimed->handle);
     }
 }
 
@@ -141,14 +173,18 @@ static ml_tls_cell *reuse(const ml_tls_object *o)
     if (ml_os_thread_count() != 1)
         return NULL;
     dl_iterate_phdr(find_fit, &w);
-    if (!w.fit || !claim(w.fit))
+    if (w.fit)
+        dl_iterate_phdr(claim_fit, &w);
+    ml_tls_cell *c = w.claimed;
+    if (!c)
         return NULL;
-    uint8_t *image = (uint8_t *)w.fit + w.fit->image;
-    memset(image, 0, w.fit->size);
-    memcpy(image, o->image.p, o->image.n);
-    memcpy((void *)(uintptr_t)(ml_tls_pointer() + (uint64_t)w.fit->tp), image, w.fit->size);
-    w.fit->state = ML_TLS_LIVE;
-    return w.fit;
+    uint8_t *image = (uint8_t *)c + c->image;
+    memset(image, 0, c->size);
+    if (o->image.n)
+        memcpy(image, o->image.p, o->image.n);
+    memcpy((void *)(uintptr_t)(ml_tls_pointer() + (uint64_t)c->tp), image, c->size);
+    c->state = ML_TLS_LIVE;
+    return c;
 }
 
 /* ---- opening ---- */

@@ -31,9 +31,9 @@ enum { ML_TLS_LIVE, ML_TLS_RETIRED, ML_TLS_CLAIMED };
 ** that whoever walks the loader's list finds it. */
 typedef struct ml_tls_cell {
     uint8_t magic[16];
-    uint64_t module;   /* id: of the block, or of the library that has the import; 0: nothing has */
-    uint64_t offset;   /* of the import in its block */
-    int64_t tp;        /* ML_TLS_STATIC: offset from the thread pointer */
+    uint64_t module; /* id: of the block, or of the library that has the import; 0: nothing has */
+    uint64_t offset; /* of the import in its block */
+    _Atomic int64_t tp; /* offset of a static block from the thread pointer; else 0 */
     uint64_t desc[2];  /* ML_TLS_EITHER: a descriptor. [1] is an offset from the thread pointer when
                           the block is static, else a pointer: negative or not */
     uint64_t size;     /* bytes of a static block, all of them in the image; else 0 */

@@ -33,6 +33,14 @@ extern char **environ; extern int optind;
 int spec_add(int a, int b) { return environ ? a + b + optind - optind : 0; }
 ]]
 
+local TLS = [[
+extern __thread int errno;
+static int zero;
+static __thread int *at = &zero;
+__thread int sum;
+int spec_add(int a, int b) { sum = a + b + *at + (errno & 0); return sum; }
+]]
+
 local dir = support.tmpdir()
 local add = support.cc(dir .. "/add.o", ADD, "-O1 -fPIC -fcommon")
 local calls = support.cc(dir .. "/calls.o", CALLS, "-O1 -fPIC")
@@ -40,6 +48,7 @@ local low = support.cc(dir .. "/low.o", ADD, "-O1 -fno-pic -fno-pie -mcmodel=sma
 local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++"})
 local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local debugged = support.cc(dir .. "/debugged.o", ADD, "-g -O1 -fPIC -gz")
+local tls = support.cc(dir .. "/tls.o", TLS, "-O1 -fPIE")
 local archive = dir .. "/libadd.a"
 support.sh("ar rcs %s %s", archive, add)
 local unindexed = dir .. "/libnoindex.a"
@@ -140,6 +149,10 @@ describe("a load in which a call fails", function()
 
    it("leaves nothing of an object below 2 GiB behind", function()
       assert.is_true(survives {low} > 3)
+   end)
+
+   it("leaves nothing of thread-local storage behind", function()
+      assert.is_true(survives {tls} > 3)
    end)
 
    it("leaves nothing of moved instructions behind", function()
