@@ -62,9 +62,17 @@ int chosen(void) __attribute__((ifunc("choose")));
 int asks(void) { return chosen(); }
 ]]
 
+local LOCAL = [[
+static __thread int n = 7;
+int next(void) { return n++; }
+]]
+
 local throws = support.cc(dir .. "/throws.o", THROWS, "-O1 -fPIC", {compiler = "g++"})
 local native = support.cc(dir .. "/native.o", NATIVE, "-O1 -fPIC")
 local chosen = support.cc(dir .. "/chosen.o", CHOSEN, "-O1 -fPIC")
+
+local static = support.cc(dir .. "/static.o", LOCAL, "-O1 -fPIE")
+local dynamic = support.cc(dir .. "/dynamic.o", LOCAL, "-O1 -fPIC")
 
 -- `make tsan` gives the folder in which the module was built with ThreadSanitizer; the program is
 -- then built with it, too, and a report of a race is a failure.
@@ -84,8 +92,8 @@ local function run(threads, body)
       local number = ...
       local moonlink, core = require "moonlink", require "moonlink.core"
       local add, low, wrong, archive, library = %q, %q, %q, %q, %q
-      local throws, native, chosen = %q, %q, %q
-   ]]):format(add, low, wrong, archive, library, throws, native, chosen) .. body)
+      local throws, native, chosen, static, dynamic = %q, %q, %q, %q, %q
+   ]]):format(add, low, wrong, archive, library, throws, native, chosen, static, dynamic) .. body)
    local status, out, err = support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s %d",
       support.quote(package.path), support.quote(cpath), sanitized and SANITIZED or "", program,
       script, threads)
@@ -127,6 +135,20 @@ describe("Lua states in threads", function()
             assert(not ln:load "/nonexistent.so")
             assert(ln:load {wrong, undefined = "stub"})
             assert(not pcall(assert(ln:func "int f(void)")))
+         end
+      ]])
+   end)
+
+   it("have thread-local storage", function()
+      -- at most 4 * 20 static blocks of 16 bytes, should none come back before the end
+      run(4, [[
+         for round = 1, 40 do
+            local ln <close> = moonlink.new {}
+            assert(ln:load(round % 2 == 0 and static or dynamic))
+            local next = assert(ln:func "int next(void)")
+            for i = 7, 20 do
+               assert(next() == i)
+            end
          end
       ]])
    end)

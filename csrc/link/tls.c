@@ -77,7 +77,7 @@ int ml_segment_place(ml_txn *t)
 
 /* ---- opening ---- */
 
-static int fail_spent(ml_txn *t, const ml_tls_object *o, uint64_t left)
+static int fail_spent(ml_txn *t, const ml_tls_object *o, ml_tls_room room)
 {
     enum { DEFAULT = 512 }; /* of the tunable */
     const ml_segment *g = &t->segment;
@@ -90,7 +90,10 @@ static int fail_spent(ml_txn *t, const ml_tls_object *o, uint64_t left)
                        "needs static thread-local storage with an alignment of %llu bytes; the "
                        "process has it with %u at most",
                        (unsigned long long)o->align, (unsigned)ML_TLS_STATIC_ALIGN);
-    uint64_t missing = o->size > left ? o->size - left : 0;
+    uint64_t missing = o->size > room.left ? o->size - room.left : 0;
+    const char *waiting =
+        ml_format(&t->scratch, "; %llu more wait for units that were loaded later to be unloaded",
+                  (unsigned long long)room.waiting);
     const char *hint = ml_format(
         &t->scratch,
         "start with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu in the environment, or "
@@ -98,14 +101,16 @@ static int fail_spent(ml_txn *t, const ml_tls_object *o, uint64_t left)
         (unsigned long long)((DEFAULT + missing + 2 * ML_TLS_STATIC_ALIGN - 1) &
                              ~(uint64_t)(ML_TLS_STATIC_ALIGN - 1)));
     return ml_fail(t->d, ML_E_SPACE, at, hint,
-                   "static thread-local storage is spent: the load needs %llu bytes, %llu are left",
-                   (unsigned long long)o->size, (unsigned long long)left);
+                   "static thread-local storage is spent: the load needs %llu bytes, %llu are "
+                   "left%s",
+                   (unsigned long long)o->size, (unsigned long long)room.left,
+                   room.waiting && waiting ? waiting : "");
 }
 
 int ml_segment_open(ml_txn *t)
 {
     const ml_segment *g = &t->segment;
-    uint64_t left = 0;
+    ml_tls_room room;
     if (!g->any || t->o.fixed)
         return 0;
     ml_tls_object o = {.image = {g->image, (size_t)g->filled},
@@ -119,9 +124,9 @@ int ml_segment_open(ml_txn *t)
     if (!trial)
         return ml_nomem(t->d);
     ml_heap_free(trial);
-    int rc = ml_tls_open(t->d, &o, &t->l->tls, &left);
+    int rc = ml_tls_open(t->d, &o, &t->l->tls, &room);
     if (rc == -(int)ML_E_SPACE)
-        return fail_spent(t, &o, left);
+        return fail_spent(t, &o, room);
     t->l->stats.tls = t->l->tls.size;
     t->l->stats.tls_static = t->l->tls.is_static;
     return rc;

@@ -149,6 +149,15 @@ static int claim_fit(struct dl_phdr_info *info, size_t size, void *ud)
     return c && has_room_for(c, w) && c->size == w->fit && claim(c, w);
 }
 
+static int count_waiting(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    const ml_tls_cell *c = cell_of(info);
+    if (static_offset(c) < 0 && c->state == ML_TLS_RETIRED)
+        *(uint64_t *)ud += c->size;
+    return 0;
+}
+
 /* Closes what is retired and has become the last. */
 static void sweep(void)
 {
@@ -253,7 +262,7 @@ static int open_static(ml_diag *d, ml_arena *a, ml_tls_object *o, ml_tls_cell **
     return ml_tls_object_open(d, o, cell, why);
 }
 
-int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, uint64_t *left)
+int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, ml_tls_room *room)
 {
     enum { ALIGN = 16 };
     ml_tls_object o = *want;
@@ -278,7 +287,8 @@ int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, uint64_t *le
         return rc;
     if (o.place != ML_TLS_STATIC || (fits && !strstr(why, "static TLS")))
         return fail_loader(d, why);
-    *left = room_left(o.align);
+    *room = (ml_tls_room){.left = room_left(o.align)};
+    dl_iterate_phdr(count_waiting, &room->waiting);
     return -(int)ML_E_SPACE;
 }
 

@@ -15,10 +15,16 @@ typedef struct ml_tls {
     ml_tls_cell *cell; /* whose handle is what keeps it */
 } ml_tls;
 
+/* Static room. */
+typedef struct ml_tls_room {
+    uint64_t left;    /* bytes that a block could have */
+    uint64_t waiting; /* of blocks that were closed while later ones stayed: see tls.c */
+} ml_tls_room;
+
 /* Makes blocks of o's size, all beginning with o's image, in the threads that there are and in
 ** those to come. *out is all zero on failure. When static room is short it returns -ML_E_SPACE and
-** records nothing; *left is then how many bytes a block of that alignment could have. */
-int ml_tls_open(ml_diag *d, const ml_tls_object *o, ml_tls *out, uint64_t *left);
+** records nothing; *room is then what there is. */
+int ml_tls_open(ml_diag *d, const ml_tls_object *o, ml_tls *out, ml_tls_room *room);
 /* The inverse; *t is all zero afterwards, and may have been so before. */
 void ml_tls_close(ml_tls *t);
 

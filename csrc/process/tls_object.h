@@ -34,13 +34,13 @@ typedef struct ml_tls_cell {
     uint64_t module; /* id: of the block, or of the library that has the import; 0: nothing has */
     uint64_t offset; /* of the import in its block */
     _Atomic int64_t tp; /* offset of a static block from the thread pointer; else 0 */
-    uint64_t desc[2];  /* ML_TLS_EITHER: a descriptor. [1] is an offset from the thread pointer when
+    uint64_t desc[2]; /* ML_TLS_EITHER: a descriptor. [1] is an offset from the thread pointer when
                           the block is static, else a pointer: negative or not */
-    uint64_t size;     /* bytes of a static block, all of them in the image; else 0 */
-    uint64_t align;    /* of the block */
-    uint64_t image;    /* offset of the image from the cell */
-    void *handle;      /* of dlopen */
-    _Atomic int state; /* ML_TLS_LIVE ... */
+    uint64_t size;    /* bytes of a static block, all of them in the image; else 0 */
+    uint64_t align;   /* of the block */
+    uint64_t image;   /* offset of the image from the cell */
+    _Atomic(void *) handle; /* of dlopen */
+    _Atomic int state;      /* ML_TLS_LIVE ... */
 } ml_tls_cell;
 
 /* Where the cell lies, from the start of the object's first segment. */
