@@ -12,8 +12,8 @@ local function by_address(a, b)
    return (a.name or "") < (b.name or "")
 end
 
---- { base=, size=, sections={ { address=, size=, prot=, name=, file= } }, symbols={ ... } }, both
---- lists in address order. `source` is a unit or a transaction of the core.
+--- { base=, size=, tls=, tls_block=, sections={ { address=, size=, prot=, name=, file= } },
+--- symbols={ ... } }, both lists in address order. `source` is a unit or a transaction of the core.
 ---@param source moonlink.core.Transaction|moonlink.core.Unit
 ---@return table
 function map.data(source)
@@ -32,6 +32,7 @@ function map.data(source)
    local stats = source:stats()
    return {
       base = stats.base, size = stats.memory, zone = stats.zone, inputs = inputs,
+      tls = stats.tls, tls_block = stats.tls_block,
       sections = sections, symbols = symbols,
    }
 end
@@ -40,7 +41,9 @@ end
 ---@param data table
 ---@return string
 function map.text(data)
-   local lines = {("%#x, %d bytes, %s"):format(data.base, data.size, data.zone)}
+   local tls = data.tls_block and (", %d bytes of thread-local storage (%s)"):format(data.tls,
+      data.tls_block) or ""
+   local lines = {("%#x, %d bytes, %s%s"):format(data.base, data.size, data.zone, tls)}
    local k = 1
    for _, s in ipairs(data.sections) do
       lines[#lines + 1] = ("%#018x %#10x %s %-24s %s"):format(s.address, s.size, s.prot, s.name,
