@@ -63,10 +63,10 @@ uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
         slot = in->bind[symbol - first]->got;
     else
         slot = in->local_got ? in->local_got[symbol] : 0;
-    return slot ? t->l->got + (uint64_t)(slot - 1) * ML_GOT_SLOT : 0;
+    return ml_slot_address(t->l, slot);
 }
 
 uint64_t ml_binding_stub(const ml_txn *t, const ml_entry *e)
 {
-    return e && e->stub ? t->l->stubs + (uint64_t)(e->stub - 1) * t->l->stub_size : 0;
+    return e ? ml_stub_address(t->l, e->stub) : 0;
 }

@@ -76,10 +76,9 @@ static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
                 : e->type == ML_TYPE_TLS ? ml_segment_address(l, e)
                                          : e->addr,
         .size = e->size,
-        .got = e->got ? l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT : 0,
+        .got = ml_slot_address(l, e->got),
         .stub = e->type == ML_TYPE_IFUNC && e->def == ML_DEF_SECTION ? e->addr
-                : e->stub ? l->stubs + (uint64_t)(e->stub - 1) * l->stub_size
-                          : 0,
+                                                                     : ml_stub_address(l, e->stub),
         .exported = ml_def_exported(e) && !stripped,
         .in_load = here || e->def == ML_DEF_LINKER,
         .shadowed = e->flags & ML_ENT_SHADOWED,

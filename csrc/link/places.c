@@ -52,19 +52,11 @@ static size_t add_entry(const ml_linked *l, const ml_entry *e, bool itself, ml_n
     if (here && itself && e->type != ML_TYPE_TLS)
         to[n++] = (ml_named){e->addr, e->size, e->name, e->image, kind_of(e->type), false};
     if (e->stub)
-        to[n++] = (ml_named){l->stubs + (uint64_t)(e->stub - 1) * l->stub_size,
-                             l->stub_size,
-                             e->name,
-                             UINT32_MAX,
-                             ML_PLACE_STUB,
-                             false};
+        to[n++] = (ml_named){
+            ml_stub_address(l, e->stub), l->stub_size, e->name, UINT32_MAX, ML_PLACE_STUB, false};
     if (e->got)
-        to[n++] = (ml_named){l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT,
-                             ML_GOT_SLOT,
-                             e->name,
-                             UINT32_MAX,
-                             ML_PLACE_SLOT,
-                             false};
+        to[n++] = (ml_named){
+            ml_slot_address(l, e->got), ML_GOT_SLOT, e->name, UINT32_MAX, ML_PLACE_SLOT, false};
     return n;
 }
 

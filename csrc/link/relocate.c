@@ -274,7 +274,7 @@ static int write_stubs(ml_txn *t)
         if (!e->stub)
             continue;
         size_t at = (size_t)(e->stub - 1) * t->l->stub_size;
-        uint64_t slot = t->l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT;
+        uint64_t slot = ml_slot_address(t->l, e->got);
         if (!t->target->stub(stubs + at, t->l->stubs + at, slot))
             return ml_fail(t->d, ML_E_RANGE, (ml_where){.symbol = e->name}, "load it in parts",
                            "the stub is out of reach of its GOT slot");

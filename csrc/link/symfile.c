@@ -294,8 +294,8 @@ static bool stub_symbol(file *f, const ml_entry *e)
 {
     const ml_linked *l = f->t->l;
     const char *name = ml_format(&f->a, "%s@plt", e->name);
-    return name && add_symbol(f, name, STB_LOCAL, STT_FUNC,
-                              l->stubs + (uint64_t)(e->stub - 1) * l->stub_size, l->stub_size);
+    return name &&
+           add_symbol(f, name, STB_LOCAL, STT_FUNC, ml_stub_address(l, e->stub), l->stub_size);
 }
 
 static int by_value(const void *a, const void *b)

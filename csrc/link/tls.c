@@ -60,11 +60,11 @@ int ml_segment_place(ml_txn *t)
 {
     ml_segment *g = &t->segment;
     *g = (ml_segment){.align = 1};
-    for (unsigned class = ML_CLASS_TDATA; class <= ML_CLASS_TBSS; class ++) {
+    for (unsigned c = ML_CLASS_TDATA; c <= ML_CLASS_TBSS; c++) {
         for (uint32_t i = 0; i < t->npieces; i++)
-            if (t->pieces[i].class == class && !put(g, &t->pieces[i]))
+            if (t->pieces[i].class == c && !put(g, &t->pieces[i]))
                 return too_large(t, t->pieces[i].size);
-        if (class == ML_CLASS_TDATA)
+        if (c == ML_CLASS_TDATA)
             g->filled = g->size;
     }
     g->image = ml_zalloc(&t->scratch, (size_t)g->filled, 1);

@@ -65,7 +65,7 @@ static ml_where where(const ml_txn *t, const ml_tls_rel *p)
 }
 
 /* The access as the target wants to see it. */
-static ml_tls_site site_of(const ml_txn *t, const ml_tls_rel *p)
+static ml_tls_site site_of(const ml_tls_rel *p)
 {
     ml_slice code = p->in->img->sections[p->rels->target].data;
     ml_tls_site s = {.code = code.p,
@@ -81,7 +81,6 @@ static ml_tls_site site_of(const ml_txn *t, const ml_tls_rel *p)
         s.next_get_addr = next.symbol >= first &&
                           strcmp(p->in->bind[next.symbol - first]->name, "__tls_get_addr") == 0;
     }
-    (void)t;
     return s;
 }
 
@@ -93,7 +92,7 @@ static bool is_code(const ml_tls_rel *p)
 /* Is it code that can be rewritten? With the addend in the field nothing is known of the field. */
 static bool can_relax(const ml_txn *t, const ml_tls_rel *p)
 {
-    ml_tls_site s = site_of(t, p);
+    ml_tls_site s = site_of(p);
     return p->rels->rela && is_code(p) && t->target->tls_can_relax(&s);
 }
 
@@ -262,7 +261,7 @@ static void fill_slots(const ml_txn *t, uint8_t *got, uint32_t slot, const ml_bi
     words[SLOT_RESOLVER] = v.zero     ? (uint64_t)(uintptr_t)ml_tlsdesc_zero
                            : v.has_tp ? (uint64_t)(uintptr_t)ml_tlsdesc_static
                                       : (uint64_t)(uintptr_t)ml_tlsdesc_dynamic;
-    words[SLOT_ARGUMENT] = v.zero || v.has_tp ? tp : t->l->got + (uint64_t)(slot - 1) * ML_GOT_SLOT;
+    words[SLOT_ARGUMENT] = v.zero || v.has_tp ? tp : ml_slot_address(t->l, slot);
     for (unsigned i = 0; i < SLOTS; i++)
         ml_put64(p + (size_t)i * ML_GOT_SLOT, words[i]);
 }
@@ -307,7 +306,7 @@ static uint32_t relaxed(ml_txn *t, const ml_tls_rel *p, const value *v, uint8_t 
         return 0;
     if (!may || !can_relax(t, p))
         return 0;
-    ml_tls_site s = site_of(t, p);
+    ml_tls_site s = site_of(p);
     int32_t tp = (int32_t)((uint64_t)v->tp + v->S);
     t->target->tls_relax(&s, code, zero ? NULL : &tp);
     t->l->stats.relaxed += f != ML_R_TLSCALL;
@@ -352,7 +351,7 @@ int ml_segment_apply(ml_txn *t, const ml_tls_rel *p, uint8_t *code, uint64_t P, 
     ml_binding b = ml_binding_of(p->in, p->r.symbol);
     value v = value_of(t, &b);
     uint64_t A = (uint64_t)p->r.addend, slots = ml_binding_slot(t, p->in, p->r.symbol);
-    uint64_t own = t->l->got + (uint64_t)(t->segment.own - 1) * ML_GOT_SLOT;
+    uint64_t own = ml_slot_address(t->l, t->segment.own);
     *done = relaxed(t, p, &v, code);
     if (*done)
         return 0;

@@ -338,6 +338,17 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
 bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size);
 #define ML_ROOM(v, n, room) ml_vector_room((void **)&(v), n, &(room), sizeof *(v))
 
+/* Address of the GOT slot or the stub that number n, from 1, says; 0 for 0. */
+static inline uint64_t ml_slot_address(const ml_linked *l, uint32_t n)
+{
+    return n ? l->got + (uint64_t)(n - 1) * ML_GOT_SLOT : 0;
+}
+
+static inline uint64_t ml_stub_address(const ml_linked *l, uint32_t n)
+{
+    return n ? l->stubs + (uint64_t)(n - 1) * l->stub_size : 0;
+}
+
 static inline bool ml_def_in_load(uint8_t def)
 {
     return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;

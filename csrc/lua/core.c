@@ -188,6 +188,7 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_object(L);
     ml_open_inspect(L);
     ml_open_session(L);
+    ml_open_demangle(L);
     ml_open_isolate(L);
     ml_open_places(L);
     ml_open_trace(L);

@@ -3,7 +3,7 @@
 ** only then. Without one the answer is nil and the message shows the name as it is.
 ** Spec: Itanium C++ ABI, chapter 3.4 "Demangler API".
 ** SPDX-License-Identifier: MIT */
-#include "lua/session.h"
+#include "lua/lua.h"
 #include "process/cxx.h"
 
 /* demangle(name) -> text, or nil */

@@ -50,13 +50,14 @@ ml_life *ml_lua_life(lua_State *L, int idx);
 
 /* Each adds its functions to the table on top of the stack; called by luaopen_moonlink_core. Must
 ** be re-entrant: luaopen may run several times in one state. */
-void ml_open_memory(lua_State *L);  /* peek, poke, cstring; alloc: buffers */
-void ml_open_call(lua_State *L);    /* func, callback, trap and what belongs to them */
-void ml_open_object(lua_State *L);  /* kind, members, ldscript ...: files that are not linked */
-void ml_open_inspect(lua_State *L); /* object: one object as tables */
-void ml_open_session(lua_State *L); /* session */
-void ml_open_isolate(lua_State *L); /* isolate */
-void ml_open_places(lua_State *L);  /* addr2sym, traced */
-void ml_open_trace(lua_State *L);   /* capture, captured, frames */
+void ml_open_memory(lua_State *L);   /* peek, poke, cstring; alloc: buffers */
+void ml_open_call(lua_State *L);     /* func, callback, trap and what belongs to them */
+void ml_open_object(lua_State *L);   /* kind, members, ldscript ...: files that are not linked */
+void ml_open_inspect(lua_State *L);  /* object: one object as tables */
+void ml_open_session(lua_State *L);  /* session */
+void ml_open_demangle(lua_State *L); /* demangle */
+void ml_open_isolate(lua_State *L);  /* isolate */
+void ml_open_places(lua_State *L);   /* addr2sym, traced */
+void ml_open_trace(lua_State *L);    /* capture, captured, frames */
 
 #endif

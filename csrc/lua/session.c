@@ -202,7 +202,6 @@ void ml_open_session(lua_State *L)
     lua_pop(L, 1);
     ml_open_txn(L);
     ml_open_unit(L);
-    ml_open_demangle(L);
     lua_pushcfunction(L, session);
     lua_setfield(L, -2, "session");
 }

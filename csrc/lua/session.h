@@ -48,7 +48,6 @@ void ml_lua_set_reports(lua_State *L, const char *metatable);
 
 void ml_open_txn(lua_State *L);
 void ml_open_unit(lua_State *L);
-void ml_open_demangle(lua_State *L); /* adds demangle to the table on top */
 /* session:begin(options) -> transaction */
 int ml_lua_begin(lua_State *L);
 

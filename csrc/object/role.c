@@ -1,6 +1,6 @@
 /* role.c -- object: what sections are for, by type or name.
-** takes a section's type and name; gives its role. Asked once for each section, when an object is parsed, so
-** that no later stage compares names.
+** takes a section's type and name; gives its role. Asked once for each section, when an object is
+** parsed, so that no later stage compares names.
 ** Spec: gABI chapter 4 "Special Sections"; ld's default scripts for the older ones.
 ** SPDX-License-Identifier: MIT */
 #include "object/role.h"

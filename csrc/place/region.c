@@ -280,7 +280,8 @@ static uint64_t fit(ml_span hole, uint64_t size, uint64_t align)
     return addr < hole.end && hole.end - addr >= size ? addr : 0;
 }
 
-static reservation *reservation_of(ml_space *s, uint64_t addr)
+/* The reservation that holds an address, or NULL. */
+static reservation *reservation_of(const ml_space *s, uint64_t addr)
 {
     for (size_t i = 0; i < s->n; i++)
         if (addr - s->list[i].addr < s->list[i].size)
@@ -411,10 +412,8 @@ static bool make_room(reservation *r)
 
 uint64_t ml_space_start(const ml_space *s, uint64_t addr)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (addr - s->list[i].addr < s->list[i].size)
-            return s->list[i].addr;
-    return addr;
+    const reservation *r = reservation_of(s, addr);
+    return r ? r->addr : addr;
 }
 
 int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out)
