@@ -1,28 +1,9 @@
 --- Commands, files and a cache for the corpus: its only access to the system.
 -- SPDX-License-Identifier: MIT
 
-local shell = {}
+local bench = require "bench.shell"
 
---- Quotes a word for sh.
----@param word string
----@return string
-function shell.quote(word)
-   if word:find "^[%w%-%+_./=@,:]+$" then
-      return word
-   end
-   return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
-
---- A command line of words; nested lists are flattened.
----@param words any[]
----@return string
-function shell.line(words)
-   local out = {}
-   for _, word in ipairs(words) do
-      out[#out + 1] = type(word) == "table" and shell.line(word) or shell.quote(tostring(word))
-   end
-   return table.concat(out, " ")
-end
+local shell = {quote = bench.quote, line = bench.line, read = bench.read, hash = bench.hash}
 
 --- Runs a command.
 ---@param command string|any[]
@@ -50,13 +31,6 @@ function shell.lines(command)
    return list
 end
 
----@param path string
----@return string? bytes nil when it cannot be read
-function shell.read(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:read "a"
-end
-
 --- Writes a file so that nobody sees a part of it.
 ---@param path string
 ---@param bytes string
@@ -67,17 +41,6 @@ function shell.write(path, bytes)
    file:close()
    assert(os.rename(path .. ".new", path))
    return path
-end
-
---- FNV-1a, as hex.
----@param text string
----@return string
-function shell.hash(text)
-   local h = 0xcbf29ce484222325 --[[@as integer]]
-   for i = 1, #text do
-      h = (h ~ text:byte(i)) * 0x100000001b3
-   end
-   return ("%016x"):format(h)
 end
 
 --- The text that `make` gives for a key, kept in a folder for the next run.
