@@ -226,9 +226,8 @@ it("one symbol out of libcrypto.a brings only what it needs", function()
    assert.equal("\xa9\x99\x3e\x36", (moonlink.read(digest:address(), "c4")))
 end)
 
--- a program has its libraries from the start, but what other specs did with the thread-local
--- storage of libstdc++.so before cannot be undone.
--- thread-local storage before cannot be undone.
+-- What `make corpus` does with many more: see spec/corpus/results.lua. Each in a process of its own,
+-- since what other specs did with libstdc++.so's thread-local storage before cannot be undone.
 describe("whole, with its results checked, loads #slow", function()
    local results = require "spec.corpus.results"
    local SOME = {"ffi", "elf", "icuuc", "stdc++", "lzma", "lua5.4"}
