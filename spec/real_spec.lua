@@ -226,7 +226,7 @@ it("one symbol out of libcrypto.a brings only what it needs", function()
    assert.equal("\xa9\x99\x3e\x36", (moonlink.read(digest:address(), "c4")))
 end)
 
--- What `make corpus` does with many more: see spec/corpus/results.lua. Each in a process of its own,
+-- What `make corpus` does with many more: see spec/corpus/results.lua. A process of its own each,
 -- since what other specs did with libstdc++.so's thread-local storage before cannot be undone.
 describe("whole, with its results checked, loads #slow", function()
    local results = require "spec.corpus.results"
