@@ -19,13 +19,26 @@
 ** again does not lead them, later on, to something that blocks, such as a pipe. */
 enum { HIGH = 700 };
 
-static void spell(char *to, size_t size, uint64_t inode, int fd)
+static void spell(ml_os_memfile *f, const char *process, uint64_t inode)
 {
-    /* not /proc/self, which is the debugger's own for a debugger */
-    int n = snprintf(to, size, "/proc/%ld/fd", (long)getpid());
+    char *to = f->path;
+    size_t size = sizeof f->path;
+    int n = snprintf(to, size, "/proc/%s/fd", process);
     for (; inode; inode >>= 1)
         n += snprintf(to + n, size - (size_t)n, inode & 1 ? "/." : "/");
-    snprintf(to + n, size - (size_t)n, "/%d", fd);
+    snprintf(to + n, size - (size_t)n, "/%d", f->fd);
+}
+
+/* Under /proc/self a debugger would look for its own files; but where /proc is that of another PID
+** namespace, nothing else is ours. */
+static void name_file(ml_os_memfile *f, const struct stat *st)
+{
+    char number[24];
+    struct stat seen;
+    snprintf(number, sizeof number, "%ld", (long)getpid());
+    spell(f, number, st->st_ino);
+    if (stat(f->path, &seen) < 0 || seen.st_ino != st->st_ino || seen.st_dev != st->st_dev)
+        spell(f, "self", st->st_ino);
 }
 
 int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfile *out)
@@ -40,7 +53,7 @@ int ml_os_memfile_open(ml_diag *d, const char *name, ml_slice bytes, ml_os_memfi
         }
         if (ml_os_write_all(fd, bytes.p, bytes.n) && fstat(fd, &st) == 0) {
             out->fd = fd;
-            spell(out->path, sizeof out->path, st.st_ino, fd);
+            name_file(out, &st);
             return 0;
         }
     }
