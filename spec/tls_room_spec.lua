@@ -349,7 +349,10 @@ describe("a descriptor's resolver", function()
    local GENERAL = {"rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12",
       "r13", "r14", "r15"}
 
-   local function source(wide)
+   -- A block of 100,000 bytes, or with an alignment of 128, is never static.
+   local BLOCKS = {".section .tbss, \"awT\", @nobits\n .zero 100000\n", ".balign 128\n"}
+
+   local function source(wide, block)
       local lines = {
          "   .globl f", "   .type f, @function",
          "f: push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15",
@@ -408,10 +411,8 @@ describe("a descriptor's resolver", function()
    .globl x
    .type x, @object
 x: .long 5000
-   .section .tbss, "awT", @nobits
-   .zero 100000
 ]]
-      return table.concat(lines, "\n")
+      return table.concat(lines, "\n") .. block
    end
 
    it("keeps every register, also when a thread asks for the first time", function()
@@ -419,9 +420,9 @@ x: .long 5000
       if not cpu:find " avx " then
          return pending "this processor has no AVX"
       end
-      local object = as(source(cpu:find " avx2 " ~= nil))
-      for _, relax in ipairs {true, false} do
-         local ln <close> = moonlink.new {relax = relax}
+      for i = 1, 4 do
+         local object = as(source(cpu:find " avx2 " ~= nil, BLOCKS[(i + 1) // 2]))
+         local ln <close> = moonlink.new {relax = i % 2 == 0}
          local t <close> = threads.start(ln, folder)
          local unit = assert(ln:load(object))
          assert.equal("dynamic", unit.stats.tls_block)
@@ -430,6 +431,35 @@ x: .long 5000
          for _ = 1, 3 do
             assert.equal(5000, ln:func "long f(void)"())
          end
+      end
+   end)
+
+   it("does not take a block for that of an earlier module with the same number", function()
+      local function module(value, name)
+         return cc(([[
+            __thread long NAME __attribute__((aligned(128))) = %d;
+            long get(void) { return NAME; }
+            long set(void) { return NAME = 7; }
+         ]]):format(value):gsub("NAME", name), "-fPIC -mtls-dialect=gnu2")
+      end
+      local helper <close> = moonlink.new()
+      local t <close> = threads.start(helper, folder)
+      local objects = {module(100, "a"), module(200, "b")}
+      for round = 0, 19 do
+         local ln <close> = moonlink.new()
+         local unit = assert(ln:load(objects[round % 2 + 1]))
+         assert.equal("dynamic", unit.stats.tls_block)
+         local initial = round % 2 == 0 and 100 or 200
+         local get, set = ln:address_of "get", ln:address_of "set"
+         assert.equal(initial, t.ask_new(get))
+         if round % 3 > 0 then
+            assert.equal(initial, t.ask_old(get))
+            assert.equal(7, t.ask_old(set))
+            assert.equal(7, t.ask_old(get))
+         end
+         assert.equal(initial, ln:func "long get(void)"())
+         assert.equal(7, ln:func "long set(void)"())
+         assert.equal(7, ln:func "long get(void)"())
       end
    end)
 end)

@@ -18,11 +18,12 @@
 ** becomes an offset from the thread pointer, or none is. The same holds of descriptors, whose two
 ** instructions need not be neighbours.
 **
-** Each thread-local symbol that anything in the GOT is wanted for has six words there: */
+** Each thread-local symbol that anything in the GOT is wanted for has seven words there: */
 enum {
-    SLOT_MODULE, /* the pair for __tls_get_addr; with SLOT_SAVE an ml_tls_index */
+    SLOT_MODULE, /* the pair for __tls_get_addr; with the next two an ml_tls_index */
     SLOT_OFFSET,
     SLOT_SAVE,
+    SLOT_GENERATION,
     SLOT_TP,       /* initial exec */
     SLOT_RESOLVER, /* descriptor */
     SLOT_ARGUMENT,
@@ -252,12 +253,24 @@ int ml_segment_scan(ml_txn *t, const ml_tls_rel *p)
 
 /* ---- apply ---- */
 
+/* For descriptors of dynamic blocks. What it is for a library is not known. */
+static uint64_t generation_of(const ml_txn *t, const ml_entry *e)
+{
+    if (!t->segment.save)
+        return UINT64_MAX;
+    if (!e || ml_def_in_load(e->def))
+        return ml_tlsdesc_generation(&t->l->tls);
+    return e->def == ML_DEF_UNIT ? ml_tlsdesc_generation(&e->unit->l->tls) : UINT64_MAX;
+}
+
 static void fill_slots(const ml_txn *t, uint8_t *got, uint32_t slot, const ml_binding *b)
 {
     value v = value_of(t, b);
     uint8_t *p = got + (size_t)(slot - 1) * ML_GOT_SLOT;
     uint64_t tp = v.zero ? 0 : (uint64_t)v.tp + v.S;
-    uint64_t words[SLOTS] = {v.module, v.S, t->segment.save, tp};
+    uint64_t words[SLOTS] = {v.module, v.S, t->segment.save};
+    words[SLOT_GENERATION] = v.zero || v.has_tp ? UINT64_MAX : generation_of(t, b->e);
+    words[SLOT_TP] = tp;
     words[SLOT_RESOLVER] = v.zero     ? (uint64_t)(uintptr_t)ml_tlsdesc_zero
                            : v.has_tp ? (uint64_t)(uintptr_t)ml_tlsdesc_static
                                       : (uint64_t)(uintptr_t)ml_tlsdesc_dynamic;

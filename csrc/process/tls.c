@@ -273,10 +273,8 @@ int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, ml_tls_room 
     int rc = 0;
     *out = (ml_tls){0};
     o.align = want->align < ALIGN ? ALIGN : want->align;
-    if (o.place == ML_TLS_EITHER && !fits)
-        o.place = ML_TLS_DYNAMIC;
     o.size = (want->size + o.align - 1) & ~(o.align - 1);
-    if (o.place == ML_TLS_DYNAMIC)
+    if (o.place == ML_TLS_DYNAMIC || (o.place == ML_TLS_EITHER && !fits))
         rc = ml_tls_object_open(d, &o, &cell, &why);
     else if (fits)
         rc = open_static(d, &a, &o, &cell, &why);
@@ -299,7 +297,7 @@ void ml_tls_close(ml_tls *t)
     *t = (ml_tls){0};
     if (!c)
         return;
-    if (!is_static) {
+    if (!is_static || !c->size) {
         dlclose(c->handle);
         return;
     }

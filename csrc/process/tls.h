@@ -12,7 +12,8 @@ typedef struct ml_tls {
     uint64_t size;   /* bytes that the load has of it */
     int64_t tp;      /* of its first byte, from the thread pointer, when it is static */
     bool is_static;
-    ml_tls_cell *cell; /* whose handle is what keeps it */
+    ml_tls_cell *cell;   /* whose handle is what keeps it */
+    uint64_t generation; /* 1 + ml_tls_index.generation; 0: not asked yet */
 } ml_tls;
 
 /* Static room. */
@@ -63,8 +64,12 @@ uint64_t ml_tlsdesc_zero(void);    /* it is a whole address: of an undefined wea
 typedef struct ml_tls_index {
     uint64_t module, offset;
     uint64_t save; /* bytes of the XSAVE area below, 0: FXSAVE; upper half: components to save */
+    uint64_t generation; /* of the loader's module list with this module in it: a thread whose table
+                            of blocks is as new has the module's block there, if it has one */
 } ml_tls_index;
 /* The `save` of this machine. */
 uint64_t ml_tlsdesc_save(void);
+/* The `generation` of a dynamic block; UINT64_MAX, which no table ever has, when not known. */
+uint64_t ml_tlsdesc_generation(ml_tls *t);
 
 #endif

@@ -105,7 +105,7 @@ static void write_headers(writer *w, uint64_t image, uint64_t file_size)
     f->hash[0] = 1;
     f->hash[1] = 2;
     memcpy(f->cell.magic, ml_tls_magic, sizeof ml_tls_magic);
-    f->cell.size = o->place == ML_TLS_DYNAMIC ? 0 : o->size;
+    f->cell.size = o->place != ML_TLS_DYNAMIC && o->image.n == o->size ? o->size : 0;
     f->cell.align = o->align;
     f->cell.image = image - ML_TLS_CELL_AT;
 }

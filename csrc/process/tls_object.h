@@ -28,7 +28,9 @@ typedef struct ml_tls_object {
 enum { ML_TLS_LIVE, ML_TLS_RETIRED, ML_TLS_CLAIMED };
 
 /* What the loader has written, in the object's memory; and what we note there of the object, so
-** that whoever walks the loader's list finds it. */
+** that whoever walks the loader's list finds it. What we write is atomic: other threads walk the
+** list, and sanitizers do not see that an object was unmapped before the next came to its address.
+*/
 typedef struct ml_tls_cell {
     uint8_t magic[16];
     uint64_t module; /* id: of the block, or of the library that has the import; 0: nothing has */
@@ -36,7 +38,7 @@ typedef struct ml_tls_cell {
     _Atomic int64_t tp; /* offset of a static block from the thread pointer; else 0 */
     uint64_t desc[2]; /* ML_TLS_EITHER: a descriptor. [1] is an offset from the thread pointer when
                           the block is static, else a pointer: negative or not */
-    uint64_t size;    /* bytes of a static block, all of them in the image; else 0 */
+    uint64_t size;    /* bytes of a block that may be static, all in the image; else 0 */
     uint64_t align;   /* of the block */
     uint64_t image;   /* offset of the image from the cell */
     _Atomic(void *) handle; /* of dlopen */

@@ -7,6 +7,7 @@
 ** SPDX-License-Identifier: MIT */
 #include <cpuid.h>
 
+#include "os/os.h"
 #include "process/tls.h"
 
 /* Components of the XSAVE area that a C library's allocator could touch: x87, SSE, AVX, the two of
@@ -36,9 +37,41 @@ uint64_t ml_tlsdesc_save(void)
     return (uint64_t)mask << 32 | most;
 }
 
-/* The registers that __tls_get_addr may change lie below rbp, rbx holds ml_tls_index.save, the area
-** of XSAVE is at the end of the stack. XSAVE leaves most of the area's header as it is, XRSTOR
-** wants it to be zero. */
+/* Note [The thread's table of blocks]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** Saving all registers for a call of __tls_get_addr takes longer than the call by far, so the
+** resolver looks into the thread's table (the DTV) first, as glibc's own resolver does: its address
+** is at %fs:8, entry 0 is the generation that it is up to date with, entry i, of two words, begins
+** with the address of module i's block or -1. An entry is good when the table is at least as new as
+** the module; otherwise it may be of a module that had the number before.
+**
+** The module's generation is in the argument that glibc makes for its own descriptor: module id,
+** offset, generation. Nothing promises any of this, so it is compared with what __tls_get_addr says
+** before it is believed; where it does not agree, the generation is one that no table has. */
+
+enum { ASK_MOST = 64 << 10 }; /* bytes of a block that may be made just to see where it is */
+
+static bool agrees(const ml_tls *t, const uint64_t argument[3])
+{
+    uint64_t dtv, table, block = ml_tls_address(t->module, 0), seen;
+    return ml_os_peek(ml_tls_pointer() + 8, &dtv, sizeof dtv) &&
+           ml_os_peek(dtv, &table, sizeof table) && table >= argument[2] &&
+           ml_os_peek(dtv + t->module * 16, &seen, sizeof seen) && seen == block;
+}
+
+uint64_t ml_tlsdesc_generation(ml_tls *t)
+{
+    uint64_t argument[3], from = t->cell ? t->cell->desc[1] : 0;
+    if (!t->generation && !t->is_static && t->size <= ASK_MOST && (int64_t)from > 0 &&
+        ml_os_peek(from, argument, sizeof argument) && argument[0] == t->module &&
+        argument[1] == 0 && argument[2] < UINT64_MAX - 1 && agrees(t, argument))
+        t->generation = 1 + argument[2];
+    return t->generation - 1;
+}
+
+/* See Note [The thread's table of blocks]. The registers that __tls_get_addr may change lie below
+** rbp, rbx holds ml_tls_index.save, the area of XSAVE is at the end of the stack. XSAVE leaves most
+** of the area's header as it is, XRSTOR wants it to be zero. */
 __asm__(".pushsection .text\n"
         ".macro ml_tlsdesc_begin name\n"
         "    .balign 16\n"
@@ -65,6 +98,27 @@ __asm__(".pushsection .text\n"
         "ml_tlsdesc_end ml_tlsdesc_zero\n"
 
         "ml_tlsdesc_begin ml_tlsdesc_dynamic\n"
+        "    mov %rcx, -8(%rsp)\n" /* the red zone: nothing is called on this way */
+        "    mov %rdx, -16(%rsp)\n"
+        "    mov %rax, -24(%rsp)\n"
+        "    mov 8(%rax), %rdx\n"  /* the ml_tls_index */
+        "    mov %fs:8, %rcx\n"    /* the table */
+        "    mov 24(%rdx), %rax\n" /* is it as new as the module? */
+        "    cmp (%rcx), %rax\n"
+        "    ja 3f\n"
+        "    mov (%rdx), %rax\n"
+        "    shl $4, %rax\n"
+        "    mov (%rcx,%rax), %rax\n" /* the module's block, -1: not yet */
+        "    cmp $-1, %rax\n"
+        "    je 3f\n"
+        "    add 8(%rdx), %rax\n"
+        "    sub %fs:0, %rax\n"
+        "    mov -8(%rsp), %rcx\n"
+        "    mov -16(%rsp), %rdx\n"
+        "    ret\n"
+        "3:  mov -8(%rsp), %rcx\n"
+        "    mov -16(%rsp), %rdx\n"
+        "    mov -24(%rsp), %rax\n"
         "    push %rbp\n"
         "    .cfi_def_cfa_offset 16\n"
         "    .cfi_offset %rbp, -16\n"
