@@ -26,9 +26,9 @@ static void strip(ml_linked *l)
 /* Notes that the unit needs a library of the session; there is room. */
 static void hold(ml_unit *u, ml_held *h)
 {
-    if (h->seen == u)
+    if (h->seen == u->number)
         return;
-    h->seen = u;
+    h->seen = u->number;
     h->holders++;
     u->held[u->nheld++] = h;
 }
@@ -62,10 +62,11 @@ static void forget_libraries(ml_txn *t, ml_unit *u)
         ml_heap_free(u->held[i]);
         t->s->nheld--;
     }
-    ml_heap_free(u->held);
+    u->nheld = 0;
 }
 
-/* Makes room for everything that commit enters, so that it cannot fail half way. */
+/* Makes room for everything that commit enters, so that it cannot fail half way. No foreign code
+** runs from here to there, which could load something that takes the room. */
 static bool reserve(ml_txn *t, ml_unit *u)
 {
     ml_session *s = t->s;
@@ -127,6 +128,7 @@ static void free_unit(ml_unit *u)
     if (u->exits)
         ml_exits_cancel(u->exits);
     ml_exits_drop(u->exits);
+    ml_heap_free(u->held);
     ml_heap_free(u->needs.v);
     ml_life_drop(u->life);
     ml_heap_free(u);
@@ -138,6 +140,7 @@ static ml_unit *new_unit(ml_txn *t, const char *name)
     if (!u)
         return NULL;
     u->s = t->s;
+    u->number = ++t->s->numbers;
     u->l = t->l;
     u->life = ml_life_new(name);
     if (!u->life) {
@@ -146,6 +149,29 @@ static ml_unit *new_unit(ml_txn *t, const char *name)
     }
     u->life->owner = u;
     return u;
+}
+
+/* A unit that the load uses may have ended meanwhile: a load within this one that failed, say. */
+static int check_needs(ml_txn *t, const ml_unit *u)
+{
+    for (uint32_t i = 0; i < u->needs.n; i++)
+        if (u->needs.v[i]->state > ML_UNIT_ORPHAN)
+            return ml_fail(t->d, ML_E_STATE, (ml_where){.file = u->life->name}, "load it again",
+                           "unit %s, which it uses, has gone meanwhile",
+                           u->needs.v[i]->life->name);
+    return 0;
+}
+
+static int prepare(ml_txn *t, ml_unit *u)
+{
+    int rc = ml_effects_do(t);
+    if (rc == 0)
+        rc = ml_ifunc_resolve(t);
+    if (rc == 0 && t->o.replace)
+        rc = ml_replace_check(t);
+    if (rc == 0 && !reserve(t, u))
+        rc = ml_nomem(t->d);
+    return rc == 0 ? check_needs(t, u) : rc;
 }
 
 static int start(ml_txn *t)
@@ -185,12 +211,9 @@ int ml_commit_check_nested(ml_txn *t, const char *file, const char *member)
 
 int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
 {
+    ml_session *s = t->s;
     ml_unit *u = new_unit(t, name);
-    int rc = t->o.replace ? ml_replace_check(t) : 0;
-    if (rc == 0)
-        rc = u && reserve(t, u) ? ml_effects_do(t) : ml_nomem(t->d);
-    if (rc == 0)
-        rc = ml_ifunc_resolve(t);
+    int rc = u ? prepare(t, u) : ml_nomem(t->d);
     if (rc < 0) {
         if (u)
             forget_libraries(t, u);
@@ -198,9 +221,14 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
         ml_txn_abort(t);
         return rc;
     }
+    if (t->o.replace) {
+        u->other = t->o.replace;
+        u->other->other = u;
+        u->is_new = true;
+    }
     publish(u);
     hand_over(t, u);
-    t->s->loads--;
+    s->loads--;
     if (t->o.replace && t->l->ninit)
         ml_carry_snapshot(u);
     rc = start(t);
@@ -211,5 +239,6 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
         ml_unit_end(u, true);
     else
         *out = u;
+    ml_unit_sweep(s);
     return rc;
 }

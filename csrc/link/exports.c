@@ -31,8 +31,10 @@ static bool put_all(ml_exports *x, const ml_unit *u)
     for (uint32_t i = 0; i < names->count; i++) {
         if (i + AHEAD < names->count)
             ml_table_prefetch_slot(&x->names, names->entries[i + AHEAD]->hash);
-        if (names->entries[i]->unit == u)
-            covers |= ml_table_put(&x->names, names->entries[i]) != NULL;
+        if (names->entries[i]->unit != u)
+            continue;
+        const ml_entry *other = ml_table_put(&x->names, names->entries[i]);
+        covers |= other && other->unit != u && other->unit != u->other;
     }
     return covers;
 }
@@ -53,10 +55,10 @@ bool ml_exports_enter(ml_exports *x, ml_unit *u)
     return put_all(x, u);
 }
 
-void ml_exports_enter_again(ml_exports *x, const ml_unit *u)
+void ml_exports_enter_again(ml_exports *x, ml_unit *u)
 {
     if (!x->sole)
-        put_all(x, u);
+        u->covers |= put_all(x, u);
 }
 
 void ml_exports_leave(ml_exports *x, const ml_unit *u)

@@ -69,6 +69,9 @@ typedef struct ml_options {
 /* ---- session ---- */
 
 ml_session *ml_session_new(void); /* NULL when memory is short */
+/* How the session learns whether native code has called its user back: then frames of a unit may
+** lie on this thread's stack, and the stack is searched for them before memory goes. */
+void ml_session_set_calling(ml_session *s, bool (*calling)(const void *ud), const void *ud);
 /* Ends all units (latest first) and frees the session: finalisers run, memory goes. */
 void ml_session_free(ml_session *s);
 /* Unwinders that came into the process since the last load learn of all units. */
@@ -279,9 +282,11 @@ ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u);
 bool ml_unit_missing(ml_unit *u, const char *name);
 /* The next name that was marked; c starts at zero. Different units may have the same one. */
 const char *ml_session_missing(const ml_session *s, ml_cursor *c);
-/* A unit that keeps the session from ending: another session uses it, or a native call into it has
-** not returned; NULL when there is none. */
+/* A unit that keeps the session from ending: another session uses it, a native call into it has not
+** returned, or ml_unit_doing; NULL when there is none. */
 const ml_unit *ml_session_busy(const ml_session *s);
+/* "is being started", "is being reloaded" (both versions), "is being unloaded"; NULL else. */
+const char *ml_unit_doing(const ml_unit *u);
 
 /* Who uses a unit. Other units: number i, or NULL; the next name that `u` takes from `of`. */
 ml_unit *ml_unit_user(const ml_unit *u, size_t i);
@@ -290,6 +295,8 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor);
 ** ml_os_threads). Up to `room` of their numbers; how many there are. */
 size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room);
 size_t ml_unit_threads(const ml_unit *u, int64_t *ids, size_t room);
+/* Calls into it that have not returned, as far as they are known: not 0 when there is one. */
+size_t ml_unit_calls(const ml_unit *u);
 
 typedef enum ml_unload {
     ML_UNLOAD_REFUSE, /* fails when somebody uses it */
@@ -297,12 +304,14 @@ typedef enum ml_unload {
     ML_UNLOAD_FORCE   /* it goes, and the units that use it; memory that somebody is inside stays */
 } ml_unload;
 /* Destructors run, then names, registrations and memory go. ML_E_STATE while a load is running, or
-** when the unit is just being started or unloaded, and nothing has changed. */
+** when the unit, or one that would go with it, is just being started, reloaded or unloaded, and
+** nothing has changed. */
 int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how);
 
 /* ---- reloading ----
 ** A load with o->replace = old is committed while the old version stays; then ml_unit_carry and
-** ml_unit_replace, or ml_unit_unload of the new one, after which all is as it was. */
+** ml_unit_replace, or ml_unit_discard of the new one, after which all is as it was. Between, neither
+** can be unloaded. */
 
 /* What became of a variable of the new version. */
 typedef struct ml_carried {
@@ -318,5 +327,7 @@ int ml_unit_carry(ml_diag *d, ml_arena *a, const ml_unit *old, ml_unit *new, ml_
 /* The new version takes the place of the old one, which ends: units that use it and functions of
 ** Lua are bound to the new one. On failure nothing has changed. */
 int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new);
+/* The new version ends, and what uses it. ML_E_STATE when it is none. */
+int ml_unit_discard(ml_diag *d, ml_unit *new);
 
 #endif

@@ -49,14 +49,18 @@ static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const 
 int ml_replace_check(ml_txn *t)
 {
     ml_unit *old = t->o.replace;
+    ml_where at = {.file = old->life->name};
+    if (t->s->loads > 1) /* it may have found the old version */
+        return ml_fail(t->d, ML_E_STATE, at, "reload it after the load",
+                       "cannot be reloaded: a load is running");
+    if (old->state != ML_UNIT_LIVE || old->other)
+        return ml_fail(t->d, ML_E_STATE, at, NULL, "cannot be reloaded: it %s",
+                       ml_unit_doing(old) ? ml_unit_doing(old) : "has been unloaded");
     for (uint32_t i = 0; i < old->users.n; i++) {
         int rc = check_user(t->d, old, t->l, old->users.v[i]);
         if (rc < 0)
             return rc;
     }
-    if (old->state != ML_UNIT_LIVE)
-        return ml_fail(t->d, ML_E_STATE, (ml_where){.file = old->life->name}, NULL,
-                       "cannot be reloaded: it is being started or unloaded");
     return 0;
 }
 
@@ -153,45 +157,124 @@ static void move_functions(const ml_unit *old, const ml_unit *new)
     }
 }
 
-/* Opens or closes the memory of all users but the first `from`; -1 with the error recorded. */
+/* ---- the users' memory ---- */
+
+/* Bit k: part k of the user's blocks holds something to change. Data is writable anyway. */
+static unsigned parts_of(const ml_unit *old, const ml_unit *user)
+{
+    const ml_linked *l = user->l;
+    unsigned parts = 1u << 1; /* slots */
+    for (uint32_t i = 0; i < l->nsites; i++)
+        if (l->sites[i].e->unit == old &&
+            l->sites[i].at - l->block.addr - l->layout[0].part[0].offset < l->layout[0].part[0].size)
+            parts |= 1u << 0;
+    return parts;
+}
+
+/* Makes those parts writable, or gives them their protection back. */
+static int open_user(ml_diag *d, const ml_unit *old, const ml_unit *user)
+{
+    unsigned parts = parts_of(old, user);
+    int rc = ml_linked_open(d, user->l, 1);
+    return rc == 0 && parts & 1 ? ml_linked_open(d, user->l, 0) : rc;
+}
+
+static int close_user(ml_diag *d, const ml_unit *user)
+{
+    return ml_linked_seal(d, user->l, 0, 1);
+}
+
 static int open_users(ml_diag *d, const ml_unit *old)
 {
-    for (uint32_t i = 0; i < old->users.n; i++)
-        if (ml_linked_open(d, old->users.v[i]->l) < 0) {
-            for (uint32_t k = 0; k < i; k++)
-                ml_linked_seal(d, old->users.v[k]->l, 0, 2);
-            return -(int)ML_E_IO;
-        }
+    int rc = 0;
+    uint32_t n = 0;
+    for (; rc == 0 && n < old->users.n; n++)
+        rc = open_user(d, old, old->users.v[n]);
+    while (rc < 0 && n-- > 0)
+        close_user(d, old->users.v[n]);
+    return rc;
+}
+
+/* Code that a thread may be running cannot be changed. */
+static int check_threads(ml_diag *d, const ml_unit *old)
+{
+    for (uint32_t i = 0; i < old->users.n; i++) {
+        const ml_unit *user = old->users.v[i];
+        int64_t id;
+        if (parts_of(old, user) & 1 && ml_unit_threads(user, &id, 1))
+            return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, "end that thread",
+                           "reload refused: code of unit %s, which uses it, is on the stack of "
+                           "thread %lld",
+                           user->life->name, (long long)id);
+    }
     return 0;
+}
+
+/* ---- all of it ---- */
+
+/* The new version stands where the old one stood: names that later units cover stay covered, and
+** units end in the same order. */
+static void take_place(ml_unit *old, ml_unit *new)
+{
+    ml_session *s = old->s;
+    *(new->prev ? &new->prev->next : &s->first) = new->next;
+    *(new->next ? &new->next->prev : &s->last) = new->prev;
+    new->prev = old;
+    new->next = old->next;
+    *(old->next ? &old->next->prev : &s->last) = new;
+    old->next = new;
+    for (ml_unit *u = new->covers ? new->next : NULL; u; u = u->next)
+        if (u->state <= ML_UNIT_LIVE)
+            ml_exports_enter_again(&s->exports, u);
+    new->covers |= old->covers;
+}
+
+static bool reserve_users(const ml_unit *old, ml_unit *new)
+{
+    uint32_t room = new->users.n + old->users.n;
+    if (new->users.room >= room)
+        return true;
+    void *v = ml_heap_grow(new->users.v, room, sizeof *new->users.v);
+    if (!v)
+        return false;
+    new->users.v = v;
+    new->users.room = room;
+    return true;
+}
+
+static int prepare(ml_diag *d, const ml_unit *old, ml_unit *new)
+{
+    if (!new->is_new || new->other != old)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, NULL,
+                       "this is no new version of it");
+    if (old->s->loads)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name},
+                       "reload it after the load", "cannot be reloaded: a load is running");
+    int rc = check_threads(d, old);
+    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
+        rc = check_ranges(d, old, new, old->users.v[i]);
+    if (rc == 0 && !reserve_users(old, new))
+        rc = ml_nomem(d);
+    return rc == 0 ? open_users(d, old) : rc;
 }
 
 int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
-        rc = check_ranges(d, old, new, old->users.v[i]);
-    while (rc == 0 && new->users.room < new->users.n + old->users.n) {
-        uint32_t room = new->users.n + old->users.n;
-        void *v = ml_heap_grow(new->users.v, room, sizeof *new->users.v);
-        if (!v)
-            return ml_nomem(d);
-        new->users.v = v;
-        new->users.room = room;
-    }
-    if (rc == 0)
-        rc = open_users(d, old);
+    int rc = prepare(d, old, new);
     if (rc < 0)
         return rc;
     for (uint32_t i = 0; i < old->users.n; i++) {
         ml_unit *user = old->users.v[i];
         patch_user(old, new, user);
-        if (ml_linked_seal(d, user->l, 0, 2) < 0)
+        if (close_user(d, user) < 0)
             rc = -(int)ML_E_IO;
         new->users.v[new->users.n++] = user;
     }
     old->users.n = 0;
     move_functions(old, new);
-    new->covers = false;
+    old->other = new->other = NULL;
+    new->is_new = false;
+    take_place(old, new);
     old->life->successor = ml_life_hold(new->life);
     ml_unit_end(old, false);
     return rc;

@@ -23,10 +23,16 @@ ml_session *ml_session_new(void)
     return s;
 }
 
+void ml_session_set_calling(ml_session *s, bool (*calling)(const void *ud), const void *ud)
+{
+    s->calling = calling;
+    s->calling_ud = ud;
+}
+
 void ml_session_free(ml_session *s)
 {
     ml_unit_end_all(s);
-    bool idle = !s->first; /* else somebody is still inside, and needs what he stands on */
+    bool idle = !s->first && !s->lost; /* else somebody is still inside, and needs what he stands on */
     for (uint32_t i = s->sources.n; i-- > 0;)
         ml_source_close(&s->sources.v[i]);
     for (uint32_t i = s->nheld; idle && i-- > 0;) {
@@ -136,7 +142,7 @@ ml_unit *ml_session_unit(const ml_session *s, const ml_unit *u)
 const ml_unit *ml_session_busy(const ml_session *s)
 {
     for (const ml_unit *u = s->first; u; u = u->next)
-        if (u->state != ML_UNIT_LOST && (u->life->users || u->life->in_flight))
+        if (u->life->users || u->life->in_flight || ml_unit_doing(u))
             return u;
     return NULL;
 }

@@ -89,8 +89,10 @@ void ml_txn_abort(ml_txn *t)
         if (t->sources.v[i].fresh)
             ml_source_close(&t->sources.v[i]);
     ml_linked_free(t->l);
-    t->s->loads--;
+    ml_session *s = t->s;
+    s->loads--;
     ml_txn_drop(t);
+    ml_unit_sweep(s);
 }
 
 /* Takes an open archive into the transaction; closes it when that fails. */
@@ -259,10 +261,15 @@ int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last
     return rc == 0 ? seal(d, &l->large, &l->layout[1], first, last) : rc;
 }
 
-int ml_linked_open(ml_diag *d, const ml_linked *l)
+int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part)
 {
-    int rc = ml_block_open(d, &l->block);
-    return rc == 0 && l->large.size ? ml_block_open(d, &l->large) : rc;
+    const ml_block *blocks[] = {&l->block, &l->large};
+    int rc = 0;
+    for (int k = 0; rc == 0 && k < 2; k++)
+        if (l->layout[k].part[part].size)
+            rc = ml_block_open(d, blocks[k]->addr + l->layout[k].part[part].offset,
+                               l->layout[k].part[part].size);
+    return rc;
 }
 
 int ml_txn_link(ml_txn *t)

@@ -273,7 +273,8 @@ struct ml_txn {
 typedef struct ml_held {
     ml_library lib;
     uint32_t holders;
-    const struct ml_unit *seen; /* who was counted last */
+    uint64_t seen;        /* number of the unit that was counted last */
+    struct ml_held *next; /* among those that are being closed */
 } ml_held;
 
 typedef struct ml_units {
@@ -286,12 +287,13 @@ typedef enum ml_unit_state {
     ML_UNIT_LIVE,
     ML_UNIT_ORPHAN, /* its names have gone, its memory and functions stay */
     ML_UNIT_ENDING, /* its destructors are running */
-    ML_UNIT_LOST    /* all has gone but memory that somebody may still be in */
+    ML_UNIT_LOST    /* all has gone but memory, which goes with the next sweep that can */
 } ml_unit_state;
 
 struct ml_unit {
     ml_session *s;
-    ml_unit *next, *prev;
+    ml_unit *next, *prev; /* in the session's list of units, or of lost ones (next alone) */
+    uint64_t number;      /* no other unit of the session ever had it */
     ml_life *life;
     ml_linked *l;
     ml_exits *exits; /* NULL: nothing happens at its end */
@@ -301,8 +303,17 @@ struct ml_unit {
     ml_units users; /* the inverse */
     ml_held **held; /* libraries that it brought or uses */
     uint32_t nheld;
-    uint8_t *snapshot;   /* its data before constructors ran, when it replaces another; else NULL */
-    const ml_unit *seen; /* who was counted last */
+    uint8_t *snapshot; /* its data before constructors ran, when it replaces another; else NULL */
+    ml_unit *other;    /* the other version while it is being reloaded; else NULL */
+    bool is_new;       /* of the two */
+    uint64_t seen;     /* number of the unit that was counted last */
+    /* while units end: see unit.c */
+    bool cancelled;          /* its constructors did not get to their end */
+    bool exited;             /* its destructors have run */
+    bool listed, named;      /* it is among those that end; had names until now */
+    bool kept;               /* its memory is needed */
+    uint32_t turn;           /* users to look at */
+    ml_unit *after, *work;   /* the next that ends; on a list of work */
 };
 
 /* What the units of a session show to others: see exports.c. */
@@ -320,10 +331,15 @@ struct ml_session {
     uint32_t nheld, room_held;
     ml_library self;
     ml_unwinders *unwinders;
-    uint32_t loads;         /* transactions that are open and have not committed */
-    uint32_t nlost;         /* units whose state is ML_UNIT_LOST */
-    ml_txn *starting;       /* whose constructors are running, the innermost */
-    struct ml_atlas *atlas; /* that it has joined, or NULL */
+    uint64_t numbers;               /* the last unit's number */
+    uint32_t loads;                 /* transactions that are open and have not committed */
+    uint32_t ending;                /* depth of ending and releasing units */
+    uint32_t foreign;               /* destructors that are running */
+    ml_unit *lost;                  /* units whose state is ML_UNIT_LOST */
+    ml_txn *starting;               /* whose constructors are running, the innermost */
+    bool (*calling)(const void *ud); /* see ml_session_set_calling */
+    const void *calling_ud;
+    struct ml_atlas *atlas;          /* that it has joined, or NULL */
     ml_session *atlas_next, *atlas_prev;
 };
 
@@ -363,8 +379,8 @@ static inline bool ml_def_exported(const ml_entry *e)
 }
 
 /* exports.c: finds a name; makes room, so that enter cannot fail; enters a unit's, true when some
-** took the place of others; takes them out; enters them again when a later unit that covered them
-** has gone. */
+** took the place of those of other units (not of its old version); takes them out; enters them again
+** when a later unit that covered them has gone. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
 /* The same for a load: what it replaces is not there. */
 static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
@@ -375,7 +391,7 @@ static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
-void ml_exports_enter_again(ml_exports *x, const ml_unit *u);
+void ml_exports_enter_again(ml_exports *x, ml_unit *u);
 
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
 int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);
@@ -555,10 +571,10 @@ void ml_txn_drop(ml_txn *t);
 /* commit.c: refuses an object whose constructors are running right now: ML_E_STATE. */
 int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
 
-/* txn.c: gives parts first to last of a load's blocks their protection; makes all of them readable
-** and writable again. */
+/* txn.c: gives parts first to last of a load's blocks their protection; makes one readable and
+** writable again. */
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
-int ml_linked_open(ml_diag *d, const ml_linked *l);
+int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part);
 
 /* sites.c: l->sites, out of relocated bytes. carry.c: l->data, once addresses are final; what a new
 ** version's variables held before its constructors ran. replace.c: can the load take the place of
@@ -573,6 +589,8 @@ bool ml_unit_reserve_edges(ml_unit *u);
 void ml_unit_enter_edges(ml_unit *u);
 /* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */
 void ml_unit_end(ml_unit *u, bool cancel);
+/* unit.c: gives back the memory of units that have ended and that nothing can come back to. */
+void ml_unit_sweep(ml_session *s);
 /* unit.c: ends all units, the latest first; what stays in the list is what somebody is inside. */
 void ml_unit_end_all(ml_session *s);
 

@@ -1,7 +1,7 @@
 /* unit.c -- link: a unit between its start and its end: who uses whom, and how it goes.
 ** A unit that is ended takes with it the units that use it, since their code would run into memory
-** that is gone. What somebody may still be inside (a native call that has not returned, another
-** thread, another linker) keeps its memory, so that the process lives; its names and functions go.
+** that is gone. Destructors run first, those of the users before those of what they use; then, when
+** no foreign code runs any more, memory goes. See Note [Memory that somebody is inside].
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
@@ -12,10 +12,10 @@ bool ml_unit_reserve_edges(ml_unit *u)
     const ml_table *names = &u->l->names;
     for (uint32_t i = 0; i < names->count; i++) {
         const ml_entry *e = names->entries[i];
-        if (e->def != ML_DEF_UNIT || e->unit->seen == u)
+        if (e->def != ML_DEF_UNIT || e->unit->seen == u->number)
             continue;
         ml_unit *other = e->unit;
-        other->seen = u;
+        other->seen = u->number;
         if (!ML_ROOM(u->needs.v, u->needs.n, u->needs.room) ||
             !ML_ROOM(other->users.v, other->users.n, other->users.room))
             return false;
@@ -32,15 +32,18 @@ void ml_unit_enter_edges(ml_unit *u)
     }
 }
 
+/* Keeps the order, in which destructors run. */
 static void leave_edges(ml_unit *u)
 {
     for (uint32_t i = 0; i < u->needs.n; i++) {
         ml_units *users = &u->needs.v[i]->users;
-        for (uint32_t k = 0; k < users->n; k++)
-            if (users->v[k] == u) {
-                users->v[k] = users->v[--users->n];
-                break;
-            }
+        uint32_t k = users->n;
+        while (k > 0 && users->v[k - 1] != u)
+            k--;
+        if (!k)
+            continue;
+        memmove(&users->v[k - 1], &users->v[k], (users->n - k) * sizeof(ml_unit *));
+        users->n--;
     }
     u->needs.n = 0;
 }
@@ -48,15 +51,15 @@ static void leave_edges(ml_unit *u)
 /* ---- who is inside ---- */
 
 typedef struct inside {
-    const ml_block *block;
+    const ml_linked *l;
     int64_t *ids;
     size_t n, room;
 } inside;
 
-static bool in_block(void *ud, uint64_t addr)
+static bool in_load(void *ud, uint64_t addr)
 {
     const inside *in = ud;
-    return addr - in->block->addr < in->block->size;
+    return addr - in->l->block.addr < in->l->block.size;
 }
 
 static void note_thread(void *ud, int64_t id)
@@ -69,14 +72,27 @@ static void note_thread(void *ud, int64_t id)
 
 size_t ml_unit_threads(const ml_unit *u, int64_t *ids, size_t room)
 {
-    inside in = {&u->l->block, ids, 0, room};
-    ml_os_threads(in_block, note_thread, &in);
+    inside in = {u->l, ids, 0, room};
+    ml_os_threads(in_load, note_thread, &in);
     return in.n;
 }
 
 size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room)
 {
     return ml_exits_threads(u->exits, ids, room);
+}
+
+/* Calls that came by another way than a function of Lua (a comparison that qsort calls, a unit that
+** calls another) are on the stack of this thread. It is looked at only below native code, so that
+** no stale word of it counts else. */
+size_t ml_unit_calls(const ml_unit *u)
+{
+    const ml_session *s = u->s;
+    inside in = {u->l, NULL, 0, 0};
+    bool below = s->starting || s->foreign || (s->calling && s->calling(s->calling_ud));
+    if (u->life->in_flight || !below)
+        return u->life->in_flight;
+    return ml_os_own_stack(in_load, &in);
 }
 
 ml_unit *ml_unit_user(const ml_unit *u, size_t i)
@@ -97,13 +113,14 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor)
 
 static bool is_busy(const ml_unit *u)
 {
-    return u->life->in_flight || u->life->users || ml_exits_threads(u->exits, NULL, 0) ||
+    return u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u) ||
            ml_unit_threads(u, NULL, 0);
 }
 
-/* ---- the end ---- */
+/* ---- memory ---- */
 
-/* Archives and libraries that nobody else needs. */
+/* Archives and libraries that nobody else needs. Libraries are closed last: their destructors are
+** foreign code, which may come back. */
 static void release_inputs(ml_unit *u)
 {
     ml_session *s = u->s;
@@ -115,103 +132,258 @@ static void release_inputs(ml_unit *u)
             s->sources.v[n++] = s->sources.v[i];
     }
     s->sources.n = n;
-    n = 0;
-    for (uint32_t i = u->nheld; i-- > 0;)
+    for (uint32_t i = 0; i < u->nheld; i++)
         u->held[i]->holders--;
-    for (uint32_t i = 0; i < s->nheld; i++) {
-        if (s->held[i]->holders) {
-            s->held[n++] = s->held[i];
+    n = 0;
+    ml_held *last = NULL;
+    for (uint32_t i = 0; u->nheld && i < s->nheld; i++) {
+        ml_held *h = s->held[i];
+        s->held[n] = h;
+        n += h->holders != 0;
+        if (h->holders)
             continue;
-        }
-        ml_library_close(&s->held[i]->lib);
-        ml_heap_free(s->held[i]);
+        h->next = last;
+        last = h;
     }
-    s->nheld = n;
-    ml_heap_free(u->held);
-    u->held = NULL;
-    u->nheld = 0;
+    s->nheld = u->nheld ? n : s->nheld;
+    for (ml_held *next; last; last = next) {
+        next = last->next;
+        s->foreign++;
+        ml_library_close(&last->lib);
+        s->foreign--;
+        ml_heap_free(last);
+    }
 }
 
-static void leave_names(ml_unit *u)
-{
-    ml_exports *x = &u->s->exports;
-    ml_exports_leave(x, u);
-    for (ml_unit *other = u->covers ? u->s->first : NULL; other; other = other->next)
-        if (other != u && other->state <= ML_UNIT_LIVE)
-            ml_exports_enter_again(x, other);
-}
-
-static void free_unit(ml_unit *u)
+static void unlink_unit(ml_unit *u)
 {
     ml_session *s = u->s;
     ml_atlas_changed(s);
     *(u->prev ? &u->prev->next : &s->first) = u->next;
     *(u->next ? &u->next->prev : &s->last) = u->prev;
+}
+
+/* A unit whose destructors have run, which nobody is inside and no unit needs. */
+static void release(ml_unit *u)
+{
+    leave_edges(u);
+    ml_effects_undo(u->l);
+    ml_block_give(u->s->space, &u->l->block);
+    if (u->l->large.size)
+        ml_block_give(u->s->space, &u->l->large);
+    release_inputs(u);
     ml_exits_drop(u->exits);
     ml_linked_free(u->l);
     u->life->owner = NULL;
     ml_life_drop(u->life);
+    ml_heap_free(u->held);
     ml_heap_free(u->needs.v);
     ml_heap_free(u->users.v);
     ml_heap_free(u->snapshot);
     ml_heap_free(u);
 }
 
-/* Gives back the memory of a unit that nobody is inside, and the unit. */
-static void release(ml_unit *u)
+/* Runs the destructors of a unit that has ended, unless somebody is inside: then they run when he
+** has left. */
+static void run_exits(ml_unit *u)
 {
-    ml_effects_undo(u->l);
-    ml_block_give(u->s->space, &u->l->block);
-    if (u->l->large.size)
-        ml_block_give(u->s->space, &u->l->large);
-    release_inputs(u);
-    if (u->state == ML_UNIT_LOST)
-        u->s->nlost--;
-    free_unit(u);
+    if (u->exited || is_busy(u))
+        return;
+    u->exited = true;
+    u->s->foreign++;
+    if (u->exits)
+        (u->cancelled ? ml_exits_cancel : ml_exits_run)(u->exits);
+    u->s->foreign--;
 }
 
-/* Ends one unit that no unit uses. */
-static void end_one(ml_unit *u, bool cancel)
+/* Note [Memory that somebody is inside]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
+** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
+** a thread, no unit of another session, and no unit that is kept for one of these reasons and needs
+** it. While a load is open, all memory stays, since the load may have found something there.
+** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
+** kept then, with the address space around it, is never given back. */
+static void mark_kept(ml_session *s)
 {
-    bool busy = is_busy(u);
-    if (!busy && u->exits)
-        (cancel ? ml_exits_cancel : ml_exits_run)(u->exits);
-    u->life->alive = false;
-    ml_atlas_bury(u);
-    leave_edges(u);
-    if (!busy) {
-        release(u);
-        return;
+    ml_unit *work = NULL;
+    for (ml_unit *u = s->lost; u; u = u->next) {
+        u->kept = !u->exited || is_busy(u);
+        for (uint32_t i = 0; !u->kept && i < u->users.n; i++)
+            u->kept = u->users.v[i]->state != ML_UNIT_LOST;
+        if (!u->kept)
+            continue;
+        u->work = work;
+        work = u;
     }
-    u->state = ML_UNIT_LOST;
-    u->s->nlost++;
+    while (work) {
+        const ml_unit *u = work;
+        work = u->work;
+        for (uint32_t i = 0; i < u->needs.n; i++) {
+            ml_unit *other = u->needs.v[i];
+            if (other->state != ML_UNIT_LOST || other->kept)
+                continue;
+            other->kept = true;
+            other->work = work;
+            work = other;
+        }
+    }
+}
+
+void ml_unit_sweep(ml_session *s)
+{
+    if (!s->lost || s->loads || s->ending)
+        return;
+    s->ending++; /* destructors, also of libraries, may come back here */
+    for (ml_unit *u = s->lost; u; u = u->next)
+        run_exits(u);
+    mark_kept(s);
+    ml_unit *gone = NULL;
+    for (ml_unit **p = &s->lost; *p;) {
+        ml_unit *u = *p;
+        if (u->kept) {
+            p = &u->next;
+            continue;
+        }
+        *p = u->next;
+        u->next = gone;
+        gone = u;
+    }
+    for (ml_unit *next; gone; gone = next) {
+        next = gone->next;
+        release(gone);
+    }
+    s->ending--;
+}
+
+/* ---- the end ---- */
+
+static void leave_names(ml_unit *u)
+{
+    ml_exports *x = &u->s->exports;
+    ml_exports_leave(x, u);
+    bool covers = u->covers || u->other;
+    for (ml_unit *other = covers ? u->s->first : NULL; other; other = other->next)
+        if (other != u && other->state <= ML_UNIT_LIVE)
+            ml_exports_enter_again(x, other);
+}
+
+/* Units that end together, each before what it uses. */
+typedef struct ending {
+    ml_unit *first, **last;
+    const ml_unit *blocked; /* one that uses them and whose destructors are running; or NULL */
+} ending;
+
+/* Adds u and those that use it, directly or not, the latest first. No recursion: a chain of units
+** may be long. */
+static void gather(ending *e, ml_unit *u)
+{
+    u->listed = true;
+    u->turn = u->users.n;
+    u->work = NULL;
+    while (u) {
+        if (u->turn > 0) {
+            ml_unit *user = u->users.v[--u->turn];
+            if (user->state == ML_UNIT_ENDING)
+                e->blocked = user;
+            if (user->listed || user->state >= ML_UNIT_ENDING)
+                continue;
+            user->listed = true;
+            user->turn = user->users.n;
+            user->work = u;
+            u = user;
+            continue;
+        }
+        ml_unit *back = u->work;
+        u->after = NULL;
+        *e->last = u;
+        e->last = &u->after;
+        u = back;
+    }
+}
+
+/* Takes the names of those from u on away. */
+static void begin_end(ml_unit *u)
+{
+    for (ml_unit *k = u; k; k = k->after) {
+        if (k->state == ML_UNIT_STARTING || k->state == ML_UNIT_LIVE)
+            k->named = true;
+        k->state = ML_UNIT_ENDING;
+    }
+    for (ml_unit *k = u; k; k = k->after) {
+        if (k->named)
+            leave_names(k);
+        k->named = false;
+        if (k->other)
+            k->other->other = NULL;
+        k->other = NULL;
+        k->is_new = false;
+    }
+}
+
+static void end_listed(ml_session *s, ending *e)
+{
+    s->ending++;
+    begin_end(e->first);
+    for (ml_unit *u = e->first; u; u = u->after)
+        run_exits(u);
+    for (ml_unit *u = e->first, *next; u; u = next) {
+        next = u->after;
+        u->listed = false;
+        u->life->alive = false;
+        ml_atlas_bury(u);
+        u->state = ML_UNIT_LOST;
+        unlink_unit(u);
+        u->next = s->lost;
+        s->lost = u;
+    }
+    s->ending--;
+    ml_unit_sweep(s);
 }
 
 void ml_unit_end(ml_unit *u, bool cancel)
 {
-    if (u->state == ML_UNIT_ENDING)
-        return;
-    if (u->state != ML_UNIT_ORPHAN)
-        leave_names(u);
-    u->state = ML_UNIT_ENDING; /* a destructor of it may call Lua, and Lua this linker */
-    while (u->users.n) {
-        ml_unit *user = u->users.v[--u->users.n];
-        for (uint32_t i = 0; i < user->needs.n; i++)
-            if (user->needs.v[i] == u)
-                user->needs.v[i] = user->needs.v[--user->needs.n];
-        ml_unit_end(user, false);
-    }
-    end_one(u, cancel);
+    ending e = {NULL, &e.first, NULL};
+    u->cancelled = cancel;
+    gather(&e, u);
+    end_listed(u->s, &e);
 }
 
-/* Releases what nobody is inside any more. */
-static void sweep(ml_session *s)
+const char *ml_unit_doing(const ml_unit *u)
 {
-    for (ml_unit *u = s->nlost ? s->first : NULL, *next; u; u = next) {
-        next = u->next;
-        if (u->state == ML_UNIT_LOST && !is_busy(u))
-            release(u);
+    if (u->state == ML_UNIT_STARTING)
+        return "is being started";
+    if (u->other)
+        return "is being reloaded";
+    return u->state == ML_UNIT_ENDING ? "is being unloaded" : NULL;
+}
+
+static int check_idle(ml_diag *d, const ml_unit *u, const ml_unit *user)
+{
+    const char *doing = ml_unit_doing(user);
+    if (!doing)
+        return 0;
+    ml_where at = {.file = u->life->name};
+    if (user == u)
+        return ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it %s", doing);
+    return ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: unit %s, which uses it, %s",
+                   user->life->name, doing);
+}
+
+static int force(ml_diag *d, ml_unit *u)
+{
+    ending e = {NULL, &e.first, NULL};
+    gather(&e, u);
+    int rc = e.blocked ? check_idle(d, u, e.blocked) : 0;
+    for (const ml_unit *k = e.first; rc == 0 && k; k = k->after)
+        rc = check_idle(d, u, k);
+    if (rc == 0) {
+        end_listed(u->s, &e);
+        return 0;
     }
+    for (ml_unit *k = e.first; k; k = k->after)
+        k->listed = false;
+    return rc;
 }
 
 int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
@@ -221,11 +393,10 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
     if (s->loads)
         return ml_fail(d, ML_E_STATE, at, "unload it after the load",
                        "cannot be unloaded: a load is running");
-    if (u->state != ML_UNIT_LIVE && u->state != ML_UNIT_ORPHAN)
-        return ml_fail(d, ML_E_STATE, at, NULL,
-                       u->state == ML_UNIT_STARTING ? "cannot be unloaded: it is being started"
-                                                    : "cannot be unloaded: it is being unloaded");
-    sweep(s);
+    int rc = check_idle(d, u, u);
+    if (rc < 0)
+        return rc;
+    ml_unit_sweep(s);
     if (how == ML_UNLOAD_ORPHAN) {
         if (u->state == ML_UNIT_LIVE)
             leave_names(u);
@@ -234,7 +405,15 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
     }
     if (how == ML_UNLOAD_REFUSE && (u->users.n || is_busy(u)))
         return ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it is in use");
-    ml_unit_end(u, false);
+    return force(d, u);
+}
+
+int ml_unit_discard(ml_diag *d, ml_unit *new)
+{
+    if (!new->is_new)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = new->life->name}, NULL,
+                       "is no new version of a unit that is being reloaded");
+    ml_unit_end(new, false);
     return 0;
 }
 
@@ -249,5 +428,5 @@ void ml_unit_end_all(ml_session *s)
             u = u->prev;
         }
     }
-    sweep(s);
+    ml_unit_sweep(s);
 }

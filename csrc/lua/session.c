@@ -3,6 +3,7 @@
 #include "lua/session.h"
 
 #include "base/arena.h"
+#include "lua/call.h"
 
 /* Registry key, by address: a userdata that holds the first box. */
 static const char boxes_key;
@@ -124,6 +125,9 @@ static int check_idle(const ml_lua_box *box, ml_diag *d)
         return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
                        "close that linker first",
                        "the linker cannot be closed: another linker uses a symbol of this unit");
+    if (u && ml_unit_doing(u))
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)}, NULL,
+                       "the linker cannot be closed: this unit %s", ml_unit_doing(u));
     if (u)
         return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
                        "close it after the call returned",
@@ -160,9 +164,18 @@ static int drop(lua_State *L)
     return 0;
 }
 
+/* Is there native code below? The state outlives its sessions: its memory goes when all finalisers
+** have run. */
+static bool is_calling(const void *ud)
+{
+    const ml_callstate *st = ud;
+    return st->L != NULL;
+}
+
 /* core.session() -> session */
 static int session(lua_State *L)
 {
+    const ml_callstate *st = ml_callstate_get(L);
     ml_lua_box **first = ml_lua_boxes(L);
     ml_lua_box **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
@@ -175,8 +188,10 @@ static int session(lua_State *L)
         (*box)->s = ml_session_new();
         if ((*box)->s && atlas)
             ml_atlas_join(atlas, (*box)->s);
-        if ((*box)->s)
+        if ((*box)->s) {
+            ml_session_set_calling((*box)->s, is_calling, st);
             return 1;
+        }
     }
     ml_diag d;
     ml_diag_init(&d);

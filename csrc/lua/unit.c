@@ -123,8 +123,9 @@ static int users_now(lua_State *L)
         ml_lua_set_text(L, "name", f->name);
         lua_pop(L, 1);
     }
-    if (life->in_flight) {
-        add_user(L, "call", life->in_flight);
+    size_t calls = ml_unit_calls(u);
+    if (calls) {
+        add_user(L, "call", calls);
         lua_pop(L, 1);
     }
     if (life->users) {
@@ -218,6 +219,19 @@ static int replace(lua_State *L)
     return 1;
 }
 
+/* unit:discard() -> true, or nil and why not: ends the new version of a unit that is being
+** reloaded */
+static int discard(lua_State *L)
+{
+    const ml_lua_unit *ud = ml_lua_checkunit(L, 1);
+    ml_diag d;
+    ml_diag_init(&d);
+    if (ml_unit_discard(&d, ud->u) < 0)
+        return ml_lua_fail(L, &d);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* Drops what the userdata holds; the unit itself ends with its session. */
 static int drop(lua_State *L)
 {
@@ -276,9 +290,9 @@ static int missing(lua_State *L)
 
 void ml_open_unit(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},   {"users", users},
-                                       {"missing", missing}, {"unload", unload}, {"carry", carry},
-                                       {"replace", replace}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},     {"users", users},
+                                       {"missing", missing}, {"unload", unload},   {"carry", carry},
+                                       {"replace", replace}, {"discard", discard}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);

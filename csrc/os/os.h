@@ -127,6 +127,9 @@ uint64_t ml_os_thread_count(void);
 ** system does not tell, nobody is. Takes no time in a process of one thread. */
 void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void *ud, int64_t id),
                    void *ud);
+/* The same question about the words on the calling thread's own stack. */
+bool ml_os_own_stack(bool (*matters)(void *ud, uint64_t addr), void *ud);
+
 /* ---- being watched ---- */
 
 /* Is a debugger attached? */

@@ -88,6 +88,12 @@ static bool on_stack(const question *q, uint64_t sp)
     return found;
 }
 
+bool ml_os_own_stack(bool (*matters)(void *ud, uint64_t addr), void *ud)
+{
+    const question q = {matters, ud};
+    return on_stack(&q, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+}
+
 typedef enum look { AWAY, INSIDE, RUNNING } look;
 
 /* The line is "running", "-1 SP PC", or "NUMBER ARG1 .. ARG6 SP PC": two words end it. */

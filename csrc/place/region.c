@@ -467,11 +467,11 @@ static ml_run merged_run(const ml_run *runs, size_t n, size_t *i)
     return m;
 }
 
-int ml_block_open(ml_diag *d, const ml_block *b)
+int ml_block_open(ml_diag *d, uint64_t addr, uint64_t size)
 {
-    if (ml_os_protect(b->addr, b->size, ML_PROT_RW))
+    if (ml_os_protect(addr, size, ML_PROT_RW))
         return 0;
-    return fail_protect(d, ML_PROT_RW, b->size, errno);
+    return fail_protect(d, ML_PROT_RW, size, errno);
 }
 
 int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n)

@@ -445,6 +445,11 @@ function unit:carry(new) end
 ---@return moonlink.Error? err
 function unit:replace(new) end
 
+---Ends the new version of a unit that is being reloaded.
+---@return boolean?
+---@return moonlink.Error? err
+function unit:discard() end
+
 ---@param how? "refuse"|"orphan"|"force"
 ---@return boolean?
 ---@return moonlink.Error? err

@@ -18,12 +18,15 @@ local seen = require "moonlink.link.seen"
 
 local linker = {}
 
+--- Units in the list before it is gone through.
+local MIN_ROOM = 32
+
 ---@class moonlink.Linker
 ---@field session moonlink.core.Session
 ---@field options moonlink.Options those that each load starts from
 ---@field hooks table<string, moonlink.Hook[]> by kind, the latest first
 ---@field list moonlink.LoadedUnit[] oldest first, with some that are gone
----@field gone integer how many were unloaded since the list was gone through
+---@field room integer length of the list at which those that are gone are taken out
 ---@field events moonlink.Event[] what was logged
 ---@field tracing table<string, boolean> categories that are switched on
 ---@field types moonlink.Scope its C declarations
@@ -66,9 +69,14 @@ local function prepare(self, what, over)
    return merged, input_list(what, merged)
 end
 
---- The unit becomes one of the linker's.
+--- The unit becomes one of the linker's. The list is rid of those that are gone whenever it has
+--- become twice as long, so that entering takes the same time however many there are.
 local function enter(self, unit, err)
    if unit then
+      if #self.list >= self.room then
+         self.list = self:units()
+         self.room = math.max(2 * #self.list, MIN_ROOM)
+      end
       self.list[#self.list + 1] = unit
    end
    return unit, err
@@ -329,15 +337,6 @@ function methods:replace(unit, opts)
    return reload.run(unit, opts)
 end
 
---- Forgets units that are gone; for the linker's own rooms. The list is rid of them once they are
---- half of it, so that unloading many units takes time for each but not for each pair.
-function methods:forget()
-   self.gone = self.gone + 1
-   if self.gone * 2 > #self.list then
-      self.list, self.gone = self:units(), 0
-   end
-end
-
 --- Ends the linker: destructors run, latest unit first, and all memory goes back. Functions made
 --- from it raise afterwards. Fails while a native call into it is running.
 ---@return boolean?
@@ -370,7 +369,7 @@ local metatable = {
 --- A linker over a session of the core.
 function over_session(session, opts)
    return setmetatable({
-      session = session, options = opts, hooks = {}, list = {}, gone = 0, events = {}, tracing = {},
+      session = session, options = opts, hooks = {}, list = {}, room = MIN_ROOM, events = {}, tracing = {},
       types = cdecl.scope(),
    }, metatable)
 end

@@ -108,17 +108,28 @@ local function upgrade(unit, new, options)
    return report
 end
 
+--- Ends the new version, unless it has taken the old one's place.
+local guard = {
+   __close = function(self)
+      if self.new then
+         self.new:discard()
+      end
+   end,
+}
+
 --- Puts the new version in the place of the old one. Returns the report, or nil and an error.
 local function exchange(unit, new, options)
+   local pending <close> = setmetatable({new = new.core}, guard)
    local report, err = upgrade(unit, new, options)
-   local ok = report
-   if report then
-      ok, err = unit.core:replace(new.core)
-   end
-   if not ok then
-      new.core:unload "force"
+   if not report then
       return nil, err
    end
+   local ok
+   ok, err = unit.core:replace(new.core)
+   if not ok then
+      return nil, err
+   end
+   pending.new = nil
    return report
 end
 

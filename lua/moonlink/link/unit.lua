@@ -47,7 +47,6 @@ function methods:unload(how)
    local ok, err = unload.run(self, how)
    if ok then
       self.orphaned = how == "orphan"
-      self.linker:forget(self)
    end
    return ok, err
 end
