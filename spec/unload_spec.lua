@@ -656,8 +656,8 @@ local function size()
    return out
 end
 
-describe("ten thousand rounds of loading, calling and unloading leave the process as it was #slow " ..
-   "#layout", function()
+describe("ten thousand rounds of loading, calling and unloading leave the process as it was " ..
+   "#slow #layout", function()
    local inputs
 
    setup(function()
@@ -667,23 +667,23 @@ describe("ten thousand rounds of loading, calling and unloading leave the proces
       local archive = dir .. "/libround.a"
       support.sh("ar rcs %s %s", archive, object "int in_archive(void) { return 5; }")
       inputs = {
-         {"C", 10000, {object "int f(void) { return 1; }"}},
-         {"C++ with exceptions", 10000, {object([[
+         {"C", 2000, {object "int f(void) { return 1; }"}},
+         {"C++ with exceptions", 2000, {object([[
             #include <stdexcept>
             extern "C" int f() { try { throw 1; } catch (int n) { return n; } }
          ]], "-O1 -fPIC", "g++"), "-lstdc++"}},
-         {"constructors", 10000, {object([[
+         {"constructors", 2000, {object([[
             #include <cstdlib>
             static int n; struct S { S() { n = 1; } ~S() { n = 0; } } s;
             static void e() { n++; }
             __attribute__((constructor)) static void c() { atexit(e); }
             extern "C" int f() { return n; }
          ]], "-O1 -fPIC", "g++"), "-lstdc++"}},
-         {"an archive", 10000, {object "int in_archive(void); int f(void) { return in_archive() - 4; }",
+         {"an archive", 2000, {object "int in_archive(void); int f(void) { return in_archive() - 4; }",
                                 archive}},
-         {"a shared library", 2000, {object "int in_round(void); int f(void) { return in_round() - 3; }",
+         {"a shared library", 1000, {object "int in_round(void); int f(void) { return in_round() - 3; }",
                                      library}},
-         {"thread-local storage", 10000, {object("static __thread int n = 1; int f(void) { return n; }",
+         {"thread-local storage", 2000, {object("static __thread int n = 1; int f(void) { return n; }",
                                                  "-O1 -fPIC")}},
       }
    end)
@@ -737,7 +737,7 @@ describe("ten thousand rounds of loading, calling and unloading leave the proces
          round()
       end
       local before = size()
-      for _ = 1, 2000 do
+      for _ = 1, 1000 do
          round()
       end
       local after = size()

@@ -1,23 +1,27 @@
 /* carry.c -- link: the values of variables outlive a reload.
-** takes two versions of a unit; gives the new one's variables the old one's values. Variables are
-** told apart by name and, when they are local to an object, by the object. What is compared is all
-** that an object file says: size and alignment. A variable that a constructor of the new version
-** has set keeps what the constructor made, since bytes of an object with a constructor mean nothing
-** elsewhere. A word that holds an address in the old version becomes the address of the same name
-** in the new one.
+** takes two versions of a unit; gives the new one's variables the old one's values. What is compared
+** is all that an object file says: size and alignment. A variable that a constructor of the new
+** version has set keeps what the constructor made, since bytes of an object with a constructor mean
+** nothing elsewhere. A word that holds an address in the old version becomes the address of the same
+** name in the new one (pair.h).
 ** SPDX-License-Identifier: MIT */
-#include <stdlib.h>
-
 #include "base/hash.h"
-#include "link/txn.h"
+#include "link/pair.h"
 
 /* ---- the list of variables ---- */
 
-static bool is_variable(const ml_txn *t, const ml_input *in, const ml_isym *s)
+/* Larger variables are not looked at when they are loaded: whether they change is not known. */
+enum { HASHED_MAX = 1 << 16 };
+
+/* Does the symbol lie in a section of memory, wholly? */
+static bool lies_within(const ml_input *in, const ml_isym *s)
 {
-    if (s->size == 0 || s->section >= in->img->nsections || !in->piece[s->section])
-        return false;
-    unsigned class = t->pieces[in->piece[s->section] - 1].class;
+    return s->section < in->img->nsections && in->piece[s->section] &&
+           ml_within(in->img->sections[s->section].size, s->value, s->size);
+}
+
+static bool is_data(unsigned class)
+{
     return class == ML_CLASS_DATA || class == ML_CLASS_BSS || class == ML_CLASS_LDATA ||
            class == ML_CLASS_LBSS;
 }
@@ -31,27 +35,54 @@ static int add(ml_txn *t, const ml_datum *v)
     return 0;
 }
 
-/* Adds the variables that an input defines. A name that somebody else defines is his. */
+static int add_variable(ml_txn *t, uint32_t input, const ml_entry *e, const ml_isym *s)
+{
+    const ml_input *in = &t->l->inputs[input];
+    uint32_t piece = in->piece[s->section];
+    unsigned class = t->pieces[piece - 1].class;
+    if (s->size == 0 || !is_data(class))
+        return 0;
+    ml_datum v = {.name = e ? e->name : ml_strdup(&t->l->keep, s->name),
+                  .addr = in->addr[s->section] + s->value,
+                  .size = s->size,
+                  .align = in->img->sections[s->section].align,
+                  .input = input,
+                  .local = !e,
+                  .zero = class == ML_CLASS_BSS || class == ML_CLASS_LBSS};
+    if (!v.zero && s->size <= HASHED_MAX) {
+        v.hashed = true;
+        v.hash = ml_hash((const char *)ml_piece_view(t, piece) + s->value, (size_t)s->size);
+    }
+    return add(t, &v);
+}
+
+static int add_routine(ml_txn *t, uint32_t input, const ml_isym *s)
+{
+    ml_linked *l = t->l;
+    if (!ml_array_room(&l->keep, &l->routines, l->nroutines, &l->room_routines, sizeof *l->routines))
+        return ml_nomem(t->d);
+    l->routines[l->nroutines++] = (ml_routine){l->inputs[input].addr[s->section] + s->value,
+                                      ml_hash(s->name, strlen(s->name)), input};
+    return 0;
+}
+
+/* Adds what an input defines. A name that somebody else defines is his. */
 static int add_input(ml_txn *t, uint32_t input)
 {
     const ml_input *in = &t->l->inputs[input];
     const ml_image *img = in->img;
     int rc = 0;
     for (uint32_t i = 1; rc == 0 && i < img->nsymbols; i++) {
-        if (ml_image_symbol_type(img, i) != ML_TYPE_OBJECT)
+        uint8_t type = ml_image_symbol_type(img, i);
+        bool local = i < img->first_global;
+        if (type != ML_TYPE_OBJECT && (type != ML_TYPE_FUNC || !local))
             continue;
         ml_isym s = ml_image_symbol(img, i);
-        bool local = i < img->first_global;
         const ml_entry *e = local ? NULL : in->bind[i - img->first_global];
-        if (!is_variable(t, in, &s) ||
+        if (!lies_within(in, &s) ||
             (e && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i)))
             continue;
-        rc = add(t, &(ml_datum){.name = e ? e->name : ml_strdup(&t->l->keep, s.name),
-                                .addr = in->addr[s.section] + s.value,
-                                .size = s.size,
-                                .align = img->sections[s.section].align,
-                                .input = input,
-                                .local = local});
+        rc = type == ML_TYPE_FUNC ? add_routine(t, input, &s) : add_variable(t, input, e, &s);
     }
     return rc;
 }
@@ -60,200 +91,61 @@ int ml_carry_collect(ml_txn *t)
 {
     const ml_linked *l = t->l;
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < l->ninputs; i++)
+    for (uint32_t i = 0; rc == 0 && i < l->ninputs && !t->o.fixed; i++)
         rc = add_input(t, i);
-    for (uint32_t i = 0; rc == 0 && i < l->names.count; i++) {
+    for (uint32_t i = 0; rc == 0 && i < l->names.count && !t->o.fixed; i++) {
         const ml_entry *e = l->names.entries[i];
         if (e->def == ML_DEF_COMMON && e->type != ML_TYPE_TLS)
             rc = add(t, &(ml_datum){.name = e->name,
                                     .addr = e->addr,
                                     .size = e->size,
                                     .align = e->value ? e->value : 1,
-                                    .input = e->image});
+                                    .input = e->image,
+                                    .zero = true});
     }
     return rc;
 }
 
-static uint64_t data_start(const ml_linked *l)
-{
-    return l->block.addr + l->layout[0].part[2].offset;
-}
-
-/* Without memory for it, nothing counts as set by a constructor. */
-void ml_carry_snapshot(ml_unit *u)
-{
-    size_t n = (size_t)u->l->layout[0].part[2].size;
-    u->snapshot = ml_heap_grow(NULL, n ? n : 1, 1);
-    if (u->snapshot)
-        memcpy(u->snapshot, (const void *)(uintptr_t)data_start(u->l), n);
-}
-
-/* ---- the same variable in two versions ---- */
-
-typedef struct carry {
-    const ml_linked *old, *new;
-    const uint8_t *snapshot;
-    ml_arena scratch;
-    ml_table names;       /* variables of the new version; addr, size, value: alignment */
-    ml_datum *sorted;     /* those of the old one, by address */
-    ml_entry **functions; /* what else of the old one has a name, by address */
-    uint32_t nfunctions;
-} carry;
-
-/* The key of a variable: names of locals are told apart by the object, unless there is just one. */
-static const char *key_of(carry *c, const ml_linked *l, const ml_datum *v)
-{
-    if (!v->local)
-        return v->name;
-    const ml_input *in = &l->inputs[v->input];
-    if (c->old->ninputs == 1 && c->new->ninputs == 1)
-        return ml_format(&c->scratch, "%s\n", v->name);
-    return ml_format(&c->scratch, "%s\n%s\n%s", v->name, in->file, in->member ? in->member : "");
-}
-
-enum { AMBIGUOUS = 1 }; /* flag of an entry in carry.names */
-
-static int by_address(const void *a, const void *b)
-{
-    const ml_datum *x = a, *y = b;
-    return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-static int by_entry_address(const void *a, const void *b)
-{
-    const ml_entry *const *x = a, *const *y = b;
-    return (*x)->addr < (*y)->addr ? -1 : (*x)->addr > (*y)->addr;
-}
-
-static bool list_new(carry *c)
-{
-    for (size_t i = 0; i < c->new->ndata; i++) {
-        const ml_datum *v = &c->new->data[i];
-        const char *key = key_of(c, c->new, v);
-        uint32_t before = c->names.count;
-        ml_entry *e = key ? ml_table_intern_str(&c->names, &c->scratch, key) : NULL;
-        if (!e)
-            return false;
-        if (c->names.count == before)
-            e->flags = AMBIGUOUS;
-        e->addr = v->addr;
-        e->size = v->size;
-        e->value = v->align;
-    }
-    return true;
-}
-
-static bool list_old(carry *c)
-{
-    const ml_linked *l = c->old;
-    c->sorted = ml_nalloc(&c->scratch, l->ndata, sizeof *c->sorted);
-    c->functions = ml_nalloc(&c->scratch, l->names.count, sizeof(ml_entry *));
-    if (!c->sorted || !c->functions)
-        return false;
-    if (l->ndata)
-        memcpy(c->sorted, l->data, l->ndata * sizeof *l->data);
-    qsort(c->sorted, l->ndata, sizeof *c->sorted, by_address);
-    for (uint32_t i = 0; i < l->names.count; i++)
-        if (l->names.entries[i]->def == ML_DEF_SECTION)
-            c->functions[c->nfunctions++] = l->names.entries[i];
-    if (c->nfunctions)
-        qsort(c->functions, c->nfunctions, sizeof(ml_entry *), by_entry_address);
-    return true;
-}
-
-/* Two of the old version that mean one of the new one. */
-static bool mark_ambiguous(carry *c)
-{
-    for (size_t i = 0; i < c->old->ndata; i++) {
-        const char *key = key_of(c, c->old, &c->old->data[i]);
-        ml_entry *e = key ? ml_table_find_str(&c->names, key) : NULL;
-        if (!key)
-            return false;
-        if (e && ++e->strong > 1)
-            e->flags = AMBIGUOUS;
-    }
-    return true;
-}
-
-/* ---- addresses in the old version ---- */
-
-/* The variable that holds the address, or NULL. */
-static const ml_datum *variable_at(const carry *c, uint64_t addr)
-{
-    size_t lo = 0, hi = c->old->ndata;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (c->sorted[mid].addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    const ml_datum *v = lo ? &c->sorted[lo - 1] : NULL;
-    return v && addr - v->addr < v->size ? v : NULL;
-}
-
-/* The function or constant that starts at or before the address, or NULL. */
-static const ml_entry *entry_at(const carry *c, uint64_t addr)
-{
-    uint32_t lo = 0, hi = c->nfunctions;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (c->functions[mid]->addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    const ml_entry *e = lo ? c->functions[lo - 1] : NULL;
-    return e && (addr == e->addr || addr - e->addr < e->size) ? e : NULL;
-}
-
-/* What an address in the old version is in the new one; false when that has no such name. */
-static bool translate(carry *c, uint64_t addr, uint64_t *out)
-{
-    const ml_datum *v = variable_at(c, addr);
-    if (v) {
-        const char *key = key_of(c, c->old, v);
-        const ml_entry *n = key ? ml_table_find_str(&c->names, key) : NULL;
-        if (!n || (n->flags & AMBIGUOUS) || addr - v->addr >= n->size)
-            return false;
-        *out = n->addr + (addr - v->addr);
-        return true;
-    }
-    const ml_entry *e = entry_at(c, addr);
-    const ml_entry *n = e ? ml_table_find(&c->new->names, e->name, e->len, e->hash) : NULL;
-    if (!n || n->def != ML_DEF_SECTION)
-        return false;
-    *out = n->addr + (addr - e->addr);
-    return true;
-}
-
-static bool in_block(const ml_linked *l, uint64_t addr)
-{
-    return addr - l->block.addr < l->block.size || addr - l->large.addr < l->large.size;
-}
-
 /* ---- values ---- */
 
-/* The bytes that the new version's variable gets, in scratch; NULL and *why when it cannot. Where a
-** word leads to something without a name, the new version's own word may stand for it: a pointer to
-** a local function in a table, say. */
-static uint8_t *value_for(carry *c, const ml_datum *v, const ml_entry *n, const char **why)
+static bool is_zero(const uint8_t *p, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+/* Has it another value than when its version was loaded? */
+static bool has_changed(const ml_datum *v)
+{
+    const uint8_t *p = (const uint8_t *)(uintptr_t)v->addr;
+    if (v->zero)
+        return !is_zero(p, v->size);
+    return v->hashed && ml_hash((const char *)p, (size_t)v->size) != v->hash;
+}
+
+/* The bytes that the new version's variable gets, in scratch; NULL and *why when it cannot. While
+** the old one has its first value, words that are addresses are those of the new one's first value:
+** the end of an array, a pointer to a constant without a name. */
+static uint8_t *value_for(ml_pair *p, const ml_datum *v, const ml_datum *n, const char **why)
 {
     const uint8_t *now = (const uint8_t *)(uintptr_t)n->addr;
-    uint8_t *bytes = ml_alloc(&c->scratch, (size_t)v->size);
+    uint8_t *bytes = ml_alloc(&p->scratch, (size_t)v->size);
     if (!bytes) {
         *why = "memory is short";
         return NULL;
     }
     memcpy(bytes, (const void *)(uintptr_t)v->addr, (size_t)v->size);
+    bool first = !has_changed(v);
     for (uint64_t k = (0 - v->addr) & 7; k + 8 <= v->size; k += 8) {
         uint64_t word = ml_get64(bytes + k), to, own = ml_get64(now + k);
-        if (!in_block(c->old, word))
+        if (!ml_linked_has(p->old, word))
             continue;
-        if (translate(c, word, &to)) {
-            ml_put64(bytes + k, to);
-        } else if (in_block(c->new, own)) {
+        if (first && ml_linked_has(p->new, own)) {
             ml_put64(bytes + k, own);
+        } else if (ml_pair_address(p, word, &to)) {
+            ml_put64(bytes + k, to);
         } else {
             *why = "it points to something without a name in the old version";
             return NULL;
@@ -262,28 +154,25 @@ static uint8_t *value_for(carry *c, const ml_datum *v, const ml_entry *n, const 
     return bytes;
 }
 
-static bool was_set(const carry *c, const ml_entry *n)
+/* The alignment that the type of a variable can need: it divides the size. An object file tells only
+** that of the section, which other variables may have raised. */
+static uint64_t needed_alignment(const ml_datum *v)
 {
-    const uint8_t *now = (const uint8_t *)(uintptr_t)n->addr;
-    uint64_t offset = n->addr - data_start(c->new);
-    return c->snapshot && offset < c->new->layout[0].part[2].size &&memcmp(
-                                       now, c->snapshot + offset, (size_t)n->size) !=
-                              0;
+    uint64_t lowest = v->size & (0 - v->size);
+    return lowest < v->align ? lowest : v->align;
 }
 
 /* Decides on one variable of the old version: its new bytes, or why not. */
-static uint8_t *decide(carry *c, const ml_datum *v, const ml_entry *n, const char **why)
+static uint8_t *decide(ml_pair *p, const ml_datum *v, const ml_datum *n, const char **why)
 {
-    if (n->flags & AMBIGUOUS)
-        *why = "several variables have this name";
-    else if (n->size != v->size)
+    if (n->size != v->size)
         *why = "its size has changed";
-    else if (n->value < v->align)
+    else if (n->align < needed_alignment(v))
         *why = "its alignment has changed";
-    else if (was_set(c, n))
+    else if (has_changed(n))
         *why = "a constructor has set it";
     else
-        return value_for(c, v, n, why);
+        return value_for(p, v, n, why);
     return NULL;
 }
 
@@ -293,30 +182,31 @@ typedef struct pending {
     const uint8_t *bytes;
 } pending;
 
-static int carry_all(ml_diag *d, ml_arena *a, carry *c, ml_carried **out, size_t *n)
+static int carry_all(ml_diag *d, ml_arena *a, ml_pair *p, ml_carried **out, size_t *n)
 {
-    ml_carried *list = ml_nalloc(a, c->old->ndata, sizeof *list);
-    pending *todo = ml_nalloc(&c->scratch, c->old->ndata, sizeof *todo);
+    ml_carried *list = ml_nalloc(a, p->old->ndata, sizeof *list);
+    pending *todo = ml_nalloc(&p->scratch, p->old->ndata, sizeof *todo);
     uint32_t ntodo = 0;
     if (!list || !todo)
         return ml_nomem(d);
     *n = 0;
-    for (size_t i = 0; i < c->old->ndata; i++) {
-        const ml_datum *v = &c->old->data[i];
-        const char *key = key_of(c, c->old, v), *why = NULL;
-        const ml_entry *e = key ? ml_table_find_str(&c->names, key) : NULL;
-        if (!key)
-            return ml_nomem(d);
-        uint8_t *bytes = e ? decide(c, v, e, &why) : NULL;
-        if (!e)
-            why = "the new version has none of this name";
-        else if (bytes)
-            todo[ntodo++] = (pending){e->addr, e->size, bytes};
+    for (size_t i = 0; i < p->old->ndata; i++) {
+        const ml_datum *v = &p->old->data[i], *to = NULL;
+        const char *why = NULL;
+        uint8_t *bytes = NULL;
+        switch (ml_pair_variable(p, v, &to)) {
+        case ML_TWIN_NOMEM: return ml_nomem(d);
+        case ML_TWIN_NONE: why = "the new version has none of this name"; break;
+        case ML_TWIN_SEVERAL: why = "several variables have this name"; break;
+        case ML_TWIN_ONE: bytes = decide(p, v, to, &why); break;
+        }
+        if (bytes)
+            todo[ntodo++] = (pending){to->addr, to->size, bytes};
         list[(*n)++] = (ml_carried){.name = ml_strdup(a, v->name),
-                                    .file = ml_strdup(a, c->old->inputs[v->input].file),
+                                    .file = ml_strdup(a, p->old->inputs[v->input].file),
                                     .why = why,
                                     .old_size = v->size,
-                                    .new_size = e ? e->size : 0};
+                                    .new_size = to ? to->size : 0};
     }
     for (uint32_t i = 0; i < ntodo; i++)
         memcpy((void *)(uintptr_t)todo[i].addr, todo[i].bytes, (size_t)todo[i].size);
@@ -327,13 +217,8 @@ static int carry_all(ml_diag *d, ml_arena *a, carry *c, ml_carried **out, size_t
 int ml_unit_carry(ml_diag *d, ml_arena *a, const ml_unit *old, ml_unit *new, ml_carried **out,
                   size_t *n)
 {
-    carry c = {.old = old->l, .new = new->l, .snapshot = new->snapshot};
-    ml_table_init(&c.names);
-    int rc = list_new(&c) && list_old(&c) && mark_ambiguous(&c) ? carry_all(d, a, &c, out, n)
-                                                                : ml_nomem(d);
-    ml_table_deinit(&c.names);
-    ml_arena_free(&c.scratch);
-    ml_heap_free(new->snapshot);
-    new->snapshot = NULL;
+    ml_pair p;
+    int rc = ml_pair_init(&p, old->l, new->l) ? carry_all(d, a, &p, out, n) : ml_nomem(d);
+    ml_pair_deinit(&p);
     return rc;
 }

@@ -229,8 +229,6 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     publish(u);
     hand_over(t, u);
     s->loads--;
-    if (t->o.replace && t->l->ninit)
-        ml_carry_snapshot(u);
     rc = start(t);
     strip(u->l);
     ml_txn_drop(t);

@@ -1,10 +1,10 @@
 /* replace.c -- link: a unit takes the place of another: reload.
 ** The new version was loaded while the old one was still there: its names cover the old one's.
 ** Here the units that use the old one come to use the new one: the places and slots in which they
-** hold its addresses are changed, and so are the addresses of Lua's functions. Then the old one
-** ends. All that can fail is checked before anything changes.
+** hold its addresses are changed, and so are pointers to it in their variables, and the addresses
+** of Lua's functions. Then the old one ends. All that can fail is checked before anything changes.
 ** SPDX-License-Identifier: MIT */
-#include "link/txn.h"
+#include "link/pair.h"
 
 /* ---- can it? ---- */
 
@@ -46,22 +46,36 @@ static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const 
     return 0;
 }
 
+static int fail_busy(ml_diag *d, const ml_unit *old)
+{
+    return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, "reload it after the load",
+                   "cannot be reloaded: a load is running");
+}
+
+/* Is it a unit that can be reloaded, with `own` loads that are open? Others may have found it. */
+static int check_state(ml_diag *d, const ml_unit *old, uint32_t own)
+{
+    if (old->s->loads > own)
+        return fail_busy(d, old);
+    if (old->state == ML_UNIT_LIVE && !old->other)
+        return 0;
+    return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, NULL,
+                   "cannot be reloaded: it %s",
+                   ml_unit_doing(old) ? ml_unit_doing(old) : "has been unloaded");
+}
+
+int ml_replace_allowed(ml_diag *d, const ml_unit *old)
+{
+    return check_state(d, old, 0);
+}
+
 int ml_replace_check(ml_txn *t)
 {
-    ml_unit *old = t->o.replace;
-    ml_where at = {.file = old->life->name};
-    if (t->s->loads > 1) /* it may have found the old version */
-        return ml_fail(t->d, ML_E_STATE, at, "reload it after the load",
-                       "cannot be reloaded: a load is running");
-    if (old->state != ML_UNIT_LIVE || old->other)
-        return ml_fail(t->d, ML_E_STATE, at, NULL, "cannot be reloaded: it %s",
-                       ml_unit_doing(old) ? ml_unit_doing(old) : "has been unloaded");
-    for (uint32_t i = 0; i < old->users.n; i++) {
-        int rc = check_user(t->d, old, t->l, old->users.v[i]);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    const ml_unit *old = t->o.replace;
+    int rc = check_state(t->d, old, 1);
+    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
+        rc = check_user(t->d, old, t->l, old->users.v[i]);
+    return rc;
 }
 
 static uint64_t value_of(const ml_site *s, uint64_t S)
@@ -229,53 +243,122 @@ static void take_place(ml_unit *old, ml_unit *new)
     new->covers |= old->covers;
 }
 
-static bool reserve_users(const ml_unit *old, ml_unit *new)
+static bool make_room(ml_units *v, uint32_t more)
 {
-    uint32_t room = new->users.n + old->users.n;
-    if (new->users.room >= room)
+    if (v->room - v->n >= more)
         return true;
-    void *v = ml_heap_grow(new->users.v, room, sizeof *new->users.v);
-    if (!v)
+    void *grown = ml_heap_grow(v->v, (size_t)v->n + more, sizeof *v->v);
+    if (!grown)
         return false;
-    new->users.v = v;
-    new->users.room = room;
+    v->v = grown;
+    v->room = v->n + more;
     return true;
 }
 
-static int prepare(ml_diag *d, const ml_unit *old, ml_unit *new)
+/* Units that use the old version, and those that it uses, may come to need it: see patch_or_keep.
+** A unit may be both. */
+static bool reserve_users(ml_unit *old, ml_unit *new)
+{
+    for (uint32_t i = 0; i < old->users.n; i++)
+        if (!make_room(&old->users.v[i]->needs, 2))
+            return false;
+    for (uint32_t i = 0; i < old->needs.n; i++)
+        if (!make_room(&old->needs.v[i]->needs, 2))
+            return false;
+    return make_room(&old->users, old->needs.n + old->users.n) &&
+           make_room(&new->users, old->users.n);
+}
+
+static int prepare(ml_diag *d, ml_unit *old, ml_unit *new, ml_pair *p)
 {
     if (!new->is_new || new->other != old)
         return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, NULL,
                        "this is no new version of it");
     if (old->s->loads)
-        return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name},
-                       "reload it after the load", "cannot be reloaded: a load is running");
+        return fail_busy(d, old);
     int rc = check_threads(d, old);
     for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
         rc = check_ranges(d, old, new, old->users.v[i]);
-    if (rc == 0 && !reserve_users(old, new))
+    bool alone = !old->users.n && !old->needs.n;
+    if (rc == 0 && (!reserve_users(old, new) || (!alone && !ml_pair_init(p, old->l, new->l))))
         rc = ml_nomem(d);
     return rc == 0 ? open_users(d, old) : rc;
 }
 
-int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
+/* Pointers to the old version that a user's variables hold. True when some have no counterpart. */
+static bool patch_pointers(ml_pair *p, const ml_linked *user)
 {
-    int rc = prepare(d, old, new);
-    if (rc < 0)
-        return rc;
+    const ml_block *blocks[] = {&user->block, &user->large};
+    bool left = false;
+    for (int k = 0; k < 2; k++) {
+        uint64_t at = blocks[k]->addr + user->layout[k].part[2].offset,
+                 end = at + user->layout[k].part[2].size;
+        for (; at < end; at += 8) {
+            uint8_t *word = (uint8_t *)(uintptr_t)at;
+            uint64_t to, value = ml_get64(word);
+            if (!ml_linked_has(p->old, value))
+                continue;
+            if (ml_pair_address(p, value, &to))
+                ml_put64(word, to);
+            else
+                left = true;
+        }
+    }
+    return left;
+}
+
+static void move_users(ml_diag *d, ml_unit *old, ml_unit *new)
+{
     for (uint32_t i = 0; i < old->users.n; i++) {
         ml_unit *user = old->users.v[i];
         patch_user(old, new, user);
-        if (close_user(d, user) < 0)
-            rc = -(int)ML_E_IO;
+        close_user(d, user); /* as it was before: that needs nothing which it did not have */
         new->users.v[new->users.n++] = user;
     }
     old->users.n = 0;
+}
+
+/* The unit's variables come to point to the new version. If some cannot, the old one's memory stays
+** as long as the unit: it is entered as a user. */
+static void patch_or_keep(ml_pair *p, ml_unit *old, ml_unit *unit)
+{
+    if (unit->state > ML_UNIT_ENDING || !patch_pointers(p, unit->l))
+        return;
+    unit->needs.v[unit->needs.n++] = old;
+    old->users.v[old->users.n++] = unit;
+}
+
+/* After the destructors of the old version, so that what it takes back itself is gone. */
+static void patch_variables(ml_pair *p, ml_unit *old, const ml_unit *new, uint32_t nusers)
+{
+    for (uint32_t i = 0; i < nusers; i++)
+        patch_or_keep(p, old, new->users.v[new->users.n - nusers + i]);
+    for (uint32_t i = 0, n = old->needs.n; i < n; i++)
+        patch_or_keep(p, old, old->needs.v[i]);
+}
+
+int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
+{
+    ml_session *s = old->s;
+    ml_pair p = {0};
+    int rc = prepare(d, old, new, &p);
+    if (rc < 0) {
+        ml_pair_deinit(&p);
+        return rc;
+    }
+    uint32_t nusers = old->users.n;
+    move_users(d, old, new);
     move_functions(old, new);
     old->other = new->other = NULL;
     new->is_new = false;
     take_place(old, new);
     old->life->successor = ml_life_hold(new->life);
-    ml_unit_end(old, false);
-    return rc;
+    s->ending++; /* nothing goes before the last pointer to it */
+    ml_unit_retire(old);
+    if (p.old)
+        patch_variables(&p, old, new, nusers);
+    s->ending--;
+    ml_pair_deinit(&p);
+    ml_unit_sweep(s);
+    return 0;
 }

@@ -16,6 +16,8 @@ typedef struct walk {
     size_t size;
     uint64_t base; /* its address */
     uint32_t room;
+    ml_far at;    /* the relocation */
+    uint32_t far; /* instructions up to this one stand before it; see note_moved */
 } walk;
 
 static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
@@ -25,7 +27,7 @@ static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
     return width == 8 ? ml_get64(w->code + offset) : ml_get32(w->code + offset);
 }
 
-static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
+static int note_at(walk *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
 {
     ml_linked *l = w->t->l;
     if (l->nsites == w->room) {
@@ -38,8 +40,13 @@ static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64
         l->sites = v;
         w->room = more;
     }
-    l->sites[l->nsites++] = (ml_site){w->base + offset, bias, e, kind};
+    l->sites[l->nsites++] = (ml_site){at, bias, e, kind};
     return 0;
+}
+
+static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
+{
+    return note_at(w, e, kind, w->base + offset, bias);
 }
 
 /* A GOT load that is none any more refers to the symbol itself, from its field or, when it became a
@@ -52,6 +59,50 @@ static int note_relaxed(walk *w, ml_entry *e, const ml_irel *r, uint64_t slot)
     for (uint64_t back = 0; back <= 1 && back <= r->offset; back++)
         if ((uint32_t)(e->addr - 4 - (P - back)) == (uint32_t)field_at(w, r->offset - back, 4))
             return note(w, e, ML_SITE_PC32, r->offset - back, (uint64_t)-4);
+    return note(w, e, ML_SITE_FIXED, r->offset, 0);
+}
+
+static int compare_far(const ml_far *a, const ml_far *b)
+{
+    if (a->input != b->input)
+        return a->input < b->input ? -1 : 1;
+    if (a->rels != b->rels)
+        return a->rels < b->rels ? -1 : 1;
+    return a->rel < b->rel ? -1 : a->rel > b->rel;
+}
+
+/* The word of moved instruction n that holds the operand's address, which is S + A and as much more
+** as lies between the field and the end of the instruction. 0: not found, or not for sure. */
+static uint64_t moved_word(const walk *w, uint32_t n, uint64_t value, uint64_t *more)
+{
+    const ml_txn *t = w->t;
+    uint64_t offset = t->pieces[t->piece_moved - 1].offset + (uint64_t)n * ML_MOVE_MAX, found = 0;
+    for (unsigned i = 0; i + 8 <= ML_MOVE_MAX; i++) {
+        uint64_t extra = ml_get64(t->view + offset + i) - value;
+        if (extra > 8)
+            continue;
+        if (found)
+            return 0;
+        found = t->l->block.addr + offset + i;
+        *more = extra;
+    }
+    return found;
+}
+
+/* An instruction out of line (far.c); one with two such operands is number n and n + 1. */
+static int note_moved(walk *w, ml_entry *e, const ml_irel *r)
+{
+    const ml_txn *t = w->t;
+    while (w->far < t->nfar && compare_far(&t->far[w->far], &w->at) < 0)
+        w->far++;
+    if (w->far < t->nfar && w->far < t->nmoved && compare_far(&t->far[w->far], &w->at) == 0) {
+        uint64_t A = (uint64_t)r->addend, more = 0;
+        uint64_t at = moved_word(w, w->far, e->addr + A, &more);
+        if (!at && w->far > 0)
+            at = moved_word(w, w->far - 1, e->addr + A, &more);
+        if (at)
+            return note_at(w, e, ML_SITE_ABS64, at, A + more);
+    }
     return note(w, e, ML_SITE_FIXED, r->offset, 0);
 }
 
@@ -68,7 +119,7 @@ static int note_direct(walk *w, ml_entry *e, const ml_irel *r, const ml_rrow *ro
         return note(w, e, pcrel ? ML_SITE_PC32 : ML_SITE_ABS32, r->offset, A);
     if (L && width == 4 && (uint32_t)field == (uint32_t)(L + A - (pcrel ? P : 0)))
         return 0; /* by a stub, whose slot is changed */
-    return note(w, e, ML_SITE_FIXED, r->offset, 0);
+    return note_moved(w, e, r);
 }
 
 static int note_one(walk *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
@@ -119,6 +170,7 @@ static int walk_input(walk *w)
             ml_irel r = ml_image_rel(rels, k);
             ml_entry *e =
                 r.symbol < img->first_global ? NULL : w->in->bind[r.symbol - img->first_global];
+            w->at = (ml_far){(uint32_t)(w->in - w->t->l->inputs), i, k};
             if (e && e->def == ML_DEF_UNIT)
                 rc = note_one(w, rels, &r, e);
         }

@@ -9,6 +9,9 @@ enum { WHOLE_READ = 1 << 20, HEAD = 4096 };
 
 int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
 {
+    int rc = o->replace ? ml_replace_allowed(d, o->replace) : 0;
+    if (rc < 0)
+        return rc;
     ml_txn *t = ml_heap_zalloc(1, sizeof *t);
     ml_linked *l = ml_heap_zalloc(1, sizeof *l);
     if (!t || !l ||
@@ -24,9 +27,10 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
     t->scratch.bulk = &ml_os_bulk;
     l->keep.bulk = &ml_os_bulk;
     t->target = &ml_target_x86_64;
-    if (s->sources.n)
-        memcpy(t->sources.v, s->sources.v, s->sources.n * sizeof *t->sources.v);
-    t->sources.n = t->sources.room = s->sources.n;
+    for (uint32_t i = 0; i < s->sources.n; i++) /* what the old version brought comes anew */
+        if (!o->replace || s->sources.v[i].owner != o->replace)
+            t->sources.v[t->sources.n++] = s->sources.v[i];
+    t->sources.room = s->sources.n;
     s->loads++;
     *out = t;
     return 0;

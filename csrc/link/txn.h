@@ -107,8 +107,18 @@ typedef struct ml_datum {
     const char *name;
     uint64_t addr, size, align; /* align: of its section, or of the common */
     uint32_t input;
+    uint32_t hash; /* of its first value, when `hashed` */
     bool local;
+    bool zero; /* its first value is zero */
+    bool hashed;
 } ml_datum;
+
+/* A local function, likewise. */
+typedef struct ml_routine {
+    uint64_t addr;
+    uint32_t hash; /* of its name */
+    uint32_t input;
+} ml_routine;
 
 typedef struct ml_graph ml_graph;
 
@@ -147,6 +157,8 @@ struct ml_linked {
     uint32_t nsites;
     ml_datum *data; /* writable variables */
     size_t ndata, room_data;
+    ml_routine *routines;
+    size_t nroutines, room_routines;
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
     ml_tls tls;              /* its thread-local storage */
@@ -303,7 +315,6 @@ struct ml_unit {
     ml_units users; /* the inverse */
     ml_held **held; /* libraries that it brought or uses */
     uint32_t nheld;
-    uint8_t *snapshot; /* its data before constructors ran, when it replaces another; else NULL */
     ml_unit *other;    /* the other version while it is being reloaded; else NULL */
     bool is_new;       /* of the two */
     uint64_t seen;     /* number of the unit that was counted last */
@@ -576,12 +587,11 @@ int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
 int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part);
 
-/* sites.c: l->sites, out of relocated bytes. carry.c: l->data, once addresses are final; what a new
-** version's variables held before its constructors ran. replace.c: can the load take the place of
-** the unit t->o.replace? */
+/* sites.c: l->sites, out of relocated bytes. carry.c: l->data and l->routines, likewise. replace.c: can
+** the unit be reloaded; can the load take the place of the unit t->o.replace? */
 int ml_sites_collect(ml_txn *t);
 int ml_carry_collect(ml_txn *t);
-void ml_carry_snapshot(ml_unit *u);
+int ml_replace_allowed(ml_diag *d, const ml_unit *old);
 int ml_replace_check(ml_txn *t);
 
 /* unit.c: notes who uses whom. Reserve makes room, so that enter cannot fail. */
@@ -589,6 +599,8 @@ bool ml_unit_reserve_edges(ml_unit *u);
 void ml_unit_enter_edges(ml_unit *u);
 /* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */
 void ml_unit_end(ml_unit *u, bool cancel);
+/* unit.c: ends a unit that has been replaced, alone. */
+void ml_unit_retire(ml_unit *u);
 /* unit.c: gives back the memory of units that have ended and that nothing can come back to. */
 void ml_unit_sweep(ml_session *s);
 /* unit.c: ends all units, the latest first; what stays in the list is what somebody is inside. */

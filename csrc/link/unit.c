@@ -179,7 +179,6 @@ static void release(ml_unit *u)
     ml_heap_free(u->held);
     ml_heap_free(u->needs.v);
     ml_heap_free(u->users.v);
-    ml_heap_free(u->snapshot);
     ml_heap_free(u);
 }
 
@@ -346,6 +345,15 @@ void ml_unit_end(ml_unit *u, bool cancel)
     ending e = {NULL, &e.first, NULL};
     u->cancelled = cancel;
     gather(&e, u);
+    end_listed(u->s, &e);
+}
+
+void ml_unit_retire(ml_unit *u)
+{
+    ending e = {NULL, &e.first, NULL};
+    u->listed = true;
+    u->after = NULL;
+    e.first = u;
     end_listed(u->s, &e);
 }
 
