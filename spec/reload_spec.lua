@@ -1,36 +1,13 @@
--- Reloading: a new version takes the place of the old one, with its variables, its users and its
--- functions, or nothing has changed.
+-- Reloading: a new version takes the place of the old one, with its variables, or nothing has
+-- changed.
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 
-local dir = support.tmpdir()
-local number = 0
-
-local function fresh_path()
-   number = number + 1
-   return ("%s/r%d.o"):format(dir, number)
-end
-
-local function object(source, flags, compiler)
-   return support.cc(fresh_path(), source, flags or "-O1 -fPIE",
-      compiler and {compiler = compiler})
-end
-
---- A path whose content is a version, and what makes it another one. The versions are compiled
---- once; the file is replaced as compilers do it: a new one with the old name.
-local function versions(sources, flags, compiler)
-   local path, list = fresh_path(), {}
-   for i, source in ipairs(sources) do
-      list[i] = object(source, flags, compiler)
-   end
-   local function switch(i)
-      support.sh("cp %s %s.new && mv %s.new %s", list[i], path, path, path)
-      return path
-   end
-   return switch(1), switch, list
-end
+local dir, object = objects.dir, objects.cc
+local versions = objects.versions
 
 local function names(list)
    local out = {}
@@ -150,7 +127,8 @@ describe("variables keep their values", function()
                           return counter(); }
          int sum(void) { return %s local_one + global + common + zero + (int)p.y + text[0]; }
       ]]
-      local path, switch = versions({source:format "", source:format "1000 +"}, "-O1 -fPIE -fcommon")
+      local path, switch = versions({source:format "", source:format "1000 +"},
+         "-O1 -fPIE -fcommon")
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(path))
       local step, sum = ln:func "int step(void)", ln:func "int sum(void)"
@@ -212,7 +190,7 @@ describe("variables keep their values", function()
    it("when others come, go, or move, and alignments of sections with them", function()
       local path, switch = versions {
          "_Alignas(64) char big[64]; int count = 1; int next(void) { return count += big[0] + 1; }",
-         "static char other; int added; int count = 1; int next(void) { return count += 1 + added; }",
+         "static char other; int more; int count = 1; int next(void) { return count += 1 + more; }",
       }
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(path))
@@ -231,7 +209,9 @@ describe("variables keep their values", function()
          short grown = 1; double turned = 1; int set_by = 1; int kept = 1; int gone = 1;
          void change(void) { grown = turned = set_by = kept = gone = 5; }
       ]], [[
-         int grown = 2; char turned[8] = "x"; int set_by = 2; int kept = 2;
+         int grown = 2; int set_by = 2; int kept = 2;
+         asm(".section mine,\"aw\"\n.balign 4\n.globl turned\n.type turned,@object\n"
+             ".size turned,8\nturned: .quad 0\n.text\n");
          __attribute__((constructor)) static void c(void) { set_by = 77; }
       ]]}
       local ln <close> = moonlink.new()
@@ -284,8 +264,10 @@ describe("variables keep their values", function()
 
    it("function statics of one name are not mixed up when their numbers change", function()
       local path, switch = versions {
-         [[ int a(void) { static int n = 100; return ++n; } int b(void) { static int n = 200; return ++n; } ]],
-         [[ int b(void) { static int n = 200; return ++n; } int c(void) { static int n = 300; return ++n; }
+         [[ int a(void) { static int n = 100; return ++n; }
+            int b(void) { static int n = 200; return ++n; } ]],
+         [[ int b(void) { static int n = 200; return ++n; }
+            int c(void) { static int n = 300; return ++n; }
             int a(void) { static int n = 100; return ++n; } ]],
       }
       local ln <close> = moonlink.new()
@@ -470,7 +452,8 @@ describe("a reload that fails changes nothing:", function()
 
    it("a constructor that raises", function()
       fails([[ extern "C" { int value = 50; int f() { return 0; } int extra() { return 0; } }
-               __attribute__((constructor)) static void c() { value = 60; throw 1; } ]], "init", "g++")
+               __attribute__((constructor)) static void c() { value = 60; throw 1; } ]],
+         "init", "g++")
    end)
 
    it("a name that somebody uses is missing", function()
@@ -518,355 +501,5 @@ describe("a reload that fails changes nothing:", function()
       assert.is_nil(result[1])
       assert.equal("state", result[2].code)
       assert.equal(7, ln:func "int use(void)" ())
-   end)
-end)
-
-describe("units that use the reloaded one call and read the new one:", function()
-   local BASE = [[
-      int number = %d; int get(void) { return %d; } int table[3] = {1, 2, %d};
-      extern const int fixed; const int fixed = %d;
-   ]]
-   local padding = "char padding[5000] = {1}; int (*more(void))(void) { return 0; }"
-   local USER = [[
-      extern int number, table[]; extern const int fixed; int get(void);
-      int *pointer = &number; int *end = &table[3]; int (*const function)(void) = get;
-      static int (*late)(void);
-      int calls(void) { return get(); }
-      int jumps(void);
-      int reads(void) { return number; }
-      void writes(int n) { number = n; }
-      int through(void) { return *pointer + function() + (end[-1] == table[2]) + fixed; }
-      void remember(void) { late = get; } int remembered(void) { return late(); }
-      __attribute__((noinline)) int tail(void) { return get(); }
-   ]]
-
-   local function check(flags, options, base_flags)
-      local path, switch = versions({BASE:format(7, 1, 3, 10), padding .. BASE:format(7, 2, 4, 20)},
-         base_flags or flags)
-      local ln <close> = moonlink.new(options)
-      local unit = assert(ln:load(path))
-      assert(ln:load(object(USER:gsub("int jumps%(void%);", ""), flags)))
-      ln:cdef [[ int calls(void); int reads(void); void writes(int); int through(void); int tail(void);
-         void remember(void); int remembered(void); int number; ]]
-      assert.same({1, 7, 7 + 1 + 1 + 10, 1},
-         {ln.c.calls(), ln.c.reads(), ln.c.through(), ln.c.tail()})
-      ln.c.remember()
-      ln.c.writes(30)
-      local old = ln:address_of "get"
-      switch(2)
-      assert(unit:reload {strict = true})
-      assert.not_equal(old, (ln:address_of "get"))
-      assert.same({2, 30, 30 + 2 + 1 + 20, 2, 2},
-         {ln.c.calls(), ln.c.reads(), ln.c.through(), ln.c.tail(), ln.c.remembered()})
-      ln.c.writes(31)
-      assert.equal(31, ln.c.number)
-      for _ = 1, 4 do
-         switch(1)
-         assert(unit:reload())
-         switch(2)
-         assert(unit:reload())
-      end
-      assert.same({2, 31, 2}, {ln.c.calls(), ln.c.reads(), ln.c.remembered()})
-   end
-
-   it("PIC, with GOT loads relaxed", function() check("-O2 -fPIC") end)
-   it("PIC, with GOT loads kept", function() check("-O2 -fPIC", {relax = false}) end)
-   it("without a PLT", function() check("-O2 -fPIC -fno-plt") end)
-   it("without a PLT, kept", function() check("-O2 -fPIC -fno-plt", {relax = false}) end)
-   it("PIE", function() check("-O2 -fPIE") end)
-   it("not optimised", function() check("-O0 -fPIC") end)
-   it("no PIC, below 2 GiB", function() check("-O2 -fno-pic -fno-pie -mcmodel=small") end)
-   it("PIC, of a base below 2 GiB", function()
-      check("-O2 -fPIC", nil, "-O2 -fno-pic -fno-pie -mcmodel=small")
-   end)
-   it("no PIC, of a PIC base", function()
-      check("-O2 -fno-pic -fno-pie -mcmodel=small", {zone = "low"}, "-O2 -fPIC")
-   end)
-   it("large model", function() check("-O2 -fno-pic -mcmodel=large") end)
-   it("large model, PIC", function() check("-O2 -fPIC -mcmodel=large") end)
-
-   it("also what they remember of static functions stays callable", function()
-      local source = [[
-         void take(int (*)(void)); static int mine(void) { return %d; }
-         void give(void) { take(mine); } int get(void) { return %d; }
-      ]]
-      local path, switch = versions {source:format(1, 1), padding .. source:format(2, 2)}
-      local ln <close> = moonlink.new()
-      assert(ln:load(object [[
-         static int (*f)(void); void take(int (*g)(void)) { f = g; } int run(void) { return f(); }
-      ]]))
-      local unit = assert(ln:load(path))
-      local user = object "int get(void); static int (*f)(void); int use(void) { return get(); }"
-      assert(ln:load(user))
-      ln:cdef "void give(void); int run(void);"
-      ln.c.give()
-      assert.equal(1, ln.c.run())
-      switch(2)
-      assert(unit:reload())
-      local n = ln.c.run()
-      assert.is_true(n == 1 or n == 2)
-   end)
-
-   it("callbacks of Lua that they were given stay", function()
-      local source = [[
-         int (*hook)(int); int %s; void set(int (*f)(int)) { hook = f; } int run(int n) { return hook(n) + %d; }
-      ]]
-      local path, switch = versions {source:format("a", 0), source:format("b[99]", 100)}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local callback <close> = ln:callback("int(int)", function(n) return 2 * n end)
-      ln:func "void set(void *)" (callback)
-      local run = ln:func "int run(int)"
-      assert.equal(10, run(5))
-      switch(2)
-      assert(unit:reload())
-      assert.equal(110, run(5))
-   end)
-
-   it("functions with another name in the object than in C", function()
-      local source = [[ int f(void) __asm__("other_name"); int f(void) { return %d; } ]]
-      local path, switch = versions {source:format(1), padding .. source:format(2)}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local f = assert(ln:func 'int f(void) __asm__("other_name")')
-      assert.equal(1, f())
-      switch(2)
-      assert(unit:reload())
-      assert.equal(2, f())
-   end)
-
-   it("a function that the new version lacks raises", function()
-      local path, switch = versions {"int f(void) { return 1; } int g(void) { return 2; }",
-         "int f(void) { return 3; }"}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local f, g = ln:func "int f(void)", ln:func "int g(void)"
-      assert.equal(2, g())
-      switch(2)
-      assert(unit:reload())
-      assert.equal(3, f())
-      assert.is_truthy(support.refused(g):find("unloaded", 1, true))
-   end)
-
-   it("weak and unique definitions that others share with it", function()
-      local shared = [[
-         struct S { static S &one() { static S s; return s; } int n = 0; };
-         template <class T> T &value() { static T v = 5; return v; }
-      ]]
-      local first = shared .. 'extern "C" int here() { return ++S::one().n + ++value<int>(); }'
-      local path, switch = versions({first, "int pad[99];" .. first}, "-O1 -fPIC", "g++")
-      local user = object(shared ..
-         'extern "C" int there() { return ++S::one().n + ++value<int>(); }', "-O1 -fPIC", "g++")
-      local ln <close> = moonlink.new()
-      assert(ln:load "-lstdc++")
-      local unit = assert(ln:load(path))
-      assert(ln:load(user))
-      ln:cdef "int here(void); int there(void);"
-      assert.same({7, 9, 11}, {ln.c.here(), ln.c.there(), ln.c.here()})
-      switch(2)
-      assert(unit:reload())
-      assert.same({13, 15, 17}, {ln.c.there(), ln.c.here(), ln.c.there()})
-   end)
-end)
-
-describe("a reload in the middle:", function()
-   local source = [[
-      int (*pad)(void); int depth; %s
-      int run(int (*f)(int), int n) { int r = f(n); return r + %d; }
-   ]]
-
-   it("from a call into the unit: the call returns in the old code", function()
-      local path, switch = versions {source:format("", 1), source:format("int more[50];", 100)}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local run = ln:func "int run(int (*)(int), int)"
-      local inner
-      assert.equal(6, run(function(n)
-         switch(2)
-         assert(unit:reload())
-         inner = run(function(m) return m end, 5)
-         return n
-      end, 5))
-      assert.equal(105, inner)
-      assert.equal(105, run(function(n) return n end, 5))
-      assert.is_true(unit:unload "force")
-   end)
-
-   it("from a call that reached the unit through another one", function()
-      local path, switch = versions {source:format("", 1), source:format("int more[50];", 100)}
-      local user = object "int run(int (*)(int), int); int outer(int (*f)(int), int n) { return run(f, n) + 1000; }"
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      assert(ln:load(user))
-      local outer = ln:func "int outer(int (*)(int), int)"
-      for round = 1, 10 do
-         local before, after = (round % 2 == 1) and 1 or 100, (round % 2 == 1) and 100 or 1
-         assert.equal(1005 + before, outer(function(n)
-            switch(round % 2 == 1 and 2 or 1)
-            assert(unit:reload())
-            return n
-         end, 5))
-         assert.equal(1005 + after, outer(function(n) return n end, 5))
-      end
-   end)
-
-   it("many times within one call", function()
-      local path, switch = versions {source:format("", 1), source:format("int more[50];", 100)}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local run = ln:func "int run(int (*)(int), int)"
-      assert.equal(6, run(function(n)
-         for i = 1, 20 do
-            switch(i % 2 + 1)
-            assert(unit:reload())
-         end
-         return n
-      end, 5))
-   end)
-
-   it("by a constructor of the new version is refused", function()
-      local path, switch = versions {"int f(void) { return 1; }", [[
-         int again(int); int f(void) { return 2; }
-         __attribute__((constructor)) static void c(void) { again(1); }
-      ]]}
-      local ln <close> = moonlink.new()
-      local results = {}
-      local unit
-      local callback <close> = ln:callback("int(int)", function()
-         results = {{unit:reload()}, {unit:unload "force"}}
-         return 0
-      end)
-      ln:on("undefined", "^again$", function() return callback end)
-      unit = assert(ln:load(path))
-      switch(2)
-      assert(unit:reload())
-      assert.equal(2, #results)
-      for i, result in ipairs(results) do
-         assert.is_nil(result[1], i)
-         assert.equal("state", result[2].code, i)
-      end
-      assert.equal(2, ln:func "int f(void)" ())
-      assert.is_true(unit:unload())
-   end)
-end)
-
-describe("after a reload", function()
-   it("constructors and destructors have run once for each version", function()
-      local trace = object "char trace[64]; int length; void note(char c) { trace[length++] = c; }"
-      local source = [[
-         #include <stdlib.h>
-         void note(char); %s
-         static void e(void) { note('%s'); }
-         __attribute__((constructor)) static void c(void) { note('%s'); atexit(e); }
-         __attribute__((destructor)) static void d(void) { note('%s'); }
-      ]]
-      local path, switch = versions {source:format("", "x", "(", ")"),
-         source:format("int pad[9];", "y", "[", "]")}
-      local ln <close> = moonlink.new()
-      assert(ln:load(trace))
-      local unit = assert(ln:load(path))
-      switch(2)
-      assert(unit:reload())
-      assert.equal("([x)", moonlink.string((ln:address_of "trace")))
-      assert.is_true(unit:unload())
-      assert.equal("([x)y]", moonlink.string((ln:address_of "trace")))
-   end)
-
-   it("names that a later unit covers stay covered, and those below come back", function()
-      local path, switch = versions {"int which(void) { return 20; } int own(void) { return 2; }",
-         "int which(void) { return 21; } int own(void) { return 3; } int added(void) { return 4; }"}
-      local below = object "int which(void) { return 10; }"
-      local above = object "int which(void) { return 30; } int added(void) { return 31; }"
-      local ln <close> = moonlink.new {duplicate = "last"}
-      local low = assert(ln:load(below))
-      local unit = assert(ln:load(path))
-      local high = assert(ln:load(above))
-      switch(2)
-      assert(unit:reload())
-      local function which()
-         return ln:func "int which(void)" ()
-      end
-      assert.same({30, 31, 3}, {which(), ln:func "int added(void)" (), ln:func "int own(void)" ()})
-      assert.is_true(high:unload())
-      assert.same({21, 4}, {which(), ln:func "int added(void)" ()})
-      assert.is_true(unit:unload())
-      assert.equal(10, which())
-      assert.is_true(low:unload())
-   end)
-
-   it("units end in the order in which they first came", function()
-      local trace = object "char trace[16]; int length; void note(char c) { trace[length++] = c; }"
-      local outer <close> = moonlink.new()
-      assert(outer:load(trace))
-      local ln <close> = moonlink.new {scope = {{note = outer:address_of "note"}, "process"}}
-      local source = [[
-         void note(char); __attribute__((destructor)) static void d(void) { note('%s'); }
-      ]]
-      local path, switch = versions {source:format "a", source:format "A"}
-      local unit = assert(ln:load(path))
-      assert(ln:load(object(source:format "b")))
-      switch(2)
-      assert(unit:reload())
-      assert.is_true(ln:close())
-      assert.equal("abA", moonlink.string((outer:address_of "trace")))
-   end)
-
-   it("users are users of the new version", function()
-      local path, switch = versions {"int f(void) { return 1; }", "int p[9]; int f(void) { return 2; }"}
-      local ln <close> = moonlink.new()
-      local unit = assert(ln:load(path))
-      local user = assert(ln:load(object "int f(void); int g(void) { return f(); }"))
-      switch(2)
-      assert(unit:reload())
-      local ok, err = unit:unload()
-      assert.is_nil(ok)
-      assert.equal("unit", err.users[1].kind)
-      assert.same({"f"}, err.users[1].symbols)
-      assert.is_true(user:unload())
-      assert.is_true(unit:unload())
-   end)
-end)
-
-describe("a thousand reloads #slow #layout", function()
-   it("leave the process as it was", function()
-      local source = [[
-         #include <stdexcept>
-         static int n; int pad%d[20];
-         struct S { S() { pad%d[1] = 1; } ~S() {} }; static S s;
-         extern "C" int f() { try { throw 1; } catch (int k) { return n += k; } }
-      ]]
-      local path, switch = versions({source:format(1, 1), source:format(2, 2)}, "-O1 -fPIC", "g++")
-      local ln <close> = moonlink.new()
-      assert(ln:load "-lstdc++")
-      local unit = assert(ln:load(path))
-      assert(ln:load(object "int f(void); int g(void) { return f(); }"))
-      local g = ln:func "int g(void)"
-      local function measure()
-         collectgarbage()
-         collectgarbage()
-         local mappings = 0
-         for _ in io.lines "/proc/self/maps" do
-            mappings = mappings + 1
-         end
-         local rss = tonumber(support.read "/proc/self/status":match "VmRSS:%s+(%d+)")
-         return mappings, rss, collectgarbage "count"
-      end
-      local function rounds(n)
-         for i = 1, n do
-            if i % 100 == 1 then
-               switch(i // 100 % 2 + 1)
-            end
-            assert(unit:reload())
-            g()
-         end
-      end
-      rounds(200)
-      local mappings, rss, lua = measure()
-      rounds(1000)
-      local mappings_after, rss_after, lua_after = measure()
-      assert.equal(1201, g())
-      assert.is_true(mappings_after <= mappings + 4, "mappings")
-      assert.is_true(rss_after <= rss + 512, "VmRSS")
-      assert.is_true(lua_after <= lua + 16, "Lua")
    end)
 end)

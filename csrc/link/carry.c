@@ -1,9 +1,9 @@
 /* carry.c -- link: the values of variables outlive a reload.
-** takes two versions of a unit; gives the new one's variables the old one's values. What is compared
-** is all that an object file says: size and alignment. A variable that a constructor of the new
-** version has set keeps what the constructor made, since bytes of an object with a constructor mean
-** nothing elsewhere. A word that holds an address in the old version becomes the address of the same
-** name in the new one (pair.h).
+** takes two versions of a unit; gives the new one's variables the old one's values. Size and
+** alignment are compared: an object file says no more. A variable that a constructor of the new
+** version has set keeps what the constructor made, since bytes of an object with a constructor
+** mean nothing elsewhere. A word that holds an address in the old version becomes the address of
+** the same name in the new one (pair.h).
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
 #include "link/pair.h"
@@ -59,10 +59,11 @@ static int add_variable(ml_txn *t, uint32_t input, const ml_entry *e, const ml_i
 static int add_routine(ml_txn *t, uint32_t input, const ml_isym *s)
 {
     ml_linked *l = t->l;
-    if (!ml_array_room(&l->keep, &l->routines, l->nroutines, &l->room_routines, sizeof *l->routines))
+    if (!ml_array_room(&l->keep, &l->routines, l->nroutines, &l->room_routines,
+                       sizeof *l->routines))
         return ml_nomem(t->d);
     l->routines[l->nroutines++] = (ml_routine){l->inputs[input].addr[s->section] + s->value,
-                                      ml_hash(s->name, strlen(s->name)), input};
+                                               ml_hash(s->name, strlen(s->name)), input};
     return 0;
 }
 
@@ -154,8 +155,8 @@ static uint8_t *value_for(ml_pair *p, const ml_datum *v, const ml_datum *n, cons
     return bytes;
 }
 
-/* The alignment that the type of a variable can need: it divides the size. An object file tells only
-** that of the section, which other variables may have raised. */
+/* The alignment that the type of a variable can need: it divides the size. An object file tells
+** only that of the section, which other variables may have raised. */
 static uint64_t needed_alignment(const ml_datum *v)
 {
     uint64_t lowest = v->size & (0 - v->size);

@@ -157,8 +157,7 @@ static int check_needs(ml_txn *t, const ml_unit *u)
     for (uint32_t i = 0; i < u->needs.n; i++)
         if (u->needs.v[i]->state > ML_UNIT_ORPHAN)
             return ml_fail(t->d, ML_E_STATE, (ml_where){.file = u->life->name}, "load it again",
-                           "unit %s, which it uses, has gone meanwhile",
-                           u->needs.v[i]->life->name);
+                           "unit %s, which it uses, has gone meanwhile", u->needs.v[i]->life->name);
     return 0;
 }
 

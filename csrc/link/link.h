@@ -310,8 +310,8 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how);
 
 /* ---- reloading ----
 ** A load with o->replace = old is committed while the old version stays; then ml_unit_carry and
-** ml_unit_replace, or ml_unit_discard of the new one, after which all is as it was. Between, neither
-** can be unloaded. */
+** ml_unit_replace, or ml_unit_discard of the new one, after which all is as it was. Between,
+** neither can be unloaded. */
 
 /* What became of a variable of the new version. */
 typedef struct ml_carried {

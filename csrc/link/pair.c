@@ -130,9 +130,10 @@ static bool list_old(ml_pair *p)
 {
     const ml_linked *l = p->old;
     p->variables = sorted_copy(&p->scratch, l->data, l->ndata, sizeof *l->data, by_address);
-    p->routines = sorted_copy(&p->scratch, l->routines, l->nroutines, sizeof *l->routines, routine_by_address);
-    p->new_routines = sorted_copy(&p->scratch, p->new->routines, p->new->nroutines, sizeof *l->routines,
-                               routine_by_name);
+    p->routines = sorted_copy(&p->scratch, l->routines, l->nroutines, sizeof *l->routines,
+                              routine_by_address);
+    p->new_routines = sorted_copy(&p->scratch, p->new->routines, p->new->nroutines,
+                                  sizeof *l->routines, routine_by_name);
     p->entries = ml_nalloc(&p->scratch, l->names.count, sizeof *p->entries);
     if (!p->variables || !p->routines || !p->new_routines || !p->entries)
         return false;
@@ -255,17 +256,19 @@ static bool entry_address(const ml_pair *p, uint64_t addr, uint64_t *out, bool *
 /* The start of a local function. */
 static bool routine_address(const ml_pair *p, uint64_t addr, uint64_t *out)
 {
-    size_t lo =
-        count_up_to(p->routines, p->old->nroutines, sizeof *p->routines, offsetof(ml_routine, addr), addr);
-    if (!lo || p->routines[lo - 1].addr != addr || p->inputs[p->routines[lo - 1].input] == UINT32_MAX)
+    size_t lo = count_up_to(p->routines, p->old->nroutines, sizeof *p->routines,
+                            offsetof(ml_routine, addr), addr);
+    if (!lo || p->routines[lo - 1].addr != addr ||
+        p->inputs[p->routines[lo - 1].input] == UINT32_MAX)
         return false;
     ml_routine key = p->routines[lo - 1];
     key.input = p->inputs[key.input];
     const ml_routine *all = p->new_routines,
-                  *n = p->new->nroutines ? bsearch(&key, all, p->new->nroutines, sizeof *all, routine_by_name)
-                                      : NULL;
+                     *n = p->new->nroutines
+                              ? bsearch(&key, all, p->new->nroutines, sizeof *all, routine_by_name)
+                              : NULL;
     if (!n || (n > all && routine_by_name(&key, n - 1) == 0) ||
-        (n + 1 < all + p->new->nroutines && routine_by_name(&key, n + 1) == 0))
+        (n + 1 < all + p->new->nroutines &&routine_by_name(&key, n + 1) == 0))
         return false;
     *out = n->addr;
     return true;

@@ -17,9 +17,9 @@ typedef struct ml_pair {
                              the new version have; value, size: what tells whether they are equal */
     ml_datum *variables;  /* of the old version, by address */
     ml_entry **entries;   /* what else of the old version has a global name, by address */
-    ml_routine *routines;       /* local functions of the old version, by address */
-    ml_routine *new_routines;   /* those of the new one, by input and hash */
-    uint32_t *inputs;     /* of an input of the old version: that of the new one; UINT32_MAX: none */
+    ml_routine *routines; /* local functions of the old version, by address */
+    ml_routine *new_routines; /* those of the new one, by input and hash */
+    uint32_t *inputs; /* of an input of the old version: that of the new one; UINT32_MAX: none */
     uint32_t nentries;
 } ml_pair;
 

@@ -180,7 +180,8 @@ static unsigned parts_of(const ml_unit *old, const ml_unit *user)
     unsigned parts = 1u << 1; /* slots */
     for (uint32_t i = 0; i < l->nsites; i++)
         if (l->sites[i].e->unit == old &&
-            l->sites[i].at - l->block.addr - l->layout[0].part[0].offset < l->layout[0].part[0].size)
+            l->sites[i].at - l->block.addr - l->layout[0].part[0].offset <
+                l->layout[0].part[0].size)
             parts |= 1u << 0;
     return parts;
 }

@@ -32,7 +32,8 @@ void ml_session_set_calling(ml_session *s, bool (*calling)(const void *ud), cons
 void ml_session_free(ml_session *s)
 {
     ml_unit_end_all(s);
-    bool idle = !s->first && !s->lost; /* else somebody is still inside, and needs what he stands on */
+    bool idle =
+        !s->first && !s->lost; /* else somebody is still inside, and needs what he stands on */
     for (uint32_t i = s->sources.n; i-- > 0;)
         ml_source_close(&s->sources.v[i]);
     for (uint32_t i = s->nheld; idle && i-- > 0;) {

@@ -57,7 +57,7 @@ typedef struct ml_input {
     const ml_ifunc *ifuncs;  /* its indirect functions, sorted (set by ifunc.c) */
     uint32_t nifuncs;
     bool split_stack; /* compiled with -fsplit-stack: see splitstack.c */
-    uint8_t tls; /* ml_tls_flag (set by scan) */
+    uint8_t tls;      /* ml_tls_flag (set by scan) */
 } ml_input;
 
 /* How the code of an input reaches thread-local variables. */
@@ -161,7 +161,7 @@ struct ml_linked {
     size_t nroutines, room_routines;
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
-    ml_tls tls;              /* its thread-local storage */
+    ml_tls tls;                             /* its thread-local storage */
 };
 
 /* An archive in reach. */
@@ -260,13 +260,13 @@ struct ml_txn {
     bool has_ifunc;                                          /* assemble or scan has seen one */
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
-    ml_fragments fragments[2]; /* .init, .fini */
-    ml_layout layout, large;   /* of the block, and of the large one */
-    bool has_split; /* some input has split stacks */
+    ml_fragments fragments[2];  /* .init, .fini */
+    ml_layout layout, large;    /* of the block, and of the large one */
+    bool has_split;             /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
-    bool taken;      /* the block is ours to give back */
-    uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer */
-    uint8_t *buffer; /* of a link for a fixed address; NULL: none */
+    bool taken;                 /* the block is ours to give back */
+    uint8_t *view;              /* where the block's bytes are written: block.addr, or the buffer */
+    uint8_t *buffer;            /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
     uint32_t copies;       /* bytes of copied objects: see copies.c */
     uint32_t piece_copies; /* 1 + index; 0: none */
@@ -315,16 +315,17 @@ struct ml_unit {
     ml_units users; /* the inverse */
     ml_held **held; /* libraries that it brought or uses */
     uint32_t nheld;
-    ml_unit *other;    /* the other version while it is being reloaded; else NULL */
-    bool is_new;       /* of the two */
-    uint64_t seen;     /* number of the unit that was counted last */
+    ml_unit *other; /* the other version while it is being reloaded; else NULL */
+    bool is_new;    /* of the two */
+    uint64_t seen;  /* number of the unit that was counted last */
     /* while units end: see unit.c */
-    bool cancelled;          /* its constructors did not get to their end */
-    bool exited;             /* its destructors have run */
-    bool listed, named;      /* it is among those that end; had names until now */
-    bool kept;               /* its memory is needed */
-    uint32_t turn;           /* users to look at */
-    ml_unit *after, *work;   /* the next that ends; on a list of work */
+    bool cancelled;        /* its constructors did not get to their end */
+    bool exited;           /* its destructors have run */
+    bool listed, named;    /* it is among those that end; had names until now */
+    bool kept;             /* its memory is needed */
+    bool quiet;            /* no thread is inside, as far as one look tells */
+    uint32_t turn;         /* users to look at */
+    ml_unit *after, *work; /* the next that ends; on a list of work */
 };
 
 /* What the units of a session show to others: see exports.c. */
@@ -342,15 +343,16 @@ struct ml_session {
     uint32_t nheld, room_held;
     ml_library self;
     ml_unwinders *unwinders;
-    uint64_t numbers;               /* the last unit's number */
-    uint32_t loads;                 /* transactions that are open and have not committed */
-    uint32_t ending;                /* depth of ending and releasing units */
-    uint32_t foreign;               /* destructors that are running */
-    ml_unit *lost;                  /* units whose state is ML_UNIT_LOST */
-    ml_txn *starting;               /* whose constructors are running, the innermost */
+    uint64_t numbers;                /* the last unit's number */
+    uint32_t loads;                  /* transactions that are open and have not committed */
+    uint32_t ending;                 /* depth of ending and releasing units */
+    uint32_t foreign;                /* destructors that are running */
+    bool quiet;                      /* no thread is inside any unit */
+    ml_unit *lost;                   /* units whose state is ML_UNIT_LOST */
+    ml_txn *starting;                /* whose constructors are running, the innermost */
     bool (*calling)(const void *ud); /* see ml_session_set_calling */
     const void *calling_ud;
-    struct ml_atlas *atlas;          /* that it has joined, or NULL */
+    struct ml_atlas *atlas; /* that it has joined, or NULL */
     ml_session *atlas_next, *atlas_prev;
 };
 
@@ -390,8 +392,8 @@ static inline bool ml_def_exported(const ml_entry *e)
 }
 
 /* exports.c: finds a name; makes room, so that enter cannot fail; enters a unit's, true when some
-** took the place of those of other units (not of its old version); takes them out; enters them again
-** when a later unit that covered them has gone. */
+** took the place of those of other units (not of its old version); takes them out; enters them
+** again when a later unit that covered them has gone. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
 /* The same for a load: what it replaces is not there. */
 static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
@@ -513,7 +515,7 @@ uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 ** libgcc beside them, the ones that they are to have; makes room for calls of other code. */
 bool ml_splitstack_note(const ml_isec *s);
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
-                     uint32_t *hash);
+                          uint32_t *hash);
 int ml_splitstack_adjust(ml_txn *t);
 
 /* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
@@ -587,8 +589,8 @@ int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
 int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part);
 
-/* sites.c: l->sites, out of relocated bytes. carry.c: l->data and l->routines, likewise. replace.c: can
-** the unit be reloaded; can the load take the place of the unit t->o.replace? */
+/* sites.c: l->sites, out of relocated bytes. carry.c: l->data and l->routines, likewise. replace.c:
+** can the unit be reloaded; can the load take the place of the unit t->o.replace? */
 int ml_sites_collect(ml_txn *t);
 int ml_carry_collect(ml_txn *t);
 int ml_replace_allowed(ml_diag *d, const ml_unit *old);

@@ -111,10 +111,45 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor)
     return NULL;
 }
 
-static bool is_busy(const ml_unit *u)
+/* Looking at threads takes time, and is not done twice in a row. */
+static bool is_busy(ml_unit *u)
 {
-    return u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u) ||
-           ml_unit_threads(u, NULL, 0);
+    bool threads = !u->quiet && !u->s->quiet && ml_unit_threads(u, NULL, 0);
+    u->quiet = !threads;
+    return threads || u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u);
+}
+
+/* Where the blocks of a session lie: below 4 GiB, and above. */
+typedef struct extent {
+    uint64_t start[2], end[2];
+    bool found;
+} extent;
+
+static bool in_extent(void *ud, uint64_t addr)
+{
+    const extent *e = ud;
+    int k = addr >> 32 != 0;
+    return addr >= e->start[k] && addr < e->end[k];
+}
+
+static void note_any(void *ud, int64_t id)
+{
+    (void)id;
+    ((extent *)ud)->found = true;
+}
+
+/* Is a thread where units are? One look for all of them. */
+static bool is_entered(const ml_session *s)
+{
+    extent e = {{UINT64_MAX, UINT64_MAX}, {0, 0}, false};
+    for (const ml_unit *u = s->first; u; u = u->next) {
+        const ml_block *b = &u->l->block;
+        int k = b->addr >> 32 != 0;
+        e.start[k] = b->addr < e.start[k] ? b->addr : e.start[k];
+        e.end[k] = b->addr + b->size > e.end[k] ? b->addr + b->size : e.end[k];
+    }
+    ml_os_threads(in_extent, note_any, &e);
+    return e.found;
 }
 
 /* ---- memory ---- */
@@ -189,10 +224,13 @@ static void run_exits(ml_unit *u)
     if (u->exited || is_busy(u))
         return;
     u->exited = true;
+    if (!u->exits)
+        return;
     u->s->foreign++;
-    if (u->exits)
-        (u->cancelled ? ml_exits_cancel : ml_exits_run)(u->exits);
+    (u->cancelled ? ml_exits_cancel : ml_exits_run)(u->exits);
     u->s->foreign--;
+    u->s->quiet = false;
+    u->quiet = false; /* threads that they told to end may not have left yet */
 }
 
 /* Note [Memory that somebody is inside]
@@ -208,6 +246,7 @@ static void mark_kept(ml_session *s)
     ml_unit *work = NULL;
     for (ml_unit *u = s->lost; u; u = u->next) {
         u->kept = !u->exited || is_busy(u);
+        u->quiet = false;
         for (uint32_t i = 0; !u->kept && i < u->users.n; i++)
             u->kept = u->users.v[i]->state != ML_UNIT_LOST;
         if (!u->kept)
@@ -405,6 +444,7 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
     if (rc < 0)
         return rc;
     ml_unit_sweep(s);
+    u->quiet = false;
     if (how == ML_UNLOAD_ORPHAN) {
         if (u->state == ML_UNIT_LIVE)
             leave_names(u);
@@ -428,6 +468,7 @@ int ml_unit_discard(ml_diag *d, ml_unit *new)
 void ml_unit_end_all(ml_session *s)
 {
     ml_unit *u = s->last;
+    s->quiet = u && !is_entered(s);
     while (u) {
         if (u->state == ML_UNIT_LIVE || u->state == ML_UNIT_ORPHAN) {
             ml_unit_end(u, false);
@@ -436,5 +477,6 @@ void ml_unit_end_all(ml_session *s)
             u = u->prev;
         }
     }
+    s->quiet = false;
     ml_unit_sweep(s);
 }

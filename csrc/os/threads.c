@@ -20,7 +20,7 @@
 #include "os/os.h"
 
 /* A thread is looked at so many times, so many nanoseconds apart, until it waits somewhere. */
-enum { LOOKS = 8, PAUSE_NS = 250000 };
+enum { LOOKS = 8, PAUSE_NS = 50000 };
 /* Words of a stack that are read at once. */
 enum { CHUNK = 512 };
 

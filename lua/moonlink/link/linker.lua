@@ -369,7 +369,8 @@ local metatable = {
 --- A linker over a session of the core.
 function over_session(session, opts)
    return setmetatable({
-      session = session, options = opts, hooks = {}, list = {}, room = MIN_ROOM, events = {}, tracing = {},
+      session = session, options = opts, hooks = {}, list = {}, room = MIN_ROOM, events = {},
+      tracing = {},
       types = cdecl.scope(),
    }, metatable)
 end
