@@ -215,7 +215,7 @@ static int check_threads(ml_diag *d, const ml_unit *old)
 {
     for (uint32_t i = 0; i < old->users.n; i++) {
         const ml_unit *user = old->users.v[i];
-        int64_t id;
+        int64_t id = 0;
         if (parts_of(old, user) & 1 && ml_unit_threads(user, &id, 1))
             return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, "end that thread",
                            "reload refused: code of unit %s, which uses it, is on the stack of "

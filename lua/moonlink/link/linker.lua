@@ -14,19 +14,15 @@ local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local reload = require "moonlink.link.reload"
 local result = require "moonlink.link.result"
+local roster = require "moonlink.link.roster"
 local seen = require "moonlink.link.seen"
 
 local linker = {}
 
---- Units in the list before it is gone through.
-local MIN_ROOM = 32
-
----@class moonlink.Linker
+---@class moonlink.Linker: moonlink.Roster
 ---@field session moonlink.core.Session
 ---@field options moonlink.Options those that each load starts from
 ---@field hooks table<string, moonlink.Hook[]> by kind, the latest first
----@field list moonlink.LoadedUnit[] oldest first, with some that are gone
----@field room integer length of the list at which those that are gone are taken out
 ---@field events moonlink.Event[] what was logged
 ---@field tracing table<string, boolean> categories that are switched on
 ---@field types moonlink.Scope its C declarations
@@ -69,26 +65,13 @@ local function prepare(self, what, over)
    return merged, input_list(what, merged)
 end
 
---- The unit becomes one of the linker's. The list is rid of those that are gone whenever it has
---- become twice as long, so that entering takes the same time however many there are.
-local function enter(self, unit, err)
-   if unit then
-      if #self.list >= self.room then
-         self.list = self:units()
-         self.room = math.max(2 * #self.list, MIN_ROOM)
-      end
-      self.list[#self.list + 1] = unit
-   end
-   return unit, err
-end
-
 local function attempt(self, merged, list)
    local run <close> = load.begin(self, merged)
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
    end
-   return enter(self, result.unit(self, run, merged.name or inputs.name(list)))
+   return roster.enter(self, result.unit(self, run, merged.name or inputs.name(list)))
 end
 
 --- Loads objects, archives and shared libraries as one transaction.
@@ -168,7 +151,7 @@ local function pull(self, name)
    if not first then
       return nil
    end
-   return enter(self, result.unit(self, run, question.place(first)))
+   return roster.enter(self, result.unit(self, run, question.place(first)))
 end
 
 --- What the units of the linker say: true and address, owner, size; or nothing.
@@ -322,13 +305,7 @@ end
 --- The units of this linker, oldest first.
 ---@return moonlink.LoadedUnit[]
 function methods:units()
-   local out = {}
-   for _, u in ipairs(self.list) do
-      if u:alive() and not u.orphaned then
-         out[#out + 1] = u
-      end
-   end
-   return out
+   return roster.units(self)
 end
 
 --- Reloads a unit: see methods:reload in unit.lua, which calls this.
@@ -368,9 +345,8 @@ local metatable = {
 
 --- A linker over a session of the core.
 function over_session(session, opts)
-   return setmetatable({
-      session = session, options = opts, hooks = {}, list = {}, room = MIN_ROOM, events = {},
-      tracing = {},
+   return setmetatable(roster.init {
+      session = session, options = opts, hooks = {}, events = {}, tracing = {},
       types = cdecl.scope(),
    }, metatable)
 end

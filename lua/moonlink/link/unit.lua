@@ -3,6 +3,7 @@
 
 local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
+local roster = require "moonlink.link.roster"
 local show_map = require "moonlink.show.map"
 local symbols = require "moonlink.show.symbols"
 local unload = require "moonlink.link.unload"
@@ -47,6 +48,7 @@ function methods:unload(how)
    local ok, err = unload.run(self, how)
    if ok then
       self.orphaned = how == "orphan"
+      roster.forget(self.linker)
    end
    return ok, err
 end
