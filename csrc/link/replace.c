@@ -194,9 +194,16 @@ static int open_user(ml_diag *d, const ml_unit *old, const ml_unit *user)
     return rc == 0 && parts & 1 ? ml_linked_open(d, user->l, 0) : rc;
 }
 
-static int close_user(ml_diag *d, const ml_unit *user)
+/* There is no way back from here: memory that had this protection gets it again, which the system
+** can refuse only while it is short of memory. */
+static void close_user(const ml_unit *user)
 {
-    return ml_linked_seal(d, user->l, 0, 1);
+    enum { TRIES = 10 };
+    ml_diag d;
+    ml_diag_init(&d);
+    for (int i = 0; i < TRIES && ml_linked_seal(&d, user->l, 0, 1) < 0; i++)
+        ml_os_sleep_ns(1000000u << i);
+    ml_diag_free(&d);
 }
 
 static int open_users(ml_diag *d, const ml_unit *old)
@@ -206,7 +213,7 @@ static int open_users(ml_diag *d, const ml_unit *old)
     for (; rc == 0 && n < old->users.n; n++)
         rc = open_user(d, old, old->users.v[n]);
     while (rc < 0 && n-- > 0)
-        close_user(d, old->users.v[n]);
+        close_user(old->users.v[n]);
     return rc;
 }
 
@@ -308,12 +315,12 @@ static bool patch_pointers(ml_pair *p, const ml_linked *user)
     return left;
 }
 
-static void move_users(ml_diag *d, ml_unit *old, ml_unit *new)
+static void move_users(ml_unit *old, ml_unit *new)
 {
     for (uint32_t i = 0; i < old->users.n; i++) {
         ml_unit *user = old->users.v[i];
         patch_user(old, new, user);
-        close_user(d, user); /* as it was before: that needs nothing which it did not have */
+        close_user(user);
         new->users.v[new->users.n++] = user;
     }
     old->users.n = 0;
@@ -348,7 +355,7 @@ int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
         return rc;
     }
     uint32_t nusers = old->users.n;
-    move_users(d, old, new);
+    move_users(old, new);
     move_functions(old, new);
     old->other = new->other = NULL;
     new->is_new = false;
