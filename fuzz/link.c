@@ -121,6 +121,7 @@ static ml_options options_of(uint8_t choice)
         .fixed = !(choice & 1),
         .at = AT,
         .relax = !(choice & 16),
+        .merge = choice & 128,
     };
 }
 
@@ -203,7 +204,11 @@ static int add_all(ml_txn *t, ml_slice bytes, uint8_t choice)
     ml_kind kind;
     make_object(object);
     size_t n = make_archive(object, archive);
-    int rc = ml_txn_add_bytes(t, "fuzz", bytes, choice & 32, &kind);
+    static const ml_edit weak = {.definition = "f2", .reference = "g", .weak = true};
+    int rc = choice & 128 ? ml_txn_edit(t, "f", &weak) : 0;
+    if (rc == 0)
+        rc = ml_txn_add_bytes(t, "fuzz", bytes, choice & 32, &kind);
+    ml_txn_edit_end(t);
     if (rc == 0 && (choice & 64))
         rc = ml_txn_add_bytes(t, "good.o", (ml_slice){object, OBJECT}, false, &kind);
     if (rc == 0)
@@ -226,6 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = add_all(t, bytes, choice);
     if (rc == 0)
         rc = resolve(t);
+    if (rc == 0 && (choice & 128))
+        rc = ml_txn_strip(t, choice & 32);
     if (rc == 0) {
         read_names(t);
         rc = ml_txn_link(t);

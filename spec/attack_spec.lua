@@ -184,3 +184,63 @@ describe("A tentative definition", function()
       assert.equal(0, ln:func "int get(void)"())
    end)
 end)
+
+it("a broken object whose names are changed says what is wrong with it", function()
+   local path = as ".section .init, \"ax\", @nobits\n.zero 64"
+   local ln <close> = moonlink.new {}
+   local plain, edited = refused(ln, {path}), refused(ln, {{path = path, prefix = "p_"}})
+   assert.equal(tostring(plain), tostring(edited))
+end)
+
+describe("what() of an exception that calls Lua", function()
+   local object = support.cc(dir .. "/what.o", [[
+      #include <exception>
+      typedef int hook(int);
+      struct told : std::exception {
+         hook *h;
+         told(hook *h) : h(h) {}
+         const char *what() const noexcept { return h(1) ? "one" : "zero"; }
+         ~told() { h(2); }
+      };
+      extern "C" int raise(hook *h) { throw told(h); }
+   ]], "-O1 -fPIC", {compiler = "g++"})
+
+   --- What the call raises when what() and the destructor do something.
+   local function raised(action)
+      local ln = moonlink.new {}
+      local unit = assert(ln:load {object, "-lstdc++"})
+      local seen = {}
+      local hook <close> = ln:callback("int(int)", function(n)
+         seen[#seen + 1] = n
+         action(unit, ln)
+         return 1
+      end)
+      local ok, err = pcall(ln:func "int raise(void *)", hook:address())
+      assert.is_false(ok)
+      assert.same({1, 2}, seen)
+      assert(ln:close())
+      return err
+   end
+
+   it("may unload its unit: code that runs keeps its memory", function()
+      local err = raised(function(unit)
+         if unit:alive() then
+            assert(unit:unload "force")
+         end
+      end)
+      assert.equal("exception", err.code)
+   end)
+
+   it("may reload its unit", function()
+      assert.equal("exception", raised(function(unit) assert(unit:reload()) end).code)
+   end)
+
+   it("may close its linker", function()
+      assert.equal("exception", raised(function(_, ln) ln:close() end).code)
+   end)
+
+   it("may raise: the call raises that", function()
+      local value = {}
+      assert.equal(value, raised(function() error(value) end))
+   end)
+end)

@@ -119,22 +119,32 @@ static void raise_pending(lua_State *L, ml_callstate *st)
     lua_error(L);
 }
 
+/* Describing and ending an exception runs foreign code: it belongs to the call that L has made. */
+static void end_exception(lua_State *L, ml_callstate *st, ml_caught *caught)
+{
+    lua_State *const outer = st->L;
+    void *exception = st->caught.exception;
+    st->caught.exception = NULL;
+    st->L = L;
+    ml_cxx_end(exception, caught);
+    st->L = outer;
+}
+
 void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name)
 {
-    atomic_store(&st->attention, false);
-    const char *message = st->trapped;
-    void *exception = st->caught.exception;
     ml_caught caught;
+    bool thrown = st->caught.exception != NULL;
+    atomic_store(&st->attention, false);
+    if (thrown)
+        end_exception(L, st, &caught);
+    const char *message = st->trapped;
     st->trapped = NULL;
-    st->caught.exception = NULL;
-    if (exception)
-        ml_cxx_end(exception, &caught);
     if (message) {
         st->pending = false;
         luaL_error(L, "%s", message);
     }
     raise_pending(L, st); /* it came before the exception, and may have led to it */
-    if (exception)
+    if (thrown)
         ml_lua_raise_caught(L, &caught, name);
     lua_warning(L, "moonlink: a callback was refused or a stub was called; see warnings()", 0);
 }

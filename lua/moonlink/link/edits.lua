@@ -176,7 +176,10 @@ function edits.of_path(txn, path, wanted)
    end
    local file <close> = io.open(path, "rb")
    local bytes = file and file:read "a"
-   return not bytes or edits.of_bytes(txn, bytes, path, wanted)
+   if not bytes then
+      return true -- adding says why it cannot be read
+   end
+   return edits.of_bytes(txn, bytes, path, wanted)
 end
 
 return edits
