@@ -24,17 +24,24 @@ bool ml_exports_reserve(ml_exports *x, const ml_linked *more)
     return n >= more->names.count && ml_table_reserve(&x->names, n);
 }
 
+/* Enters the names of a unit. True when some took the place of names of others; each of these knows
+** it. */
 static bool put_all(ml_exports *x, const ml_unit *u)
 {
     const ml_table *names = &u->l->names;
     bool covers = false;
     for (uint32_t i = 0; i < names->count; i++) {
+        ml_entry *e = names->entries[i];
         if (i + AHEAD < names->count)
             ml_table_prefetch_slot(&x->names, names->entries[i + AHEAD]->hash);
-        if (names->entries[i]->unit != u)
+        if (e->unit != u)
             continue;
-        const ml_entry *other = ml_table_put(&x->names, names->entries[i]);
-        covers |= other && other->unit != u && other->unit != u->other;
+        const ml_entry *other = ml_table_put(&x->names, e);
+        if (!other || other->unit == u)
+            continue;
+        bool is_old = other->unit == u->other;
+        e->covers |= !is_old || other->covers;
+        covers |= !is_old;
     }
     return covers;
 }
@@ -55,10 +62,25 @@ bool ml_exports_enter(ml_exports *x, ml_unit *u)
     return put_all(x, u);
 }
 
-void ml_exports_enter_again(ml_exports *x, ml_unit *u)
+void ml_exports_enter_again(ml_exports *x, const ml_unit *u)
 {
     if (!x->sole)
-        u->covers |= put_all(x, u);
+        put_all(x, u);
+}
+
+static ml_entry *defined_by(const ml_unit *u, const ml_entry *e)
+{
+    ml_entry *own = ml_table_find(&u->l->names, e->name, e->len, e->hash);
+    return own && own->unit == u && u->state <= ML_UNIT_LIVE ? own : NULL;
+}
+
+/* Who has the name of an entry that was taken out: the old version, or the latest that has it. */
+static ml_entry *covered_by(const ml_unit *u, const ml_entry *e)
+{
+    ml_entry *own = u->other ? defined_by(u->other, e) : NULL;
+    for (const ml_unit *k = e->covers ? u->s->last : NULL; k && !own; k = k->prev)
+        own = k == u ? NULL : defined_by(k, e);
+    return own;
 }
 
 void ml_exports_leave(ml_exports *x, const ml_unit *u)
@@ -67,7 +89,12 @@ void ml_exports_leave(ml_exports *x, const ml_unit *u)
     if (x->sole == u)
         x->sole = NULL;
     else if (!x->sole)
-        for (uint32_t i = 0; i < names->count; i++)
-            if (names->entries[i]->unit == u)
-                ml_table_remove(&x->names, names->entries[i]);
+        for (uint32_t i = 0; i < names->count; i++) {
+            ml_entry *e = names->entries[i];
+            if (e->unit != u || !ml_table_remove(&x->names, e))
+                continue;
+            ml_entry *own = covered_by(u, e);
+            if (own)
+                ml_table_put(&x->names, own);
+        }
 }

@@ -173,36 +173,53 @@ static void move_functions(const ml_unit *old, const ml_unit *new)
 
 /* ---- the users' memory ---- */
 
-/* Bit k: part k of the user's blocks holds something to change. Data is writable anyway. */
+/* The part of the user's blocks in which an address lies; 2, data, which is writable anyway, for
+** all others. */
+static unsigned part_of(const ml_linked *l, uint64_t addr)
+{
+    const ml_block *blocks[] = {&l->block, &l->large};
+    for (int b = 0; b < 2; b++)
+        for (unsigned k = 0; k < 2; k++)
+            if (addr - blocks[b]->addr - l->layout[b].part[k].offset < l->layout[b].part[k].size)
+                return k;
+    return 2;
+}
+
+/* Bit k: something in part k of the user's memory is to be changed. */
 static unsigned parts_of(const ml_unit *old, const ml_unit *user)
 {
     const ml_linked *l = user->l;
-    unsigned parts = 1u << 1; /* slots */
+    unsigned parts = 0;
     for (uint32_t i = 0; i < l->nsites; i++)
-        if (l->sites[i].e->unit == old &&
-            l->sites[i].at - l->block.addr - l->layout[0].part[0].offset <
-                l->layout[0].part[0].size)
-            parts |= 1u << 0;
+        if (l->sites[i].e->unit == old)
+            parts |= 1u << part_of(l, l->sites[i].at);
+    for (uint32_t i = 0; i < l->names.count; i++)
+        if (l->names.entries[i]->unit == old && l->names.entries[i]->got)
+            parts |= 1u << part_of(l, l->got);
     return parts;
 }
 
-/* Makes those parts writable, or gives them their protection back. */
+/* Makes those parts writable. */
 static int open_user(ml_diag *d, const ml_unit *old, const ml_unit *user)
 {
     unsigned parts = parts_of(old, user);
-    int rc = ml_linked_open(d, user->l, 1);
-    return rc == 0 && parts & 1 ? ml_linked_open(d, user->l, 0) : rc;
+    int rc = 0;
+    for (unsigned k = 0; rc == 0 && k < 2; k++)
+        if (parts >> k & 1)
+            rc = ml_linked_open(d, user->l, k);
+    return rc;
 }
 
 /* There is no way back from here: memory that had this protection gets it again, which the system
 ** can refuse only while it is short of memory. */
-static void close_user(const ml_unit *user)
+static void close_user(const ml_unit *user, unsigned parts)
 {
     enum { TRIES = 10 };
     ml_diag d;
     ml_diag_init(&d);
-    for (int i = 0; i < TRIES && ml_linked_seal(&d, user->l, 0, 1) < 0; i++)
-        ml_os_sleep_ns(1000000u << i);
+    for (unsigned k = 0; k < 2; k++)
+        for (int i = 0; parts >> k & 1 && i < TRIES && ml_linked_seal(&d, user->l, k, k) < 0; i++)
+            ml_os_sleep_ns(1000000u << i);
     ml_diag_free(&d);
 }
 
@@ -213,7 +230,7 @@ static int open_users(ml_diag *d, const ml_unit *old)
     for (; rc == 0 && n < old->users.n; n++)
         rc = open_user(d, old, old->users.v[n]);
     while (rc < 0 && n-- > 0)
-        close_user(old->users.v[n]);
+        close_user(old->users.v[n], parts_of(old, old->users.v[n]));
     return rc;
 }
 
@@ -248,7 +265,6 @@ static void take_place(ml_unit *old, ml_unit *new)
     for (ml_unit *u = new->covers ? new->next : NULL; u; u = u->next)
         if (u->state <= ML_UNIT_LIVE)
             ml_exports_enter_again(&s->exports, u);
-    new->covers |= old->covers;
 }
 
 static bool make_room(ml_units *v, uint32_t more)
@@ -319,8 +335,9 @@ static void move_users(ml_unit *old, ml_unit *new)
 {
     for (uint32_t i = 0; i < old->users.n; i++) {
         ml_unit *user = old->users.v[i];
+        unsigned parts = parts_of(old, user);
         patch_user(old, new, user);
-        close_user(user);
+        close_user(user, parts);
         new->users.v[new->users.n++] = user;
     }
     old->users.n = 0;

@@ -161,22 +161,23 @@ static void shift_back(ml_table *t, uint32_t i)
     t->slots[i] = (ml_slot){0, 0};
 }
 
-void ml_table_remove(ml_table *t, const ml_entry *e)
+bool ml_table_remove(ml_table *t, const ml_entry *e)
 {
     if (!t->slots)
-        return;
+        return false;
     uint32_t i = probe(t, e->name, e->len, e->hash);
     uint32_t index = t->slots[i].index;
     if (!index || t->entries[index - 1] != e)
-        return;
+        return false;
     shift_back(t, i);
     uint32_t last = t->count--;
     if (index == last)
-        return;
+        return true;
     ml_entry *moved = t->entries[last - 1];
     t->entries[index - 1] = moved;
     uint32_t k = moved->hash & t->mask;
     while (t->slots[k].index != last)
         k = (k + 1) & t->mask;
     t->slots[k].index = index;
+    return true;
 }

@@ -49,6 +49,7 @@ typedef struct ml_entry {
     uint8_t bind, type, vis; /* of the definition; vis: the most constraining of all occurrences */
     uint16_t flags;          /* ml_entry_flag */
     uint8_t scope;           /* next place in the scope to ask; the one that answered */
+    bool covers;             /* took the place of another unit's: see exports.c */
     uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it;
                                 PROCESS: image is 1 + number of the session's library, or 0 */
     uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece; PROCESS,
@@ -93,8 +94,8 @@ ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name);
 bool ml_table_reserve(ml_table *t, uint32_t n);
 /* Enters e under its name, in place of an entry of that name if there is one, which is returned. */
 ml_entry *ml_table_put(ml_table *t, ml_entry *e);
-/* Takes out e itself; another entry of the same name stays. */
-void ml_table_remove(ml_table *t, const ml_entry *e);
+/* Takes out e itself; another entry of the same name stays. True when it was there. */
+bool ml_table_remove(ml_table *t, const ml_entry *e);
 /* Starts to fetch the slot of a hash into the cache; later, the entry that it leads to. Names come
 ** in no order, so that each look-up would else wait for memory three times. */
 static inline void ml_table_prefetch_slot(const ml_table *t, uint32_t hash)

@@ -392,8 +392,8 @@ static inline bool ml_def_exported(const ml_entry *e)
 }
 
 /* exports.c: finds a name; makes room, so that enter cannot fail; enters a unit's, true when some
-** took the place of those of other units (not of its old version); takes them out; enters them
-** again when a later unit that covered them has gone. */
+** took the place of those of other units (not of its old version); takes them out, and those that
+** they covered are back; enters them again, over those of units before. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
 /* The same for a load: what it replaces is not there. */
 static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
@@ -404,7 +404,7 @@ static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
-void ml_exports_enter_again(ml_exports *x, ml_unit *u);
+void ml_exports_enter_again(ml_exports *x, const ml_unit *u);
 
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
 int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by);

@@ -201,7 +201,6 @@ static void unlink_unit(ml_unit *u)
 /* A unit whose destructors have run, which nobody is inside and no unit needs. */
 static void release(ml_unit *u)
 {
-    leave_edges(u);
     ml_effects_undo(u->l);
     ml_block_give(u->s->space, &u->l->block);
     if (u->l->large.size)
@@ -287,6 +286,8 @@ void ml_unit_sweep(ml_session *s)
         u->next = gone;
         gone = u;
     }
+    for (ml_unit *u = gone; u; u = u->next)
+        leave_edges(u);
     for (ml_unit *next; gone; gone = next) {
         next = gone->next;
         release(gone);
@@ -295,16 +296,6 @@ void ml_unit_sweep(ml_session *s)
 }
 
 /* ---- the end ---- */
-
-static void leave_names(ml_unit *u)
-{
-    ml_exports *x = &u->s->exports;
-    ml_exports_leave(x, u);
-    bool covers = u->covers || u->other;
-    for (ml_unit *other = covers ? u->s->first : NULL; other; other = other->next)
-        if (other != u && other->state <= ML_UNIT_LIVE)
-            ml_exports_enter_again(x, other);
-}
 
 /* Units that end together, each before what it uses. */
 typedef struct ending {
@@ -350,7 +341,7 @@ static void begin_end(ml_unit *u)
     }
     for (ml_unit *k = u; k; k = k->after) {
         if (k->named)
-            leave_names(k);
+            ml_exports_leave(&k->s->exports, k);
         k->named = false;
         if (k->other)
             k->other->other = NULL;
@@ -447,7 +438,7 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
     u->quiet = false;
     if (how == ML_UNLOAD_ORPHAN) {
         if (u->state == ML_UNIT_LIVE)
-            leave_names(u);
+            ml_exports_leave(&s->exports, u);
         u->state = ML_UNIT_ORPHAN;
         return 0;
     }
