@@ -304,6 +304,23 @@ describe("after a reload", function()
       assert.equal("abA", moonlink.string((outer:address_of "trace")))
    end)
 
+   it("a destructor that is a function of the reloaded unit is the new one", function()
+      local trace = object "char trace[16]; int length; void note(char c) { trace[length++] = c; }"
+      local source = "void note(char); void last(void) { note('%s'); } int pad%d[%d];"
+      local path, switch = versions {source:format("1", 1, 9), source:format("2", 2, 9999)}
+      local ln <close> = moonlink.new()
+      assert(ln:load(trace))
+      local unit = assert(ln:load(path))
+      local user = assert(ln:load(object [[
+         void last(void);
+         static void (*at_end)(void) __attribute__((section(".fini_array"), used)) = last;
+      ]]))
+      switch(2)
+      assert(unit:reload())
+      assert.is_true(user:unload())
+      assert.equal("2", moonlink.string((ln:address_of "trace")))
+   end)
+
    it("users are users of the new version", function()
       local path, switch = versions {"int f(void) { return 1; }",
          "int p[9]; int f(void) { return 2; }"}

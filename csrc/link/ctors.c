@@ -87,7 +87,7 @@ static bool is_bound_function(const ml_linked *l, uint64_t fn)
 
 /* The addresses of one section, checked: each must be code of the load, or a function that it
 ** names. */
-static int read_section(ml_txn *t, const ctor_section *c, list *l)
+static int read_section(ml_txn *t, const ctor_section *c, bool fini, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
     const ml_isec *s = &in->img->sections[c->section];
@@ -106,8 +106,8 @@ static int read_section(ml_txn *t, const ctor_section *c, list *l)
                                       .section = s->name,
                                       .offset = k,
                                       .has_offset = true},
-                           NULL, "constructor at 0x%llx, which is no code of this load",
-                           (unsigned long long)fn);
+                           NULL, "%s at 0x%llx, which is no code of this load",
+                           fini ? "destructor" : "constructor", (unsigned long long)fn);
         l->at[l->n] = (ml_ctor_at){c->input, c->section, k};
         l->fn[l->n++] = fn;
     }
@@ -151,13 +151,13 @@ static int collect(ml_txn *t, bool fini, list *l)
     if (!l->fn || !l->at)
         return ml_nomem(t->d);
     for (; rc == 0 && i < n && v[i].order == 0; i++)
-        rc = read_section(t, &v[i], l);
+        rc = read_section(t, &v[i], fini, l);
     if (function) {
         l->at[l->n] = (ml_ctor_at){.input = UINT32_MAX};
         l->fn[l->n++] = function;
     }
     for (; rc == 0 && i < n; i++)
-        rc = read_section(t, &v[i], l);
+        rc = read_section(t, &v[i], fini, l);
     return rc;
 }
 

@@ -134,6 +134,9 @@ static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
             continue;
         const ml_entry *n = counterpart(new->l, e);
         patch_slot(l, e, n->addr);
+        for (uint32_t k = 0; k < l->nfini; k++)
+            if (l->fini[k] == e->addr)
+                l->fini[k] = n->addr;
         e->addr = e->value = n->addr;
         e->size = n->size;
         e->type = n->type;
