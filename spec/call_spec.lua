@@ -469,7 +469,7 @@ describe("a function of C", function()
 
       it("raises when it is not declared, not there, or not callable", function()
          assert.truthy(refused(function() return ln.c.undeclared end):find(
-            "call_spec.lua:%d+: no declaration of 'undeclared'"))
+            "call_spec.lua:%d+: 'undeclared' is not declared"))
          assert.truthy(refused(function() return ln.c.missing_function end):find(
             "missing_function", 1, true))
          assert.truthy(refused(function() return ln.c.nowhere end):find("by value", 1, true))

@@ -223,6 +223,16 @@ describe("gc_sections", function()
       assert.is_nil(unit:symbol "other_unused")
    end)
 
+   it("takes a pattern with the anchors of Lua, too", function()
+      local one <close> = moonlink.new()
+      local two <close> = moonlink.new()
+      local plain = assert(one:load {PROGRAM, OTHER, gc_sections = true, keep = {"u.*ed"}})
+      local bound = assert(two:load {PROGRAM, OTHER, gc_sections = true, keep = {"^u.*ed$"}})
+      assert.is_not.same({}, dropped(plain))
+      assert.same(dropped(plain), dropped(bound))
+      assert.is_truthy(bound:symbol "unused" or bound:symbol "used")
+   end)
+
    it("keeps the definition that a policy chooses", function()
       local one = cc("one", "int twin(void) { return 1; }")
       local two = cc("two", [[

@@ -614,6 +614,35 @@ describe("undefined names", function()
       assert.matches("did you mean 'present_function'?", tostring(err), 1, true)
    end)
 
+   it("are hinted at once for all that share the hint", function()
+      local path = object("throws", [[
+         #include <stdexcept>
+         int f(int n) { if (n) throw std::runtime_error("n"); return 1; }
+      ]], "-O1", {compiler = "g++"})
+      local text = tostring(refusal {path, scope = {"self", "fallback"}})
+      local _, hints = text:gsub("hint: add %-lstdc%+%+", "")
+      assert.equal(1, hints)
+      assert.matches("hint: add %-lstdc%+%+[^\n]*$", text)
+   end)
+
+   it("that Lua asks for name what may have been meant, and what C++ made of the name", function()
+      local ln <close> = moonlink.new()
+      assert(ln:load(object("meant", [[
+         extern "C" int checked(int n) { return n; }
+         int subarea(int n) { return n; }
+         namespace geo { int area(int a, int b) { return a * b; } }
+      ]], "-O1", {compiler = "g++"})))
+      local _, err = ln:func "int chekced(int)"
+      assert.equal("did you mean 'checked'?", err.hint)
+      for _, name in ipairs {"area", "geo::area", "geo::area(int, int)"} do
+         _, err = ln:address_of(name)
+         assert.matches("'_ZN3geo4areaEii'", err.hint, 1, true)
+      end
+      assert.equal(6, ln:func "int _ZN3geo4areaEii(int, int)"(2, 3))
+      _, err = ln:address_of "nothing_like_it"
+      assert.equal("load the object that defines it first", err.hint)
+   end)
+
    it("name the archive in reach that defines them", function()
       object("has", "void another(void) {}")
       support.sh("cd %s && mkdir -p lib && rm -f lib/libhas.a && ar rc lib/libhas.a has.o", dir)

@@ -68,9 +68,12 @@ describe("unloading", function()
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(base))
       assert.is_true(unit:unload())
-      for _, method in ipairs {"unload", "users", "reload", "sections", "inputs"} do
-         assert.is_truthy(support.refused(unit[method], unit):find("base.o was unloaded", 1, true),
-            method)
+      for _, method in ipairs {
+         "unload", "users", "reload", "symbol", "address", "symbols", "sections", "inputs",
+         "stripped", "missing", "write_symbols", "map",
+      } do
+         local text = support.refused(function() unit[method](unit) end)
+         assert.matches("^[^\n]*unload_spec%.lua:%d+: .*base%.o was unloaded$", text, method)
       end
       assert.equal("base.o", unit.name:match "[^/]+$")
       assert.matches("unloaded", tostring(unit), 1, true)
@@ -129,6 +132,10 @@ describe("a unit that is used is not unloaded", function()
          assert.is_truthy(text:find(part, 1, true), text)
       end
       assert.is_string(err.hint)
+      assert.matches("unload those units", err.hint, 1, true)
+      assert.is_falsy(err.hint:find("wait", 1, true))
+      local of = {[err.users[1].unit] = true, [err.users[2].unit] = true}
+      assert.is_true(of[u] and of[o])
       local kinds = {}
       for i, each in ipairs(err.users) do
          kinds[i] = each.kind

@@ -190,7 +190,8 @@ static int check(ml_txn *t, const ml_tls_rel *p, const ml_binding *b)
         return ml_fail(t->d, ML_E_RELOC, where(t, p), "compile all objects with one declaration",
                        "the relocation is thread-local, the symbol is not");
     if (t->o.fixed && !(f == ML_R_DTPOFF && value_of(t, b).own))
-        return ml_fail(t->d, ML_E_UNSUPPORTED, where(t, p), "load it",
+        return ml_fail(t->d, ML_E_UNSUPPORTED, where(t, p),
+                       "load it into a process (load, run, call)",
                        "thread-local storage is given by a running process, a link for an address "
                        "has none");
     if ((target->flags & ML_SEC_TLS) && f != ML_R_DTPOFF)

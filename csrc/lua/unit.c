@@ -54,6 +54,14 @@ static int name(lua_State *L)
     return 1;
 }
 
+/* Are both the same unit? Each question about units makes userdata of its own. */
+static int equal(lua_State *L)
+{
+    bool units = luaL_testudata(L, 1, ML_LUA_UNIT) && luaL_testudata(L, 2, ML_LUA_UNIT);
+    lua_pushboolean(L, units && unit_at(L, 1)->life == unit_at(L, 2)->life);
+    return 1;
+}
+
 /* unit:alive() -> is its memory still there? */
 static int alive(lua_State *L)
 {
@@ -293,7 +301,8 @@ void ml_open_unit(lua_State *L)
     static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},     {"users", users},
                                        {"missing", missing}, {"unload", unload},   {"carry", carry},
                                        {"replace", replace}, {"discard", discard}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__gc", drop}, {"__tostring", to_string}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__gc", drop}, {"__tostring", to_string}, {"__eq", equal}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);

@@ -226,8 +226,10 @@ static int unknown(scan *s)
     const char *word = (const char *)s->word.p;
     for (size_t i = 0; i < s->word.n; i++)
         if (!(word[i] >= 'A' && word[i] <= 'Z') && word[i] != '_')
-            return FAIL(s, ML_E_FORMAT, "only text files that are linker scripts can be inputs",
-                        "not a linker script: '%.*s' is no command", shown, word);
+            return FAIL(
+                s, ML_E_FORMAT,
+                "linker scripts are the only text that can be loaded; compile sources first",
+                "not a linker script: '%.*s' is no command", shown, word);
     return FAIL(s, ML_E_UNSUPPORTED,
                 "understood are GROUP, INPUT, AS_NEEDED, OUTPUT_FORMAT and SEARCH_DIR",
                 "linker-script command '%.*s' is not supported", shown, word);

@@ -24,6 +24,7 @@ static const struct remedy {
     {"static TLS block",
      "start the program with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096, or preload it"},
     {"undefined symbol", "the library does not name all libraries that it needs: preload those"},
+    {"position-independent executable", "load the objects that it was linked from"},
     {"wrong ELF class", "the library is for another processor"},
     {"cannot enable executable stack", "link the library with -z noexecstack"},
 };
@@ -95,8 +96,7 @@ static bool address_of(void *handle, const char *name, const char *version, uint
     return true;
 }
 
-bool ml_library_find(const ml_library *lib, const char *name, const char *version,
-                     ml_provided *out)
+bool ml_library_find(const ml_library *lib, const char *name, const char *version, ml_provided *out)
 {
     assert(lib->handle);
     uint64_t addr;

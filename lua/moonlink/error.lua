@@ -45,13 +45,11 @@ function errors.text(e)
    if not list or #list < 2 then
       return one(e)
    end
-   local lines, last_hint = {}, nil
-   for i, each in ipairs(list) do
-      lines[#lines + 1] = (each.hint and each.hint == last_hint) and each.message or one(each)
-      last_hint = each.hint
-      if i == 20 then
-         break
-      end
+   local lines = {}
+   for i = 1, math.min(#list, 20) do -- a hint that several share stands behind the last of them
+      local each, next_one = list[i], i < 20 and list[i + 1]
+      lines[i] = (next_one and each.hint == next_one.hint and not each.detail) and each.message
+         or one(each)
    end
    local more = (e.count or #list) - #list
    if more > 0 then

@@ -32,7 +32,8 @@ local function check_options(opts)
    for name, value in pairs(opts or {}) do
       local kind = KNOWN[name]
       if not kind then
-         errors.mistake("unknown option '%s'", tostring(name))
+         errors.mistake("unknown option '%s' (known: core, memory, output_limit, timeout)",
+            tostring(name))
       elseif type(value) ~= kind and math.type(value) ~= kind then
          errors.mistake("option '%s': %s expected, got %s", name, kind, math.type(value)
             or type(value))

@@ -215,7 +215,8 @@ function call.namespace(linker)
          local value = at_level(2, pcall(get_data, linker, variable))
          return value
       elseif not declared then
-         error(("no declaration of '%s': use cdef"):format(tostring(name)), 2)
+         error(("'%s' is not declared; declare it first, as in ln:cdef \"int %s;\"")
+            :format(tostring(name), tostring(name)), 2)
       end
       local ok, fn, err = pcall(bind, linker, declared)
       if not ok or not fn then

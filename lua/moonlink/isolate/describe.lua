@@ -168,7 +168,8 @@ local by_how = {
 
    timeout = function(e, facts, limits)
       e.code = "timeout"
-      e.message = ("did not end within %s seconds"):format(number.double(limits.timeout))
+      e.message = ("did not end within %s second%s"):format(number.double(limits.timeout),
+         limits.timeout == 1 and "" or "s")
       if facts.crash then
          add_crash(e, facts.crash)
          e.message = ("%s; it crashed in %s, and its report took too long"):format(e.message,

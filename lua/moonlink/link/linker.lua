@@ -13,6 +13,7 @@ local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local reload = require "moonlink.link.reload"
+local report = require "moonlink.link.report"
 local result = require "moonlink.link.result"
 local roster = require "moonlink.link.roster"
 local seen = require "moonlink.link.seen"
@@ -189,12 +190,7 @@ function methods:address_of(name)
    if address then
       return address, nil
    end
-   local hidden = question.hidden(self.session, name)[1]
-   return nil, errors.new {
-      code = "undefined", symbol = name, message = ("undefined '%s'"):format(name),
-      hint = hidden and ("%s defines it, but it is hidden there (%s)")
-            :format(hidden.provider, hidden.why) or "load the object that defines it first",
-   }
+   return nil, report.unknown(self.session, name)
 end
 
 --- A symbol: { name=, address=, size=, unit= } or nil, err. Also an answer to a question.

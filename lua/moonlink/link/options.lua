@@ -65,9 +65,10 @@ local defaults = {
    debug = "auto",
 }
 
-local function known()
+--- The keys of a table, for messages.
+local function known(of)
    local names = {}
-   for name in pairs(types) do
+   for name in pairs(of) do
       names[#names + 1] = name
    end
    table.sort(names)
@@ -77,7 +78,7 @@ end
 local function check(name, value)
    local allowed = types[name]
    if not allowed then
-      errors.mistake("unknown option '%s' (known: %s)", tostring(name), known())
+      errors.mistake("unknown option '%s' (known: %s)", tostring(name), known(types))
    end
    local fits = false
    for _, type_name in ipairs(allowed) do
@@ -90,7 +91,8 @@ local function check(name, value)
    if name == "debug" then
       debugging.parse(value)
    elseif type(value) == "string" and choices[name] and not choices[name][value] then
-      errors.mistake("option '%s': '%s' is none of its values", name, value)
+      errors.mistake("option '%s': '%s' is none of its values (%s)", name, value,
+         known(choices[name]))
    end
 end
 
@@ -118,7 +120,8 @@ end
 ---@return boolean
 function options.matches(name, patterns)
    for _, pattern in ipairs(patterns) do
-      if name == pattern or name:find("^" .. pattern .. "$") then
+      local bare = pattern:gsub("^%^", ""):gsub("([^%%])%$$", "%1") -- they may bring the anchors
+      if name == pattern or name:find("^" .. bare .. "$") then
          return true
       end
    end

@@ -181,6 +181,28 @@ function report.undefined(load, names)
    return err
 end
 
+--- A name that was asked for and that nothing has.
+---@param session moonlink.core.Session
+---@param name string
+---@return moonlink.Error
+function report.unknown(session, name)
+   local hidden = question.hidden(session, name)[1]
+   local known = similar.exported(session, {})
+   local mangled, near = similar.mangled(name, known), nil
+   if not mangled and not hidden then
+      near = similar.find(name, known)
+   end
+   return errors.new {
+      code = "undefined", symbol = name, message = ("undefined '%s'"):format(name),
+      hint = hidden and ("%s defines it, but it is hidden there (%s)")
+            :format(hidden.provider, hidden.why)
+         or mangled and ("in C++ the name is '%s'; ask for that, or declare it extern \"C\"")
+            :format(mangled)
+         or near and ("did you mean '%s'?"):format(near)
+         or "load the object that defines it first",
+   }
+end
+
 --- The two places of a duplicate: { file=, member=, section=, offset=, unit=, text= } each.
 ---@param load moonlink.Load
 ---@param dup moonlink.core.Duplicate

@@ -31,8 +31,26 @@ function roster.units(linker)
    return out
 end
 
+--- The unit around one of the core.
+---@param linker moonlink.Roster
+---@param core moonlink.core.Unit
+---@return moonlink.LoadedUnit?
+function roster.of(linker, core)
+   for _, u in ipairs(linker.list) do
+      if u.core == core then
+         return u
+      end
+   end
+end
+
 local function tidy(linker)
-   linker.list, linker.gone = roster.units(linker), 0
+   local list = {}
+   for _, u in ipairs(linker.list) do
+      if u:alive() then
+         list[#list + 1] = u
+      end
+   end
+   linker.list, linker.gone = list, 0
    linker.room = math.max(2 * #linker.list, MIN_ROOM)
 end
 

@@ -1,6 +1,7 @@
 --- A unit: what one load brought into the process.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
 local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
 local roster = require "moonlink.link.roster"
@@ -23,6 +24,14 @@ local unit = {}
 ---@field stats table counts, bytes and milliseconds of the load
 local methods = {}
 
+--- The core's side of it; raises at the caller's line when the unit has gone.
+local function core_of(self)
+   if not self.core:alive() then
+      errors.mistake("%s was unloaded", self.name)
+   end
+   return self.core
+end
+
 --- Is its memory still there?
 ---@return boolean
 function methods:alive()
@@ -31,9 +40,10 @@ end
 
 --- Who uses it: { kind=, count=, name= ... } each. Kinds: "unit" (with `symbols`), "function" (of
 --- Lua), "call" (in flight), "linker", "exit handler" and "thread" (with `threads`).
----@return moonlink.core.User[]
+---@return moonlink.User[]
 function methods:users()
-   return self.core:users()
+   core_of(self)
+   return unload.users(self)
 end
 
 --- Takes the unit out of the process: its destructors run, then names, registrations, thread-local
@@ -45,6 +55,7 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err with `users`
 function methods:unload(how)
+   core_of(self)
    local ok, err = unload.run(self, how)
    if ok then
       self.orphaned = how == "orphan"
@@ -68,7 +79,7 @@ end
 ---@param filter? {type?: string, exported?: boolean}
 ---@return fun(): moonlink.core.Entry?
 function methods:symbols(filter)
-   local list, i = self.core:entries(), 0
+   local list, i = core_of(self):entries(), 0
    return function()
       while true do
          i = i + 1
@@ -89,7 +100,7 @@ end
 ---@param name string
 ---@return moonlink.core.Entry?
 function methods:symbol(name)
-   local e = self.core:entry(name)
+   local e = core_of(self):entry(name)
    return e and e.in_load and e or nil
 end
 
@@ -104,7 +115,7 @@ end
 --- The objects it was made of: { file=, member=, by=, bytes= } each.
 ---@return moonlink.core.Input[]
 function methods:inputs()
-   return self.core:inputs()
+   return core_of(self):inputs()
 end
 
 --- Adds the `file` of each section.
@@ -119,13 +130,13 @@ end
 --- Its sections: { name=, address=, size=, prot=, file= } each, in the order of the inputs.
 ---@return moonlink.core.PlacedSection[]
 function methods:sections()
-   return with_files(self, self.core:sections())
+   return with_files(self, core_of(self):sections())
 end
 
 --- The sections that `gc_sections` dropped, in the order of the inputs: { name=, size=, file= }.
 ---@return moonlink.core.StrippedSection[]
 function methods:stripped()
-   return with_files(self, self.core:stripped())
+   return with_files(self, core_of(self):stripped())
 end
 
 --- Writes its symbols to a file, for `moonlink symbolize`.
@@ -133,6 +144,7 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function methods:write_symbols(path)
+   core_of(self)
    return symbols.write(path, {self})
 end
 
@@ -143,13 +155,13 @@ end
 ---@return string[]? names sorted; empty when it is complete
 ---@return moonlink.Error? err
 function methods:missing(name)
-   return missing.of(self.core, name)
+   return missing.of(core_of(self), name)
 end
 
 --- The link map as data: sections and symbols in address order.
 ---@return table data as of moonlink.show.map
 function methods:map()
-   return show_map.data(self.core)
+   return show_map.data(core_of(self))
 end
 
 local metatable = {

@@ -4,6 +4,7 @@
 local call = require "moonlink.call"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local roster = require "moonlink.link.roster"
 
 local unload = {}
 
@@ -64,29 +65,36 @@ local phrases = {
 }
 
 local hints = {
-   unit = "unload those units first",
-   ["function"] = "drop those functions",
-   call = "unload it after the call has returned",
-   linker = "close those linkers first",
+   unit = "unload those units",
+   ["function"] = "drop those functions (f = nil)",
+   call = "let that call return",
+   linker = "close those linkers",
    ["exit handler"] = "end those threads",
    thread = "end those threads",
 }
 
---- Who uses the unit, as a sentence, and what to do first.
+local waits = {["exit handler"] = true, thread = true}
+
+--- Who uses the unit, as a sentence, and what can be done about it.
 local function describe(users)
    local of = {}
    for _, user in ipairs(users) do
       of[user.kind] = of[user.kind] or {}
       table.insert(of[user.kind], user)
    end
-   local parts, hint = {}, nil
+   local parts, todo, patience = {}, {}, true
    for _, phrase in ipairs(phrases) do
       local kind, words = phrase[1], phrase[2]
       if of[kind] then
          parts[#parts + 1] = words(of[kind])
-         hint = hint or hints[kind]
+         patience = patience and waits[kind]
+         if hints[kind] ~= todo[#todo] then
+            todo[#todo + 1] = hints[kind]
+         end
       end
    end
+   local hint = ('%s first; or choose %s"orphan" (only its names go) or "force" (users end, too)')
+      :format(table.concat(todo, ", "), patience and '"wait", ' or "")
    return table.concat(parts, "; "), hint
 end
 
@@ -95,18 +103,32 @@ local function refused(unit, users)
    return errors.new {
       code = "state", file = unit.name, users = users, reason = who,
       message = ("unload of '%s' refused: %s"):format(unit.name, who),
-      hint = hint .. ', or choose "wait", "orphan" or "force"',
+      hint = hint,
    }
+end
+
+---@class moonlink.User: moonlink.core.User
+---@field unit? moonlink.LoadedUnit of kind "unit"
+
+--- Who uses a unit now.
+---@param unit moonlink.LoadedUnit
+---@return moonlink.User[]
+function unload.users(unit)
+   local users = unit.core:users()
+   for _, user in ipairs(users) do
+      user.unit = user.unit and roster.of(unit.linker, user.unit)
+   end
+   return users
 end
 
 --- Those who use it; functions that nobody has any more are collected first.
 local function users_of(unit)
-   local users = unit.core:users()
+   local users = unload.users(unit)
    for _, user in ipairs(users) do
       if user.kind == "function" then
          call.forget(unit.linker)
          collectgarbage()
-         return unit.core:users()
+         return unload.users(unit)
       end
    end
    return users
