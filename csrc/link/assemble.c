@@ -243,7 +243,7 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 
 static int place_pieces(ml_txn *t)
 {
-    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, &t->layout);
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, &t->l->layout[0]);
     return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
@@ -252,10 +252,11 @@ static int place_pieces(ml_txn *t)
 static int lay_out(ml_txn *t)
 {
     uint32_t sections = t->npieces;
+    const ml_layout *y = &t->l->layout[0];
     int rc = place_pieces(t);
-    uint64_t size = rc == 0 ? t->layout.size + t->layout.size / 4 + (1 << 20) : 0;
+    uint64_t size = rc == 0 ? y->size + y->size / 4 + (1 << 20) : 0;
     while (rc == 0) {
-        rc = find_range(t, size, t->layout.align);
+        rc = find_range(t, size, y->align);
         if (rc == -(int)ML_E_SPACE)
             blame_largest(t, rc);
         if (rc == 0 && (rc = ml_scan(t)) == 1) {
@@ -270,22 +271,22 @@ static int lay_out(ml_txn *t)
         ml_ifunc_pieces(t);
         if (rc == 0)
             rc = place_pieces(t);
-        if (t->layout.size <= size)
+        if (y->size <= size)
             break;
-        size = t->layout.size;
+        size = y->size;
     }
     return rc;
 }
 
 static int take_block(ml_txn *t)
 {
+    const ml_layout *y = &t->l->layout[0];
     if (t->o.fixed) {
-        t->view = t->buffer = ml_heap_zalloc(1, t->layout.size);
-        t->l->block = (ml_block){.addr = t->o.at, .size = t->layout.size};
+        t->view = t->buffer = ml_heap_zalloc(1, y->size);
+        t->l->block = (ml_block){.addr = t->o.at, .size = y->size};
         return t->view ? 0 : ml_nomem(t->d);
     }
-    int rc =
-        ml_block_take(t->s->space, t->d, t->zone, t->layout.size, t->layout.align, &t->l->block);
+    int rc = ml_block_take(t->s->space, t->d, t->zone, y->size, y->align, &t->l->block);
     if (rc < 0)
         return rc;
     t->taken = true;
@@ -411,11 +412,12 @@ static int note_placed(ml_txn *t)
 /* Brings in the pages that will be written, in one call; a hostile size is left to page faults. */
 static void populate(const ml_txn *t)
 {
-    uint64_t bytes = t->layout.part[0].size;
+    const ml_layout *y = &t->l->layout[0];
+    uint64_t bytes = y->part[ML_PART_TEXT].size;
     for (uint32_t i = 0; i < t->npieces; i++)
         if (t->pieces[i].class == ML_CLASS_CONST || t->pieces[i].class == ML_CLASS_DATA)
             bytes += t->pieces[i].size;
-    if (!t->o.fixed && bytes <= 2 * t->l->stats.bytes + (1 << 20) && bytes <= t->layout.size)
+    if (!t->o.fixed && bytes <= 2 * t->l->stats.bytes + (1 << 20) && bytes <= y->size)
         ml_os_populate(t->l->block.addr, (size_t)bytes);
 }
 
@@ -466,18 +468,17 @@ int ml_assemble(ml_txn *t)
         blame_largest(t, rc);
     if (rc < 0)
         return rc;
-    t->l->layout[0] = t->layout;
-    t->l->layout[1] = t->large;
     give_addresses(t);
     rc = note_placed(t);
     if (rc < 0)
         return rc;
     copy_bytes(t);
+    const ml_layout *y = t->l->layout;
     ml_link_stats *s = &t->l->stats;
-    s->memory = t->layout.size + t->large.size;
-    s->text = t->layout.part[0].size;
-    s->constants = t->layout.part[1].size + t->large.part[1].size;
-    s->data = t->layout.part[2].size + t->large.part[2].size;
+    s->memory = y[0].size + y[1].size;
+    s->text = y[0].part[ML_PART_TEXT].size;
+    s->constants = y[0].part[ML_PART_CONST].size + y[1].part[ML_PART_CONST].size;
+    s->data = y[0].part[ML_PART_DATA].size + y[1].part[ML_PART_DATA].size;
     s->got_slots = t->ngot + t->nifuncs;
     s->stubs = t->nstubs + t->nifuncs;
     return 0;

@@ -47,18 +47,21 @@ static uint64_t first_of(const ml_txn *t, ml_class class, uint64_t none)
 uint64_t ml_bounds_address(const ml_txn *t, const char *name)
 {
     size_t i = index_of(name);
-    const ml_layout *l = &t->layout;
-    uint64_t base = t->l->block.addr, end = l->part[2].offset + l->part[2].size;
+    const ml_layout *y = &t->l->layout[0];
+    ml_area text = ml_linked_area(t->l, false, ML_PART_TEXT);
+    ml_area data = ml_linked_area(t->l, false, ML_PART_DATA);
+    uint64_t base = t->l->block.addr;
     if (i == NAMES)
         return 0;
-    if (l->part[2].size == 0)
-        end = l->size;
+    if (data.size == 0)
+        data.addr = base + y->size;
+    uint64_t end = data.addr + data.size;
     switch (names[i].bound) {
-    case TEXT_START: return base + l->part[0].offset;
-    case TEXT_END: return base + l->part[0].offset + l->part[0].size;
-    case DATA_START: return base + (l->part[2].size ? l->part[2].offset : l->size);
-    case DATA_END: return base + first_of(t, ML_CLASS_BSS, end);
-    case BSS_END: return base + end;
+    case TEXT_START: return text.addr;
+    case TEXT_END: return text.addr + text.size;
+    case DATA_START: return data.addr;
+    case DATA_END: return base + first_of(t, ML_CLASS_BSS, end - base);
+    case BSS_END: return end;
     }
     return 0;
 }

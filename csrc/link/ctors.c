@@ -92,14 +92,13 @@ static int read_section(ml_txn *t, const ctor_section *c, bool fini, list *l)
     const ml_input *in = &t->l->inputs[c->input];
     const ml_isec *s = &in->img->sections[c->section];
     const uint8_t *p = ml_piece_view(t, in->piece[c->section]);
-    uint64_t text = t->l->block.addr + t->layout.part[0].offset;
     bool back = is_backwards(s);
     for (size_t i = 0, all = s->data.n / 8; i < all; i++) {
         size_t k = 8 * (back ? all - 1 - i : i);
         uint64_t fn = ml_get64(p + k);
         if (fn == 0 || fn == UINT64_MAX)
             continue;
-        if (fn - text >= t->layout.part[0].size && !is_bound_function(t->l, fn))
+        if (!ml_linked_is_code(t->l, fn) && !is_bound_function(t->l, fn))
             return ml_fail(t->d, ML_E_INIT,
                            (ml_where){.file = in->file,
                                       .member = in->member,

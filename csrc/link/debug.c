@@ -66,8 +66,7 @@ static bool lines_of(ml_debug *g, ml_arena *a, ml_perf_function *f)
 static bool functions_of(const ml_txn *t, ml_debug *g, ml_arena *a, bool lines,
                          ml_perf_function **out, size_t *n)
 {
-    uint64_t from = t->l->block.addr + t->layout.part[0].offset;
-    uint64_t size = t->layout.part[0].size;
+    ml_area text = ml_linked_area(t->l, false, ML_PART_TEXT);
     size_t most = g->symtab.n / sizeof(Elf64_Sym);
     ml_perf_function *v = ml_zalloc(a, most, sizeof *v);
     *out = v;
@@ -75,9 +74,10 @@ static bool functions_of(const ml_txn *t, ml_debug *g, ml_arena *a, bool lines,
     for (size_t i = 0; v && i < most; i++) {
         Elf64_Sym s;
         memcpy(&s, g->symtab.p + i * sizeof s, sizeof s);
-        if (ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_value - from >= size || s.st_size == 0)
+        if (ELF64_ST_TYPE(s.st_info) != STT_FUNC || !ml_area_has(text, s.st_value) ||
+            s.st_size == 0)
             continue;
-        uint64_t left = size - (s.st_value - from);
+        uint64_t left = text.size - (s.st_value - text.addr);
         ml_perf_function *f = &v[*n];
         *f = (ml_perf_function){.name = (const char *)g->strtab.p + s.st_name,
                                 .addr = s.st_value,

@@ -230,9 +230,8 @@ static bool find_cie(walk *w, uint64_t id_at, uint32_t back)
 /* Is the range code of this load? */
 static bool covers_code(const walk *w, uint64_t start, uint64_t size)
 {
-    const ml_txn *t = w->t;
-    uint64_t text = t->l->block.addr + t->layout.part[0].offset, all = t->layout.part[0].size;
-    return size && start - text < all && size <= all - (start - text);
+    ml_area text = ml_linked_area(w->t->l, false, ML_PART_TEXT);
+    return size && ml_area_has(text, start) && size <= text.size - (start - text.addr);
 }
 
 /* An FDE of code that is not there (a function that another object's copy stands for) becomes void:

@@ -226,8 +226,7 @@ static int refuse_target(ml_txn *t, const ml_ifunc *f, uint64_t target)
 
 static bool is_code(const ml_txn *t, uint64_t addr)
 {
-    uint64_t text = t->l->block.addr + t->layout.part[0].offset;
-    return addr - text < t->layout.part[0].size || ml_process_is_code(addr);
+    return ml_linked_is_code(t->l, addr) || ml_process_is_code(addr);
 }
 
 /* What run_one works on. rc: 0, or what the first resolver that failed has recorded. */
@@ -287,5 +286,5 @@ int ml_ifunc_resolve(ml_txn *t)
     for (uint32_t i = 0; i < t->nifuncs && r.rc == 0; i++)
         run_one(&r, i);
     memset(words, 0, HEAD_SLOTS * ML_GOT_SLOT);
-    return r.rc < 0 ? r.rc : ml_linked_seal(t->d, t->l, 1, 1);
+    return r.rc < 0 ? r.rc : ml_linked_seal(t->d, t->l, ML_PART_CONST, ML_PART_CONST);
 }

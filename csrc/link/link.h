@@ -75,13 +75,11 @@ void ml_session_set_calling(ml_session *s, bool (*calling)(const void *ud), cons
 /* Ends all units (latest first) and frees the session: finalisers run, memory goes. */
 void ml_session_free(ml_session *s);
 /* Unwinders that came into the process since the last load learn of all units. */
-void ml_session_tell_unwinders(ml_session *s);
+void ml_session_tell_unwinders(const ml_session *s);
 /* Finds an exported name: its address (of a thread-local variable: the calling thread's copy),
 ** size, STT_* type and unit. */
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit);
-/* Tells unwinders that have come into the process since of all units. */
-void ml_session_refresh(const ml_session *s);
 /* Finds a name as the scope PROCESS would: in the session's libraries, then in the process. */
 bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr);
 

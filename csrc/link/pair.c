@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/search.h"
 
 /* Flag of an entry in names. */
 enum { SEVERAL = 1 };
@@ -73,8 +74,8 @@ static int by_address(const void *a, const void *b)
 
 static int entry_by_address(const void *a, const void *b)
 {
-    const ml_entry *const *x = a, *const *y = b;
-    return (*x)->addr < (*y)->addr ? -1 : (*x)->addr > (*y)->addr;
+    const ml_pair_entry *x = a, *y = b;
+    return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
 static int routine_by_address(const void *a, const void *b)
@@ -137,9 +138,11 @@ static bool list_old(ml_pair *p)
     p->entries = ml_nalloc(&p->scratch, l->names.count, sizeof *p->entries);
     if (!p->variables || !p->routines || !p->new_routines || !p->entries)
         return false;
-    for (uint32_t i = 0; i < l->names.count; i++)
-        if (l->names.entries[i]->def == ML_DEF_SECTION)
-            p->entries[p->nentries++] = l->names.entries[i];
+    for (uint32_t i = 0; i < l->names.count; i++) {
+        const ml_entry *e = l->names.entries[i];
+        if (e->def == ML_DEF_SECTION)
+            p->entries[p->nentries++] = (ml_pair_entry){e->addr, e};
+    }
     if (p->nentries)
         qsort(p->entries, p->nentries, sizeof *p->entries, entry_by_address);
     return true;
@@ -201,28 +204,10 @@ ml_twin ml_pair_variable(ml_pair *p, const ml_datum *old, const ml_datum **out)
     return ML_TWIN_ONE;
 }
 
-/* How many of n elements, sorted by the address that stands at `offset` in each, do not lie behind
-** addr. */
-static size_t count_up_to(const void *v, size_t n, size_t size, size_t offset, uint64_t addr)
-{
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        uint64_t at;
-        memcpy(&at, (const char *)v + mid * size + offset, sizeof at);
-        if (at <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* In a variable, or just behind one where nothing else begins. */
 static bool variable_address(ml_pair *p, uint64_t addr, uint64_t *out, bool *found)
 {
-    size_t lo = count_up_to(p->variables, p->old->ndata, sizeof *p->variables,
-                            offsetof(ml_datum, addr), addr);
+    size_t lo = ML_UPTO(p->variables, p->old->ndata, addr, addr);
     const ml_datum *v = lo ? &p->variables[lo - 1] : NULL, *n;
     *found = v && addr - v->addr < v->size;
     if (!v || addr - v->addr > v->size || ml_pair_variable(p, v, &n) != ML_TWIN_ONE)
@@ -236,15 +221,8 @@ static bool variable_address(ml_pair *p, uint64_t addr, uint64_t *out, bool *fou
 /* In a function or constant with a global name. */
 static bool entry_address(const ml_pair *p, uint64_t addr, uint64_t *out, bool *found)
 {
-    size_t lo = 0;
-    for (size_t hi = p->nentries; lo < hi;) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (p->entries[mid]->addr <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    const ml_entry *e = lo ? p->entries[lo - 1] : NULL;
+    size_t lo = ML_UPTO(p->entries, p->nentries, addr, addr);
+    const ml_entry *e = lo ? p->entries[lo - 1].e : NULL;
     *found = e && (addr == e->addr || addr - e->addr < e->size);
     const ml_entry *n = *found ? ml_table_find(&p->new->names, e->name, e->len, e->hash) : NULL;
     if (!n || n->def != ML_DEF_SECTION || (addr != e->addr && n->size != e->size))
@@ -256,20 +234,20 @@ static bool entry_address(const ml_pair *p, uint64_t addr, uint64_t *out, bool *
 /* The start of a local function. */
 static bool routine_address(const ml_pair *p, uint64_t addr, uint64_t *out)
 {
-    size_t lo = count_up_to(p->routines, p->old->nroutines, sizeof *p->routines,
-                            offsetof(ml_routine, addr), addr);
+    size_t lo = ML_UPTO(p->routines, p->old->nroutines, addr, addr);
     if (!lo || p->routines[lo - 1].addr != addr ||
         p->inputs[p->routines[lo - 1].input] == UINT32_MAX)
         return false;
     ml_routine key = p->routines[lo - 1];
     key.input = p->inputs[key.input];
-    const ml_routine *all = p->new_routines,
-                     *n = p->new->nroutines
-                              ? bsearch(&key, all, p->new->nroutines, sizeof *all, routine_by_name)
-                              : NULL;
-    if (!n || (n > all && routine_by_name(&key, n - 1) == 0) ||
-        (n + 1 < all + p->new->nroutines &&routine_by_name(&key, n + 1) == 0))
+    size_t count = p->new->nroutines;
+    const ml_routine *all = p->new_routines, *n = NULL;
+    if (count)
+        n = bsearch(&key, all, count, sizeof *all, routine_by_name);
+    if (!n || (n > all && routine_by_name(&key, n - 1) == 0))
         return false;
+    if (n + 1 < all + count && routine_by_name(&key, n + 1) == 0)
+        return false; /* several of this name */
     *out = n->addr;
     return true;
 }

@@ -9,15 +9,20 @@
 
 #include "link/txn.h"
 
+typedef struct ml_pair_entry {
+    uint64_t addr;
+    const ml_entry *e;
+} ml_pair_entry;
+
 typedef struct ml_pair {
     const ml_linked *old, *new;
     ml_arena scratch;
-    ml_table names;       /* variables of the new version by key; symbol: index into new->data */
-    ml_table stems;       /* of variables of functions; strong, weak: how many of them the old and
+    ml_table names;         /* variables of the new version by key; symbol: index into new->data */
+    ml_table stems;         /* of variables of functions; strong, weak: how many of them the old and
                              the new version have; value, size: what tells whether they are equal */
-    ml_datum *variables;  /* of the old version, by address */
-    ml_entry **entries;   /* what else of the old version has a global name, by address */
-    ml_routine *routines; /* local functions of the old version, by address */
+    ml_datum *variables;    /* of the old version, by address */
+    ml_pair_entry *entries; /* what else of the old version has a global name, by address */
+    ml_routine *routines;   /* local functions of the old version, by address */
     ml_routine *new_routines; /* those of the new one, by input and hash */
     uint32_t *inputs; /* of an input of the old version: that of the new one; UINT32_MAX: none */
     uint32_t nentries;
@@ -33,10 +38,5 @@ ml_twin ml_pair_variable(ml_pair *p, const ml_datum *old, const ml_datum **out);
 /* What an address in the old version is in the new one. False: it has no name, or the new version
 ** has nothing of that name and size. */
 bool ml_pair_address(ml_pair *p, uint64_t addr, uint64_t *out);
-/* Does the address lie in the load? */
-static inline bool ml_linked_has(const ml_linked *l, uint64_t addr)
-{
-    return addr - l->block.addr < l->block.size || addr - l->large.addr < l->large.size;
-}
 
 #endif

@@ -116,7 +116,7 @@ static void patch_site(const ml_site *s, uint64_t S)
 
 static void patch_slot(const ml_linked *l, const ml_entry *e, uint64_t S)
 {
-    uint8_t *p = (uint8_t *)(uintptr_t)(l->got + (uint64_t)(e->got - 1) * ML_GOT_SLOT);
+    uint8_t *p = (uint8_t *)(uintptr_t)ml_slot_address(l, e->got);
     if (e->got && ml_get64(p) == e->addr)
         ml_put64(p, S);
 }
@@ -176,16 +176,15 @@ static void move_functions(const ml_unit *old, const ml_unit *new)
 
 /* ---- the users' memory ---- */
 
-/* The part of the user's blocks in which an address lies; 2, data, which is writable anyway, for
-** all others. */
+/* The part of the user's blocks in which an address lies; data, which is writable anyway, for all
+** others. */
 static unsigned part_of(const ml_linked *l, uint64_t addr)
 {
-    const ml_block *blocks[] = {&l->block, &l->large};
-    for (int b = 0; b < 2; b++)
-        for (unsigned k = 0; k < 2; k++)
-            if (addr - blocks[b]->addr - l->layout[b].part[k].offset < l->layout[b].part[k].size)
-                return k;
-    return 2;
+    for (unsigned k = 0; k < ML_PART_DATA; k++)
+        if (ml_area_has(ml_linked_area(l, false, k), addr) ||
+            ml_area_has(ml_linked_area(l, true, k), addr))
+            return k;
+    return ML_PART_DATA;
 }
 
 /* Bit k: something in part k of the user's memory is to be changed. */
@@ -207,7 +206,7 @@ static int open_user(ml_diag *d, const ml_unit *old, const ml_unit *user)
 {
     unsigned parts = parts_of(old, user);
     int rc = 0;
-    for (unsigned k = 0; rc == 0 && k < 2; k++)
+    for (unsigned k = 0; rc == 0 && k < ML_PART_DATA; k++)
         if (parts >> k & 1)
             rc = ml_linked_open(d, user->l, k);
     return rc;
@@ -220,7 +219,7 @@ static void close_user(const ml_unit *user, unsigned parts)
     enum { TRIES = 10 };
     ml_diag d;
     ml_diag_init(&d);
-    for (unsigned k = 0; k < 2; k++)
+    for (unsigned k = 0; k < ML_PART_DATA; k++)
         for (int i = 0; parts >> k & 1 && i < TRIES && ml_linked_seal(&d, user->l, k, k) < 0; i++)
             ml_os_sleep_ns(1000000u << i);
     ml_diag_free(&d);
@@ -315,12 +314,10 @@ static int prepare(ml_diag *d, ml_unit *old, ml_unit *new, ml_pair *p)
 /* Pointers to the old version that a user's variables hold. True when some have no counterpart. */
 static bool patch_pointers(ml_pair *p, const ml_linked *user)
 {
-    const ml_block *blocks[] = {&user->block, &user->large};
     bool left = false;
     for (int k = 0; k < 2; k++) {
-        uint64_t at = blocks[k]->addr + user->layout[k].part[2].offset,
-                 end = at + user->layout[k].part[2].size;
-        for (; at < end; at += 8) {
+        ml_area data = ml_linked_area(user, k, ML_PART_DATA);
+        for (uint64_t at = data.addr; at - data.addr < data.size; at += 8) {
             uint8_t *word = (uint8_t *)(uintptr_t)at;
             uint64_t to, value = ml_get64(word);
             if (!ml_linked_has(p->old, value))

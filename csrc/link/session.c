@@ -52,12 +52,7 @@ void ml_session_free(ml_session *s)
     ml_heap_free(s);
 }
 
-void ml_session_refresh(const ml_session *s)
-{
-    ml_unwinders_refresh(s->unwinders);
-}
-
-void ml_session_tell_unwinders(ml_session *s)
+void ml_session_tell_unwinders(const ml_session *s)
 {
     ml_unwinders_refresh(s->unwinders);
 }

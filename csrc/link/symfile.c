@@ -184,36 +184,31 @@ static unsigned add_section(file *f, const char *name, uint32_t type, uint64_t f
     return i;
 }
 
-static void add_area(file *f, const char *name, uint64_t flags, uint64_t from, uint64_t to)
+static void add_part(file *f, const char *name, uint64_t flags, ml_area part)
 {
-    if (from < to)
-        add_section(f, name, SHT_NOBITS, SHF_ALLOC | flags, from, to - from);
+    if (part.size)
+        add_section(f, name, SHT_NOBITS, SHF_ALLOC | flags, part.addr, part.size);
 }
 
 /* The load's memory: no two sections overlap, else gdb would not know whose an address is. */
-static void add_areas(file *f)
+static void add_parts(file *f)
 {
-    const ml_layout *y = &f->t->layout;
-    uint64_t at[3], end[3], from, to;
-    from = f->t->l->frames;
-    to = f->t->piece_frames ? ml_piece_addr(f->t, f->t->piece_frames) + FRAMES_END : 0;
-    for (int k = 0; k < 3; k++) {
-        at[k] = f->t->l->block.addr + y->part[k].offset;
-        end[k] = at[k] + y->part[k].size;
-    }
-    add_area(f, ".text", SHF_EXECINSTR, at[0], end[0]);
-    if (from && from < to && from >= at[1] && to <= end[1]) {
-        add_area(f, ".rodata", 0, at[1], from);
+    const ml_linked *l = f->t->l;
+    ml_area constants = ml_linked_area(l, false, ML_PART_CONST);
+    uint64_t at = constants.addr, end = at + constants.size, from = l->frames, to = 0;
+    if (f->t->piece_frames)
+        to = ml_piece_addr(f->t, f->t->piece_frames) + FRAMES_END;
+    add_part(f, ".text", SHF_EXECINSTR, ml_linked_area(l, false, ML_PART_TEXT));
+    if (from && from < to && from >= at && to <= end) {
+        add_part(f, ".rodata", 0, (ml_area){at, from - at});
         add_section(f, ".eh_frame", SHT_PROGBITS, SHF_ALLOC, from, to - from);
-        add_area(f, ".rodata.2", 0, to, end[1]);
+        add_part(f, ".rodata.2", 0, (ml_area){to, end - to});
     } else {
-        add_area(f, ".rodata", 0, at[1], end[1]);
+        add_part(f, ".rodata", 0, constants);
     }
-    add_area(f, ".data", SHF_WRITE, at[2], end[2]);
-    at[1] = f->t->l->large.addr + f->t->large.part[1].offset;
-    at[2] = f->t->l->large.addr + f->t->large.part[2].offset;
-    add_area(f, ".lrodata", 0, at[1], at[1] + f->t->large.part[1].size);
-    add_area(f, ".ldata", SHF_WRITE, at[2], at[2] + f->t->large.part[2].size);
+    add_part(f, ".data", SHF_WRITE, ml_linked_area(l, false, ML_PART_DATA));
+    add_part(f, ".lrodata", 0, ml_linked_area(l, true, ML_PART_CONST));
+    add_part(f, ".ldata", SHF_WRITE, ml_linked_area(l, true, ML_PART_DATA));
 }
 
 /* The section that holds an address of the load. */
@@ -404,7 +399,7 @@ static int make(file *f, unsigned want)
     if (rc < 0)
         return rc;
     f->nsections = 1;
-    add_areas(f);
+    add_parts(f);
     if (!all_symbols(f) || !add_tables(f))
         return ml_nomem(f->t->d);
     uint64_t headers = place_sections(f);

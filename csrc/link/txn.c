@@ -59,6 +59,13 @@ void ml_txn_drop(ml_txn *t)
     ml_heap_free(t);
 }
 
+void ml_linked_give(ml_space *s, const ml_linked *l)
+{
+    ml_block_give(s, &l->block);
+    if (l->large.size)
+        ml_block_give(s, &l->large);
+}
+
 void ml_linked_free(ml_linked *l)
 {
     for (uint32_t i = 0; i < l->npins; i++) {
@@ -84,9 +91,7 @@ void ml_txn_abort(ml_txn *t)
 {
     ml_effects_undo(t->l);
     if (t->taken)
-        ml_block_give(t->s->space, &t->l->block);
-    if (t->l->large.size)
-        ml_block_give(t->s->space, &t->l->large);
+        ml_linked_give(t->s->space, t->l);
     for (uint32_t i = t->libraries.n; i-- > 0;)
         ml_library_close(&t->libraries.v[i]);
     for (uint32_t i = t->sources.n; i-- > 0;)
@@ -249,30 +254,32 @@ int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml
 }
 
 /* Seals parts [first, last] of one block. */
-static int seal(ml_diag *d, const ml_block *b, const ml_layout *l, unsigned first, unsigned last)
+static int seal(ml_diag *d, const ml_linked *l, bool large, unsigned first, unsigned last)
 {
-    ml_run runs[3];
+    ml_run runs[ML_PARTS] = {{0}};
     size_t n = 0;
-    for (unsigned k = first; k <= last; k++)
-        if (l->part[k].size)
-            runs[n++] = (ml_run){b->addr + l->part[k].offset, l->part[k].size, l->part[k].prot};
-    return ml_block_seal(d, b, runs, n);
+    for (unsigned k = first; k <= last; k++) {
+        ml_area a = ml_linked_area(l, large, k);
+        if (a.size)
+            runs[n++] = (ml_run){a.addr, a.size, l->layout[large].part[k].prot};
+    }
+    return ml_block_seal(d, large ? &l->large : &l->block, runs, n);
 }
 
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last)
 {
-    int rc = seal(d, &l->block, &l->layout[0], first, last);
-    return rc == 0 ? seal(d, &l->large, &l->layout[1], first, last) : rc;
+    int rc = seal(d, l, false, first, last);
+    return rc == 0 ? seal(d, l, true, first, last) : rc;
 }
 
 int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part)
 {
-    const ml_block *blocks[] = {&l->block, &l->large};
     int rc = 0;
-    for (int k = 0; rc == 0 && k < 2; k++)
-        if (l->layout[k].part[part].size)
-            rc = ml_block_open(d, blocks[k]->addr + l->layout[k].part[part].offset,
-                               l->layout[k].part[part].size);
+    for (int k = 0; rc == 0 && k < 2; k++) {
+        ml_area a = ml_linked_area(l, k, part);
+        if (a.size)
+            rc = ml_block_open(d, a.addr, a.size);
+    }
     return rc;
 }
 
@@ -298,8 +305,8 @@ int ml_txn_link(ml_txn *t)
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)
-        rc = ml_linked_seal(t->d, t->l, 0,
-                            t->nifuncs ? 0 : 2); /* the rest when their slots are filled */
+        rc = ml_linked_seal(t->d, t->l, ML_PART_TEXT, /* the rest when their slots are filled */
+                            t->nifuncs ? ML_PART_TEXT : ML_PART_DATA);
     s->ns_protect = ml_os_now_ns() - relocated;
     return rc;
 }
@@ -307,5 +314,5 @@ int ml_txn_link(ml_txn *t)
 ml_slice ml_txn_bytes(const ml_txn *t, uint64_t *base)
 {
     *base = t->l->block.addr;
-    return (ml_slice){t->view, t->layout.size};
+    return (ml_slice){t->view, t->l->layout[0].size};
 }

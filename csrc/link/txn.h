@@ -131,7 +131,7 @@ struct ml_linked {
     uint32_t nplaced;
     ml_block block;
     ml_block large;      /* of large sections; size 0: there is none */
-    ml_layout layout[2]; /* of the two blocks */
+    ml_layout layout[2]; /* of the two blocks (set by assemble, large.c) */
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     uint64_t moved;      /* address of the first moved instruction; 0: none */
     unsigned stub_size;
@@ -261,7 +261,6 @@ struct ml_txn {
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
     ml_fragments fragments[2];  /* .init, .fini */
-    ml_layout layout, large;    /* of the block, and of the large one */
     bool has_split;             /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     bool taken;                 /* the block is ours to give back */
@@ -357,6 +356,33 @@ struct ml_session {
 };
 
 enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
+
+/* The addresses of a part (ML_PART_*) of a load: in its block, or in the large one. */
+typedef struct ml_area {
+    uint64_t addr, size;
+} ml_area;
+static inline ml_area ml_linked_area(const ml_linked *l, bool large, unsigned part)
+{
+    const ml_block *b = large ? &l->large : &l->block;
+    return (ml_area){b->addr + l->layout[large].part[part].offset,
+                     l->layout[large].part[part].size};
+}
+
+static inline bool ml_area_has(ml_area a, uint64_t addr)
+{
+    return addr - a.addr < a.size;
+}
+
+/* Is there code of the load at the address; does it lie in the load at all? */
+static inline bool ml_linked_is_code(const ml_linked *l, uint64_t addr)
+{
+    return ml_area_has(ml_linked_area(l, false, ML_PART_TEXT), addr);
+}
+
+static inline bool ml_linked_has(const ml_linked *l, uint64_t addr)
+{
+    return addr - l->block.addr < l->block.size || addr - l->large.addr < l->large.size;
+}
 
 /* session.c: asks the libraries `first` (NULL: none), those of the session, then the process.
 ** *held: 1 + number of the session's library that answered, else 0. */
@@ -577,6 +603,8 @@ void ml_atlas_bury(const ml_unit *u);
 void ml_atlas_leave(ml_session *s);
 void ml_places_free(ml_linked *l);
 
+/* txn.c: gives back the memory of both blocks. */
+void ml_linked_give(ml_space *s, const ml_linked *l);
 /* txn.c: frees names, inputs and the arena that owns them; what only the transaction needs. */
 void ml_linked_free(ml_linked *l);
 void ml_txn_drop(ml_txn *t);

@@ -202,9 +202,7 @@ static void unlink_unit(ml_unit *u)
 static void release(ml_unit *u)
 {
     ml_effects_undo(u->l);
-    ml_block_give(u->s->space, &u->l->block);
-    if (u->l->large.size)
-        ml_block_give(u->s->space, &u->l->large);
+    ml_linked_give(u->s->space, u->l);
     release_inputs(u);
     ml_exits_drop(u->exits);
     ml_linked_free(u->l);

@@ -120,10 +120,9 @@ _Noreturn static void run(lua_State *L, ml_child *c, int encode, int handler, in
     shared *s = c->shared;
     witness w = {.L = L, .boxes = ml_lua_boxes(L), .calls = ml_callstate_get(L)};
     ml_crash_report(&s->crash, testify, &w);
-    for (const ml_lua_box *b = *w.boxes; b;
-         b = b->next) /* the report may have brought an unwinder */
+    for (const ml_lua_box *b = *w.boxes; b; b = b->next) /* it may have brought an unwinder */
         if (b->s)
-            ml_session_refresh(b->s);
+            ml_session_tell_unwinders(b->s);
     int base = lua_gettop(L) - n;
     int rc = lua_pcall(L, n, LUA_MULTRET, handler);
     ml_child_unlimit(c);

@@ -74,7 +74,7 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
     static const struct {
         unsigned first, last;
         ml_prot prot;
-    } parts[2][3] = {{
+    } parts[2][ML_PARTS] = {{
                          {ML_CLASS_TEXT, ML_CLASS_TEXT, ML_PROT_RX},
                          {ML_CLASS_CONST, ML_CLASS_CONST, ML_PROT_R},
                          {ML_CLASS_DATA, ML_CLASS_BSS, ML_PROT_RW},
@@ -104,7 +104,7 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
                  .align = page,
                  .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
     ml_layout l = {0};
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < ML_PARTS; k++) {
         l.part[k].offset = f.at;
         l.part[k].prot = parts[large][k].prot;
         for (unsigned c = parts[large][k].first; c <= parts[large][k].last; c++)

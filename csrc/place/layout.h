@@ -34,13 +34,16 @@ typedef struct ml_piece {
     uint8_t class;        /* ml_class */
 } ml_piece;
 
+/* The parts of a block, by protection: text (none in a large block), constants, data with bss. */
+enum { ML_PART_TEXT, ML_PART_CONST, ML_PART_DATA, ML_PARTS };
+
 typedef struct ml_layout {
     uint64_t size;  /* bytes of the block, whole pages */
     uint64_t align; /* of the block: the largest of all pieces, at least a page */
     struct {
         uint64_t offset, size; /* whole pages; size 0 when the class is empty */
         ml_prot prot;
-    } part[3]; /* text (never in a large block), constants, data with bss */
+    } part[ML_PARTS];
 } ml_layout;
 
 /* The largest block: all of it must be within 2 GiB of all of it. */
