@@ -177,3 +177,18 @@ void ml_heap_free(void *p)
 {
     free(p);
 }
+
+bool ml_heap_room(void **v, uint32_t n, uint32_t *room, size_t size)
+{
+    if (n < *room)
+        return true;
+    uint32_t more = *room ? *room * 2 : 16;
+    if (more < *room)
+        return false;
+    void *p = ml_heap_grow(*v, more, size);
+    if (!p)
+        return false;
+    *v = p;
+    *room = more;
+    return true;
+}

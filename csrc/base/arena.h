@@ -53,5 +53,9 @@ char *ml_format(ml_arena *a, const char *fmt, ...) __attribute__((format(printf,
 void *ml_heap_grow(void *p, size_t n, size_t size);
 void *ml_heap_zalloc(size_t n, size_t size);
 void ml_heap_free(void *p);
+/* Room for one more element in a vector of such memory that holds n and has room for *room: doubled
+** when it is full. False when memory is short. */
+bool ml_heap_room(void **v, uint32_t n, uint32_t *room, size_t size);
+#define ML_ROOM(v, n, room) ml_heap_room((void **)&(v), n, &(room), sizeof *(v))
 
 #endif

@@ -7,6 +7,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
 #include "link/pair.h"
+#include "link/txn.h"
 
 /* ---- the list of variables ---- */
 

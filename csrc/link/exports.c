@@ -2,7 +2,7 @@
 ** The first unit is found through its own table; only a second one makes a table of the session's
 ** worth building. Entering cannot fail after a reserve.
 ** SPDX-License-Identifier: MIT */
-#include "link/txn.h"
+#include "link/unit.h"
 
 enum { AHEAD = 8 };
 

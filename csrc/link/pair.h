@@ -7,7 +7,7 @@
 #ifndef ML_LINK_PAIR_H
 #define ML_LINK_PAIR_H
 
-#include "link/txn.h"
+#include "link/linked.h"
 
 typedef struct ml_pair_entry {
     uint64_t addr;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "base/search.h"
-#include "link/txn.h"
+#include "link/unit.h"
+#include "target/target.h"
 
 /* ---- the names of one load ---- */
 

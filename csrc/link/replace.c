@@ -5,6 +5,7 @@
 ** of Lua's functions. Then the old one ends. All that can fail is checked before anything changes.
 ** SPDX-License-Identifier: MIT */
 #include "link/pair.h"
+#include "link/txn.h"
 
 /* ---- can it? ---- */
 

@@ -351,18 +351,3 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
         rc = note_sections(t, in);
     return rc < 0 ? rc : add_symbols(t, in);
 }
-
-bool ml_vector_room(void **v, uint32_t n, uint32_t *room, size_t size)
-{
-    if (n < *room)
-        return true;
-    uint32_t more = *room ? *room * 2 : 16;
-    if (more < *room)
-        return false;
-    void *p = ml_heap_grow(*v, more, size);
-    if (!p)
-        return false;
-    *v = p;
-    *room = more;
-    return true;
-}

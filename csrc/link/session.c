@@ -2,7 +2,7 @@
 ** reach.
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
-#include "link/txn.h"
+#include "link/unit.h"
 
 ml_session *ml_session_new(void)
 {

@@ -3,7 +3,7 @@
 ** that is gone. Destructors run first, those of the users before those of what they use; then, when
 ** no foreign code runs any more, memory goes. See Note [Memory that somebody is inside].
 ** SPDX-License-Identifier: MIT */
-#include "link/txn.h"
+#include "link/unit.h"
 
 /* ---- edges ---- */
 

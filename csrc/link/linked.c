@@ -1,0 +1,54 @@
+/* linked.c -- link: the memory of a load: its protection, and its end.
+** SPDX-License-Identifier: MIT */
+#include "link/linked.h"
+
+/* Seals parts [first, last] of one block. */
+static int seal(ml_diag *d, const ml_linked *l, bool large, unsigned first, unsigned last)
+{
+    ml_run runs[ML_PARTS] = {{0}};
+    size_t n = 0;
+    for (unsigned k = first; k <= last; k++) {
+        ml_area a = ml_linked_area(l, large, k);
+        if (a.size)
+            runs[n++] = (ml_run){a.addr, a.size, l->layout[large].part[k].prot};
+    }
+    return ml_block_seal(d, large ? &l->large : &l->block, runs, n);
+}
+
+int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last)
+{
+    int rc = seal(d, l, false, first, last);
+    return rc == 0 ? seal(d, l, true, first, last) : rc;
+}
+
+int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part)
+{
+    int rc = 0;
+    for (int k = 0; rc == 0 && k < 2; k++) {
+        ml_area a = ml_linked_area(l, k, part);
+        if (a.size)
+            rc = ml_block_open(d, a.addr, a.size);
+    }
+    return rc;
+}
+
+void ml_linked_give(ml_space *s, const ml_linked *l)
+{
+    ml_block_give(s, &l->block);
+    if (l->large.size)
+        ml_block_give(s, &l->large);
+}
+
+void ml_linked_free(ml_linked *l)
+{
+    for (uint32_t i = 0; i < l->npins; i++) {
+        l->pins[i]->users--;
+        ml_life_drop(l->pins[i]);
+    }
+    ml_heap_free(l->pins);
+    ml_places_free(l);
+    ml_table_deinit(&l->names);
+    ml_heap_free(l->inputs);
+    ml_arena_free(&l->keep);
+    ml_heap_free(l);
+}

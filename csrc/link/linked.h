@@ -1,0 +1,235 @@
+/* linked.h -- link, private: what a load is made of: built by a transaction, kept by a unit.
+** A stage writes the fields that its comment names and reads the others. What is marked as scratch
+** goes with the transaction.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LINK_LINKED_H
+#define ML_LINK_LINKED_H
+
+#include "link/debug.h"
+#include "link/link.h"
+#include "link/table.h"
+#include "object/image.h"
+#include "place/layout.h"
+#include "process/runtime.h"
+#include "process/tls.h"
+#include "process/unwind.h"
+
+/* An indirect function (STT_GNU_IFUNC) of a load: see ifunc.c. */
+typedef struct ml_ifunc {
+    uint32_t input, section;
+    uint64_t value;  /* offset of the resolver in the section */
+    uint32_t symbol; /* a symbol that names it */
+    bool running;    /* its resolver has been called and has not returned */
+    uint64_t stub;   /* its address wherever it is taken (set by assemble) */
+    uint64_t target; /* what its resolver returned; 0: not yet */
+} ml_ifunc;
+
+/* Why a section has no memory. */
+enum ml_dropped { ML_DROPPED_GROUP = 1, ML_DROPPED_UNUSED };
+
+typedef struct ml_ref ml_ref;
+typedef struct ml_ref_function ml_ref_function;
+
+/* An object of a load. */
+typedef struct ml_input {
+    const ml_image *img; /* scratch: NULL after commit */
+    const char *file, *member;
+    ml_entry **bind; /* of the global symbols: [i - img->first_global] */
+    uint32_t nbind;
+    uint32_t hint;      /* binding that was answered last */
+    uint32_t by_input;  /* who wanted `by`, or UINT32_MAX */
+    const ml_entry *by; /* name that pulled the member in, or NULL */
+    uint64_t bytes;
+    /* scratch, by section index: */
+    uint8_t *dropped;           /* ml_dropped */
+    uint8_t *large;             /* 1: lies in the large block; NULL: none does (set by large.c) */
+    uint32_t *piece;            /* 1 + index of its piece; 0: has no memory (set by assemble) */
+    ml_ref_function *functions; /* by place; NULL: not yet asked for (references.c) */
+    uint32_t nfunctions;
+    struct ml_split **split; /* where its strings went; NULL: none was merged (see merge.c) */
+    uint64_t *addr;          /* final address (set by assemble) */
+    uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    const ml_ifunc *ifuncs;  /* its indirect functions, sorted (set by ifunc.c) */
+    uint32_t nifuncs;
+    bool split_stack; /* compiled with -fsplit-stack: see splitstack.c */
+    uint8_t tls;      /* ml_tls_flag (set by scan) */
+} ml_input;
+
+/* A section with memory, as maps show it. */
+typedef struct ml_placed {
+    const char *name;
+    uint64_t addr, size;
+    uint32_t input;
+    uint8_t class;
+} ml_placed;
+
+/* A place in a unit that holds an address of another: value at `at` is S + bias, less `at` itself
+** when it is relative. FIXED: it cannot be changed afterwards. */
+typedef enum ml_site_kind {
+    ML_SITE_ABS64,
+    ML_SITE_ABS32,
+    ML_SITE_PC64,
+    ML_SITE_PC32,
+    ML_SITE_FIXED
+} ml_site_kind;
+
+typedef struct ml_site {
+    uint64_t at, bias;
+    ml_entry *e;
+    ml_site_kind kind;
+} ml_site;
+
+/* A variable with a name, for reloading: see carry.c. */
+typedef struct ml_datum {
+    const char *name;
+    uint64_t addr, size, align; /* align: of its section, or of the common */
+    uint32_t input;
+    uint32_t hash; /* of its first value, when `hashed` */
+    bool local;
+    bool zero; /* its first value is zero */
+    bool hashed;
+} ml_datum;
+
+/* A local function, likewise. */
+typedef struct ml_routine {
+    uint64_t addr;
+    uint32_t hash; /* of its name */
+    uint32_t input;
+} ml_routine;
+
+typedef struct ml_graph ml_graph;
+
+struct ml_linked {
+    ml_arena keep; /* owns what outlives the transaction */
+    ml_table names;
+    ml_input *inputs;
+    uint32_t ninputs, room_inputs;
+    ml_placed *placed;
+    uint32_t nplaced;
+    ml_block block;
+    ml_block large;      /* of large sections; size 0: there is none */
+    ml_layout layout[2]; /* of the two blocks (set by assemble, large.c) */
+    uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
+    uint64_t moved;      /* address of the first moved instruction; 0: none */
+    unsigned stub_size;
+    uint64_t dso_handle; /* address, 0: none */
+    uint64_t *init;      /* constructors in the order in which they run */
+    uint32_t ninit;
+    uint64_t *fini; /* destructors in the order in which they run */
+    uint32_t nfini;
+    ml_link_stats stats;
+    ml_graph *graph;       /* of a load that lacks names, or uses one that does: see missing.c */
+    const char **warnings; /* the first ones: see warn.c */
+    size_t nwarnings;
+    ml_placed *stripped; /* what gc.c dropped: no address, no class */
+    size_t nstripped, room_stripped;
+    ml_life **pins; /* of units of other sessions: see ml_txn_pin */
+    uint32_t npins, room_pins;
+    uint64_t frames;         /* address of the unwind table; 0: none */
+    ml_unwind unwind;        /* its registration */
+    ml_unwinders *unwinders; /* of the session */
+    uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
+    ml_runtime runtime;      /* what the load has of a C++ runtime */
+    ml_site *sites;
+    uint32_t nsites;
+    ml_datum *data; /* writable variables */
+    size_t ndata, room_data;
+    ml_routine *routines;
+    size_t nroutines, room_routines;
+    ml_debug *debug;                        /* NULL: nobody sees it */
+    struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
+    ml_tls tls;                             /* its thread-local storage */
+};
+
+enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
+
+/* The addresses of a part (ML_PART_*) of a load: in its block, or in the large one. */
+typedef struct ml_area {
+    uint64_t addr, size;
+} ml_area;
+static inline ml_area ml_linked_area(const ml_linked *l, bool large, unsigned part)
+{
+    const ml_block *b = large ? &l->large : &l->block;
+    return (ml_area){b->addr + l->layout[large].part[part].offset,
+                     l->layout[large].part[part].size};
+}
+
+static inline bool ml_area_has(ml_area a, uint64_t addr)
+{
+    return addr - a.addr < a.size;
+}
+
+/* Is there code of the load at the address; does it lie in the load at all? */
+static inline bool ml_linked_is_code(const ml_linked *l, uint64_t addr)
+{
+    return ml_area_has(ml_linked_area(l, false, ML_PART_TEXT), addr);
+}
+
+static inline bool ml_linked_has(const ml_linked *l, uint64_t addr)
+{
+    return addr - l->block.addr < l->block.size || addr - l->large.addr < l->large.size;
+}
+
+/* Address of the GOT slot or the stub that number n, from 1, says; 0 for 0. */
+static inline uint64_t ml_slot_address(const ml_linked *l, uint32_t n)
+{
+    return n ? l->got + (uint64_t)(n - 1) * ML_GOT_SLOT : 0;
+}
+
+static inline uint64_t ml_stub_address(const ml_linked *l, uint32_t n)
+{
+    return n ? l->stubs + (uint64_t)(n - 1) * l->stub_size : 0;
+}
+
+static inline bool ml_def_in_load(uint8_t def)
+{
+    return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;
+}
+
+/* Does a committed load show this name to others? */
+static inline bool ml_def_exported(const ml_entry *e)
+{
+    return (e->def == ML_DEF_SECTION || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS) &&
+           !(e->flags & (ML_ENT_LOCAL | ML_ENT_NOWHERE)) &&
+           (e->vis == ML_VIS_DEFAULT || e->vis == ML_VIS_PROTECTED);
+}
+
+/* merge.c: where an offset into a section that was merged went, from the start of its piece. */
+uint64_t ml_merge_offset(const ml_input *in, uint32_t section, uint64_t offset);
+
+/* Has the section no memory because something has dropped it? */
+static inline bool ml_is_dropped(const ml_input *in, uint32_t section)
+{
+    return in->dropped && in->dropped[section];
+}
+
+static inline bool ml_is_merged(const ml_input *in, uint32_t section)
+{
+    return in->split && in->split[section];
+}
+
+/* Address of an offset into a section that has memory. */
+static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, uint64_t offset)
+{
+    return in->addr[section] +
+           (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
+}
+
+/* Gives parts first to last of both blocks their protection; makes one readable and writable
+** again. */
+int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
+int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part);
+/* Gives back the memory of both blocks. */
+void ml_linked_give(ml_space *s, const ml_linked *l);
+/* Frees names, inputs and the arena that owns them. */
+void ml_linked_free(ml_linked *l);
+
+/* effects.c: takes back whatever a load has in force, newest first, before its memory goes.
+** frames.c, its part of that; places.c: frees what it keeps of a load. */
+void ml_effects_undo(ml_linked *l);
+void ml_frames_unregister(ml_linked *l);
+void ml_places_free(ml_linked *l);
+/* tls.c: the calling thread's copy of a variable; 0 when there is no storage. */
+uint64_t ml_segment_address(const ml_linked *l, const ml_entry *e);
+
+#endif
