@@ -1,6 +1,12 @@
-/* linked.c -- link: the memory of a load: its protection, and its end.
+/* linked.c -- link: a load: what its inputs are called; its memory, from protection to its end.
 ** SPDX-License-Identifier: MIT */
 #include "link/linked.h"
+
+const char *ml_input_text(ml_arena *a, const ml_input *in)
+{
+    const char *text = in->member ? ml_format(a, "%s(%s)", in->file, in->member) : NULL;
+    return text ? text : in->file;
+}
 
 /* Seals parts [first, last] of one block. */
 static int seal(ml_diag *d, const ml_linked *l, bool large, unsigned first, unsigned last)

@@ -215,6 +215,9 @@ static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, 
            (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
 }
 
+/* "a.o", or "lib.a(a.o)"; without the member when memory is short. */
+const char *ml_input_text(ml_arena *a, const ml_input *in);
+
 /* Gives parts first to last of both blocks their protection; makes one readable and writable
 ** again. */
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);

@@ -140,13 +140,10 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
         return;
     }
     const ml_input *kept = &t->l->inputs[winner->image];
-    const char *member = kept->member;
     c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_binding_where(c->t, c->in, c->rels, r, row),
                     "compile all objects of the program alike",
-                    "refers to a local symbol in discarded section %s (group '%s' kept from "
-                    "%s%s%s%s)",
-                    sec->name, name, kept->file, member ? "(" : "", member ? member : "",
-                    member ? ")" : "");
+                    "refers to a local symbol in discarded section %s (group '%s' kept from %s)",
+                    sec->name, name, ml_input_text(&c->t->scratch, kept));
 }
 
 /* Does the section only describe code, one entry for each function? An entry of a discarded one is

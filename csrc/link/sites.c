@@ -15,7 +15,7 @@ typedef struct walk {
     const uint8_t *code; /* its bytes in the block */
     size_t size;
     uint64_t base; /* its address */
-    uint32_t room;
+    size_t room;
     ml_far at;    /* the relocation */
     uint32_t far; /* instructions up to this one stand before it; see note_moved */
 } walk;
@@ -30,16 +30,8 @@ static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
 static int note_at(walk *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
 {
     ml_linked *l = w->t->l;
-    if (l->nsites == w->room) {
-        uint32_t more = w->room ? 2 * w->room : 32;
-        ml_site *v = ml_nalloc(&l->keep, more, sizeof *v);
-        if (!v)
-            return ml_nomem(w->t->d);
-        if (l->nsites)
-            memcpy(v, l->sites, l->nsites * sizeof *v);
-        l->sites = v;
-        w->room = more;
-    }
+    if (!ml_array_room(&l->keep, &l->sites, l->nsites, &w->room, sizeof *l->sites))
+        return ml_nomem(w->t->d);
     l->sites[l->nsites++] = (ml_site){at, bias, e, kind};
     return 0;
 }

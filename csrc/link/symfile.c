@@ -38,7 +38,7 @@ typedef struct file {
     const char *names[SECTIONS_MAX];
     unsigned nsections, debug[ML_DEBUG_KINDS]; /* section of each kind; 0: none */
     Elf64_Sym *syms;
-    size_t nsyms, room_syms;
+    uint32_t nsyms, room_syms;
     char *strings;
     size_t nstrings, room_strings;
 } file;
@@ -48,9 +48,8 @@ typedef struct file {
 /* Why an input's debugging sections are left out, from the newest error of d. */
 static void leave_out(file *f, const ml_input *in, const ml_diag *d)
 {
-    const char *member = in->member ? in->member : "";
-    ml_debug_warn(f->out, ml_format(&f->out->keep, "%s%s%s%s: %s; debugging disabled for this unit",
-                                    in->file, *member ? "(" : "", member, *member ? ")" : "",
+    ml_debug_warn(f->out, ml_format(&f->out->keep, "%s: %s; debugging disabled for this unit",
+                                    ml_input_text(&f->a, in),
                                     d->last ? d->last->text : "broken debugging sections"));
 }
 
@@ -245,14 +244,8 @@ static bool add_string(file *f, const char *s, uint32_t *offset)
 static bool add_symbol(file *f, const char *name, unsigned bind, unsigned type, uint64_t addr,
                        uint64_t size)
 {
-    if (f->nsyms == f->room_syms) {
-        size_t room = 2 * f->room_syms + 64;
-        Elf64_Sym *more = ml_heap_grow(f->syms, room, sizeof *more);
-        if (!more)
-            return false;
-        f->syms = more;
-        f->room_syms = room;
-    }
+    if (!ML_ROOM(f->syms, f->nsyms, f->room_syms))
+        return false;
     Elf64_Sym *s = &f->syms[f->nsyms++];
     unsigned shown = type == STT_GNU_IFUNC ? STT_FUNC : type;
     *s = (Elf64_Sym){.st_info = (unsigned char)(bind << 4 | shown),

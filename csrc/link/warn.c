@@ -33,9 +33,8 @@ const char *ml_linked_odd(const ml_linked *l, size_t i)
 static void warn_symbol(ml_txn *t, const ml_input *in, const ml_isym *s, const char *name,
                         uint64_t past)
 {
-    const char *member = in->member ? in->member : "";
-    ml_warn(t, "%s%s%s%s: symbol '%s' ends %llu bytes past section %s; clamped", in->file,
-            *member ? "(" : "", member, *member ? ")" : "", name, (unsigned long long)past,
+    ml_warn(t, "%s: symbol '%s' ends %llu bytes past section %s; clamped",
+            ml_input_text(&t->scratch, in), name, (unsigned long long)past,
             in->img->sections[s->section].name);
 }
 

@@ -236,15 +236,7 @@ static bucket *bucket_of(ml_unwinders *w, uint64_t window)
     uint32_t at = search(w, window);
     if (at < w->n && w->buckets[at]->window == window)
         return w->buckets[at];
-    if (w->n == w->room) {
-        uint32_t room = w->room ? w->room * 2 : 16;
-        bucket **more = ml_heap_grow(w->buckets, room, sizeof(bucket *));
-        if (!more)
-            return NULL;
-        w->buckets = more;
-        w->room = room;
-    }
-    bucket *b = ml_heap_zalloc(1, sizeof *b);
+    bucket *b = ML_ROOM(w->buckets, w->n, w->room) ? ml_heap_zalloc(1, sizeof *b) : NULL;
     if (!b)
         return NULL;
     b->window = window;
