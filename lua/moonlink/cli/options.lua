@@ -44,20 +44,15 @@ function options.definition(text)
    return value and {name = name, address = value}, message
 end
 
-local function categories(text)
-   local good, message = pcall(events.parse, text)
-   if good then
-      return text
+--- A conversion that leaves a text as it is, when `parse` does not raise for it.
+local function parsed_by(parse)
+   return function(text)
+      local good, message = pcall(parse, text)
+      if good then
+         return text
+      end
+      return nil, tostring(message)
    end
-   return nil, message
-end
-
-local function debug_modes(text)
-   local good, message = pcall(debugging.parse, text)
-   if good then
-      return text
-   end
-   return nil, tostring(message)
 end
 
 --- Options of everything that links. `-l` and the two switches stand among the files and are taken
@@ -92,11 +87,11 @@ options.common = {
    {"--print-gc-sections", target = "print_gc_sections",
       text = "Say on standard error which sections --gc-sections drops."},
    {"--no-relax", target = "no_relax", text = "Keep loads through the GOT as they are."},
-   {"--debug", takes = "MODES", convert = debug_modes, target = "debug",
+   {"--debug", takes = "MODES", convert = parsed_by(debugging.parse), target = "debug",
       text = "Who shall see what is loaded: auto (default), gdb, perf, jitdump, lines, none."},
    {"--allow-second-libc", target = "allow_second_libc",
       text = "Load an archive that holds a C library beside the process's own."},
-   {"--trace", takes = "CATEGORIES", convert = categories, target = "trace",
+   {"--trace", takes = "CATEGORIES", convert = parsed_by(events.parse), target = "trace",
       text = "Say on standard error what happens: load, member, bind, strip, place, all (commas)."},
 }
 

@@ -31,7 +31,8 @@ local options = {}
 ---@field allow_second_libc? boolean
 ---@field zone? "near"|"low"
 ---@field relax? boolean
----@field trace? string|string[] categories of events: "load", "member", "bind", "place", "all"
+---@field trace? string|string[] categories of events: "load", "member", "bind", "strip",
+---  "place", "all"
 ---@field debug? string|string[] who shall see what is loaded: "auto", "gdb", "perf", "jitdump",
 ---  "lines", "none"; see debug.lua
 ---@field name? string what the unit is called
