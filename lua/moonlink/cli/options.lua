@@ -44,14 +44,15 @@ function options.definition(text)
    return value and {name = name, address = value}, message
 end
 
---- A conversion that leaves a text as it is, when `parse` does not raise for it.
+--- A conversion that leaves a text as it is, when `parse` does not raise for it. What it raises
+--- begins with the line of a script; there is none here.
 local function parsed_by(parse)
    return function(text)
       local good, message = pcall(parse, text)
       if good then
          return text
       end
-      return nil, tostring(message)
+      return nil, (tostring(message):gsub("^%S+:%d+: ", ""))
    end
 end
 
