@@ -9,23 +9,65 @@ local support = require "spec.support"
 local dir, object = objects.dir, objects.cc
 local versions = objects.versions
 
---- What the process has: kilobytes and counts.
-local function size()
-   local out = {mappings = 0, files = 0}
-   for line in io.lines "/proc/self/status" do
-      local key, kb = line:match "^(Vm%u%l%l*%u*):%s+(%d+)"
-      if line:find "^VmRSS" or line:find "^VmSize" then
-         key, kb = line:match "^(%w+):%s+(%d+)"
+--- Rounds in a process of its own: there a full collection, which each unload of a unit with
+--- Rounds in a process of its own: there a full collection, which each unload of a unit with
+--- functions makes, has little to go through. Prints what the process has before and after the
+--- rounds that count.
+   local moonlink = require "moonlink"
+   local core = require "moonlink.core"
+
+   local function measure()
+      local status = io.open "/proc/self/status":read "a"
+      local mappings = 0
+      for _ in io.lines "/proc/self/maps" do
+         mappings = mappings + 1
       end
-      if key then
-         out[key] = tonumber(kb)
-      end
+      local files = #assert(core.list_folder "/proc/self/fd")
+      collectgarbage()
+      collectgarbage()
+      print(status:match "VmSize:%s+(%d+)", status:match "VmRSS:%s+(%d+)", mappings, files,
+         math.ceil(collectgarbage "count"))
    end
+
+   local ln <close> = moonlink.new()
+   local rounds, list = tonumber(arg[1]), table.move(arg, 2, #arg, 1, {})
+   local function round()
+      local unit = assert(ln:load(list))
+      assert(ln:func "int f(void)" () == 1)
+      assert(unit:unload())
+   end
+   for _ = 1, rounds // 10 do
+      round()
+   end
+   measure()
+   for _ = 1, rounds do
+      round()
+   end
+   measure()
+]]
+
+--- The two measurements: { VmSize=, VmRSS=, mappings=, files=, lua= } each, in kilobytes or counts.
+local function measured(...)
+   local status, text, problems = support.lua(...)
+   assert(status == 0, problems)
+   local out = {}
+   for line in text:gmatch "[^\n]+" do
+      local size, rss, mappings, files, lua = line:match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
+      out[#out + 1] = {
+         VmSize = tonumber(size), VmRSS = tonumber(rss), mappings = tonumber(mappings),
+         files = tonumber(files), lua = tonumber(lua),
+      }
+   end
+   return table.unpack(out)
+end
+
+--- What this process has.
+local function size()
+   local status = support.read "/proc/self/status"
+   local out = {mappings = 0, VmRSS = tonumber(status:match "VmRSS:%s+(%d+)")}
    for _ in io.lines "/proc/self/maps" do
       out.mappings = out.mappings + 1
    end
-   local core = require "moonlink.core"
-   out.files = #assert(core.list_folder "/proc/self/fd")
    collectgarbage()
    collectgarbage()
    out.lua = collectgarbage "count"
@@ -71,25 +113,7 @@ describe("ten thousand rounds of loading, calling and unloading leave the proces
                           "a shared library", "thread-local storage"} do
       it(name, function()
          local _, rounds, list = table.unpack(inputs[i])
-         local ln <close> = moonlink.new()
-         local probe, err = ln:check(list)
-         if not probe and err.code == "unsupported" then
-            pending(name)
-            return
-         end
-         local function round()
-            local unit = assert(ln:load(list))
-            assert(ln:func "int f(void)" () == 1)
-            assert(unit:unload "force") -- else all of busted's memory is collected each time
-         end
-         for _ = 1, rounds // 10 do
-            round()
-         end
-         local before = size()
-         for _ = 1, rounds do
-            round()
-         end
-         local after = size()
+         local before, after = measured(PROGRAM, tostring(rounds), table.unpack(list))
          assert.equal(before.files, after.files)
          assert.is_true(after.mappings <= before.mappings + 4, "mappings")
          assert.is_true(after.VmSize <= before.VmSize + 256, "VmSize")
