@@ -10,9 +10,9 @@ local dir, object = objects.dir, objects.cc
 local versions = objects.versions
 
 --- Rounds in a process of its own: there a full collection, which each unload of a unit with
---- Rounds in a process of its own: there a full collection, which each unload of a unit with
 --- functions makes, has little to go through. Prints what the process has before and after the
 --- rounds that count.
+local PROGRAM = [[
    local moonlink = require "moonlink"
    local core = require "moonlink.core"
 
