@@ -1,5 +1,5 @@
--- Code that changes while it runs: a C file is edited, compiled and loaded again; its variables keep
--- their values. Then it is unloaded, which somebody who still uses it prevents.
+-- Code that changes while it runs: a C file is edited, compiled and loaded again; its variables
+-- keep their values. Then it is unloaded, which somebody who still uses it prevents.
 -- SPDX-License-Identifier: MIT
 
 local common = dofile((arg[0]:match "^.*/" or "") .. "common.lua")
@@ -52,5 +52,5 @@ for _, user in ipairs(err.users) do
       assert(user.unit:unload())
    end
 end
-visit = nil
+visit = nil -- luacheck: ignore 311
 print("after they went:    " .. tostring(shop:unload()))

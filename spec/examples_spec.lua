@@ -44,15 +44,18 @@ local EXPECTED = {
    },
    reload = {
       "first version:      200\n", "kept:               visits, price\n",
-      "half price:         150\n", "converted:          price: its size has changed, 4 to 8 bytes\n",
+      "half price:         150\n",
+      "converted:          price: its size has changed, 4 to 8 bytes\n",
       "in floating point:  450\n", "refused:            nil, undefined 'tax'\n",
       "as before:          450\n",
       "nil, 1 unit imports from it (till: visitors); Lua has 1 function of it (visit)\n",
       "after they went:    true\n",
    },
    cxx = {
-      "withdraw(30)          70\n", "insufficient: only 70 left\n", "false, withdraw: C++ exception int",
-      "asked in this thread  3\n", "and in another        1\n", "the name is '_ZN4bank8interestEii'",
+      "withdraw(30)          70\n", "insufficient: only 70 left\n",
+      "false, withdraw: C++ exception int",
+      "asked in this thread  3\n", "and in another        1\n",
+      "the name is '_ZN4bank8interestEii'",
       "interest(200, 5)      10\n",
    },
    isolate = {
