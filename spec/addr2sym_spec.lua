@@ -113,6 +113,17 @@ describe("addr2sym", function()
       assert.equal("last", b:addr2sym(other:address "last").name)
    end)
 
+   it("does not take a linker for an earlier one that lay in the same memory", function()
+      for _ = 1, 20 do
+         local earlier, unit = linker()
+         local address = unit:address "last"
+         assert(earlier:close())
+         local later <close> = moonlink.new()
+         assert.is_nil(later:addr2sym(address))
+         assert.is_true(moonlink.addr2sym(address).unloaded)
+      end
+   end)
+
    it("names callbacks, stand-ins and what shared libraries define", function()
       local ln <close> = moonlink.new()
       local callback <close> = ln:callback("int(int)", function(n)

@@ -226,7 +226,7 @@ typedef struct span {
 /* A unit that is gone. One piece of memory: the record, its functions, the texts. */
 typedef struct grave {
     uint64_t start, size, large_start, large_size, when;
-    const void *session; /* an address to compare, nothing more: it may be gone */
+    uint64_t session; /* its number: another one may have come to the same memory */
     const char *name;
     uint32_t n;
     struct {
@@ -238,6 +238,7 @@ typedef struct grave {
 struct ml_atlas {
     unsigned holders;
     ml_session *sessions;
+    uint64_t joined; /* so far: the number of the latest */
     span *spans;
     uint32_t nspans, room;
     bool current; /* spans are all units, by address */
@@ -272,6 +273,7 @@ void ml_atlas_drop(ml_atlas *a)
 void ml_atlas_join(ml_atlas *a, ml_session *s)
 {
     s->atlas = ml_atlas_hold(a);
+    s->atlas_number = ++a->joined;
     s->atlas_next = a->sessions;
     s->atlas_prev = NULL;
     if (s->atlas_next)
@@ -324,7 +326,7 @@ static grave *dig(const ml_unit *u)
                  .large_start = l->large.addr,
                  .large_size = l->large.size,
                  .when = ml_os_now_ns(),
-                 .session = u->s,
+                 .session = u->s->atlas_number,
                  .name = to,
                  .n = n};
     to = memcpy(to, u->life->name, strlen(u->life->name) + 1);
@@ -398,7 +400,7 @@ static bool buried_at(const ml_atlas *a, const ml_session *only, uint64_t addr, 
     for (uint64_t i = a->buried, k = 0; i > 0 && k < ML_GRAVES; i--, k++) {
         g = a->graves[(i - 1) % ML_GRAVES];
         bool inside = addr - g->start < g->size || addr - g->large_start < g->large_size;
-        if (inside && (!only || g->session == only))
+        if (inside && (!only || g->session == only->atlas_number))
             break;
         g = NULL;
     }

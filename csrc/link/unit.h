@@ -105,6 +105,7 @@ struct ml_session {
     const void *calling_ud;
     struct ml_atlas *atlas; /* that it has joined, or NULL */
     ml_session *atlas_next, *atlas_prev;
+    uint64_t atlas_number; /* in the order of joining */
 };
 
 /* session.c: asks the libraries `first` (NULL: none), those of the session, then the process.
