@@ -404,6 +404,20 @@ describe("a function of C", function()
       end)
    end)
 
+   it("is not made of a variable", function()
+      local other <close> = moonlink.new()
+      assert(other:load(support.cc(dir .. "/variables.o", [[
+         int plain = 1; _Thread_local int each = 2; int zero; int f(void) { return plain + each; }
+      ]])))
+      for _, name in ipairs {"plain", "each", "zero"} do
+         local fn, err = other:func(("int %s(void)"):format(name))
+         assert.is_nil(fn)
+         assert.equal("kind", err.code)
+         assert.matches(('ln:cdef "extern int %s;"'):format(name), err.hint, 1, true)
+      end
+      assert.equal(3, other:func "int f(void)" ())
+   end)
+
    it("has a signature that the core checks itself", function()
       local address = ln:address_of "add"
       for _, code in ipairs { "", "i", "i(", "i(i", "x()", "i(v)", "i(x)", "i(i.", "i(ii))", "P(i)",

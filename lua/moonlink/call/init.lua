@@ -8,6 +8,7 @@
 local core = require "moonlink.core"
 local ctype = require "moonlink.call.ctype"
 local data = require "moonlink.call.data"
+local errors = require "moonlink.error"
 
 local call = {}
 
@@ -74,6 +75,19 @@ local function declaration_of(types, text)
    return declared, ("no prototype of '%s': give one, or declare it with cdef"):format(name)
 end
 
+local DATA = { object = true, tls = true }
+
+---The error for a name that a unit knows as a variable; nil for all others.
+local function no_function(owner, name)
+   local entry = owner and owner:entry(name)
+   if entry and DATA[entry.type] then
+      return errors.new {
+         code = "kind", symbol = name, message = ("'%s' is a variable, no function"):format(name),
+         hint = ('declare it, as in ln:cdef "extern int %s;", and use ln.c.%s'):format(name, name),
+      }
+   end
+end
+
 ---@param linker moonlink.Linker.Calling
 ---@param declared moonlink.Declaration
 ---@param fail string|nil
@@ -87,6 +101,10 @@ local function bind(linker, declared, fail)
    local address, owner = linker:address_of(declared.symbol)
    if not address then
       return nil, owner
+   end
+   local err = no_function(owner, declared.symbol)
+   if err then
+      return nil, err
    end
    local types = declared.type.variadic and variable_types(linker.types) or nil
    local prototype = ctype.show(declared.type, declared.name)
