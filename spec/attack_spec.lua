@@ -244,3 +244,26 @@ describe("what() of an exception that calls Lua", function()
       assert.equal(value, raised(function() error(value) end))
    end)
 end)
+
+it("code of one linker that another one's destructor calls by address stays while it runs", function()
+   local caller, callee = moonlink.new {}, moonlink.new {}
+   local first = assert(caller:load(cc [[
+      int (*outer)(int (*)(int)), (*inner)(int), result;
+      __attribute__((destructor)) static void end(void) { result = outer(inner); }
+   ]]))
+   local second = assert(callee:load(cc "int outer(int (*inner)(int)) { return inner(1) + 1; }"))
+   local refused_with, forced
+   local inner <close> = callee:callback("int(int)", function()
+      local _, err = second:unload()
+      refused_with = err
+      forced = second:unload "force"
+      return 1
+   end)
+   moonlink.write(first:address "outer", "j", second:address "outer")
+   moonlink.write(first:address "inner", "j", inner:address())
+   assert(first:unload())
+   assert.truthy(refused_with.message:find("1 call in flight", 1, true))
+   assert.is_true(forced)
+   assert(caller:close())
+   assert(callee:close())
+end)

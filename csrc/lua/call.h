@@ -25,6 +25,7 @@ typedef struct ml_callstate {
     jmp_buf *boundary;   /* where a trap ends the innermost native call; NULL: it cannot */
     const char *trapped; /* the trap that was called: raised when the native call returns */
     ml_catch caught;     /* the exception that ended the native call, likewise */
+    unsigned callbacks;  /* activations that have not returned */
     unsigned traps;      /* open ones: without any, a call sets up no boundary */
     int saved_errno;
     bool pending;             /* an error of a callback is kept in ML_STATE_ERROR */

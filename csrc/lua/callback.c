@@ -349,7 +349,10 @@ static void on_call(void *ud, const ml_signature *sig, void *const *args, ml_val
     *result = cb->instead;
     activation a = {.cb = cb, .sig = sig, .args = args, .result = result};
     cb->running++;
+    cb->state->callbacks++;
     run_lua(cb, &a);
+    if (cb->state)
+        cb->state->callbacks--;
     cb->running--;
     if (!cb->open && !cb->running && cb->state)
         put_idle(cb->state, cb);

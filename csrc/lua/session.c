@@ -169,7 +169,7 @@ static int drop(lua_State *L)
 static bool is_calling(const void *ud)
 {
     const ml_callstate *st = ud;
-    return st->L != NULL;
+    return st->L || st->callbacks;
 }
 
 /* core.session() -> session */
