@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ml_arena a = {0};
     ml_lines l;
     check(ml_lines_read(&a, (ml_slice){data, size}, (ml_slice){data + half, size - half},
-                        (ml_slice){data, half}, &l));
+                        (ml_slice){data, half}, size / 2, &l));
     for (size_t i = 0; i < l.n; i++) {
         const ml_line *row = ml_lines_find(&l, l.v[i].addr);
         check(!row || row->addr == l.v[i].addr);

@@ -267,3 +267,41 @@ it("code of one linker that another one's destructor calls by address stays whil
    assert(caller:close())
    assert(callee:close())
 end)
+
+it("a line table with millions of rows for a few bytes of code takes no memory for them", function()
+   local path = as [[
+      .text
+      .globl f
+      .type f, @function
+   f: ret
+      .size f, . - f
+      .section .debug_line, "", @progbits
+      .long 5f - 1f
+   1: .value 4
+      .long 3f - 2f
+   2: .byte 1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1
+      .byte 0
+      .asciz "x.c"
+      .byte 0, 0, 0, 0
+   3: .byte 0, 9, 2
+      .quad f
+      .byte 1
+      .fill 0x1000000, 1, 31
+      .byte 0, 1, 1
+   5:
+   ]]
+   support.sh("objcopy --compress-debug-sections=zlib %s", path)
+   local run = assert(moonlink.isolate(function()
+      local function resident()
+         local kilobytes = support.read("/proc/self/status"):match "VmRSS:%s*(%d+)"
+         return tonumber(kilobytes) << 10
+      end
+      local ln <close> = moonlink.new {}
+      local unit = assert(ln:load {path, debug = "lines"})
+      local before = resident()
+      local place = moonlink.addr2sym(unit:address "f")
+      return place.source, place.line, resident() - before
+   end))
+   assert.same({"x.c", 1}, {run[1], run[2]})
+   assert.is_true(run[3] < 1 << 26, run[3] .. " bytes") -- the rows would take 1 << 28
+end)

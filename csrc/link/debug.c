@@ -21,7 +21,7 @@ const ml_lines *ml_debug_lines(ml_debug *g)
     if (!g->lines_read) {
         g->lines_read = true;
         if (!ml_lines_read(&g->keep, g->section[ML_DEBUG_LINE], g->section[ML_DEBUG_LINE_STR],
-                           g->section[ML_DEBUG_STR], &g->lines))
+                           g->section[ML_DEBUG_STR], g->most_lines, &g->lines))
             g->lines = (ml_lines){0};
     }
     return &g->lines;

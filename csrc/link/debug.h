@@ -20,6 +20,7 @@ typedef struct ml_debug {
     ml_slice symtab, strtab;          /* parts of it: symbols by address, without the first */
     ml_slice section[ML_DEBUG_KINDS]; /* likewise, relocated */
     ml_lines lines;                   /* read when first asked for */
+    size_t most_lines;                /* rows: a line for each byte of code, and its end */
     bool lines_read;
     const char *warnings[ML_DEBUG_WARNINGS]; /* what is missing, and why */
     unsigned nwarnings;

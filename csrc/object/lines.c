@@ -91,6 +91,7 @@ typedef struct unit {
     ml_arena *a;
     ml_lines *out;
     ml_slice line_str, str;
+    size_t most; /* rows */
     reader r;
     unsigned version, offset_size;
     uint8_t min_length, line_range, opcode_base;
@@ -253,6 +254,8 @@ static bool row(unit *u, uint64_t line)
         o->v[o->n - 1] = v;
         return true;
     }
+    if (o->n >= u->most)
+        return true;
     if (!ml_array_room(u->a, &o->v, o->n, &o->room, sizeof *o->v))
         return false;
     o->v[o->n++] = v;
@@ -346,14 +349,16 @@ static int by_address(const void *a, const void *b)
     return (x->line != 0) - (y->line != 0);
 }
 
-bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, ml_lines *out)
+bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, size_t most,
+                   ml_lines *out)
 {
     *out = (ml_lines){0};
     if (line.n == 0)
         return true;
     reader all = {line.p, line.p + line.n, false};
     while (!all.bad && all.end - all.p >= 4) {
-        unit u = {.a = a, .out = out, .line_str = line_str, .str = str, .offset_size = 4};
+        unit u = {
+            .a = a, .out = out, .line_str = line_str, .str = str, .most = most, .offset_size = 4};
         uint64_t n = fixed(&all, 4);
         if (n == UINT32_MAX) {
             u.offset_size = 8;

@@ -29,8 +29,11 @@ typedef struct ml_lines {
     size_t nfiles, room_files;
 } ml_lines;
 
-/* Everything goes into the arena; the names stay in the sections. False when memory is short. */
-bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, ml_lines *out);
+/* Everything goes into the arena; the names stay in the sections. most: rows that make sense, the
+** rest is left out: a byte of a program may make a row, and a kilobyte of a file a million such
+** bytes. False when memory is short. */
+bool ml_lines_read(ml_arena *a, ml_slice line, ml_slice line_str, ml_slice str, size_t most,
+                   ml_lines *out);
 /* The row that covers an address, or NULL. */
 const ml_line *ml_lines_find(const ml_lines *l, uint64_t addr);
 /* "folder/name" into buf, always terminated; the length that it would need. */

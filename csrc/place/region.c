@@ -148,8 +148,11 @@ static int fail_protect(ml_diag *d, ml_prot prot, uint64_t size, int code)
     ml_os_mappings(count_mapping, &count);
     ml_os_limits(&l);
     limit_text(data, sizeof data, "-d", l.data);
+    bool many = count + count / 8 >= l.mappings; /* else memory itself is short */
     return ml_fail(d, ML_E_SPACE, (ml_where){0},
-                   "load objects together instead of one by one, or raise vm.max_map_count",
+                   many ? "load objects together instead of one by one, or raise vm.max_map_count"
+                        : "make the arrays smaller, or allow more memory (ulimit -d, -v, "
+                          "vm.overcommit_memory)",
                    "cannot make %" PRIu64 " %s %s: %s: %" PRIu64
                    " mappings, limit vm.max_map_count=%" PRIu64 "%s",
                    a.n, a.unit, names[prot], ml_os_error(code), count, l.mappings, data);
