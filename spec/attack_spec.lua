@@ -245,7 +245,7 @@ describe("what() of an exception that calls Lua", function()
    end)
 end)
 
-it("code of one linker that another one's destructor calls by address stays while it runs", function()
+it("code that a destructor of another linker calls by address stays while it runs", function()
    local caller, callee = moonlink.new {}, moonlink.new {}
    local first = assert(caller:load(cc [[
       int (*outer)(int (*)(int)), (*inner)(int), result;

@@ -409,7 +409,7 @@ static int make(file *f, unsigned want)
 int ml_symfile_make(ml_txn *t, unsigned want, ml_debug *out)
 {
     file f = {.t = t, .out = out};
-    out->most_lines = 2 * (size_t)t->layout.part[0].size;
+    out->most_lines = 2 * (size_t)ml_linked_area(t->l, false, ML_PART_TEXT).size;
     int rc = make(&f, want);
     ml_heap_free(f.syms);
     ml_heap_free(f.strings);
