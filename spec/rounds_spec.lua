@@ -116,7 +116,8 @@ describe("ten thousand rounds of loading, calling and unloading leave the proces
          local before, after = measured(PROGRAM, tostring(rounds), table.unpack(list))
          assert.equal(before.files, after.files)
          assert.is_true(after.mappings <= before.mappings + 4, "mappings")
-         assert.is_true(after.VmSize <= before.VmSize + 256, "VmSize")
+         -- malloc takes 132 KiB at a time, and where it stands when measured is chance
+         assert.is_true(after.VmSize <= before.VmSize + 512, "VmSize")
          assert.is_true(after.VmRSS <= before.VmRSS + 512, "VmRSS " .. after.VmRSS - before.VmRSS)
          assert.is_true(after.lua <= before.lua + 16, "Lua")
       end)
