@@ -77,7 +77,7 @@ bool ml_crel_decode(ml_arena *a, ml_slice bytes, ml_slice *records, bool *rela, 
     *rela = header & HAS_ADDENDS;
     for (; i < count && !r.why; i++, out += size) {
         uint8_t b = next(&r);
-        offset += b >> flag_bits;
+        offset += (uint64_t)(b >> flag_bits);
         if (b & 0x80) /* its own continuation bit was added above as if it were the offset's */
             offset += (uleb(&r) << (7 - flag_bits)) - (0x80u >> flag_bits);
         if (b & NEW_SYMBOL)
