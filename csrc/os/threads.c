@@ -2,7 +2,7 @@
 ** The kernel tells next instruction and stack pointer of a thread that waits in a system call; the
 ** stack above is then searched for addresses that matter, as a conservative collector does: a stale
 ** word may count, a return address is never missed. A thread that runs tells nothing: it is looked
-** at several times, and is taken to be elsewhere when it never waits.
+** at again while it has little run, and is taken to be elsewhere when it never waits.
 ** Spec: proc(5), /proc/pid/task/tid/syscall; gettid(2).
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1 /* gettid, opendir */
@@ -19,8 +19,12 @@
 
 #include "os/os.h"
 
-/* A thread is looked at so many times, so many nanoseconds apart, until it waits somewhere. */
-enum { LOOKS = 8, PAUSE_NS = 50000 };
+/* A thread is looked at, so many nanoseconds apart, until it waits somewhere or has run for so long.
+** That is counted on its own clock: one that waits for a processor, on its way out of where it was,
+** gets nowhere however long somebody looks. In the end patience ends all the same. */
+enum { PAUSE_NS = 50000, RUN_NS = 400000, PATIENCE_NS = 1000000000 };
+/* The clock of a thread's time on processors, made of its number as the C library makes it. */
+enum { CPUCLOCK_SHIFT = 3, CPUCLOCK_THREAD_SCHED = 6 };
 /* Words of a stack that are read at once. */
 enum { CHUNK = 512 };
 
@@ -118,14 +122,26 @@ static look look_at(const char *thread, const question *q)
     return inside ? INSIDE : AWAY;
 }
 
-static bool is_inside(const char *thread, const question *q)
+/* Nanoseconds that a thread has run; 0 when it has ended. */
+static uint64_t run_time(int64_t id)
 {
-    look l = RUNNING;
-    for (int i = 0; i < LOOKS && l == RUNNING; i++) {
-        if (i)
-            ml_os_sleep_ns(PAUSE_NS);
+    struct timespec t;
+    clockid_t clock = (clockid_t)(~(uint32_t)id << CPUCLOCK_SHIFT | CPUCLOCK_THREAD_SCHED);
+    if (clock_gettime(clock, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool is_inside(const char *thread, int64_t id, const question *q)
+{
+    look l = look_at(thread, q);
+    if (l != RUNNING)
+        return l == INSIDE;
+    uint64_t ran = run_time(id), from = ml_os_now_ns();
+    do {
+        ml_os_sleep_ns(PAUSE_NS);
         l = look_at(thread, q);
-    }
+    } while (l == RUNNING && run_time(id) - ran < RUN_NS && ml_os_now_ns() - from < PATIENCE_NS);
     return l == INSIDE;
 }
 
@@ -139,7 +155,7 @@ void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void
     const struct dirent *e;
     while ((e = readdir(dir))) {
         int64_t id = strtoll(e->d_name, NULL, 10);
-        if (id != 0 && id != ml_os_thread() && is_inside(e->d_name, &q))
+        if (id != 0 && id != ml_os_thread() && is_inside(e->d_name, id, &q))
             inside(ud, id);
     }
     closedir(dir);
