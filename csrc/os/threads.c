@@ -19,7 +19,7 @@
 
 #include "os/os.h"
 
-/* A thread is looked at, so many nanoseconds apart, until it waits somewhere or has run for so long.
+/* A thread is looked at, so many nanoseconds apart, until it waits somewhere or has run for long.
 ** That is counted on its own clock: one that waits for a processor, on its way out of where it was,
 ** gets nowhere however long somebody looks. In the end patience ends all the same. */
 enum { PAUSE_NS = 50000, RUN_NS = 400000, PATIENCE_NS = 1000000000 };
