@@ -8,7 +8,7 @@ local temporary = support.tmpdir()
 --- Runs an example in a process of its own, with a temporary folder of its own.
 local function output_of(name)
    local status, out, err = support.exit(
-      "TMPDIR=%s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s examples/%s.lua", temporary,
+      support.crashes .. "TMPDIR=%s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s examples/%s.lua", temporary,
       support.quote(package.path), support.quote(package.cpath), support.interpreter, name)
    assert.equal("", err)
    assert.equal(0, status)

@@ -20,8 +20,9 @@ describe("the example of the README", function()
       support.write(dir .. "/example.lua", program)
       local here = support.sh("pwd"):gsub("\n", "")
       local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-      return support.sh("cd %s && LUA_PATH_5_4='%s/lua/?.lua;%s/lua/?/init.lua' "
-         .. "LUA_CPATH_5_4='%s/?.so' %s example.lua", dir, here, here, build, support.interpreter)
+      return support.sh("cd %s && " .. support.crashes
+         .. "LUA_PATH_5_4='%s/lua/?.lua;%s/lua/?/init.lua' LUA_CPATH_5_4='%s/?.so' %s example.lua",
+         dir, here, here, build, support.interpreter)
    end
 
    it("has two blocks of Lua", function()

@@ -197,6 +197,9 @@ function support.lua(source, ...)
       support.quote(package.cpath), table.concat(words, " "))
 end
 
+--- Stands before a command whose crashes are moonlink's to report, not a sanitizer's.
+support.crashes = 'ASAN_OPTIONS="$ASAN_OPTIONS:handle_segv=0:handle_sigbus=0:handle_sigfpe=0" '
+
 --- Calls what must raise.
 ---@param fn function
 ---@param ... any
