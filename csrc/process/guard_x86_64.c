@@ -8,6 +8,7 @@
 
 /* 0x1b: the personality routine's address is a signed 32-bit distance from here. */
 #define BEGIN(name)                                   \
+    "\t.p2align 4\n"                                  \
     ".globl " name "\n\t.hidden " name "\n"           \
     "\t.type " name ", @function\n" name ":\n"        \
     "\t.cfi_startproc\n"                              \
@@ -48,6 +49,7 @@ __asm__(".pushsection .text\n"
     BEGIN("ml_guard_ints_6") LOAD_RDI LOAD_RDX LOAD_RCX LOAD_R8 LOAD_R9 LOAD_RSI
     END("ml_guard_ints_6")
 
+    ".p2align 4\n"
     ".globl ml_guard_double, ml_guard_float\n"
     ".hidden ml_guard_double, ml_guard_float\n"
     "ml_guard_double:\n" /* the next one by other names */
