@@ -1,0 +1,36 @@
+/* info.c -- pkg: the table of fields, and arrays of packages.
+** takes fields.def; gives rows by index and by name.
+** SPDX-License-Identifier: MIT */
+#include "pkg/info.h"
+
+#include <strings.h>
+
+const ml_pkg_field_info ml_pkg_fields[ML_PKG_FIELDS] = {
+#define FIELD(NAME, text, value, syntax, old) \
+    [ML_PKG_##NAME] = {text, old, ML_PKG_##value, ML_PKG_SYNTAX_##syntax},
+#include "pkg/fields.def"
+#undef FIELD
+};
+
+void ml_pkg_infos_free(ml_pkg_infos *all)
+{
+    ml_arena_free(&all->arena);
+    *all = (ml_pkg_infos){.shape = ML_PKG_TODAY};
+}
+
+ml_pkg_info *ml_pkg_infos_add(ml_pkg_infos *all)
+{
+    if (!ml_array_room(&all->arena, &all->at, all->n, &all->room, sizeof *all->at))
+        return NULL;
+    ml_pkg_info *p = &all->at[all->n++];
+    memset(p, 0, sizeof *p);
+    return p;
+}
+
+ml_pkg_field ml_pkg_field_of(const char *name, size_t len)
+{
+    for (unsigned i = 0; i < ML_PKG_FIELDS; i++)
+        if (strncasecmp(ml_pkg_fields[i].name, name, len) == 0 && !ml_pkg_fields[i].name[len])
+            return (ml_pkg_field)i;
+    return ML_PKG_FIELDS;
+}
