@@ -92,7 +92,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test bench corpus
+.PHONY: deps bench-deps demo test ghc bench corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -106,6 +106,11 @@ demo: deps  ## load Debian's static libraries and use them from Lua
 test: deps  ## run all specs; BUSTED='-t tag' or BUSTED=spec/x_spec.lua to choose
 	@$(BUILD_ALL)
 	@$(SUITE) $(BUSTED)
+
+ghc: deps  ## run the specs that compare with GHC and ghc-pkg, which it installs
+	@.ci/deps ghc
+	@$(BUILD_ALL)
+	@$(SUITE) --run=ghc $(BUSTED)
 
 bench: deps  ## measure beside the other linkers that are installed; BENCH=--quick for less
 	@$(BUILD_ALL)
@@ -181,7 +186,7 @@ tsan-run: all
 valgrind: deps  ## run the quick specs under valgrind: memory errors and leaks
 	@.ci/deps valgrind
 	@$(BUILD_ALL)
-	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow,layout $(BUSTED)
+	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow,layout,ghc $(BUSTED)
 
 fault: deps  ## fail the n-th allocation and system call, for every n
 	@$(MAKE) BUILD=build-fault FAULT=1 fault-run
