@@ -1,14 +1,13 @@
 --- The command line: finds the command, runs it, says on standard error what went wrong.
 -- SPDX-License-Identifier: MIT
 
-local parser = require "moonlink.cli.parser"
 local usage = require "moonlink.cli.usage"
 
 local cli = {}
 
 local FAILED, WRONG_USAGE = 1, 2
 
-local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize"}
+local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "pkg"}
 
 local function complain(text)
    io.stdout:flush()
@@ -39,11 +38,15 @@ local function find_command(word)
    usage.fail(word:sub(1, 1) == "-" and "unknown option '%s'" or "unknown command '%s'", word)
 end
 
-local function run_command(args)
+local function rest_of(args)
+   return table.move(args, 2, #args, 1, {})
+end
+
+--- What lies between words and a linker is not loaded for commands that need no linker.
+local function run_linker_command(args)
+   local parser = require "moonlink.cli.parser"
    local word = args[1]
-   if not word then
-      usage.fail "a command is wanted"
-   elseif word == "-h" or word == "--help" then
+   if word == "-h" or word == "--help" then
       io.stdout:write(parser.help(all_commands()), "\n")
       return 0
    elseif word == "--version" then
@@ -51,12 +54,21 @@ local function run_command(args)
       return 0
    end
    local command = find_command(word)
-   local parsed, sorted = parser.command(command, table.move(args, 2, #args, 1, {}))
+   local parsed, sorted = parser.command(command, rest_of(args))
    if not parsed then
       io.stdout:write(sorted, "\n")
       return 0
    end
    return command.run(parsed, sorted)
+end
+
+local function run_command(args)
+   if not args[1] then
+      usage.fail "a command is wanted"
+   elseif args[1] == "pkg" then
+      return require("moonlink.cli.pkg").main(rest_of(args))
+   end
+   return run_linker_command(args)
 end
 
 --- Runs one command.

@@ -1,0 +1,96 @@
+--- `moonlink pkg`: finds the command, checks how many words it got, runs it. What goes wrong is
+-- one line on standard error and status 1, wrong usage too, as with ghc-pkg.
+-- SPDX-License-Identifier: MIT
+
+local context = require "moonlink.cli.pkg.context"
+local flags = require "moonlink.cli.pkg.flags"
+
+local pkg = {
+   name = "pkg",
+   summary = "Query and change package databases, as ghc-pkg does.",
+}
+
+---@class moonlink.cli.pkg.Command
+---@field name string
+---@field summary string a line for the help
+---@field usage string its words
+---@field least integer how many words it needs
+---@field most? integer how many it takes; nil: any number
+---@field run fun(ctx: moonlink.cli.pkg.Context, args: string[]): integer?, any status; nil, err
+
+--- In the order of the help; each is a module of the folder pkg.
+local names = {
+   "init",
+}
+
+-- Not init: a folder's init.lua is the folder's module.
+local module_of = {init = "moonlink.cli.pkg.create"}
+for _, name in ipairs(names) do
+   module_of[name] = module_of[name] or "moonlink.cli.pkg." .. name:gsub("-", "_")
+end
+
+local function help()
+   local lines = {
+      "Usage: moonlink pkg COMMAND [FLAG...] [WORD...]", "",
+      "Queries and changes package databases: all that ghc-pkg does, and more.", "", "Commands:",
+   }
+   for _, name in ipairs(names) do
+      local command = require(module_of[name])
+      lines[#lines + 1] = "   " .. command.usage
+      lines[#lines + 1] = "      " .. command.summary
+   end
+   lines[#lines + 1] = "\nFlags, anywhere on the command line:"
+   lines[#lines + 1] = flags.describe(flags.rows)
+   return table.concat(lines, "\n") .. "\n"
+end
+
+local function wrong_usage(text)
+   return context.fail("%s\nFor usage information see 'moonlink pkg --help'.", text)
+end
+
+local function find_command(operands)
+   local word = operands[1]
+   if not word then
+      wrong_usage "missing command"
+   end
+   local module = module_of[word]
+   local command = module and require(module)
+   local words = #operands - 1
+   if not command or words < command.least or (command.most and words > command.most) then
+      wrong_usage "command-line syntax error"
+   end
+   return command
+end
+
+local function run(words, ctx)
+   local given, operands = flags.read(words)
+   if not given then
+      wrong_usage(operands)
+   end
+   ctx:use(given)
+   if ctx:has "--help" then
+      ctx.out(help())
+      return 0
+   elseif ctx:has "--version" then
+      ctx.out(ctx:version(), "\n")
+      return 0
+   end
+   ctx:read_verbosity()
+   return find_command(operands).run(ctx, table.move(operands, 2, #operands, 1, {}))
+end
+
+--- Runs one command.
+---@param words string[] what follows `moonlink pkg`
+---@return integer status
+function pkg.main(words)
+   local ctx = context.new()
+   local good, status, err = pcall(run, words, ctx)
+   if not good or not status then
+      ctx.err("moonlink pkg: ", context.message(good and err or status), "\n")
+      status = 1
+   end
+   ctx.flush()
+   return status
+end
+
+return pkg
