@@ -204,6 +204,21 @@ describe("code that is not position independent", function()
       assert.is_true(v() > 1 << 32)
    end)
 
+   it("finds code behind a table amid the code, as GHC places it #layout", function()
+      local object = support.as(folder .. "/amid.o", [[
+         .globl f
+         .type f, @function
+         f: movq $1f, %rax
+            jmp *%rax
+            .byte 0x48, 0xb8 /* the table: read as code, movabs and the next eight bytes */
+         1: movl v_int(%rip), %eax
+            ret
+      ]])
+      local ln <close> = moonlink.new {}
+      assert(ln:load {library "amid", object})
+      assert.equal(42, (ln:func "int f(void)")())
+   end)
+
    -- What cannot be moved is named, with its symbol and what to do.
    local REFUSED = {
       {"32 bits of an address", "cmpl $v_int, %eax", "32 bits of the address"},

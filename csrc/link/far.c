@@ -13,14 +13,16 @@ typedef struct start {
     uint64_t value;
 } start;
 
-/* What is known of the instruction starts of one image: its functions, and the end of the one
-** that was moved last. Without it each move would look at all symbols, and decode all of its
-** function again. */
+/* What is known of the instruction starts of one image: its functions, the code whose address is
+** taken, and the end of the instruction that was moved last. Without it each move would look at all
+** symbols, and decode all of its function again.
+** Address taken: compilers that put tables amid the code (GHC's info tables lie before each return
+** point) name what follows a table by an absolute relocation only, without a symbol. */
 typedef struct starts {
     const ml_image *img;
     ml_arena arena;
     start *v; /* sorted */
-    size_t n;
+    size_t n, room;
     start last;
 } starts;
 
@@ -76,23 +78,53 @@ static int by_place(const void *a, const void *b)
     return x->value < y->value ? -1 : x->value > y->value;
 }
 
-/* Reads the functions of an image, unless they are known. */
-static bool know(starts *s, const ml_image *img)
+static bool add_start(starts *s, uint32_t section, uint64_t value)
+{
+    if (!ml_array_room(&s->arena, &s->v, s->n, &s->room, sizeof *s->v))
+        return false;
+    s->v[s->n++] = (start){section, value};
+    return true;
+}
+
+/* The code whose address one relocation section takes. */
+static bool know_targets(starts *s, const ml_target *target, const ml_irels *rels)
+{
+    for (uint32_t i = 0; rels->rela && i < rels->count; i++) {
+        ml_irel r = ml_image_rel(rels, i);
+        const ml_rrow *row = ml_target_row(target, r.type);
+        if (!row || row->formula != ML_S_A)
+            continue;
+        ml_isym sym = ml_image_symbol(s->img, r.symbol);
+        uint64_t value = sym.value + (uint64_t)r.addend;
+        if (sym.section && sym.section < s->img->nsections &&
+            s->img->sections[sym.section].flags & ML_SEC_EXEC &&
+            value < s->img->sections[sym.section].data.n && !add_start(s, sym.section, value))
+            return false;
+    }
+    return true;
+}
+
+/* Reads the functions of an image and the code whose address it takes, unless they are known. */
+static bool know(starts *s, const ml_target *target, const ml_image *img)
 {
     if (s->img == img)
         return true;
     ml_arena_free(&s->arena);
-    *s = (starts){0};
-    s->v = ml_nalloc(&s->arena, img->nsymbols, sizeof *s->v);
-    if (!s->v)
-        return false;
-    s->img = img;
-    for (uint32_t i = 1; i < img->nsymbols; i++) {
+    *s = (starts){.img = img};
+    bool good = true;
+    for (uint32_t i = 1; good && i < img->nsymbols; i++) {
         ml_isym sym = ml_image_symbol(img, i);
         if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
-            s->v[s->n++] = (start){sym.section, sym.value};
+            good = add_start(s, sym.section, sym.value);
     }
-    qsort(s->v, s->n, sizeof *s->v, by_place);
+    for (uint32_t i = 0; good && i < img->nrels; i++)
+        good = know_targets(s, target, &img->rels[i]);
+    if (!good) {
+        s->img = NULL;
+        return false;
+    }
+    if (s->n)
+        qsort(s->v, s->n, sizeof *s->v, by_place);
     return true;
 }
 
@@ -124,7 +156,7 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     uint8_t *code = t->view + t->pieces[in->piece[p.rels->target] - 1].offset;
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
-    if (!know(s, in->img))
+    if (!know(s, t->target, in->img))
         return ml_nomem(t->d);
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);
     ml_move_in move = {.code = code,
