@@ -189,7 +189,8 @@ bool ml_txn_duplicate(const ml_txn *t, size_t i, ml_duplicate *out)
             continue;
         const ml_image *img = t->l->inputs[out->input[k]].img;
         ml_isym s = ml_image_symbol(img, out->symbol[k]);
-        out->section[k] = s.section < img->nsections ? img->sections[s.section].name : "*ABS*";
+        out->section[k] =
+            s.section < img->nsections ? ml_image_section(img, s.section).name : "*ABS*";
         out->offset[k] = s.value;
     }
     return true;

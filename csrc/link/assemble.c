@@ -3,13 +3,11 @@
 ** entries, and the sections' bytes in place. After it addresses are final.
 ** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
 ** SPDX-License-Identifier: MIT */
-#include "base/hash.h"
 #include "link/txn.h"
 
-static bool has_memory(const ml_input *in, uint32_t i)
+static bool has_memory(const ml_input *in, uint32_t i, uint64_t flags)
 {
-    const ml_isec *s = &in->img->sections[i];
-    return (s->flags & ML_SEC_ALLOC) && !(s->flags & ML_SEC_EXCLUDE) && !ml_is_dropped(in, i);
+    return (flags & ML_SEC_ALLOC) && !(flags & ML_SEC_EXCLUDE) && !ml_is_dropped(in, i);
 }
 
 /* What a section becomes. Writable sections that the ABI's linkers make constant after relocation
@@ -33,9 +31,9 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 {
     if (s->flags & ML_SEC_TLS)
         return 0;
-    if (s->name[0] == '.')
+    if (s->role == ML_ROLE_INIT || s->role == ML_ROLE_FINI)
         return ml_fragments_run(t, s);
-    if (!t->idents.count)
+    if (!t->idents.count || s->name[0] == '.')
         return 0;
     ml_entry *e = ml_table_find_str(&t->idents, s->name);
     if (!e)
@@ -47,7 +45,8 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
 
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 {
-    t->pieces[t->npieces++] = (ml_piece){.size = size, .align = align, .class = (uint8_t) class};
+    t->pieces[t->npieces++] = (ml_piece){
+        .size = size, .class = (uint8_t) class, .align_log2 = (uint8_t)__builtin_ctzll(align)};
     return t->npieces;
 }
 
@@ -78,22 +77,22 @@ static int section_pieces(ml_txn *t, ml_input *in)
     if (!in->piece || !in->addr)
         return ml_nomem(t->d);
     for (uint32_t i = 1; i < img->nsections; i++) {
-        const ml_isec *s = &img->sections[i];
-        if (!has_memory(in, i))
+        const ml_isec s = ml_image_section(img, i);
+        if (!has_memory(in, i, s.flags))
             continue;
-        if ((s->flags & ML_SEC_EXEC) && (s->flags & (ML_SEC_WRITE | ML_SEC_TLS)))
+        if ((s.flags & ML_SEC_EXEC) && (s.flags & (ML_SEC_WRITE | ML_SEC_TLS)))
             return ml_fail(t->d, ML_E_REFUSED,
-                           (ml_where){.file = in->file, .member = in->member, .section = s->name},
+                           (ml_where){.file = in->file, .member = in->member, .section = s.name},
                            "make the section either writable or executable",
                            "section is %s and executable",
-                           s->flags & ML_SEC_TLS ? "thread-local" : "writable");
-        t->asks_large |= (s->flags & ML_SEC_LARGE) != 0;
-        if (!(s->flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
+                           s.flags & ML_SEC_TLS ? "thread-local" : "writable");
+        t->asks_large |= (s.flags & ML_SEC_LARGE) != 0;
+        if (in->split && !(s.flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
-        ml_class class = class_of(s);
-        in->piece[i] = ml_piece_add(t, class, s->size, s->align);
-        t->pieces[in->piece[i] - 1].run = run_of(t, s, class);
-        if (class < ML_CLASS_TDATA && ml_frames_section(s))
+        ml_class class = class_of(&s);
+        in->piece[i] = ml_piece_add(t, class, s.size, s.align);
+        t->pieces[in->piece[i] - 1].run = run_of(t, &s, class);
+        if (s.role == ML_ROLE_EH_FRAME && class < ML_CLASS_TDATA && ml_frames_section(&s))
             ml_frames_join(t, in->piece[i]);
     }
     return 0;
@@ -112,7 +111,7 @@ static int blame(ml_txn *t, uint32_t piece, int rc)
                 continue;
             e->at.file = ml_strdup(&t->d->arena, in->file);
             e->at.member = in->member ? ml_strdup(&t->d->arena, in->member) : NULL;
-            e->at.section = ml_strdup(&t->d->arena, in->img->sections[k].name);
+            e->at.section = ml_strdup(&t->d->arena, ml_image_section(in->img, k).name);
             return rc;
         }
     }
@@ -139,7 +138,7 @@ static int blame_largest(ml_txn *t, int rc)
 /* Sections of one run lie together, so they share the most permissive of their classes. */
 static int merge_runs(ml_txn *t)
 {
-    for (uint32_t i = 0; i < t->npieces; i++) {
+    for (uint32_t i = 0; t->idents.count && i < t->npieces; i++) {
         ml_piece *p = &t->pieces[i];
         if (p->run < ML_RUN_IDENTS)
             continue;
@@ -166,7 +165,7 @@ static int all_pieces(ml_txn *t)
 {
     size_t n = 16; /* what linker_pieces and ml_ifunc_pieces add */
     for (uint32_t i = 0; i < t->l->ninputs; i++)
-        n += t->l->inputs[i].img->nsections;
+        n += t->l->inputs[i].img->nmemory;
     for (uint32_t i = 0; i < t->l->names.count; i++)
         n += t->l->names.entries[i]->def == ML_DEF_COMMON;
     t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
@@ -297,7 +296,7 @@ static int take_block(ml_txn *t)
 /* Where the sections of each C identifier begin and end. */
 static void run_extents(ml_txn *t)
 {
-    for (uint32_t i = 0; i < t->npieces; i++) {
+    for (uint32_t i = 0; t->idents.count && i < t->npieces; i++) {
         const ml_piece *p = &t->pieces[i];
         if (p->run < ML_RUN_IDENTS)
             continue;
@@ -343,11 +342,6 @@ static void give_addresses(ml_txn *t)
     l->moved = ml_piece_addr(t, t->piece_moved);
     l->dso_handle = ml_piece_addr(t, t->piece_dso);
     l->stub_size = t->target->stub_size;
-    for (uint32_t i = 0; i < l->ninputs; i++) {
-        ml_input *in = &l->inputs[i];
-        for (uint32_t k = 1; k < in->img->nsections; k++)
-            in->addr[k] = ml_piece_addr(t, in->piece[k]);
-    }
     run_extents(t);
     ml_ifunc_place(t);
     for (uint32_t i = 0; i < l->names.count; i++) {
@@ -361,52 +355,6 @@ static void give_addresses(ml_txn *t)
         else if (e->def == ML_DEF_LINKER)
             e->addr = linker_symbol(t, e);
     }
-}
-
-enum { RECENT = 64 };
-
-/* A copy of a section's name that outlives its file. Names that many sections have (.text, .data)
-** are shared as long as they are remembered; a table of all would cost more than the copies. */
-static const char *kept_name(ml_arena *a, const char *recent[RECENT], const char *name)
-{
-    size_t len = strlen(name);
-    const char **slot = &recent[ml_hash(name, len) % RECENT];
-    if (!*slot || strcmp(*slot, name) != 0)
-        *slot = ml_strndup(a, name, len);
-    return *slot;
-}
-
-/* The section list of maps and messages. */
-static int note_placed(ml_txn *t)
-{
-    ml_linked *l = t->l;
-    const char *recent[RECENT] = {NULL};
-    l->placed = ml_nalloc(&l->keep, l->stats.sections, sizeof *l->placed);
-    if (!l->placed)
-        return ml_nomem(t->d);
-    for (uint32_t i = 0; i < l->ninputs; i++) {
-        const ml_input *in = &l->inputs[i];
-        for (uint32_t k = 1; k < in->img->nsections; k++) {
-            const ml_isec *s = &in->img->sections[k];
-            if (!in->piece[k] || ml_is_merged(in, k) || (s->flags & ML_SEC_TLS))
-                continue;
-            const char *name = kept_name(&l->keep, recent, s->name);
-            if (!name)
-                return ml_nomem(t->d);
-            l->placed[l->nplaced++] = (ml_placed){.name = name,
-                                                  .addr = in->addr[k],
-                                                  .size = s->size,
-                                                  .input = i,
-                                                  .class = t->pieces[in->piece[k] - 1].class};
-        }
-    }
-    ml_placed m;
-    for (size_t i = 0; ml_merge_list(t, i, &m); i++) {
-        if (!(m.name = ml_strdup(&l->keep, m.name)))
-            return ml_nomem(t->d);
-        l->placed[l->nplaced++] = m;
-    }
-    return 0;
 }
 
 /* Brings in the pages that will be written, in one call; a hostile size is left to page faults. */
@@ -429,23 +377,67 @@ static void fill_gaps(ml_txn *t)
         const ml_piece *p = &t->pieces[i];
         if (p->class != ML_CLASS_TEXT || p->run)
             continue;
-        memset(t->view + end, t->target->trap, p->offset - end);
+        if (p->offset > end)
+            memset(t->view + end, t->target->trap, p->offset - end);
         end = p->offset + p->size;
     }
 }
 
-static void copy_bytes(ml_txn *t)
+/* The sections of one input: their addresses, their bytes, the list of maps and messages. */
+static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
 {
+    ml_linked *l = t->l;
+    ml_input *in = &l->inputs[input];
+    if (!ml_names_of(names, &l->keep, in->img))
+        return ml_nomem(t->d);
+    for (uint32_t k = 1; k < in->img->nsections; k++) {
+        if (!in->piece[k])
+            continue;
+        uint64_t addr = in->addr[k] = ml_piece_addr(t, in->piece[k]);
+        if (ml_is_merged(in, k))
+            continue;
+        const ml_isec s = ml_image_section(in->img, k);
+        if (s.data.n)
+            memcpy(ml_piece_view(t, in->piece[k]), s.data.p, s.data.n);
+        if (s.flags & ML_SEC_TLS)
+            continue;
+        const char *name = ml_names_keep(names, &l->keep, s.name);
+        if (!name)
+            return ml_nomem(t->d);
+        l->placed[l->nplaced++] = (ml_placed){.name = name,
+                                              .addr = addr,
+                                              .size = s.size,
+                                              .input = input,
+                                              .class = t->pieces[in->piece[k] - 1].class};
+    }
+    return 0;
+}
+
+static int put_all_sections(ml_txn *t)
+{
+    ml_linked *l = t->l;
+    ml_names names = {0};
+    ml_placed m;
+    int rc = 0;
     populate(t);
     fill_gaps(t);
     ml_fragments_fill(t);
-    for (uint32_t i = 0; i < t->l->ninputs; i++) {
-        const ml_input *in = &t->l->inputs[i];
-        for (uint32_t k = 1; k < in->img->nsections; k++)
-            if (in->piece[k] && in->img->sections[k].data.n && !ml_is_merged(in, k))
-                memcpy(ml_piece_view(t, in->piece[k]), in->img->sections[k].data.p,
-                       in->img->sections[k].data.n);
+    l->placed = ml_nalloc(&l->keep, l->stats.sections, sizeof *l->placed);
+    if (!l->placed)
+        return ml_nomem(t->d);
+    for (uint32_t i = 0; rc == 0 && i < l->ninputs; i++)
+        rc = put_sections(t, i, &names);
+    for (size_t i = 0; rc == 0 && ml_merge_list(t, i, &m); i++) {
+        if (!(m.name = ml_strdup(&l->keep, m.name)))
+            return ml_nomem(t->d);
+        l->placed[l->nplaced++] = m;
     }
+    return rc;
+}
+
+/* What the linker writes that is known before relocations are. */
+static void write_own(ml_txn *t)
+{
     ml_header_write(t);
     ml_merge_write(t);
     if (t->l->dso_handle)
@@ -468,11 +460,11 @@ int ml_assemble(ml_txn *t)
         blame_largest(t, rc);
     if (rc < 0)
         return rc;
-    give_addresses(t);
-    rc = note_placed(t);
+    rc = put_all_sections(t);
     if (rc < 0)
         return rc;
-    copy_bytes(t);
+    give_addresses(t);
+    write_own(t);
     const ml_layout *y = t->l->layout;
     ml_link_stats *s = &t->l->stats;
     s->memory = y[0].size + y[1].size;

@@ -26,7 +26,7 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
         v.large = in->large && in->large[s.section];
         v.in_load = !v.dropped && !v.large;
         v.S = v.dropped ? 0 : ml_section_address(in, s.section, s.value);
-        if (img->sections[s.section].flags & ML_SEC_TLS)
+        if ((img->flags & ML_SEC_TLS) && (ml_image_section(img, s.section).flags & ML_SEC_TLS))
             v.type = ML_TYPE_TLS;
         else if (s.type == ML_TYPE_TLS)
             v.type = ML_TYPE_NONE;
@@ -48,7 +48,7 @@ ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *r
         symbol = in->bind[rel->symbol - img->first_global]->name;
     return (ml_where){.file = in->file,
                       .member = in->member,
-                      .section = img->sections[rels->target].name,
+                      .section = ml_image_section(img, rels->target).name,
                       .symbol = symbol,
                       .reloc = row ? row->name : NULL,
                       .func = ml_image_function_at(img, rels->target, rel->offset, &start),

@@ -18,7 +18,7 @@ enum { HASHED_MAX = 1 << 16 };
 static bool lies_within(const ml_input *in, const ml_isym *s)
 {
     return s->section < in->img->nsections && in->piece[s->section] &&
-           ml_within(in->img->sections[s->section].size, s->value, s->size);
+           ml_within(ml_image_section(in->img, s->section).size, s->value, s->size);
 }
 
 static bool is_data(unsigned class)
@@ -46,7 +46,7 @@ static int add_variable(ml_txn *t, uint32_t input, const ml_entry *e, const ml_i
     ml_datum v = {.name = e ? e->name : ml_strdup(&t->l->keep, s->name),
                   .addr = in->addr[s->section] + s->value,
                   .size = s->size,
-                  .align = in->img->sections[s->section].align,
+                  .align = ml_image_section(in->img, s->section).align,
                   .input = input,
                   .local = !e,
                   .zero = class == ML_CLASS_BSS || class == ML_CLASS_LBSS};

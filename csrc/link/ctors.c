@@ -53,8 +53,8 @@ static const uint32_t wanted[2] = {1u << ML_ROLE_PREINIT_ARRAY | 1u << ML_ROLE_I
 
 static bool is_kind(const ml_input *in, uint32_t section, bool fini)
 {
-    const ml_isec *s = &in->img->sections[section];
-    return (1u << s->role & wanted[fini]) && in->piece[section] && !(s->flags & ML_SEC_TLS);
+    return (1u << in->img->role[section] & wanted[fini]) && in->piece[section] &&
+           !(ml_image_section(in->img, section).flags & ML_SEC_TLS);
 }
 
 /* The first section from *k on that is one; false when there is none in this input. */
@@ -90,10 +90,10 @@ static bool is_bound_function(const ml_linked *l, uint64_t fn)
 static int read_section(ml_txn *t, const ctor_section *c, bool fini, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
-    const ml_isec *s = &in->img->sections[c->section];
+    const ml_isec s = ml_image_section(in->img, c->section);
     const uint8_t *p = ml_piece_view(t, in->piece[c->section]);
-    bool back = is_backwards(s);
-    for (size_t i = 0, all = s->data.n / 8; i < all; i++) {
+    bool back = is_backwards(&s);
+    for (size_t i = 0, all = s.data.n / 8; i < all; i++) {
         size_t k = 8 * (back ? all - 1 - i : i);
         uint64_t fn = ml_get64(p + k);
         if (fn == 0 || fn == UINT64_MAX)
@@ -102,7 +102,7 @@ static int read_section(ml_txn *t, const ctor_section *c, bool fini, list *l)
             return ml_fail(t->d, ML_E_INIT,
                            (ml_where){.file = in->file,
                                       .member = in->member,
-                                      .section = s->name,
+                                      .section = s.name,
                                       .offset = k,
                                       .has_offset = true},
                            NULL, "%s at 0x%llx, which is no code of this load",
@@ -122,11 +122,11 @@ static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, 
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; next_section(in, fini, &k); k++) {
-            const ml_isec *s = &in->img->sections[k];
+            const ml_isec s = ml_image_section(in->img, k);
             if (!ml_array_room(&t->scratch, out, *n, &room, sizeof **out))
                 return ml_nomem(t->d);
-            (*out)[(*n)++] = (ctor_section){i, k, order_of(s)};
-            *entries += s->data.n / 8;
+            (*out)[(*n)++] = (ctor_section){i, k, order_of(&s)};
+            *entries += s.data.n / 8;
         }
     }
     if (*n)
@@ -187,7 +187,7 @@ static const char *function_at(const ml_txn *t, uint64_t addr)
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++) {
             uint64_t start, offset = addr - in->addr[k];
-            if (in->piece[k] && offset < in->img->sections[k].size)
+            if (in->piece[k] && offset < ml_image_section(in->img, k).size)
                 return ml_image_function_at(in->img, k, offset, &start);
         }
     }
@@ -204,8 +204,8 @@ int ml_ctors_run(ml_txn *t)
     ml_where where = {.section = ".init"};
     if (at->input != UINT32_MAX) {
         const ml_input *in = &l->inputs[at->input];
-        const ml_isec *s = &in->img->sections[at->section];
-        where = (ml_where){in->file, in->member, s->name, NULL, NULL, NULL, at->offset, true};
+        const ml_isec s = ml_image_section(in->img, at->section);
+        where = (ml_where){in->file, in->member, s.name, NULL, NULL, NULL, at->offset, true};
     }
     where.func = function_at(t, l->init[caught.index]);
     char text[800];

@@ -160,7 +160,7 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
         return ml_nomem(t->d);
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);
     ml_move_in move = {.code = code,
-                       .size = in->img->sections[p.rels->target].data.n,
+                       .size = ml_image_section(in->img, p.rels->target).data.n,
                        .start = (size_t)start_before(s, p.rels->target, p.r.offset),
                        .field = (size_t)p.r.offset,
                        .addr = in->addr[p.rels->target],

@@ -31,8 +31,8 @@ static const ml_entry *own_function(const ml_txn *t, int k)
     const ml_entry *e = ml_table_find_str(&t->l->names, functions[k]);
     if (!e || e->def != ML_DEF_SECTION)
         return NULL;
-    const ml_isec *s = &t->l->inputs[e->image].img->sections[e->section];
-    return s->role == roles[k] ? e : NULL;
+    const ml_isec s = ml_image_section(t->l->inputs[e->image].img, e->section);
+    return s.role == roles[k] ? e : NULL;
 }
 
 void ml_fragments_pieces(ml_txn *t)

@@ -38,7 +38,7 @@ typedef struct cie {
 typedef struct walk {
     ml_txn *t;
     const ml_input *in;
-    const ml_isec *sec;
+    uint32_t section;
     uint8_t *p;
     uint64_t addr, size;
     uint8_t *before; /* the length of the record before, maybe in another section; NULL: none */
@@ -63,7 +63,7 @@ void ml_frames_join(ml_txn *t, uint32_t piece)
     p->class = ML_CLASS_CONST;
     p->run = ML_RUN_FRAMES;
     if (t->has_frames)
-        p->align = 1;
+        p->align_log2 = 0;
     t->has_frames = true;
 }
 
@@ -94,7 +94,7 @@ static int broken(const walk *w, uint64_t at, const char *what)
     return ml_fail(w->t->d, ML_E_FORMAT,
                    (ml_where){.file = w->in->file,
                               .member = w->in->member,
-                              .section = w->sec->name,
+                              .section = ml_image_section(w->in->img, w->section).name,
                               .offset = at,
                               .has_offset = true},
                    "compile it again, or remove the section with objcopy if nothing is thrown",
@@ -406,13 +406,17 @@ int ml_frames_check(ml_txn *t)
     t->l->frames = 0;
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         w.in = &t->l->inputs[i];
-        for (uint32_t k = 1; k < w.in->img->nsections; k++) {
-            w.sec = &w.in->img->sections[k];
-            if (!w.in->piece[k] || (w.sec->flags & ML_SEC_TLS) || !ml_frames_section(w.sec))
+        const ml_image *img = w.in->img;
+        for (uint32_t k = 1; (img->roles & 1u << ML_ROLE_EH_FRAME) && k < img->nsections; k++) {
+            if (img->role[k] != ML_ROLE_EH_FRAME || !w.in->piece[k])
                 continue;
+            const ml_isec sec = ml_image_section(img, k);
+            if ((sec.flags & ML_SEC_TLS) || !ml_frames_section(&sec))
+                continue;
+            w.section = k;
             w.p = ml_piece_view(t, w.in->piece[k]);
             w.addr = w.in->addr[k];
-            w.size = w.sec->data.n;
+            w.size = sec.data.n;
             w.cie.at = w.last_cie = UINT64_MAX;
             w.records = 0;
             w.mixed = false;

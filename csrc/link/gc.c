@@ -54,8 +54,8 @@ typedef struct gc {
 static void mark(gc *g, uint32_t input, uint32_t section)
 {
     const ml_input *in = &g->t->l->inputs[input];
-    const ml_isec *s = &in->img->sections[section];
-    if (!(s->flags & ML_SEC_ALLOC) || g->in[input].live[section] || ml_is_dropped(in, section))
+    const ml_isec s = ml_image_section(in->img, section);
+    if (!(s.flags & ML_SEC_ALLOC) || g->in[input].live[section] || ml_is_dropped(in, section))
         return;
     g->in[input].live[section] = 1;
     g->todo[g->ntodo++] = (gc_place){input, section};
@@ -104,8 +104,8 @@ static void visit(gc *g, gc_place at)
 {
     const ml_image *img = g->t->l->inputs[at.input].img;
     const gc_input *in = &g->in[at.input];
-    const ml_isec *s = &img->sections[at.section];
-    for (uint32_t r = in->rels[at.section]; r && !ml_frames_section(s); r = in->more[r - 1])
+    const ml_isec s = ml_image_section(img, at.section);
+    for (uint32_t r = in->rels[at.section]; r && !ml_frames_section(&s); r = in->more[r - 1])
         follow(g, at.input, &img->rels[r - 1], 0, img->rels[r - 1].count);
     for (uint32_t d = in->deps[at.section]; d; d = g->deps[d - 1].next) {
         const gc_dep *dep = &g->deps[d - 1];
@@ -114,10 +114,10 @@ static void visit(gc *g, gc_place at)
         else
             follow(g, at.input, &img->rels[dep->rels], dep->from, dep->to);
     }
-    if (!s->group || in->group_done[s->group - 1])
+    if (!s.group || in->group_done[s.group - 1])
         return;
-    in->group_done[s->group - 1] = 1;
-    const ml_igroup *group = &img->groups[s->group - 1];
+    in->group_done[s.group - 1] = 1;
+    const ml_igroup *group = &img->groups[s.group - 1];
     for (uint32_t k = 0; k < group->count; k++)
         mark(g, at.input, ml_get32(group->members + (size_t)k * 4));
 }
@@ -172,7 +172,7 @@ static void split_frames(gc *g, uint32_t input, uint32_t section, uint32_t nrels
 {
     const ml_image *img = g->t->l->inputs[input].img;
     const ml_irels *rels = &img->rels[nrels];
-    ml_slice data = img->sections[section].data;
+    ml_slice data = ml_image_section(img, section).data;
     uint64_t at = 0, size;
     bool cie;
     uint32_t k = 0;
@@ -210,9 +210,9 @@ static bool is_kept(const ml_isec *s)
 
 static void note_named(gc *g, uint32_t input, uint32_t section)
 {
-    const ml_isec *s = &g->t->l->inputs[input].img->sections[section];
+    const ml_isec s = ml_image_section(g->t->l->inputs[input].img, section);
     const ml_entry *e =
-        s->name[0] == '.' || !g->t->idents.count ? NULL : ml_table_find_str(&g->t->idents, s->name);
+        s.name[0] == '.' || !g->t->idents.count ? NULL : ml_table_find_str(&g->t->idents, s.name);
     if (!e)
         return;
     if (!ml_array_room(&g->a, &g->named, g->nnamed, &g->room_named, sizeof *g->named)) {
@@ -243,12 +243,12 @@ static bool prepare_input(gc *g, uint32_t i)
         x->rels[img->rels[r].target] = r + 1;
     }
     for (uint32_t k = 1; k < img->nsections; k++) {
-        const ml_isec *s = &img->sections[k];
-        if (!(s->flags & ML_SEC_ALLOC) || ml_is_dropped(in, k))
+        const ml_isec s = ml_image_section(img, k);
+        if (!(s.flags & ML_SEC_ALLOC) || ml_is_dropped(in, k))
             continue;
         note_named(g, i, k);
-        if ((s->flags & ML_SEC_LINK_ORDER) && s->link)
-            depend(g, i, s->link, (gc_dep){.section = k});
+        if ((s.flags & ML_SEC_LINK_ORDER) && s.link)
+            depend(g, i, s.link, (gc_dep){.section = k});
     }
     return !g->nomem;
 }
@@ -283,11 +283,12 @@ static void mark_roots(gc *g, bool exported)
     for (uint32_t i = 0; i < l->ninputs; i++) {
         const ml_image *img = l->inputs[i].img;
         for (uint32_t k = 1; k < img->nsections; k++) {
-            const ml_isec *s = &img->sections[k];
-            if (!(s->flags & ML_SEC_ALLOC) || ml_is_dropped(&l->inputs[i], k) || !is_kept(s))
+            const ml_isec s = ml_image_section(img, k);
+            if (!(s.flags & ML_SEC_ALLOC) || ml_is_dropped(&l->inputs[i], k) || !is_kept(&s))
                 continue;
             mark(g, i, k);
-            for (uint32_t r = g->in[i].rels[k]; r && ml_frames_section(s); r = g->in[i].more[r - 1])
+            for (uint32_t r = g->in[i].rels[k]; r && ml_frames_section(&s);
+                 r = g->in[i].more[r - 1])
                 split_frames(g, i, k, r - 1);
         }
     }
@@ -299,8 +300,8 @@ static bool drop(gc *g, uint32_t input)
     ml_input *in = &l->inputs[input];
     const ml_image *img = in->img;
     for (uint32_t k = 1; k < img->nsections; k++) {
-        const ml_isec *s = &img->sections[k];
-        if (!(s->flags & ML_SEC_ALLOC) || (s->flags & ML_SEC_EXCLUDE) || g->in[input].live[k] ||
+        const ml_isec s = ml_image_section(img, k);
+        if (!(s.flags & ML_SEC_ALLOC) || (s.flags & ML_SEC_EXCLUDE) || g->in[input].live[k] ||
             ml_is_dropped(in, k))
             continue;
         if (!in->dropped && !(in->dropped = ml_zalloc(&g->t->scratch, img->nsections, 1)))
@@ -309,11 +310,11 @@ static bool drop(gc *g, uint32_t input)
         if (!ml_array_room(&l->keep, &l->stripped, l->nstripped, &l->room_stripped,
                            sizeof *l->stripped))
             return false;
-        const char *name = ml_strdup(&l->keep, s->name);
+        const char *name = ml_strdup(&l->keep, s.name);
         if (!name)
             return false;
-        l->stripped[l->nstripped++] = (ml_placed){.name = name, .size = s->size, .input = input};
-        l->stats.stripped_bytes += s->size;
+        l->stripped[l->nstripped++] = (ml_placed){.name = name, .size = s.size, .input = input};
+        l->stats.stripped_bytes += s.size;
     }
     return true;
 }

@@ -84,7 +84,7 @@ static ml_where where(const ml_txn *t, const ml_ifunc *f)
     const ml_input *in = &t->l->inputs[f->input];
     return (ml_where){.file = in->file,
                       .member = in->member,
-                      .section = in->img->sections[f->section].name,
+                      .section = ml_image_section(in->img, f->section).name,
                       .offset = f->value,
                       .has_offset = true,
                       .symbol = ml_image_symbol_name(in->img, f->symbol)};
@@ -106,8 +106,8 @@ static int refuse_place(ml_txn *t, const ml_ifunc *f)
 /* Is the resolver inside a section of code? */
 static bool in_code(const ml_txn *t, const ml_ifunc *f)
 {
-    const ml_isec *s = &t->l->inputs[f->input].img->sections[f->section];
-    return (s->flags & ML_SEC_EXEC) && f->value < s->size;
+    const ml_isec s = ml_image_section(t->l->inputs[f->input].img, f->section);
+    return (s.flags & ML_SEC_EXEC) && f->value < s.size;
 }
 
 int ml_ifunc_collect(ml_txn *t)

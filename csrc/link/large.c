@@ -72,12 +72,12 @@ static int mark_sections(ml_txn *t, bool spill)
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++) {
-            const ml_isec *s = &in->img->sections[k];
+            const ml_isec s = ml_image_section(in->img, k);
             if (!in->piece[k])
                 continue;
             const ml_piece *p = &t->pieces[in->piece[k] - 1];
-            bool asked = (s->flags & ML_SEC_LARGE) && in_block(p) && p->class != ML_CLASS_TEXT &&
-                         s->name[0] == '.' && !p->run;
+            bool asked = (s.flags & ML_SEC_LARGE) && in_block(p) && p->class != ML_CLASS_TEXT &&
+                         s.name[0] == '.' && !p->run;
             if ((asked || (spill && may_spill(p))) && mark(t, in, k) < 0)
                 return -(int)ML_E_NOMEM;
         }

@@ -43,24 +43,24 @@ struct ml_split {
 
 static bool is_mergeable(const ml_txn *t, const ml_input *in, uint32_t k)
 {
-    const ml_isec *s = &in->img->sections[k];
-    uint64_t others = s->flags & ~(uint64_t)(MERGE | STRINGS | ML_SEC_ALLOC | GROUP);
-    if (others || !(s->flags & MERGE) || !(s->flags & ML_SEC_ALLOC) || s->type == ML_SHT_NOBITS)
+    const ml_isec s = ml_image_section(in->img, k);
+    uint64_t others = s.flags & ~(uint64_t)(MERGE | STRINGS | ML_SEC_ALLOC | GROUP);
+    if (others || !(s.flags & MERGE) || !(s.flags & ML_SEC_ALLOC) || s.type == ML_SHT_NOBITS)
         return false;
-    if (ml_is_dropped(in, k) || ml_frames_section(s))
+    if (ml_is_dropped(in, k) || ml_frames_section(&s))
         return false;
-    if (s->name[0] != '.' && ml_table_find_str(&t->idents, s->name))
+    if (s.name[0] != '.' && ml_table_find_str(&t->idents, s.name))
         return false; /* __start_NAME and __stop_NAME want it whole */
-    uint64_t e = s->entsize;
-    if (e == 0 || e > ENTRY_MAX || s->size == 0 || s->size % e || s->size > UINT32_MAX / 2 ||
-        s->data.n != s->size || s->align > ENTRY_MAX)
+    uint64_t e = s.entsize;
+    if (e == 0 || e > ENTRY_MAX || s.size == 0 || s.size % e || s.size > UINT32_MAX / 2 ||
+        s.data.n != s.size || s.align > ENTRY_MAX)
         return false;
-    if (!(s->flags & STRINGS))
+    if (!(s.flags & STRINGS))
         return true;
     if (e != 1 && e != 2 && e != 4)
         return false;
-    for (uint64_t i = s->size - e; i < s->size; i++)
-        if (s->data.p[i])
+    for (uint64_t i = s.size - e; i < s.size; i++)
+        if (s.data.p[i])
             return false; /* the last string has no end */
     return true;
 }
@@ -88,9 +88,9 @@ static void exclude(const ml_txn *t, const ml_input *in, uint8_t *yes)
             if (s.type != ML_TYPE_SECTION || s.section >= img->nsections || !yes[s.section])
                 continue;
             const ml_rrow *row = ml_target_row(t->target, r.type);
-            bool code = img->sections[rels->target].flags & ML_SEC_EXEC;
+            bool code = ml_image_section(img, rels->target).flags & ML_SEC_EXEC;
             if (!rels->rela || !row || !tells_string(row, code) ||
-                s.value + (uint64_t)r.addend >= img->sections[s.section].size)
+                s.value + (uint64_t)r.addend >= ml_image_section(img, s.section).size)
                 yes[s.section] = 0;
         }
     }
@@ -172,10 +172,10 @@ static size_t length(const ml_isec *s, size_t at)
 
 static bool split(ml_txn *t, ml_input *in, uint32_t input, uint32_t k)
 {
-    const ml_isec *s = &in->img->sections[k];
-    ml_merged *m = class_of(t, s);
+    const ml_isec s = ml_image_section(in->img, k);
+    ml_merged *m = class_of(t, &s);
     uint32_t n = 0;
-    for (size_t at = 0; at < s->data.n; at += length(s, at))
+    for (size_t at = 0; at < s.data.n; at += length(&s, at))
         n++;
     struct ml_split *x = ml_zalloc(&t->scratch, 1, sizeof *x);
     if (!m || !x)
@@ -185,20 +185,20 @@ static bool split(ml_txn *t, ml_input *in, uint32_t input, uint32_t k)
     x->out = ml_nalloc(&t->scratch, n, sizeof *x->out);
     if (!x->start || !x->out)
         return false;
-    for (size_t at = 0, len; at < s->data.n; at += len) {
-        len = length(s, at);
+    for (size_t at = 0, len; at < s.data.n; at += len) {
+        len = length(&s, at);
         x->start[x->n] = (uint32_t)at;
-        x->out[x->n] = intern(t, m, (ml_slice){s->data.p + at, len});
+        x->out[x->n] = intern(t, m, (ml_slice){s.data.p + at, len});
         if (x->out[x->n++] == UINT64_MAX)
             return false;
     }
     if (!m->name) {
-        m->name = s->name;
+        m->name = s.name;
         m->input = input;
     }
     in->split[k] = x;
     t->l->stats.merged++;
-    t->l->stats.merged_bytes += s->size;
+    t->l->stats.merged_bytes += s.size;
     return true;
 }
 

@@ -125,7 +125,7 @@ static bool place_of(ml_txn *t, const ml_cursor *c, const ml_entry *e, ml_refere
     ml_isym s = ml_image_symbol(in->img, r.symbol);
     const ml_rrow *row = ml_target_row(t->target, r.type);
     *out = (ml_reference){.input = c->input,
-                          .section = in->img->sections[rels->target].name,
+                          .section = ml_image_section(in->img, rels->target).name,
                           .func = function_at(t, in, rels->target, r.offset),
                           .reloc = row ? row->name : NULL,
                           .offset = r.offset,

@@ -232,13 +232,13 @@ static void relocate_input(work *w)
         w->rels = &img->rels[i];
         w->nrels = i;
         uint32_t piece = w->in->piece[w->rels->target];
-        const ml_isec *s = &img->sections[w->rels->target];
-        if (!piece || w->image != ((s->flags & ML_SEC_TLS) != 0))
+        const ml_isec s = ml_image_section(img, w->rels->target);
+        if (!piece || w->image != ((s.flags & ML_SEC_TLS) != 0))
             continue;
         w->code = ml_piece_view(w->t, piece);
-        w->size = s->data.n;
+        w->size = s.data.n;
         w->base = w->in->addr[w->rels->target];
-        w->exec = s->flags & ML_SEC_EXEC;
+        w->exec = s.flags & ML_SEC_EXEC;
         for (uint32_t k = 0; k < w->rels->count;)
             k += apply(w, k);
     }

@@ -14,7 +14,8 @@ typedef struct scan {
     ml_txn *t;
     ml_input *in;
     const ml_irels *rels;
-    const ml_isec *sec;
+    uint64_t flags; /* of the section that rels change, and its bytes */
+    ml_slice data;
     bool low; /* something wants the low zone */
     int rc;
 } scan;
@@ -78,10 +79,9 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     bool pcrel = row->formula != ML_S_A;
     if (!v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value)))
         return;
-    bool code = c->sec->flags & ML_SEC_EXEC;
-    bool branch =
-        row->formula == ML_L_A_P ||
-        (code && pcrel && t->target->branch(c->sec->data.p, c->sec->data.n, (size_t)r->offset));
+    bool code = c->flags & ML_SEC_EXEC;
+    bool branch = row->formula == ML_L_A_P ||
+                  (code && pcrel && t->target->branch(c->data.p, c->data.n, (size_t)r->offset));
     if (code && !branch)
         t->nmoved++;
     else if (v->e && (branch || is_function(v->e)))
@@ -95,7 +95,7 @@ static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_bin
     ml_txn *t = c->t;
     if ((row->needs & ML_RELAX) && t->o.relax && !v->large &&
         (v->in_load || (v->e && is_near(t, v->S))) &&
-        t->target->can_relax(c->sec->data.p, c->sec->data.n, (size_t)r->offset, r->type, r->addend))
+        t->target->can_relax(c->data.p, c->data.n, (size_t)r->offset, r->type, r->addend))
         return;
     if (!want_slot(c, r->symbol))
         c->rc = ml_nomem(t->d);
@@ -110,17 +110,16 @@ static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
                row ? "dynamic relocation in a relocatable file" : "is not known to this version");
         return false;
     }
-    if ((c->sec->flags & ML_SEC_TLS) &&
+    if ((c->flags & ML_SEC_TLS) &&
         (row->formula == ML_S_A_P || row->formula == ML_L_A_P || row->formula == ML_G_GOT_A_P)) {
         refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
                "a distance from thread-local storage, which each thread has elsewhere");
         return false;
     }
-    if (row->formula != ML_R_NONE &&
-        !ml_within(c->sec->data.n, r->offset, ml_field_width(row->field))) {
+    if (row->formula != ML_R_NONE && !ml_within(c->data.n, r->offset, ml_field_width(row->field))) {
         refuse(c, r, row, ML_E_FORMAT, NULL,
-               c->sec->data.n ? "the field sticks out of its section"
-                              : "relocation in a section without bytes");
+               c->data.n ? "the field sticks out of its section"
+                         : "relocation in a section without bytes");
         return false;
     }
     return true;
@@ -132,8 +131,8 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
     const ml_txn *t = c->t;
     const ml_image *img = c->in->img;
     uint32_t index = ml_image_symbol(img, r->symbol).section;
-    const ml_isec *sec = &img->sections[index < img->nsections ? index : 0];
-    const char *name = sec->group ? img->groups[sec->group - 1].signature : "";
+    const ml_isec sec = ml_image_section(img, index < img->nsections ? index : 0);
+    const char *name = sec.group ? img->groups[sec.group - 1].signature : "";
     const ml_entry *winner = ml_table_find_str(&t->comdats, name);
     if (!winner) {
         refuse(c, r, row, ML_E_DISCARDED, NULL, "refers to a symbol in a section without memory");
@@ -143,15 +142,16 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
     c->rc = ml_fail(t->d, ML_E_DISCARDED, ml_binding_where(c->t, c->in, c->rels, r, row),
                     "compile all objects of the program alike",
                     "refers to a local symbol in discarded section %s (group '%s' kept from %s)",
-                    sec->name, name, ml_input_text(&c->t->scratch, kept));
+                    sec.name, name, ml_input_text(&c->t->scratch, kept));
 }
 
 /* Does the section only describe code, one entry for each function? An entry of a discarded one is
 ** then void; elsewhere a pointer to what is not there would be silently wrong. */
-static bool may_dangle(const ml_isec *s)
+static bool may_dangle(const scan *c)
 {
-    return (s->flags & ML_SEC_LINK_ORDER) || s->role == ML_ROLE_EH_FRAME ||
-           s->role == ML_ROLE_EXCEPT_TABLE;
+    uint8_t role = c->in->img->role[c->rels->target];
+    return (c->flags & ML_SEC_LINK_ORDER) || role == ML_ROLE_EH_FRAME ||
+           role == ML_ROLE_EXCEPT_TABLE;
 }
 
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
@@ -161,7 +161,7 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
                "the symbol is thread-local, the relocation is not");
         return false;
     }
-    if (v->dropped && !may_dangle(c->sec)) {
+    if (v->dropped && !may_dangle(c)) {
         if (v->e)
             refuse(c, r, row, ML_E_DISCARDED, "compile all objects of the program alike",
                    "the symbol is defined in a section that has no memory");
@@ -173,12 +173,23 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
     return true;
 }
 
+/* A local symbol in a section of memory, neither thread-local nor out of reach nor a function that
+** is chosen at run time. */
+static bool is_plain_local(const ml_input *in, uint32_t symbol)
+{
+    const ml_image *img = in->img;
+    ml_isym s = ml_image_symbol(img, symbol);
+    return !(img->flags & ML_SEC_TLS) && !in->large && s.type < ML_TYPE_TLS &&
+           s.section < img->nsections && in->piece[s.section];
+}
+
 /* The usual case: a direct reference to a name of this load asks for nothing. */
 static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
 {
-    if (ml_formula_is_tls(row->formula) || (row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)) ||
-        r->symbol < c->in->img->first_global)
+    if (ml_formula_is_tls(row->formula) || (row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)))
         return false;
+    if (r->symbol < c->in->img->first_global)
+        return is_plain_local(c->in, r->symbol);
     const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
     return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS &&
            !(e->flags & (ML_ENT_NOWHERE | ML_ENT_LARGE));
@@ -213,9 +224,11 @@ static int scan_input(scan *c)
     const ml_image *img = c->in->img;
     for (uint32_t i = 0; i < img->nrels; i++) {
         c->rels = &img->rels[i];
-        c->sec = &img->sections[c->rels->target];
         if (!c->in->piece[c->rels->target])
             continue;
+        const ml_isec target = ml_image_section(img, c->rels->target);
+        c->flags = target.flags;
+        c->data = target.data;
         c->t->l->stats.relocations += c->rels->count;
         for (uint32_t k = 0; k < c->rels->count; k++)
             scan_one(c, k);

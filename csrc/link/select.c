@@ -179,7 +179,7 @@ static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const
     uint32_t input = (uint32_t)(in - t->l->inputs);
     bool defined = s->section != ML_SEC_UNDEF;
     if (defined && s->section < in->img->nsections &&
-        !ml_within(in->img->sections[s->section].size, s->value, s->size) && s->size)
+        !ml_within(ml_image_section(in->img, s->section).size, s->value, s->size) && s->size)
         ml_warn_clamp(t, in, s, name);
     const ml_edit *edit = ml_edits_find(t->edits, name, len, hash);
     if (edit) {
@@ -230,6 +230,8 @@ static int add_symbols(ml_txn *t, ml_input *in)
             len[k] = strlen(s[k].name);
             hash[k] = ml_hash(s[k].name, len[k]);
             ml_table_prefetch_slot(&t->l->names, hash[k]);
+            if (s[k].section < img->nsections)
+                __builtin_prefetch(img->headers + (size_t)s[k].section * ML_SH_ALL);
         }
         for (uint32_t k = 0; k < n; k++)
             ml_table_prefetch_entry(&t->l->names, hash[k]);
@@ -295,21 +297,21 @@ static int want_runtime(ml_txn *t, const char *section)
 ** Example"): remembers the names. */
 static int note_sections(ml_txn *t, ml_input *in)
 {
-    for (uint32_t i = 1; i < in->img->nsections; i++) {
-        const ml_isec *s = &in->img->sections[i];
-        if (ml_splitstack_note(s))
-            t->has_split = in->split_stack = true;
-        if (!(s->flags & ML_SEC_ALLOC) || s->name[0] == '.' || s->name[0] == 0 ||
-            ml_is_dropped(in, i) || !is_identifier(s->name))
+    if (in->img->roles & 1u << ML_ROLE_SPLIT_STACK)
+        t->has_split = in->split_stack = true;
+    for (uint32_t i = 1; in->img->idents && i < in->img->nsections; i++) {
+        const ml_isec s = ml_image_section(in->img, i);
+        if (!(s.flags & ML_SEC_ALLOC) || s.name[0] == '.' || s.name[0] == 0 ||
+            ml_is_dropped(in, i) || !is_identifier(s.name))
             continue;
         uint32_t before = t->idents.count;
-        ml_entry *e = ml_table_intern_str(&t->idents, &t->scratch, s->name);
+        ml_entry *e = ml_table_intern_str(&t->idents, &t->scratch, s.name);
         if (!e)
             return ml_nomem(t->d);
         if (t->idents.count == before)
             continue;
         e->image = before;
-        int rc = want_runtime(t, s->name);
+        int rc = want_runtime(t, s.name);
         if (rc < 0)
             return rc;
     }

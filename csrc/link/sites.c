@@ -156,7 +156,7 @@ static int walk_input(walk *w)
         if (!piece)
             continue;
         w->code = ml_piece_view(w->t, piece);
-        w->size = img->sections[rels->target].data.n;
+        w->size = ml_image_section(img, rels->target).data.n;
         w->base = w->in->addr[rels->target];
         for (uint32_t k = 0; rc == 0 && k < rels->count; k++) {
             ml_irel r = ml_image_rel(rels, k);

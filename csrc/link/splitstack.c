@@ -23,11 +23,6 @@
 
 enum { ADJUST = 0x4000 };
 
-bool ml_splitstack_note(const ml_isec *s)
-{
-    return !(s->flags & ML_SEC_ALLOC) && s->role == ML_ROLE_SPLIT_STACK;
-}
-
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
                           uint32_t *hash)
 {
@@ -66,7 +61,7 @@ static size_t functions_of(const ml_image *img, uint32_t section, function *v)
     for (uint32_t i = 1; i < img->nsymbols; i++) {
         ml_isym s = ml_image_symbol(img, i);
         if (s.section == section && s.type == ML_TYPE_FUNC && s.size &&
-            ml_within(img->sections[section].data.n, s.value, s.size))
+            ml_within(ml_image_section(img, section).data.n, s.value, s.size))
             v[n++] = (function){s.value, s.value + s.size, false};
     }
     qsort(v, n, sizeof *v, by_start);
@@ -117,7 +112,8 @@ int ml_splitstack_adjust(ml_txn *t)
             return ml_nomem(t->d);
         for (uint32_t k = 0; k < in->img->nrels; k++) {
             const ml_irels *rels = &in->img->rels[k];
-            if (in->piece[rels->target] && (in->img->sections[rels->target].flags & ML_SEC_EXEC))
+            if (in->piece[rels->target] &&
+                (ml_image_section(in->img, rels->target).flags & ML_SEC_EXEC))
                 adjust_section(t, in, rels, v);
         }
     }

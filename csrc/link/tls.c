@@ -25,12 +25,15 @@ int ml_segment_define(ml_txn *t, ml_entry *e)
                        "'%s' is thread-local, but has a fixed value", e->name);
     if (e->def != ML_DEF_SECTION || (e->flags & ML_ENT_NOWHERE))
         return 0;
-    const ml_isec *s = &t->l->inputs[e->image].img->sections[e->section];
-    if (s->flags & ML_SEC_TLS)
+    const ml_image *img = t->l->inputs[e->image].img;
+    if (!is_tls && !(img->flags & ML_SEC_TLS))
+        return 0;
+    const ml_isec s = ml_image_section(img, e->section);
+    if (s.flags & ML_SEC_TLS)
         e->type = ML_TYPE_TLS;
     else if (is_tls)
         return ml_fail(t->d, ML_E_FORMAT, where_defined(t, e), NULL,
-                       "'%s' is thread-local, but its section %s is not", e->name, s->name);
+                       "'%s' is thread-local, but its section %s is not", e->name, s.name);
     return 0;
 }
 
@@ -47,9 +50,10 @@ static int too_large(ml_txn *t, uint64_t size)
 static bool put(ml_segment *g, ml_piece *p)
 {
     g->any = true;
-    if (p->align > g->align)
-        g->align = p->align;
-    p->offset = (g->size + p->align - 1) & ~(p->align - 1);
+    uint64_t align = ml_piece_align(p);
+    if (align > g->align)
+        g->align = align;
+    p->offset = (g->size + align - 1) & ~(align - 1);
     if (p->size > SEGMENT_MAX || p->offset + p->size > SEGMENT_MAX)
         return false;
     g->size = p->offset + p->size;

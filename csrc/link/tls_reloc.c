@@ -68,7 +68,7 @@ static ml_where where(const ml_txn *t, const ml_tls_rel *p)
 /* The access as the target wants to see it. */
 static ml_tls_site site_of(const ml_tls_rel *p)
 {
-    ml_slice code = p->in->img->sections[p->rels->target].data;
+    ml_slice code = ml_image_section(p->in->img, p->rels->target).data;
     ml_tls_site s = {.code = code.p,
                      .size = code.n,
                      .field = (size_t)p->r.offset,
@@ -87,7 +87,7 @@ static ml_tls_site site_of(const ml_tls_rel *p)
 
 static bool is_code(const ml_tls_rel *p)
 {
-    return p->in->img->sections[p->rels->target].flags & ML_SEC_EXEC;
+    return ml_image_section(p->in->img, p->rels->target).flags & ML_SEC_EXEC;
 }
 
 /* Is it code that can be rewritten? With the addend in the field nothing is known of the field. */
@@ -178,7 +178,7 @@ static int want_own(ml_txn *t, const ml_tls_rel *p, const ml_binding *b)
 /* What stands against the symbol. */
 static int check(ml_txn *t, const ml_tls_rel *p, const ml_binding *b)
 {
-    const ml_isec *target = &p->in->img->sections[p->rels->target];
+    const ml_isec target = ml_image_section(p->in->img, p->rels->target);
     ml_formula f = p->row->formula;
     bool anonymous = f == ML_LD_A_P || f == ML_R_DTPMOD || f == ML_R_DTPOFF || f == ML_R_TPOFF;
     if (!p->r.symbol && !(anonymous && t->segment.any))
@@ -194,7 +194,7 @@ static int check(ml_txn *t, const ml_tls_rel *p, const ml_binding *b)
                        "load it into a process (load, run, call)",
                        "thread-local storage is given by a running process, a link for an address "
                        "has none");
-    if ((target->flags & ML_SEC_TLS) && f != ML_R_DTPOFF)
+    if ((target.flags & ML_SEC_TLS) && f != ML_R_DTPOFF)
         return ml_fail(t->d, ML_E_UNSUPPORTED, where(t, p), NULL,
                        "the initial image of thread-local storage cannot hold this");
     return 0;

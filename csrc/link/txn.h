@@ -169,9 +169,8 @@ void ml_copies_piece(ml_txn *t);
 int ml_copies_write(ml_txn *t);
 uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 
-/* splitstack.c: does the section say -fsplit-stack? Gives undefined names of such an input, and of
-** libgcc beside them, the ones that they are to have; makes room for calls of other code. */
-bool ml_splitstack_note(const ml_isec *s);
+/* splitstack.c: gives undefined names of an input with split stacks, and of libgcc beside it, the
+** ones that they are to have; makes room for calls of other code. */
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
                           uint32_t *hash);
 int ml_splitstack_adjust(ml_txn *t);
@@ -212,6 +211,16 @@ int ml_effects_do(ml_txn *t);
 /* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
 int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
                   const ml_entry *by);
+/* names.c: copies of section names that outlive their file: those of one input after the other. */
+enum { ML_NAMES_RECENT = 64 };
+typedef struct ml_names {
+    const ml_image *img;
+    const char *all; /* a copy of all names of img; NULL: they are copied one by one */
+    const char *recent[ML_NAMES_RECENT];
+} ml_names;
+bool ml_names_of(ml_names *n, ml_arena *a, const ml_image *img);
+const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name);
+
 /* assemble.c: adds a piece and gives its number, from 1. Its bytes while the load is written. Its
 ** address; 0 for no piece. */
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align);

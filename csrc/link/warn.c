@@ -35,12 +35,12 @@ static void warn_symbol(ml_txn *t, const ml_input *in, const ml_isym *s, const c
 {
     ml_warn(t, "%s: symbol '%s' ends %llu bytes past section %s; clamped",
             ml_input_text(&t->scratch, in), name, (unsigned long long)past,
-            in->img->sections[s->section].name);
+            ml_image_section(in->img, s->section).name);
 }
 
 void ml_warn_clamp(ml_txn *t, const ml_input *in, ml_isym *s, const char *name)
 {
-    uint64_t size = in->img->sections[s->section].size;
+    uint64_t size = ml_image_section(in->img, s->section).size;
     uint64_t room = s->value < size ? size - s->value : 0;
     warn_symbol(t, in, s, name, s->size - room);
     s->size = room;

@@ -55,7 +55,7 @@ static void set_flags(lua_State *L, uint64_t flags)
     static const struct {
         uint64_t bit;
         char letter;
-    } letters[] = {{1, 'W'},    {2, 'A'},     {4, 'X'},     {0x10, 'M'}, {0x20, 'S'},
+    } letters[] = {{1, 'W'},    {2, 'A'},     {4, 'X'},     {0x10, 'M'},  {0x20, 'S'},
                    {0x80, 'L'}, {0x200, 'G'}, {0x400, 'T'}, {0x800, 'C'}, {0x80000000u, 'E'}};
     char text[sizeof letters / sizeof *letters + 1];
     size_t n = 0;
@@ -71,20 +71,22 @@ static void set_flags(lua_State *L, uint64_t flags)
 static int sections(lua_State *L)
 {
     static const char *const types[] = {
-        [0] = "NULL",        [1] = "PROGBITS",      [2] = "SYMTAB",     [3] = "STRTAB",
-        [4] = "RELA",        [5] = "HASH",          [6] = "DYNAMIC",    [7] = "NOTE",
-        [8] = "NOBITS",      [9] = "REL",           [11] = "DYNSYM",    [14] = "INIT_ARRAY",
-        [15] = "FINI_ARRAY", [16] = "PREINIT_ARRAY", [17] = "GROUP",    [18] = "SYMTAB_SHNDX"};
+        [0] = "NULL",         [1] = "PROGBITS",       [2] = "SYMTAB",
+        [3] = "STRTAB",       [4] = "RELA",           [5] = "HASH",
+        [6] = "DYNAMIC",      [7] = "NOTE",           [8] = "NOBITS",
+        [9] = "REL",          [11] = "DYNSYM",        [14] = "INIT_ARRAY",
+        [15] = "FINI_ARRAY",  [16] = "PREINIT_ARRAY", [17] = "GROUP",
+        [18] = "SYMTAB_SHNDX"};
     const ml_image *img = check_image(L);
     lua_newtable(L);
     for (uint32_t i = 1; i < img->nsections; i++) {
-        const ml_isec *s = &img->sections[i];
+        const ml_isec s = ml_image_section(img, i);
         lua_createtable(L, 0, 5);
-        ml_lua_set_text(L, "name", s->name);
-        SET_NAME(L, "type", types, s->type);
-        set_flags(L, s->flags);
-        ml_lua_set_integer(L, "size", s->size);
-        ml_lua_set_integer(L, "align", s->align);
+        ml_lua_set_text(L, "name", s.name);
+        SET_NAME(L, "type", types, s.type);
+        set_flags(L, s.flags);
+        ml_lua_set_integer(L, "size", s.size);
+        ml_lua_set_integer(L, "align", s.align);
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     return 1;

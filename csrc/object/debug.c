@@ -24,10 +24,11 @@ const char *ml_debug_name(ml_debug_kind k)
 
 /* The kind of a section, or ML_DEBUG_KINDS. ".zdebug_info" is what old tools call the compressed
 ** form. */
-static ml_debug_kind kind_of(const ml_isec *s)
+static ml_debug_kind kind_of(const ml_image *img, uint32_t i)
 {
-    const char *name = s->name;
-    if ((s->flags & ML_SEC_ALLOC) || s->type == ML_SHT_NOBITS || name[0] != '.')
+    const ml_isec s = ml_image_section(img, i);
+    const char *name = s.name;
+    if ((s.flags & ML_SEC_ALLOC) || s.type == ML_SHT_NOBITS || name[0] != '.')
         return ML_DEBUG_KINDS;
     bool z = name[1] == 'z';
     if (strncmp(name + 1 + z, "debug_", 6) != 0)
@@ -41,14 +42,14 @@ static ml_debug_kind kind_of(const ml_isec *s)
 static int broken(ml_diag *d, const ml_image *img, uint32_t i, const char *why)
 {
     ml_where at = {.file = img->file, .member = img->member};
-    return ml_fail(d, ML_E_FORMAT, at, NULL, "%s %s", img->sections[i].name, why);
+    return ml_fail(d, ML_E_FORMAT, at, NULL, "%s %s", ml_image_section(img, i).name, why);
 }
 
 /* The bytes of a compressed section, inflated by libelf and copied before it forgets them. */
 static int inflate(ml_diag *d, ml_arena *a, const ml_image *img, ml_idebug *s, Elf_Scn *scn)
 {
     Elf64_Chdr *ch = elf64_getchdr(scn);
-    bool gnu = img->sections[s->section].name[1] == 'z';
+    bool gnu = ml_image_section(img, s->section).name[1] == 'z';
     uint32_t type = ch ? ch->ch_type : 0;
     if (ch && ch->ch_addralign && !(ch->ch_addralign & (ch->ch_addralign - 1)))
         s->align = ch->ch_addralign;
@@ -68,16 +69,19 @@ static int inflate(ml_diag *d, ml_arena *a, const ml_image *img, ml_idebug *s, E
 
 static int read_rels(ml_diag *d, const ml_image *img, const Elf64_Shdr *h, uint32_t i, ml_irels *r)
 {
-    size_t size = h->sh_type == SHT_RELA ? 24 : 16;
-    *r = (ml_irels){.rela = h->sh_type == SHT_RELA, .target = h->sh_info};
+    bool rela = h->sh_type == SHT_RELA;
+    size_t size = rela ? 24 : 16;
+    ml_slice raw;
+    *r = (ml_irels){.rela = rela, .target = h->sh_info};
     if (h->sh_type != SHT_RELA && h->sh_type != SHT_REL)
         return broken(d, img, i, "is of a type that is not read for debugging sections");
-    if (!ml_slice_sub(img->raw, h->sh_offset, h->sh_size, &r->raw) || r->raw.n % size ||
-        r->raw.n / size > UINT32_MAX)
+    if (!ml_slice_sub(img->raw, h->sh_offset, h->sh_size, &raw) || raw.n % size ||
+        raw.n / size > INT32_MAX)
         return broken(d, img, i, "has a wrong size");
-    r->count = (uint32_t)(r->raw.n / size);
+    r->p = raw.p;
+    r->count = raw.n / size & INT32_MAX;
     for (uint32_t k = 0; k < r->count; k++)
-        if (ml_get32(r->raw.p + k * size + 12) >= img->nsymbols)
+        if (ml_get32(r->p + k * size + 12) >= img->nsymbols)
             return broken(d, img, i, "refers to a symbol that does not exist");
     return 0;
 }
@@ -90,10 +94,10 @@ static int read_section(ml_diag *d, ml_arena *a, const ml_image *img, Elf *elf, 
     if (!header)
         return broken(d, img, s->section, "cannot be read");
     memcpy(&h, header, sizeof h); /* it may lie at any address */
-    s->align = img->sections[s->section].align;
+    s->align = ml_image_section(img, s->section).align;
     if (!ml_slice_sub(img->raw, h.sh_offset, h.sh_size, &s->data))
         return broken(d, img, s->section, "goes past the end of the file");
-    bool packed = (h.sh_flags & SHF_COMPRESSED) || img->sections[s->section].name[1] == 'z';
+    bool packed = (h.sh_flags & SHF_COMPRESSED) || ml_image_section(img, s->section).name[1] == 'z';
     return packed ? inflate(d, a, img, s, scn) : 0;
 }
 
@@ -103,7 +107,7 @@ static int read_all(ml_diag *d, ml_arena *a, const ml_image *img, unsigned want,
     uint32_t *slot = ml_zalloc(a, img->nsections, sizeof *slot); /* 1 + index into list */
     int rc = slot ? 0 : ml_nomem(d);
     for (uint32_t i = 1; rc == 0 && i < img->nsections; i++) {
-        ml_debug_kind k = kind_of(&img->sections[i]);
+        ml_debug_kind k = kind_of(img, i);
         if (k == ML_DEBUG_KINDS || !(want >> k & 1))
             continue;
         list[*n] = (ml_idebug){.kind = k, .section = i};
@@ -111,7 +115,7 @@ static int read_all(ml_diag *d, ml_arena *a, const ml_image *img, unsigned want,
         slot[i] = ++*n;
     }
     for (uint32_t i = 1; rc == 0 && *n && i < img->nsections; i++) {
-        uint32_t type = img->sections[i].type;
+        uint32_t type = ml_image_section(img, i).type;
         if (type != SHT_REL && type != SHT_RELA && type != 0x40000014) /* SHT_CREL */
             continue;
         Elf_Scn *scn = elf_getscn(elf, i);
@@ -130,7 +134,7 @@ int ml_image_debug(ml_diag *d, ml_arena *a, const ml_image *img, unsigned want, 
 {
     uint32_t most = 0, found = 0;
     for (uint32_t i = 1; i < img->nsections; i++) {
-        ml_debug_kind k = kind_of(&img->sections[i]);
+        ml_debug_kind k = kind_of(img, i);
         most += k < ML_DEBUG_KINDS && (want >> k & 1);
     }
     *n = 0;

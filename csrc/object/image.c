@@ -1,7 +1,7 @@
 /* image.c -- stage PARSE: bytes of an ET_REL file -> const ml_image.
 ** Every number of the header and the section headers is checked here before it is used. They are
-** read where they stand: libelf makes a record of some 300 bytes for each section, which for
-** 100,000 of them takes longer than all the rest.
+** read where they stand, and stay there: libelf makes a record of some 300 bytes for each section,
+** which for 100,000 of them takes longer than all the rest.
 ** Spec: gABI chapter 4.
 ** SPDX-License-Identifier: MIT */
 #include "object/image.h"
@@ -11,7 +11,7 @@
 #include "object/crel.h"
 #include "object/kind.h"
 
-enum { HEADER_SIZE = 64, SYM_SIZE = 24, REL_SIZE = 16, RELA_SIZE = 24, ALIGN_MAX = 2 << 20 };
+enum { SYM_SIZE = 24, REL_SIZE = 16, RELA_SIZE = 24, ALIGN_MAX = 2 << 20 };
 
 /* What the parser carries along. */
 typedef struct parser {
@@ -19,25 +19,25 @@ typedef struct parser {
     ml_arena *a;
     ml_image *img;
     ml_slice bytes;
-    const uint8_t *headers;       /* the section header table */
     uint32_t symtab, xindex, lto; /* section indexes, 0: none */
     uint32_t names;               /* section index of the section names */
+    uint32_t nrels, ngroups;      /* sections with relocations, of groups */
 } parser;
 
-/* Header of section i < nsections. */
-static Elf64_Shdr header(const parser *p, uint32_t i)
+/* Header of section i < nsections; inline, so that only the fields in use are read. */
+static inline __attribute__((always_inline)) Elf64_Shdr header(const parser *p, uint32_t i)
 {
-    const uint8_t *h = p->headers + (size_t)i * HEADER_SIZE;
+    const uint8_t *h = p->img->headers + (size_t)i * ML_SH_ALL;
     return (Elf64_Shdr){
-        .sh_name = ml_get32(h),
-        .sh_type = ml_get32(h + 4),
-        .sh_flags = ml_get64(h + 8),
-        .sh_offset = ml_get64(h + 24),
-        .sh_size = ml_get64(h + 32),
-        .sh_link = ml_get32(h + 40),
-        .sh_info = ml_get32(h + 44),
-        .sh_addralign = ml_get64(h + 48),
-        .sh_entsize = ml_get64(h + 56),
+        .sh_name = ml_get32(h + ML_SH_NAME),
+        .sh_type = ml_get32(h + ML_SH_TYPE),
+        .sh_flags = ml_get64(h + ML_SH_FLAGS),
+        .sh_offset = ml_get64(h + ML_SH_OFFSET),
+        .sh_size = ml_get64(h + ML_SH_SIZE),
+        .sh_link = ml_get32(h + ML_SH_LINK),
+        .sh_info = ml_get32(h + ML_SH_INFO),
+        .sh_addralign = ml_get64(h + ML_SH_ALIGN),
+        .sh_entsize = ml_get64(h + ML_SH_ENTSIZE),
     };
 }
 
@@ -50,9 +50,10 @@ static int bad(const parser *p, ml_code code, const char *section, const char *t
                    "%s (%llu)", text, (unsigned long long)number);
 }
 
+/* Once read_sections has checked it. */
 static const char *section_name(const parser *p, uint32_t i)
 {
-    return p->img->sections[i].name;
+    return ml_image_section(p->img, i).name;
 }
 
 /* Bytes of section i as the file has them. */
@@ -78,66 +79,75 @@ static int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
     return 0;
 }
 
-static int read_section(parser *p, uint32_t i, ml_slice names)
+/* Notes what is told by a section's type. */
+static int note_type(parser *p, uint32_t i, uint32_t type, const char *name)
+{
+    switch (type) {
+    case SHT_SYMTAB:
+        if (p->symtab)
+            return bad(p, ML_E_FORMAT, name, "second symbol table; section", i);
+        p->symtab = i;
+        break;
+    case SHT_SYMTAB_SHNDX: p->xindex = i; break;
+    default: break;
+    }
+    ml_role role = ml_role_of(name, type);
+    p->img->role[i] = (uint8_t)role;
+    p->img->roles |= 1u << role;
+    p->nrels += role == ML_ROLE_RELOCATIONS;
+    p->ngroups += role == ML_ROLE_GROUP;
+    if (!p->lto && role == ML_ROLE_LTO)
+        p->lto = i;
+    return 0;
+}
+
+/* Checks a section that has SHF_ALLOC. */
+static int check_memory(const parser *p, const Elf64_Shdr *h, const char *name)
+{
+    ml_image *img = p->img;
+    if (h->sh_addralign > ALIGN_MAX)
+        return bad(p, ML_E_UNSUPPORTED, name, "alignment above 2 MiB", h->sh_addralign);
+    if (h->sh_flags & SHF_COMPRESSED)
+        return bad(p, ML_E_FORMAT, name, "a section with memory must not be compressed; flags",
+                   h->sh_flags);
+    if ((h->sh_flags & SHF_EXECINSTR) && h->sh_type == SHT_NOBITS && h->sh_size)
+        return bad(p, ML_E_FORMAT, name,
+                   "code without bytes, as in a file of debug information; size", h->sh_size);
+    if (h->sh_type != SHT_NOBITS && !ml_within(p->bytes.n, h->sh_offset, h->sh_size))
+        return bad(p, ML_E_TRUNCATED, name, "section goes past the end of the file; its offset is",
+                   h->sh_offset);
+    img->nmemory++;
+    img->flags |= h->sh_flags;
+    img->idents |= name[0] != '.' && name[0];
+    return 0;
+}
+
+/* ended: the last of the names ends, and so all do. */
+static int read_section(parser *p, uint32_t i, bool ended)
 {
     const Elf64_Shdr h = header(p, i);
-    ml_isec *s = &p->img->sections[i];
-    s->name = ml_slice_str(names, h.sh_name);
-    if (!s->name) {
-        s->name = "";
+    ml_slice names = p->img->names;
+    if (h.sh_name >= names.n || !(ended || ml_slice_str(names, h.sh_name)))
         return bad(p, ML_E_FORMAT, NULL, "section name lies outside the section names; section", i);
-    }
-    s->flags = h.sh_flags;
-    s->type = h.sh_type;
-    s->size = h.sh_size;
-    s->align = h.sh_addralign ? h.sh_addralign : 1;
-    if (s->align & (s->align - 1))
-        return bad(p, ML_E_FORMAT, s->name, "alignment is no power of two", s->align);
-    if (s->align > ALIGN_MAX && (s->flags & SHF_ALLOC))
-        return bad(p, ML_E_UNSUPPORTED, s->name, "alignment above 2 MiB", s->align);
-    if (h.sh_type == SHT_SYMTAB) {
-        if (p->symtab)
-            return bad(p, ML_E_FORMAT, s->name, "second symbol table; section", i);
-        p->symtab = i;
-    } else if (h.sh_type == SHT_SYMTAB_SHNDX) {
-        p->xindex = i;
-    }
-    s->role = ml_role_of(s->name, h.sh_type);
-    p->img->roles |= 1u << s->role;
-    if (!p->lto && s->role == ML_ROLE_LTO)
-        p->lto = i;
-    s->entsize = h.sh_entsize <= UINT32_MAX ? (uint32_t)h.sh_entsize : 0;
-    if ((s->flags & SHF_LINK_ORDER) && h.sh_link < p->img->nsections)
-        s->link = h.sh_link;
-    if ((s->flags & SHF_ALLOC) && (s->flags & SHF_COMPRESSED))
-        return bad(p, ML_E_FORMAT, s->name, "a section with memory must not be compressed; flags",
-                   s->flags);
-    if ((s->flags & SHF_ALLOC) && (s->flags & SHF_EXECINSTR) && s->type == SHT_NOBITS && s->size)
-        return bad(p, ML_E_FORMAT, s->name,
-                   "code without bytes, as in a file of debug information; size", s->size);
-    if (!(s->flags & SHF_ALLOC) || s->type == SHT_NOBITS)
-        return 0;
-    if (!raw(p, i, &s->data))
-        return bad(p, ML_E_TRUNCATED, s->name,
-                   "section goes past the end of the file; its offset is", h.sh_offset);
-    return 0;
+    const char *name = (const char *)names.p + h.sh_name;
+    if (h.sh_addralign & (h.sh_addralign - 1))
+        return bad(p, ML_E_FORMAT, name, "alignment is no power of two", h.sh_addralign);
+    int rc = note_type(p, i, h.sh_type, name);
+    return rc == 0 && (h.sh_flags & SHF_ALLOC) ? check_memory(p, &h, name) : rc;
 }
 
 static int read_sections(parser *p, size_t count)
 {
     ml_image *img = p->img;
-    img->sections = ml_zalloc(p->a, count, sizeof *img->sections);
-    if (!img->sections)
+    img->role = ml_zalloc(p->a, count, sizeof *img->role);
+    if (!img->role)
         return ml_nomem(p->d);
     img->nsections = (uint32_t)count;
-    for (size_t i = 0; i < count; i++)
-        img->sections[i].name = "";
-    img->sections[0].align = 1;
-    ml_slice names = {NULL, 0};
-    if (p->names >= count || (p->names && !raw(p, p->names, &names)))
+    if (p->names >= count || (p->names && !raw(p, p->names, &img->names)))
         return bad(p, ML_E_FORMAT, NULL, "section names lie outside the file; section", p->names);
+    bool ended = img->names.n && img->names.p[img->names.n - 1] == 0;
     for (uint32_t i = 1; i < count; i++) {
-        int rc = read_section(p, i, names);
+        int rc = read_section(p, i, ended);
         if (rc < 0)
             return rc;
     }
@@ -223,37 +233,27 @@ static int read_symbols(parser *p)
 }
 
 /* The records of a relocation section, as they stand in the file or decoded. */
-static int read_records(const parser *p, uint32_t i, ml_irels *r)
+static int read_records(const parser *p, uint32_t i, bool *rela, ml_slice *out)
 {
-    r->rela = header(p, i).sh_type == SHT_RELA;
-    if (header(p, i).sh_type != ML_SHT_CREL)
-        return table(p, i, r->rela ? RELA_SIZE : REL_SIZE, &r->raw);
+    uint32_t type = header(p, i).sh_type;
+    *rela = type == SHT_RELA;
+    if (type != ML_SHT_CREL)
+        return table(p, i, *rela ? RELA_SIZE : REL_SIZE, out);
     ml_slice bytes;
     const char *why;
     uint64_t record;
     int rc = table(p, i, 1, &bytes);
-    if (rc < 0 || ml_crel_decode(p->a, bytes, &r->raw, &r->rela, &why, &record))
+    if (rc < 0 || ml_crel_decode(p->a, bytes, out, rela, &why, &record))
         return rc;
     return why ? bad(p, ML_E_FORMAT, section_name(p, i), why, record) : ml_nomem(p->d);
 }
 
-static int read_rels(parser *p, uint32_t i, ml_irels *r)
+static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
 {
-    const Elf64_Shdr h = header(p, i);
-    r->target = h.sh_info;
-    int rc = read_records(p, i, r);
-    if (rc < 0)
-        return rc;
-    if (h.sh_link != p->symtab)
-        return bad(p, ML_E_FORMAT, section_name(p, i),
-                   "relocations that use no symbol table of this file; section", h.sh_link);
-    size_t size = r->rela ? RELA_SIZE : REL_SIZE, n = r->raw.n / size;
-    if (n > UINT32_MAX)
-        return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
-    r->count = (uint32_t)n;
-    uint64_t limit = p->img->sections[r->target].size;
-    for (size_t k = 0; k < n; k++) {
-        const uint8_t *q = r->raw.p + k * size;
+    uint64_t limit = header(p, r->target).sh_size;
+    size_t size = r->rela ? RELA_SIZE : REL_SIZE;
+    for (uint32_t k = 0; k < r->count; k++) {
+        const uint8_t *q = r->p + k * size;
         if (ml_get32(q + 12) >= p->img->nsymbols)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocation against a symbol that does not exist; symbol", ml_get32(q + 12));
@@ -264,35 +264,39 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
     return 0;
 }
 
-static bool holds_relocations(const Elf64_Shdr *h)
-{
-    return h->sh_type == SHT_REL || h->sh_type == SHT_RELA || h->sh_type == ML_SHT_CREL;
-}
-
-/* Does section i hold relocations of a section that will have memory? */
-static bool relocates(const parser *p, uint32_t i)
+/* Section i holds relocations of a section that will have memory. */
+static int read_rels(parser *p, uint32_t i, ml_irels *r)
 {
     const Elf64_Shdr h = header(p, i);
-    return holds_relocations(&h) && h.sh_info < p->img->nsections &&
-           (p->img->sections[h.sh_info].flags & SHF_ALLOC);
+    ml_slice records;
+    bool rela;
+    int rc = read_records(p, i, &rela, &records);
+    if (rc < 0)
+        return rc;
+    if (h.sh_link != p->symtab)
+        return bad(p, ML_E_FORMAT, section_name(p, i),
+                   "relocations that use no symbol table of this file; section", h.sh_link);
+    size_t n = records.n / (rela ? RELA_SIZE : REL_SIZE);
+    if (n > INT32_MAX)
+        return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
+    *r = (ml_irels){.p = records.p, .target = h.sh_info, .count = n & INT32_MAX, .rela = rela};
+    return check_rels(p, i, r);
 }
 
 static int read_relocations(parser *p)
 {
     ml_image *img = p->img;
-    uint32_t n = 0;
-    for (uint32_t i = 1; i < img->nsections; i++) {
-        const Elf64_Shdr h = header(p, i);
-        if (holds_relocations(&h) && h.sh_info >= img->nsections)
-            return bad(p, ML_E_FORMAT, section_name(p, i),
-                       "relocations for a section that does not exist; section", h.sh_info);
-        n += relocates(p, i);
-    }
-    img->rels = ml_zalloc(p->a, n, sizeof *img->rels);
+    img->rels = ml_nalloc(p->a, p->nrels, sizeof *img->rels);
     if (!img->rels)
         return ml_nomem(p->d);
     for (uint32_t i = 1; i < img->nsections; i++) {
-        if (!relocates(p, i))
+        if (img->role[i] != ML_ROLE_RELOCATIONS)
+            continue;
+        uint32_t target = header(p, i).sh_info;
+        if (target >= img->nsections)
+            return bad(p, ML_E_FORMAT, section_name(p, i),
+                       "relocations for a section that does not exist; section", target);
+        if (target == 0 || !(header(p, target).sh_flags & SHF_ALLOC))
             continue;
         int rc = read_rels(p, i, &img->rels[img->nrels]);
         if (rc < 0)
@@ -324,7 +328,7 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
         if (member == 0 || member >= img->nsections)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "section group with a member that does not exist; section", member);
-        img->sections[member].group = img->ngroups + 1;
+        img->group[member] = img->ngroups + 1;
     }
     return 0;
 }
@@ -332,16 +336,14 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
 static int read_groups(parser *p)
 {
     ml_image *img = p->img;
-    uint32_t n = 0;
-    for (uint32_t i = 1; i < img->nsections; i++)
-        n += img->sections[i].type == SHT_GROUP;
-    if (n == 0)
+    if (p->ngroups == 0)
         return 0;
-    img->groups = ml_zalloc(p->a, n, sizeof *img->groups);
-    if (!img->groups)
+    img->groups = ml_zalloc(p->a, p->ngroups, sizeof *img->groups);
+    img->group = ml_zalloc(p->a, img->nsections, sizeof *img->group);
+    if (!img->groups || !img->group)
         return ml_nomem(p->d);
     for (uint32_t i = 1; i < img->nsections; i++) {
-        if (img->sections[i].type != SHT_GROUP)
+        if (img->role[i] != ML_ROLE_GROUP)
             continue;
         int rc = read_group(p, i, &img->groups[img->ngroups]);
         if (rc < 0)
@@ -367,10 +369,10 @@ static int refuse_slim_lto(const parser *p)
 ** header says both. check_header has seen that the table lies in the file. */
 static int parse(parser *p)
 {
-    static const uint8_t nothing[HEADER_SIZE];
+    static const uint8_t nothing[ML_SH_ALL];
     const uint8_t *e = p->bytes.p;
     uint64_t off = ml_get64(e + 40), count = off ? ml_get16(e + 60) : 0;
-    p->headers = off ? e + off : nothing;
+    p->img->headers = off ? e + off : nothing;
     p->names = off ? ml_get16(e + 62) : 0;
     if (off && count == 0)
         count = header(p, 0).sh_size;
@@ -442,7 +444,7 @@ const char *ml_image_symbol_name(const ml_image *img, uint32_t i)
 {
     ml_isym s = ml_image_symbol(img, i);
     if (s.name[0] == 0 && s.type == ML_TYPE_SECTION && s.section < img->nsections)
-        return img->sections[s.section].name;
+        return ml_image_section(img, s.section).name;
     return s.name;
 }
 

@@ -3,8 +3,9 @@
 ** string, offset and count of the image has been checked, so that no later stage looks at raw ELF
 ** or repeats a check; a relocation's r_offset is checked against its section here, and again with
 ** the field's width where the width is known (link/scan.c).
-** Sections are told apart by index, never by name. Records stay where they are in the file's
-** bytes, which must live as long as the image; the accessors below decode them.
+** Sections are told apart by index, never by name. Records (section headers, symbols, relocations)
+** stay where they are in the file's bytes, which must live as long as the image; the accessors
+** below decode them: a copy of each would cost more time than all that is done with it.
 ** Spec: gABI chapter 4 (Sections, Symbol Table, Relocation), "Section Groups".
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_OBJECT_IMAGE_H
@@ -45,14 +46,15 @@ enum {
     ML_SEC_LARGE = 0x10000000 /* x86-64 psABI 4.2.1 SHF_X86_64_LARGE: may be out of 32-bit reach */
 };
 #define ML_SEC_EXCLUDE 0x80000000u /* more than an enumerator holds */
-enum { ML_SHT_NOBITS = 8 }; /* a type of section */
+enum { ML_SHT_NOBITS = 8 };        /* a type of section */
 
+/* A section, as ml_image_section decodes it. */
 typedef struct ml_isec {
     const char *name;
     uint64_t flags;   /* sh_flags */
     uint64_t size;    /* bytes in memory */
     uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
-    ml_slice data;    /* file bytes; empty for SHT_NOBITS */
+    ml_slice data;    /* file bytes; empty for SHT_NOBITS, and for what has no memory */
     uint32_t type;    /* sh_type */
     uint32_t group;   /* 1 + index into groups; 0: in none */
     uint32_t link;    /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
@@ -62,10 +64,10 @@ typedef struct ml_isec {
 
 /* The relocations of one allocated section. */
 typedef struct ml_irels {
-    uint32_t target; /* section they change */
-    uint32_t count;
-    bool rela;    /* with addends; else the addend stands in the field */
-    ml_slice raw; /* count records */
+    const uint8_t *p; /* count records */
+    uint32_t target;  /* section they change */
+    uint32_t count : 31;
+    uint32_t rela : 1; /* with addends; else the addend stands in the field */
 } ml_irels;
 
 typedef struct ml_irel {
@@ -95,9 +97,13 @@ typedef struct ml_image {
     const char *file;   /* path as given */
     const char *member; /* archive member, or NULL */
     uint16_t machine;   /* e_machine */
-    ml_isec *sections;  /* [0] is the null section */
-    uint32_t nsections;
-    uint32_t roles; /* those that sections have: bit 1 << ml_role */
+    uint32_t nsections; /* with the null section */
+    uint32_t nmemory;   /* sections that ask for memory */
+    uint64_t flags;     /* of those, or'ed */
+    bool idents;        /* one of those has a name that does not begin with a dot */
+    uint32_t roles;     /* those that sections have: bit 1 << ml_role */
+    uint8_t *role;      /* ml_role by section */
+    uint32_t *group;    /* by section: 1 + index into groups; NULL: there are none */
     ml_irels *rels;
     uint32_t nrels;
     ml_igroup *groups;
@@ -105,6 +111,8 @@ typedef struct ml_image {
     uint32_t nsymbols;               /* with the null symbol */
     uint32_t first_global;           /* locals come first */
     ml_slice symtab, strtab, xindex; /* raw, checked */
+    ml_slice names;                  /* of sections */
+    const uint8_t *headers;          /* nsections section headers, checked */
     uint64_t bytes;                  /* size of the file or member */
     ml_slice raw;                    /* all of it, for what is read only when asked: debug.h */
 } ml_image;
@@ -114,6 +122,37 @@ typedef struct ml_image {
 ** (kind.h). */
 int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
                    uint16_t machine, const ml_image **out);
+
+/* A section header where it stands: these fields of Elf64_Shdr, at these offsets. */
+enum { ML_SH_NAME = 0, ML_SH_TYPE = 4, ML_SH_FLAGS = 8, ML_SH_OFFSET = 24, ML_SH_SIZE = 32 };
+enum { ML_SH_LINK = 40, ML_SH_INFO = 44, ML_SH_ALIGN = 48, ML_SH_ENTSIZE = 56, ML_SH_ALL = 64 };
+
+/* Section i < nsections. Inline, so that only those fields are decoded that the caller uses. The
+** null section is empty whatever its header says. */
+static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_image *img,
+                                                                      uint32_t i)
+{
+    const uint8_t *h = img->headers + (size_t)i * ML_SH_ALL;
+    if (i == 0)
+        return (ml_isec){.name = "", .align = 1};
+    ml_isec s = {
+        .name = (const char *)img->names.p + ml_get32(h + ML_SH_NAME),
+        .flags = ml_get64(h + ML_SH_FLAGS),
+        .size = ml_get64(h + ML_SH_SIZE),
+        .align = ml_get64(h + ML_SH_ALIGN),
+        .type = ml_get32(h + ML_SH_TYPE),
+        .group = img->group ? img->group[i] : 0,
+        .role = img->role[i],
+    };
+    uint64_t entsize = ml_get64(h + ML_SH_ENTSIZE);
+    s.entsize = entsize <= UINT32_MAX ? (uint32_t)entsize : 0;
+    s.align = s.align ? s.align : 1;
+    if ((s.flags & ML_SEC_ALLOC) && s.type != ML_SHT_NOBITS)
+        s.data = (ml_slice){img->raw.p + ml_get64(h + ML_SH_OFFSET), (size_t)s.size};
+    uint32_t link = ml_get32(h + ML_SH_LINK);
+    s.link = (s.flags & ML_SEC_LINK_ORDER) && link < img->nsections ? link : 0;
+    return s;
+}
 
 /* Symbol i < nsymbols. */
 static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
@@ -147,7 +186,7 @@ static inline uint8_t ml_image_symbol_type(const ml_image *img, uint32_t i)
 /* Relocation i < r->count. */
 static inline ml_irel ml_image_rel(const ml_irels *r, uint32_t i)
 {
-    const uint8_t *p = r->raw.p + (size_t)i * (r->rela ? 24 : 16);
+    const uint8_t *p = r->p + (size_t)i * (r->rela ? 24 : 16);
     return (ml_irel){
         .offset = ml_get64(p),
         .type = ml_get32(p + 8),

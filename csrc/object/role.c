@@ -8,7 +8,15 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { SHT_INIT_ARRAY = 14, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY };
+enum {
+    SHT_RELA = 4,
+    SHT_REL = 9,
+    SHT_INIT_ARRAY = 14,
+    SHT_FINI_ARRAY,
+    SHT_PREINIT_ARRAY,
+    SHT_GROUP,
+    SHT_CREL = 0x40000014
+};
 
 /* In the order of the bytes behind the dot; `parts`: also NAME.ANYTHING. */
 static const struct row {
@@ -26,6 +34,10 @@ static const struct row {
 static ml_role by_type(uint32_t type)
 {
     switch (type) {
+    case SHT_REL:
+    case SHT_RELA:
+    case SHT_CREL: return ML_ROLE_RELOCATIONS;
+    case SHT_GROUP: return ML_ROLE_GROUP;
     case SHT_INIT_ARRAY: return ML_ROLE_INIT_ARRAY;
     case SHT_FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
     case SHT_PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
@@ -35,9 +47,12 @@ static ml_role by_type(uint32_t type)
 
 ml_role ml_role_of(const char *name, uint32_t type)
 {
+    static const uint32_t first = 1 << ('c' - 'a') | 1 << ('d' - 'a') | 1 << ('e' - 'a') |
+                                  1 << ('f' - 'a') | 1 << ('g' - 'a') | 1 << ('i' - 'a') |
+                                  1 << ('j' - 'a') | 1 << ('n' - 'a');
     if (by_type(type) != ML_ROLE_NONE)
         return by_type(type);
-    if (name[0] != '.' || !strchr("cdefginj", name[1]))
+    if (name[0] != '.' || name[1] < 'a' || name[1] > 'z' || !(first >> (name[1] - 'a') & 1))
         return ML_ROLE_NONE;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];

@@ -26,9 +26,9 @@ static uint64_t round_up(uint64_t n, uint64_t align)
 /* A block while it is filled. */
 typedef struct filling {
     ml_piece *pieces;
-    size_t n;
     const member *runs;
     size_t nruns;
+    size_t left[ML_CLASS_COUNT]; /* pieces without a run that have no place yet */
     uint64_t at, align, max;
 } filling;
 
@@ -38,18 +38,24 @@ static bool put(filling *f, ml_piece *p)
 {
     if (p->size > f->max)
         return false;
-    p->offset = round_up(f->at, p->align);
+    uint64_t align = ml_piece_align(p);
+    p->offset = round_up(f->at, align);
     f->at = p->offset + p->size;
-    if (p->align > f->align)
-        f->align = p->align;
+    if (align > f->align)
+        f->align = align;
     return f->at <= f->max;
 }
 
 static bool put_class(filling *f, unsigned class)
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (f->pieces[i].class == class && !f->pieces[i].run && !put(f, &f->pieces[i]))
+    for (size_t i = 0; f->left[class]; i++) {
+        ml_piece *p = &f->pieces[i];
+        if (p->class != class || p->run)
+            continue;
+        if (!put(f, p))
             return false;
+        f->left[class]--;
+    }
     for (size_t i = 0; i < f->nruns; i++) {
         ml_piece *p = &f->pieces[f->runs[i].index];
         if (p->class == class && !put(f, p))
@@ -75,18 +81,24 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
         unsigned first, last;
         ml_prot prot;
     } parts[2][ML_PARTS] = {{
-                         {ML_CLASS_TEXT, ML_CLASS_TEXT, ML_PROT_RX},
-                         {ML_CLASS_CONST, ML_CLASS_CONST, ML_PROT_R},
-                         {ML_CLASS_DATA, ML_CLASS_BSS, ML_PROT_RW},
-                     },
-                     {
-                         {ML_CLASS_COUNT, ML_CLASS_COUNT, ML_PROT_RX},
-                         {ML_CLASS_LCONST, ML_CLASS_LCONST, ML_PROT_R},
-                         {ML_CLASS_LDATA, ML_CLASS_LBSS, ML_PROT_RW},
-                     }};
+                                {ML_CLASS_TEXT, ML_CLASS_TEXT, ML_PROT_RX},
+                                {ML_CLASS_CONST, ML_CLASS_CONST, ML_PROT_R},
+                                {ML_CLASS_DATA, ML_CLASS_BSS, ML_PROT_RW},
+                            },
+                            {
+                                {ML_CLASS_COUNT, ML_CLASS_COUNT, ML_PROT_RX},
+                                {ML_CLASS_LCONST, ML_CLASS_LCONST, ML_PROT_R},
+                                {ML_CLASS_LDATA, ML_CLASS_LBSS, ML_PROT_RW},
+                            }};
+    uint64_t page = ml_os_page();
+    filling f = {
+        .pieces = pieces, .align = page, .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
     size_t nruns = 0;
     for (size_t i = 0; i < n; i++)
-        nruns += pieces[i].run != 0;
+        if (pieces[i].run)
+            nruns++;
+        else
+            f.left[pieces[i].class]++;
     member *runs = ml_nalloc(scratch, nruns, sizeof *runs);
     if (!runs)
         return ml_nomem(d);
@@ -96,13 +108,8 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
             runs[nruns++] = (member){pieces[i].run, i};
     if (nruns)
         qsort(runs, nruns, sizeof *runs, by_run);
-    uint64_t page = ml_os_page();
-    filling f = {.pieces = pieces,
-                 .n = n,
-                 .runs = runs,
-                 .nruns = nruns,
-                 .align = page,
-                 .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
+    f.runs = runs;
+    f.nruns = nruns;
     ml_layout l = {0};
     for (int k = 0; k < ML_PARTS; k++) {
         l.part[k].offset = f.at;

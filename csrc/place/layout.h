@@ -28,11 +28,17 @@ typedef enum ml_class {
 } ml_class;
 
 typedef struct ml_piece {
-    uint64_t size, align; /* bytes; a power of two */
-    uint64_t offset;      /* result: from the start of the block */
-    uint32_t run;         /* 0, or the number of its run */
-    uint8_t class;        /* ml_class */
+    uint64_t size;      /* bytes */
+    uint64_t offset;    /* result: from the start of the block */
+    uint32_t run;       /* 0, or the number of its run */
+    uint8_t class;      /* ml_class */
+    uint8_t align_log2; /* of its alignment in bytes */
 } ml_piece;
+
+static inline uint64_t ml_piece_align(const ml_piece *p)
+{
+    return UINT64_C(1) << p->align_log2;
+}
 
 /* The parts of a block, by protection: text (none in a large block), constants, data with bss. */
 enum { ML_PART_TEXT, ML_PART_CONST, ML_PART_DATA, ML_PARTS };
@@ -47,7 +53,7 @@ typedef struct ml_layout {
 } ml_layout;
 
 /* The largest block: all of it must be within 2 GiB of all of it. */
-#define ML_LAYOUT_MAX (UINT64_C(0x7fff0000))
+#define ML_LAYOUT_MAX       (UINT64_C(0x7fff0000))
 /* The largest block of large sections. */
 #define ML_LAYOUT_LARGE_MAX (UINT64_C(1) << 46)
 
