@@ -19,12 +19,12 @@ static void touch_name(const char *s)
 static void read_sections(const ml_image *img)
 {
     for (uint32_t i = 0; i < img->nsections && i < MANY; i++) {
-        const ml_isec *s = &img->sections[i];
-        touch_name(s->name);
-        touch(s->data);
-        check(s->data.n == 0 || s->data.n == s->size);
-        check(s->align && (s->align & (s->align - 1)) == 0);
-        check(s->group <= img->ngroups);
+        const ml_isec s = ml_image_section(img, i);
+        touch_name(s.name);
+        touch(s.data);
+        check(s.data.n == 0 || s.data.n == s.size);
+        check(s.align && (s.align & (s.align - 1)) == 0);
+        check(s.group <= img->ngroups);
     }
 }
 
@@ -49,7 +49,7 @@ static void read_relocations(const ml_image *img)
             ml_irel r = ml_image_rel(rels, k);
             uint64_t start;
             check(r.symbol < img->nsymbols);
-            check(r.offset <= img->sections[rels->target].size);
+            check(r.offset <= ml_image_section(img, rels->target).size);
             const char *func = NULL;
             if (k < 8) /* linear in the symbols */
                 func = ml_image_function_at(img, rels->target, r.offset, &start);

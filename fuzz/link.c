@@ -99,9 +99,11 @@ static bool too_large(ml_slice bytes)
     const ml_image *img;
     uint64_t total = 0;
     if (ml_image_parse(&d, &a, "fuzz.o", NULL, bytes, ml_target_x86_64.machine, &img) == 0) {
-        for (uint32_t i = 1; i < img->nsections && total <= MOST; i++)
-            if (img->sections[i].flags & ML_SEC_ALLOC)
-                total += at_most(img->sections[i].size) + img->sections[i].align;
+        for (uint32_t i = 1; i < img->nsections && total <= MOST; i++) {
+            const ml_isec s = ml_image_section(img, i);
+            if (s.flags & ML_SEC_ALLOC)
+                total += at_most(s.size) + s.align;
+        }
         for (uint32_t i = 1; i < img->nsymbols && total <= MOST; i++)
             if (ml_image_symbol(img, i).section == ML_SEC_COMMON)
                 total += at_most(ml_image_symbol(img, i).size);
