@@ -96,9 +96,10 @@ static bool know_targets(starts *s, const ml_target *target, const ml_irels *rel
             continue;
         ml_isym sym = ml_image_symbol(s->img, r.symbol);
         uint64_t value = sym.value + (uint64_t)r.addend;
-        if (sym.section && sym.section < s->img->nsections &&
-            s->img->sections[sym.section].flags & ML_SEC_EXEC &&
-            value < s->img->sections[sym.section].data.n && !add_start(s, sym.section, value))
+        if (sym.section >= s->img->nsections)
+            continue;
+        const ml_isec sec = ml_image_section(s->img, sym.section);
+        if ((sec.flags & ML_SEC_EXEC) && value < sec.data.n && !add_start(s, sym.section, value))
             return false;
     }
     return true;
