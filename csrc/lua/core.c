@@ -1,6 +1,10 @@
 /* core.c -- lua: the module's only door, errors as Lua values, and fields of tables.
 ** SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+
 #include "lua/lua.h"
+#include "os/folder.h"
 #include "os/os.h"
 #include "process/cxx.h"
 
@@ -174,12 +178,39 @@ static int page_size(lua_State *L)
     return 1;
 }
 
+/* current_folder() -> absolute path; nil, text */
+static int current_folder(lua_State *L)
+{
+    char path[8192];
+    if (ml_os_current_folder(path, sizeof path)) {
+        lua_pushstring(L, path);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot tell the path of the current folder: %s", ml_os_error(errno));
+    return 2;
+}
+
+/* is_terminal(fd) -> boolean */
+static int is_terminal(lua_State *L)
+{
+    lua_Integer fd = luaL_checkinteger(L, 1);
+    lua_pushboolean(L, fd >= 0 && fd <= INT_MAX && ml_os_is_terminal((int)fd));
+    return 1;
+}
+
 EXPORT int luaopen_moonlink_core(lua_State *L);
 
 EXPORT int luaopen_moonlink_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"now", now}, {"sleep", sleep_for}, {"page_size", page_size}, {NULL, NULL}};
+        {"now", now},
+        {"sleep", sleep_for},
+        {"page_size", page_size},
+        {"current_folder", current_folder},
+        {"is_terminal", is_terminal},
+        {NULL, NULL},
+    };
     luaL_checkversion(L);
     luaL_newlib(L, functions);
     open_error(L);

@@ -1,14 +1,15 @@
-/* folder.c -- os: lists a folder.
+/* folder.c -- os: lists a folder; says where the process is.
 ** takes a path; gives the names in it, sorted, so that no order of the file system's reaches a
-** result. Spec: POSIX.1-2017 opendir, readdir.
+** result. Spec: POSIX.1-2017 opendir, readdir, getcwd, isatty.
 ** SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE 1 /* opendir */
+#define _GNU_SOURCE 1 /* opendir, getcwd */
 #include "os/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "os/os.h"
 
@@ -66,4 +67,14 @@ int ml_os_folder(ml_diag *d, ml_arena *a, const char *path, const char *const **
     *names = (const char *const *)l.names;
     *n = l.n;
     return 0;
+}
+
+bool ml_os_current_folder(char *path, size_t size)
+{
+    return getcwd(path, size) != NULL;
+}
+
+bool ml_os_is_terminal(int fd)
+{
+    return isatty(fd) == 1;
 }

@@ -20,6 +20,14 @@ function core.sleep(seconds) end
 ---@return integer bytes
 function core.page_size() end
 
+---@return string? path absolute
+---@return string? message
+function core.current_folder() end
+
+---@param fd integer
+---@return boolean
+function core.is_terminal(fd) end
+
 -- ---- calls: call.c ----
 
 ---A C function as a Lua function.
