@@ -28,7 +28,7 @@ typedef struct filling {
     ml_piece *pieces;
     const member *runs;
     size_t nruns;
-    size_t left[ML_CLASS_COUNT]; /* pieces without a run that have no place yet */
+    size_t left[ML_CLASS_COUNT + 1]; /* pieces without a run that have no place yet, by class */
     uint64_t at, align, max;
 } filling;
 
