@@ -223,5 +223,6 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_isolate(L);
     ml_open_places(L);
     ml_open_trace(L);
+    ml_open_tree(L);
     return 1;
 }

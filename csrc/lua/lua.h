@@ -59,5 +59,6 @@ void ml_open_demangle(lua_State *L); /* demangle */
 void ml_open_isolate(lua_State *L);  /* isolate */
 void ml_open_places(lua_State *L);   /* addr2sym, traced */
 void ml_open_trace(lua_State *L);    /* capture, captured, frames */
+void ml_open_tree(lua_State *L);     /* tree: what is in folders */
 
 #endif

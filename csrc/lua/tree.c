@@ -1,0 +1,161 @@
+/* tree.c -- lua: what is in folders, asked in batches (pkg/tree.h).
+**    tree() -> tree
+**    tree:kind(path) -> "file" | "folder" | "special" | nil
+**    tree:missing(folders, stems, endings [, modules]) -> list of stems | nil when none is missing
+** A stem is there when one of the folders holds a file STEM..ENDING for one of the endings, each of
+** which is a table { before, behind }. With `modules` the dots of a stem are slashes in the path.
+** SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "lua/lua.h"
+#include "pkg/tree.h"
+
+#define TREE       "moonlink.Tree"
+#define MAX_ENDING 16
+
+static ml_tree *check_tree(lua_State *L)
+{
+    return luaL_checkudata(L, 1, TREE);
+}
+
+static int tree_new(lua_State *L)
+{
+    ml_tree *t = lua_newuserdatauv(L, sizeof *t, 0);
+    *t = (ml_tree){0};
+    luaL_setmetatable(L, TREE);
+    return 1;
+}
+
+static int tree_close(lua_State *L)
+{
+    ml_tree_free(check_tree(L));
+    return 0;
+}
+
+static ml_slice check_slice(lua_State *L, int idx)
+{
+    size_t n;
+    const char *s = luaL_checklstring(L, idx, &n);
+    return (ml_slice){(const uint8_t *)s, n};
+}
+
+static int tree_kind(lua_State *L)
+{
+    static const char *const names[] = {NULL, "file", "folder", "special"};
+    lua_pushstring(L, names[ml_tree_kind(check_tree(L), check_slice(L, 2))]);
+    return 1;
+}
+
+typedef struct ending {
+    ml_slice before, behind;
+} ending;
+
+/* The element of a list as a string that the list keeps alive. Lists are plain tables: a list that
+** makes its elements up when asked would not keep them. */
+static ml_slice item(lua_State *L, int list, lua_Integer i)
+{
+    luaL_argcheck(L, lua_rawgeti(L, list, i) == LUA_TSTRING, list, "list of strings expected");
+    size_t n;
+    const char *s = lua_tolstring(L, -1, &n);
+    lua_pop(L, 1);
+    return (ml_slice){(const uint8_t *)s, n};
+}
+
+static int read_endings(lua_State *L, int idx, ending *out)
+{
+    luaL_checktype(L, idx, LUA_TTABLE);
+    lua_Unsigned n = lua_rawlen(L, idx);
+    luaL_argcheck(L, n <= MAX_ENDING, idx, "too many endings");
+    for (lua_Integer i = 0; i < (lua_Integer)n; i++) {
+        luaL_argcheck(L, lua_rawgeti(L, idx, i + 1) == LUA_TTABLE, idx, "list of pairs expected");
+        int pair = lua_gettop(L);
+        out[i].before = item(L, pair, 1);
+        out[i].behind = item(L, pair, 2);
+        lua_pop(L, 1);
+    }
+    return (int)n;
+}
+
+/* A name of more bytes than a path may have names nothing. */
+#define LONGEST 4096
+
+static size_t append(char *to, size_t at, ml_slice part)
+{
+    if (at > LONGEST || part.n > LONGEST - at)
+        return LONGEST + 1;
+    if (part.n)
+        memcpy(to + at, part.p, part.n);
+    return at + part.n;
+}
+
+/* BEFORE stands before the last part of the stem's path. */
+static bool is_there(ml_tree *t, ml_slice folder, ml_slice stem, const ending *e, bool modules)
+{
+    char name[LONGEST];
+    size_t at = append(name, append(name, 0, e->before), stem);
+    for (size_t i = e->before.n; modules && at <= LONGEST && i < at; i++)
+        if (name[i] == '.')
+            name[i] = '/';
+    at = append(name, at, e->behind);
+    ml_slice whole = {(const uint8_t *)name, at};
+    return at <= LONGEST && ml_tree_below(t, folder, whole) == ML_PLAIN;
+}
+
+typedef struct question {
+    ml_tree *tree;
+    const ending *endings;
+    int n;
+    bool modules;
+} question;
+
+static bool is_in_one(lua_State *L, const question *q, int folders, ml_slice stem)
+{
+    lua_Integer n = (lua_Integer)lua_rawlen(L, folders);
+    for (int e = 0; e < q->n; e++)
+        for (lua_Integer i = 1; i <= n; i++)
+            if (is_there(q->tree, item(L, folders, i), stem, &q->endings[e], q->modules))
+                return true;
+    return false;
+}
+
+static int tree_missing(lua_State *L)
+{
+    ending endings[MAX_ENDING];
+    question q = {.tree = check_tree(L), .endings = endings};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 5);
+    q.n = read_endings(L, 4, endings);
+    q.modules = lua_toboolean(L, 5);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 3), missing = 0;
+    lua_pushnil(L);
+    for (lua_Integer i = 1; i <= n; i++) {
+        ml_slice stem = item(L, 3, i);
+        if (is_in_one(L, &q, 2, stem))
+            continue;
+        if (!missing) {
+            lua_newtable(L);
+            lua_replace(L, 6);
+        }
+        lua_rawgeti(L, 3, i);
+        lua_rawseti(L, 6, ++missing);
+    }
+    return 1;
+}
+
+void ml_open_tree(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"kind", tree_kind}, {"missing", tree_missing}, {NULL, NULL}};
+    if (luaL_newmetatable(L, TREE)) {
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+        lua_pushcfunction(L, tree_close);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, tree_close);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_pop(L, 1);
+    lua_pushcfunction(L, tree_new);
+    lua_setfield(L, -2, "tree");
+}
