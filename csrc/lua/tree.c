@@ -1,6 +1,7 @@
 /* tree.c -- lua: what is in folders, asked in batches (pkg/tree.h).
 **    tree() -> tree
 **    tree:kind(path) -> "file" | "folder" | "special" | nil
+**    tree:names(folder) -> list, sorted; empty when it cannot be listed
 **    tree:missing(folders, stems, endings [, modules]) -> list of stems | nil when none is missing
 ** A stem is there when one of the folders holds a file STEM..ENDING for one of the endings, each of
 ** which is a table { before, behind }. With `modules` the dots of a stem are slashes in the path.
@@ -43,6 +44,26 @@ static int tree_kind(lua_State *L)
 {
     static const char *const names[] = {NULL, "file", "folder", "special"};
     lua_pushstring(L, names[ml_tree_kind(check_tree(L), check_slice(L, 2))]);
+    return 1;
+}
+
+/* The arena is the tree's, so that a Lua error cannot leak it. */
+static int tree_names(lua_State *L)
+{
+    ml_tree *t = check_tree(L);
+    const char *path = luaL_checkstring(L, 2);
+    const char *const *names = NULL;
+    size_t n = 0;
+    ml_diag d;
+    ml_diag_init(&d);
+    if (ml_os_folder(&d, &t->arena, path, &names, &n) < 0)
+        n = 0;
+    ml_diag_free(&d);
+    lua_newtable(L);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
     return 1;
 }
 
@@ -128,6 +149,7 @@ static int tree_missing(lua_State *L)
     q.n = read_endings(L, 4, endings);
     q.modules = lua_toboolean(L, 5);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 3), missing = 0;
+    q.tree->eager = n >= 3;
     lua_pushnil(L);
     for (lua_Integer i = 1; i <= n; i++) {
         ml_slice stem = item(L, 3, i);
@@ -146,7 +168,7 @@ static int tree_missing(lua_State *L)
 void ml_open_tree(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"kind", tree_kind}, {"missing", tree_missing}, {NULL, NULL}};
+        {"kind", tree_kind}, {"names", tree_names}, {"missing", tree_missing}, {NULL, NULL}};
     if (luaL_newmetatable(L, TREE)) {
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");

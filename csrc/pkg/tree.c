@@ -165,7 +165,7 @@ static ml_kind_of_file kind_of(ml_tree *t, const char *path, size_t len)
     while (slash && path[slash - 1] == '/')
         slash--;
     folder *f = folder_of(t, path, slash);
-    if (!f || !f->asked || f->refused || (!f->listed && !list(t, f))) {
+    if (!f || (!f->asked && !t->eager) || f->refused || (!f->listed && !list(t, f))) {
         if (f)
             f->asked = true;
         return ml_os_kind(path);

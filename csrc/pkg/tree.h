@@ -17,6 +17,7 @@ typedef struct ml_tree {
     ml_arena arena;
     struct ml_tree_folder **slots; /* by path; NULL is free */
     size_t n, room;                /* room is 0 or a power of two */
+    bool eager;                    /* more questions will come: list at the first one */
 } ml_tree;
 
 void ml_tree_free(ml_tree *t);

@@ -23,9 +23,11 @@ local check = {}
 --- What the rules may ask.
 ---@class moonlink.pkg.Judge
 ---@field units table<string, moonlink.pkg.Package[]> by id: all that a package may depend on
----@field target? moonlink.pkg.Package[] what is in the database that it is to be put into
+---@field installed? table<string, moonlink.pkg.Package[]> what is in the database that it is to be
+---   put into, by `name-version` in lower case
 ---@field files moonlink.pkg.Files the file system
----@field expand? fun(path: string, p: moonlink.pkg.Package): string replaces ${pkgroot} and so on
+---@field roots? fun(p: moonlink.pkg.Package): moonlink.pkg.Roots what variables in paths stand for
+---@field coming? table<string, any> units that are registered along with the package, behind it
 ---@field update? boolean it may be there already
 ---@field multi? boolean other instances of its version may be there already
 ---@field version? string of GHC, in names of shared libraries; nil: any
@@ -36,8 +38,12 @@ local check = {}
 ---@class moonlink.pkg.Rule
 ---@field name string
 ---@field class moonlink.pkg.Class
----@field find fun(p: moonlink.pkg.Package, judge: moonlink.pkg.Judge, report: fun(text: string,
----   class?: moonlink.pkg.Class))
+---@field find moonlink.pkg.Look
+
+---@alias moonlink.pkg.Report fun(text: string, class?: moonlink.pkg.Class) class: not the row's
+
+--- Looks at a package and reports each finding.
+---@alias moonlink.pkg.Look fun(p: table, judge: moonlink.pkg.Judge, report: moonlink.pkg.Report)
 
 local NONE = {}
 
@@ -77,8 +83,8 @@ local function version_is_new(p, judge, report)
       return
    end
    local id = ids.package(p)
-   for _, each in ipairs(judge.target or NONE) do
-      if each.name == p.name and ids.package(each) == id then
+   for _, each in ipairs(judge.installed and judge.installed[id:lower()] or NONE) do
+      if ids.package(each) == id then
          report(("package %s is already installed"):format(id))
          return
       end
@@ -89,12 +95,9 @@ local function case_is_new(p, judge, report)
    if judge.update or judge.multi then
       return
    end
-   local id, same = ids.package(p):lower(), {}
-   for _, each in ipairs(judge.target or NONE) do
-      local other = ids.package(each)
-      if #other == #id and other:lower() == id then
-         same[#same + 1] = other
-      end
+   local same = {}
+   for i, each in ipairs(judge.installed and judge.installed[ids.package(p):lower()] or NONE) do
+      same[i] = ids.package(each)
    end
    if same[1] then
       report(("Package names may be treated case-insensitively in the future.\n"
@@ -104,7 +107,7 @@ end
 
 local function depends(p, judge, report)
    for _, id in ipairs(p.depends or NONE) do
-      if not judge.units[id] then
+      if not judge.units[id] and not (judge.coming and judge.coming[id]) then
          report(('dependency "%s" doesn\'t exist'):format(id))
       end
    end
@@ -222,25 +225,6 @@ function check.verdict(problems, force)
       end
    end
    return good, warnings, errors
-end
-
---- An index of databases for judge.units.
----@param databases {packages: moonlink.pkg.Package[]}[]
----@return table<string, moonlink.pkg.Package[]>
-function check.units(databases)
-   local units = {}
-   for _, db in ipairs(databases) do
-      for _, p in ipairs(db.packages) do
-         local id = ids.unit(p)
-         local there = units[id]
-         if there then
-            there[#there + 1] = p
-         else
-            units[id] = {p}
-         end
-      end
-   end
-   return units
 end
 
 return check

@@ -44,7 +44,7 @@ local function missing(p, names, judge, found)
    if #names == 0 then
       return
    end
-   local folders = paths.expanded(p.import_dirs, p, judge)
+   local folders = paths.of("import_dirs", p, judge)
    for _, name in ipairs(judge.files:missing(folders, names, ENDINGS, true) or NONE) do
       if name ~= "GHC.Prim" then
          found(name)
@@ -99,7 +99,8 @@ local function bad_reexport(p, unit, name, judge)
             .. "%s"):format(name, unit)
       end
    end
-   return ("refers to a module %s that is not exposed in the defining package %s"):format(name, unit)
+   return ("refers to a module %s that is not exposed in the defining package %s"):format(name,
+      unit)
 end
 
 --- Units that are still to be instantiated are not looked at, as ghc-pkg does not.

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local hs = require "moonlink.pkg.hs_string"
+local variables = require "moonlink.pkg.variables"
 local version = require "moonlink.pkg.version"
 
 local paths = {}
@@ -15,20 +16,19 @@ local paths = {}
 
 local NONE = {}
 
---- The paths of a list with their variables replaced.
----@param list? string[]
+--- The paths of a field with their variables replaced.
+---@param field string "import_dirs"
 ---@param p moonlink.pkg.Package
 ---@param judge moonlink.pkg.Judge
 ---@return string[]
-function paths.expanded(list, p, judge)
-   local expand, out = judge.expand, nil
-   for i, path in ipairs(list or NONE) do
-      if path:byte() == 36 and expand then -- $
-         out = out or table.move(list, 1, #list, 1, {})
-         out[i] = expand(path, p)
+function paths.of(field, p, judge)
+   local list = p[field] or NONE
+   for _, path in ipairs(list) do
+      if path:byte() == 36 and judge.roots then -- $
+         return variables.value(field, list, judge.roots(p))
       end
    end
-   return out or list or NONE
+   return list
 end
 
 local RELATIVE = "%s: %s is a relative path which makes no sense (as there is nothing for it to be "
@@ -50,21 +50,20 @@ end
 function paths.folders(field)
    local key = field:gsub("-", "_")
    return function(p, judge, report)
-      for _, path in ipairs(paths.expanded(p[key], p, judge)) do
+      for _, path in ipairs(paths.of(key, p, judge)) do
          look(field, path, "folder", judge, report)
       end
    end
 end
 
 function paths.haddock_interfaces(p, judge, report)
-   for _, path in ipairs(judge.haddock and paths.expanded(p.haddock_interfaces, p, judge) or NONE)
-   do
+   for _, path in ipairs(judge.haddock and paths.of("haddock_interfaces", p, judge) or NONE) do
       look("haddock-interfaces", path, "file", judge, report)
    end
 end
 
 function paths.haddock_html(p, judge, report)
-   for _, path in ipairs(judge.haddock and paths.expanded(p.haddock_html, p, judge) or NONE) do
+   for _, path in ipairs(judge.haddock and paths.of("haddock_html", p, judge) or NONE) do
       if not path:find "^https?://" then
          look("haddock-html", (path:gsub("^file://", "")), "folder", judge, report)
       end
@@ -122,8 +121,8 @@ function paths.libraries(p, judge, report)
    if #libraries == 0 or not paths.has_code(p) then
       return
    end
-   local folders = joined(paths.expanded(p.library_dirs, p, judge),
-      paths.expanded(p.dynamic_library_dirs, p, judge))
+   local folders = joined(paths.of("library_dirs", p, judge),
+      paths.of("dynamic_library_dirs", p, judge))
    local endings = judge.library_endings or paths.library_endings(judge.version or "*")
    judge.library_endings = endings
    for _, library in ipairs(judge.files:missing(folders, libraries, endings) or NONE) do

@@ -1,0 +1,91 @@
+--- Questions about many files, against the real file system.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+support.sh("cd %s && mkdir -p lib/Data/Map empty && touch lib/A.hi lib/Data/Map/S.hi lib/Data/L.p_hi "
+   .. "&& ln -s A.hi lib/B.hi && ln -s nowhere lib/C.hi && ln -s ../empty lib/D.hi && mkfifo lib/F.hi",
+   dir)
+
+local MODULES = {{"", ".hi"}, {"", ".p_hi"}}
+
+describe("a tree", function()
+   -- Each question twice: the answer before a folder is listed, and the one after.
+   local function kinds(of)
+      local tree <close> = core.tree()
+      for path, kind in pairs(of) do
+         for _ = 1, 3 do
+            assert.equal(kind or nil, tree:kind(path), path)
+         end
+      end
+   end
+
+   it("says what is at a path, links followed", function()
+      kinds {
+         [dir .. "/lib"] = "folder", [dir .. "/lib/"] = "folder", [dir .. "//lib//Data"] = "folder",
+         [dir .. "/lib/A.hi"] = "file", [dir .. "/lib/B.hi"] = "file", [dir .. "/lib/C.hi"] = false,
+         [dir .. "/lib/D.hi"] = "folder", [dir .. "/lib/F.hi"] = "special",
+         [dir .. "/lib/A.hi/"] = false, [dir .. "/lib/A.hi/x"] = false, [dir .. "/no/such"] = false,
+         [dir .. "/lib/."] = "folder", [dir .. "/lib/.."] = "folder", ["/"] = "folder",
+         ["//"] = "folder", [""] = false, ["/dev/null"] = "special", ["."] = "folder",
+         [("/x"):rep(5000)] = false, [dir .. "\0"] = false, [dir .. "/lib\0/A.hi"] = false,
+      }
+   end)
+
+   it("says what is missing of many", function()
+      local tree <close> = core.tree()
+      local folders = {dir .. "/none", dir .. "/lib"}
+      local stems = {"A", "B", "C", "D", "Data.Map.S", "Data.L", "Data.Map.L", "E.F", ""}
+      for _ = 1, 2 do
+         assert.same({"C", "D", "Data.Map.L", "E.F", ""},
+            tree:missing(folders, stems, MODULES, true))
+         assert.same({"Data.Map.S", "Data.L"}, tree:missing(folders, {"A", "Data.Map.S", "Data.L"},
+            MODULES))
+      end
+      assert.is_nil(tree:missing(folders, {"A"}, MODULES, true))
+      assert.is_nil(tree:missing(folders, {}, MODULES, true))
+      assert.same({"A"}, tree:missing({}, {"A"}, MODULES))
+      assert.same({"A"}, tree:missing(folders, {"A"}, {}))
+      assert.is_nil(tree:missing({dir}, {"Map"}, {{"lib/Data/", "/S.hi"}}))
+   end)
+
+   it("asks about each file where a folder cannot be listed", function()
+      support.sh("mkdir %s/shut && touch %s/shut/x && chmod 0111 %s/shut", dir, dir, dir)
+      kinds {[dir .. "/shut/x"] = "file", [dir .. "/shut/y"] = false}
+   end)
+
+   it("gives the names in a folder, sorted", function()
+      local tree <close> = core.tree()
+      assert.same({"A.hi", "B.hi", "C.hi", "D.hi", "Data", "F.hi"}, tree:names(dir .. "/lib"))
+      assert.same({}, tree:names(dir .. "/none"))
+      assert.same({}, tree:names(dir .. "/lib/A.hi"))
+   end)
+
+   it("knows folders of thousands of names", function()
+      local tree <close> = core.tree()
+      support.sh("mkdir %s/many && cd %s/many && seq 3000 | sed 's/^/f/' | xargs touch", dir, dir)
+      local stems = {}
+      for i = 1, 3001 do
+         stems[i] = ("f%d"):format(i)
+      end
+      assert.same({"f3001"}, tree:missing({dir .. "/many"}, stems, {{"", ""}}))
+   end)
+
+   it("refuses what is no list of texts", function()
+      local tree <close> = core.tree()
+      for _, args in ipairs {
+         {nil, {}, {}}, {{}, nil, {}}, {{}, {}, {"x"}}, {{}, {1}, {}}, {{}, {}, {{"x"}}},
+         {{true}, {"x"}, {{"", ""}}},
+      } do
+         support.refused(tree.missing, tree, args[1], args[2], args[3])
+      end
+      support.refused(tree.missing, {}, {}, {}, {})
+      local endings = {}
+      for i = 1, 17 do
+         endings[i] = {"", ""}
+      end
+      support.refused(tree.missing, tree, {}, {}, endings)
+   end)
+end)
