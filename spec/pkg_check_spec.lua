@@ -171,8 +171,8 @@ describe("a package", function()
          .. "this package: far-1"}, said "X from far-1:M")
       assert.same({refers .. "a module Q that is not exposed in the defining package base-1"},
          said "X from base-1:Q")
-      assert.same({refers .. "a module N that is reexported but not defined in the defining package "
-         .. "middle-1"}, said "X from middle-1:N")
+      assert.same({refers .. "a module N that is reexported but not defined in the defining "
+         .. "package middle-1"}, said "X from middle-1:N")
    end)
 
    it("reports modules and re-exports in their order", function()

@@ -5,9 +5,9 @@ local core = require "moonlink.core"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
-support.sh("cd %s && mkdir -p lib/Data/Map empty && touch lib/A.hi lib/Data/Map/S.hi lib/Data/L.p_hi "
-   .. "&& ln -s A.hi lib/B.hi && ln -s nowhere lib/C.hi && ln -s ../empty lib/D.hi && mkfifo lib/F.hi",
-   dir)
+support.sh("cd %s && mkdir -p lib/Data/Map empty && touch lib/A.hi lib/Data/Map/S.hi && "
+   .. "touch lib/Data/L.p_hi && ln -s A.hi lib/B.hi && ln -s nowhere lib/C.hi && "
+   .. "ln -s ../empty lib/D.hi && mkfifo lib/F.hi", dir)
 
 local MODULES = {{"", ".hi"}, {"", ".p_hi"}}
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lua/lua.h"
+#include "os/folder.h"
 #include "pkg/tree.h"
 
 #define TREE       "moonlink.Tree"

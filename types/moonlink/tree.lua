@@ -1,0 +1,32 @@
+---@meta moonlink.core
+-- What is in folders: csrc/lua/tree.c.
+
+local core = {}
+
+---Answers questions about many files: lists each folder once, and keeps what it saw.
+---@class moonlink.core.Tree
+local tree = {}
+
+---What is at a path, links followed; nil when nothing is.
+---@param path string
+---@return "file"|"folder"|"special"|nil
+function tree:kind(path) end
+
+---The names in a folder, sorted, without "." and ".."; empty when it cannot be listed.
+---@param folder string
+---@return string[]
+function tree:names(folder) end
+
+---The stems for which none of the folders holds a file BEFORE..STEM..BEHIND with one of the
+---endings; nil when none is missing.
+---@param folders string[]
+---@param stems string[]
+---@param endings string[][] before and behind, up to 16 of them
+---@param modules? boolean dots in a stem are slashes
+---@return string[]?
+function tree:missing(folders, stems, endings, modules) end
+
+---@return moonlink.core.Tree
+function core.tree() end
+
+return core
