@@ -27,15 +27,9 @@ static ml_class class_of(const ml_isec *s)
 }
 
 /* The run of a section whose name is a C identifier; all its sections get one class. */
-static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
+static uint32_t ident_run(const ml_txn *t, const char *name, ml_class class)
 {
-    if (s->flags & ML_SEC_TLS)
-        return 0;
-    if (s->role == ML_ROLE_INIT || s->role == ML_ROLE_FINI)
-        return ml_fragments_run(t, s);
-    if (!t->idents.count || s->name[0] == '.')
-        return 0;
-    ml_entry *e = ml_table_find_str(&t->idents, s->name);
+    ml_entry *e = name[0] == '.' ? NULL : ml_table_find_str(&t->idents, name);
     if (!e)
         return 0;
     if (e->section < class + 1u)
@@ -43,10 +37,26 @@ static uint32_t run_of(ml_txn *t, const ml_isec *s, ml_class class)
     return e->image + ML_RUN_IDENTS;
 }
 
+/* The pieces that must lie side by side: most sections have nothing to do with that. */
+static void join_run(ml_txn *t, const ml_image *img, uint32_t section, uint32_t piece)
+{
+    const ml_isec s = ml_image_section(img, section);
+    ml_piece *p = &t->pieces[piece - 1];
+    if (s.flags & ML_SEC_TLS)
+        return;
+    if (s.role == ML_ROLE_INIT || s.role == ML_ROLE_FINI)
+        p->run = ml_fragments_run(t, &s);
+    else if (t->idents.count)
+        p->run = ident_run(t, s.name, (ml_class)p->class);
+    if (ml_frames_section(&s))
+        ml_frames_join(t, piece);
+}
+
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 {
     t->pieces[t->npieces++] = (ml_piece){
         .size = size, .class = (uint8_t) class, .align_log2 = (uint8_t)__builtin_ctzll(align)};
+    t->classes |= 1u << class;
     return t->npieces;
 }
 
@@ -89,11 +99,9 @@ static int section_pieces(ml_txn *t, ml_input *in)
         t->asks_large |= (s.flags & ML_SEC_LARGE) != 0;
         if (in->split && !(s.flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
-        ml_class class = class_of(&s);
-        in->piece[i] = ml_piece_add(t, class, s.size, s.align);
-        t->pieces[in->piece[i] - 1].run = run_of(t, &s, class);
-        if (s.role == ML_ROLE_EH_FRAME && class < ML_CLASS_TDATA && ml_frames_section(&s))
-            ml_frames_join(t, in->piece[i]);
+        in->piece[i] = ml_piece_add(t, class_of(&s), s.size, s.align);
+        if (s.role != ML_ROLE_NONE || t->idents.count)
+            join_run(t, img, i, in->piece[i]);
     }
     return 0;
 }

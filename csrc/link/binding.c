@@ -8,8 +8,7 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
     const ml_image *img = in->img;
     if (symbol >= img->first_global) {
         ml_entry *e = in->bind[symbol - img->first_global];
-        uint64_t S = e->def == ML_DEF_ABS ? e->value : e->addr; /* a value needs no placing */
-        return (ml_binding){.S = S,
+        return (ml_binding){.S = ml_entry_address(e),
                             .size = e->size,
                             .e = e,
                             .in_load = ml_def_in_load(e->def) && !(e->flags & ML_ENT_LARGE),

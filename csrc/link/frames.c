@@ -407,8 +407,8 @@ int ml_frames_check(ml_txn *t)
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         w.in = &t->l->inputs[i];
         const ml_image *img = w.in->img;
-        for (uint32_t k = 1; (img->roles & 1u << ML_ROLE_EH_FRAME) && k < img->nsections; k++) {
-            if (img->role[k] != ML_ROLE_EH_FRAME || !w.in->piece[k])
+        for (uint32_t k = 0; (k = ml_image_next(img, ML_ROLE_EH_FRAME, k + 1)) < img->nsections;) {
+            if (!w.in->piece[k])
                 continue;
             const ml_isec sec = ml_image_section(img, k);
             if ((sec.flags & ML_SEC_TLS) || !ml_frames_section(&sec))

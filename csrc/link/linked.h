@@ -186,6 +186,12 @@ static inline bool ml_def_in_load(uint8_t def)
     return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;
 }
 
+/* S of an entry: a value needs no placing. */
+static inline uint64_t ml_entry_address(const ml_entry *e)
+{
+    return e->def == ML_DEF_ABS ? e->value : e->addr;
+}
+
 /* Does a committed load show this name to others? */
 static inline bool ml_def_exported(const ml_entry *e)
 {

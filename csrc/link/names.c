@@ -20,10 +20,8 @@ bool ml_names_of(ml_names *n, ml_arena *a, const ml_image *img)
     return n->all != NULL;
 }
 
-const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name)
+const char *ml_names_copy(ml_names *n, ml_arena *a, const char *name)
 {
-    if (n->all)
-        return n->all + (name - (const char *)n->img->names.p);
     size_t len = strlen(name);
     const char **slot = &n->recent[ml_hash(name, len) % ML_NAMES_RECENT];
     if (!*slot || strcmp(*slot, name) != 0)

@@ -118,15 +118,18 @@ static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
     return true;
 }
 
-/* S. Where a section symbol's section was merged, S + A is looked up, and S is what that leaves:
-** see Note [Addresses into merged sections]. */
-static uint64_t address_of(const work *w, const ml_irel *r)
+/* S where a section symbol's section was merged: S + A is looked up, and S is what that leaves; see
+** Note [Addresses into merged sections]. */
+static uint64_t merged_address(const work *w, const ml_irel *r)
 {
-    if (w->dropped[r->symbol] != MERGED)
-        return w->S[r->symbol];
     ml_isym s = ml_image_symbol(w->in->img, r->symbol);
     uint64_t A = (uint64_t)r->addend;
     return ml_section_address(w->in, s.section, s.value + A) - A;
+}
+
+static inline uint64_t address_of(const work *w, const ml_irel *r)
+{
+    return w->dropped[r->symbol] == MERGED ? merged_address(w, r) : w->S[r->symbol];
 }
 
 /* The formulas that need more than S, A and P. */
@@ -204,25 +207,37 @@ static uint32_t apply(work *w, uint32_t k)
     return 1;
 }
 
+/* Local symbols: most lie in a plain section of memory. */
+static void local_values(work *w)
+{
+    const ml_input *in = w->in;
+    const ml_image *img = in->img;
+    bool plain = !(img->flags & ML_SEC_TLS) && !in->split;
+    for (uint32_t i = 0; i < img->first_global; i++) {
+        ml_isym s = ml_image_symbol(img, i);
+        if (plain && s.type <= ML_TYPE_SECTION && s.section < img->nsections && s.section) {
+            w->dropped[i] = in->piece[s.section] ? 0 : DROPPED;
+            w->S[i] = in->piece[s.section] ? in->addr[s.section] + s.value : 0;
+            continue;
+        }
+        ml_binding v = ml_binding_of(in, i);
+        bool merged = in->split && v.type == ML_TYPE_SECTION && !v.dropped &&
+                      s.section < img->nsections && ml_is_merged(in, s.section);
+        w->S[i] = v.S;
+        w->dropped[i] = v.dropped ? DROPPED : merged ? MERGED : 0;
+    }
+}
+
 /* S of every symbol of an input, so that applying a relocation is an array access. */
-static bool symbol_values(work *w, ml_arena *a)
+static void symbol_values(work *w)
 {
     const ml_image *img = w->in->img;
-    w->S = ml_nalloc(a, img->nsymbols, sizeof *w->S);
-    w->dropped = ml_nalloc(a, img->nsymbols, 1);
-    if (!w->S || !w->dropped)
-        return false;
-    for (uint32_t i = 0; i < img->nsymbols; i++) {
-        ml_binding v = ml_binding_of(w->in, i);
-        w->S[i] = v.S;
-        w->dropped[i] = v.dropped ? DROPPED : 0;
-        if (!w->in->split || i >= img->first_global || v.type != ML_TYPE_SECTION || v.dropped)
-            continue;
-        uint32_t section = ml_image_symbol(img, i).section;
-        if (section < img->nsections && ml_is_merged(w->in, section))
-            w->dropped[i] = MERGED;
+    local_values(w);
+    for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
+        const ml_entry *e = w->in->bind[i - img->first_global];
+        w->S[i] = ml_entry_address(e);
+        w->dropped[i] = e->flags & ML_ENT_NOWHERE ? DROPPED : 0;
     }
-    return true;
 }
 
 static void relocate_input(work *w)
@@ -285,21 +300,23 @@ static int write_stubs(ml_txn *t)
 /* All inputs: their thread-local sections, or all others. */
 static int relocate_all(ml_txn *t, bool image)
 {
-    int rc = 0;
+    work w = {.t = t, .image = image};
+    uint32_t most = 0; /* symbols */
+    for (uint32_t i = 0; i < t->l->ninputs; i++)
+        if (t->l->inputs[i].img->nsymbols > most)
+            most = t->l->inputs[i].img->nsymbols;
+    w.S = ml_nalloc(&t->scratch, most, sizeof *w.S);
+    w.dropped = ml_nalloc(&t->scratch, most, 1);
+    if (!w.S || !w.dropped)
+        return ml_nomem(t->d);
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
-        ml_arena a = {0};
-        work w = {.t = t, .in = &t->l->inputs[i], .image = image};
+        w.in = &t->l->inputs[i];
         if (w.in->img->nrels == 0)
             continue;
-        if (symbol_values(&w, &a))
-            relocate_input(&w);
-        else
-            w.rc = ml_nomem(t->d);
-        ml_arena_free(&a);
-        if (w.rc < 0)
-            rc = w.rc;
+        symbol_values(&w);
+        relocate_input(&w);
     }
-    return rc;
+    return w.rc;
 }
 
 int ml_relocate(ml_txn *t)

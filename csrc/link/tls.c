@@ -65,7 +65,7 @@ int ml_segment_place(ml_txn *t)
     ml_segment *g = &t->segment;
     *g = (ml_segment){.align = 1};
     for (unsigned c = ML_CLASS_TDATA; c <= ML_CLASS_TBSS; c++) {
-        for (uint32_t i = 0; i < t->npieces; i++)
+        for (uint32_t i = 0; (t->classes & 1u << c) && i < t->npieces; i++)
             if (t->pieces[i].class == c && !put(g, &t->pieces[i]))
                 return too_large(t, t->pieces[i].size);
         if (c == ML_CLASS_TDATA)

@@ -76,6 +76,7 @@ struct ml_txn {
     ml_zone zone;
     ml_piece *pieces;
     uint32_t npieces;
+    uint32_t classes; /* those that pieces have: bit 1 << ml_class */
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
@@ -219,7 +220,11 @@ typedef struct ml_names {
     const char *recent[ML_NAMES_RECENT];
 } ml_names;
 bool ml_names_of(ml_names *n, ml_arena *a, const ml_image *img);
-const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name);
+const char *ml_names_copy(ml_names *n, ml_arena *a, const char *name);
+static inline const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name)
+{
+    return n->all ? n->all + (name - (const char *)n->img->names.p) : ml_names_copy(n, a, name);
+}
 
 /* assemble.c: adds a piece and gives its number, from 1. Its bytes while the load is written. Its
 ** address; 0 for no piece. */

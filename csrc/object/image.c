@@ -57,7 +57,7 @@ static const char *section_name(const parser *p, uint32_t i)
 }
 
 /* Bytes of section i as the file has them. */
-static bool raw(const parser *p, uint32_t i, ml_slice *out)
+static inline bool raw(const parser *p, uint32_t i, ml_slice *out)
 {
     const Elf64_Shdr h = header(p, i);
     if (h.sh_type == SHT_NOBITS) {
@@ -68,7 +68,7 @@ static bool raw(const parser *p, uint32_t i, ml_slice *out)
 }
 
 /* A section as a table of records of `entry` bytes. */
-static int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
+static inline int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
 {
     if (!raw(p, i, out))
         return bad(p, ML_E_TRUNCATED, section_name(p, i),
@@ -92,6 +92,8 @@ static int note_type(parser *p, uint32_t i, uint32_t type, const char *name)
     default: break;
     }
     ml_role role = ml_role_of(name, type);
+    if (role == ML_ROLE_NONE)
+        return 0;
     p->img->role[i] = (uint8_t)role;
     p->img->roles |= 1u << role;
     p->nrels += role == ML_ROLE_RELOCATIONS;
@@ -232,13 +234,9 @@ static int read_symbols(parser *p)
     return rc;
 }
 
-/* The records of a relocation section, as they stand in the file or decoded. */
-static int read_records(const parser *p, uint32_t i, bool *rela, ml_slice *out)
+/* Compact relocations of section i, decoded. */
+static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
 {
-    uint32_t type = header(p, i).sh_type;
-    *rela = type == SHT_RELA;
-    if (type != ML_SHT_CREL)
-        return table(p, i, *rela ? RELA_SIZE : REL_SIZE, out);
     ml_slice bytes;
     const char *why;
     uint64_t record;
@@ -269,14 +267,15 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
 {
     const Elf64_Shdr h = header(p, i);
     ml_slice records;
-    bool rela;
-    int rc = read_records(p, i, &rela, &records);
+    bool rela = h.sh_type == SHT_RELA;
+    int rc = h.sh_type == ML_SHT_CREL ? read_crel(p, i, &rela, &records)
+                                      : table(p, i, rela ? RELA_SIZE : REL_SIZE, &records);
     if (rc < 0)
         return rc;
     if (h.sh_link != p->symtab)
         return bad(p, ML_E_FORMAT, section_name(p, i),
                    "relocations that use no symbol table of this file; section", h.sh_link);
-    size_t n = records.n / (rela ? RELA_SIZE : REL_SIZE);
+    size_t n = rela ? records.n / RELA_SIZE : records.n / REL_SIZE;
     if (n > INT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
     *r = (ml_irels){.p = records.p, .target = h.sh_info, .count = n & INT32_MAX, .rela = rela};
@@ -310,7 +309,7 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
 {
     const Elf64_Shdr h = header(p, i);
     ml_image *img = p->img;
-    ml_slice words;
+    ml_slice words = {NULL, 0};
     int rc = table(p, i, 4, &words);
     if (rc < 0)
         return rc;

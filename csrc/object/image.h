@@ -154,6 +154,15 @@ static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_i
     return s;
 }
 
+/* The next section from number i on that has a role; nsections when there is none. */
+static inline uint32_t ml_image_next(const ml_image *img, ml_role role, uint32_t i)
+{
+    if (!(img->roles & 1u << role) || i >= img->nsections)
+        return img->nsections;
+    const uint8_t *p = memchr(img->role + i, (int)role, img->nsections - i);
+    return p ? (uint32_t)(p - img->role) : img->nsections;
+}
+
 /* Symbol i < nsymbols. */
 static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
 {

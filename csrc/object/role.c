@@ -31,29 +31,8 @@ static const struct row {
     {".jcr", ML_ROLE_JCR, false},         {".note.GNU-split-stack", ML_ROLE_SPLIT_STACK, false},
 };
 
-static ml_role by_type(uint32_t type)
+static ml_role by_name(const char *name)
 {
-    switch (type) {
-    case SHT_REL:
-    case SHT_RELA:
-    case SHT_CREL: return ML_ROLE_RELOCATIONS;
-    case SHT_GROUP: return ML_ROLE_GROUP;
-    case SHT_INIT_ARRAY: return ML_ROLE_INIT_ARRAY;
-    case SHT_FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
-    case SHT_PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
-    default: return ML_ROLE_NONE;
-    }
-}
-
-ml_role ml_role_of(const char *name, uint32_t type)
-{
-    static const uint32_t first = 1 << ('c' - 'a') | 1 << ('d' - 'a') | 1 << ('e' - 'a') |
-                                  1 << ('f' - 'a') | 1 << ('g' - 'a') | 1 << ('i' - 'a') |
-                                  1 << ('j' - 'a') | 1 << ('n' - 'a');
-    if (by_type(type) != ML_ROLE_NONE)
-        return by_type(type);
-    if (name[0] != '.' || name[1] < 'a' || name[1] > 'z' || !(first >> (name[1] - 'a') & 1))
-        return ML_ROLE_NONE;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];
         if (r->name[1] != name[1])
@@ -63,4 +42,25 @@ ml_role ml_role_of(const char *name, uint32_t type)
             return r->role;
     }
     return ML_ROLE_NONE;
+}
+
+#define LETTER(c) (1u << ((c) - 'a'))
+
+ml_role ml_role_of(const char *name, uint32_t type)
+{
+    static const uint32_t first = LETTER('c') | LETTER('d') | LETTER('e') | LETTER('f') |
+                                  LETTER('g') | LETTER('i') | LETTER('j') | LETTER('n');
+    switch (type) {
+    case SHT_REL:
+    case SHT_RELA:
+    case SHT_CREL: return ML_ROLE_RELOCATIONS;
+    case SHT_GROUP: return ML_ROLE_GROUP;
+    case SHT_INIT_ARRAY: return ML_ROLE_INIT_ARRAY;
+    case SHT_FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
+    case SHT_PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
+    default: break;
+    }
+    if (name[0] != '.' || name[1] < 'a' || name[1] > 'z' || !(first & LETTER(name[1])))
+        return ML_ROLE_NONE;
+    return by_name(name);
 }
