@@ -25,7 +25,7 @@ typedef struct ml_arena {
     struct ml_chunk *chunks; /* newest first */
     const ml_bulk *bulk;     /* NULL: malloc alone */
     uint8_t *at, *end;       /* free part of the chunk that is filled */
-    size_t held;             /* bytes of all chunks */
+    size_t held, largest;    /* bytes of all chunks, of the largest one */
 } ml_arena;
 
 /* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is

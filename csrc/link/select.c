@@ -348,6 +348,8 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     l->stats.inputs++;
     l->stats.symbols += img->nsymbols - 1;
     l->stats.bytes += img->bytes;
+    if (!ml_table_reserve(&l->names, in->nbind / 2))
+        return ml_nomem(t->d);
     int rc = drop_groups(t, in);
     if (rc == 0)
         rc = note_sections(t, in);
