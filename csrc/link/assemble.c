@@ -100,6 +100,7 @@ static int section_pieces(ml_txn *t, ml_input *in)
         if (in->split && !(s.flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
         in->piece[i] = ml_piece_add(t, class_of(&s), s.size, s.align);
+        t->pieces[in->piece[i] - 1].filled = s.type != ML_SHT_NOBITS;
         if (s.role != ML_ROLE_NONE || t->idents.count)
             join_run(t, img, i, in->piece[i]);
     }

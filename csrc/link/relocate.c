@@ -247,13 +247,13 @@ static void relocate_input(work *w)
         w->rels = &img->rels[i];
         w->nrels = i;
         uint32_t piece = w->in->piece[w->rels->target];
-        const ml_isec s = ml_image_section(img, w->rels->target);
-        if (!piece || w->image != ((s.flags & ML_SEC_TLS) != 0))
+        const ml_piece *p = piece ? &w->t->pieces[piece - 1] : NULL;
+        if (!p || w->image != (p->class >= ML_CLASS_TDATA))
             continue;
         w->code = ml_piece_view(w->t, piece);
-        w->size = s.data.n;
-        w->base = w->in->addr[w->rels->target];
-        w->exec = s.flags & ML_SEC_EXEC;
+        w->size = p->filled ? (size_t)p->size : 0;
+        w->base = ml_piece_addr(w->t, piece);
+        w->exec = p->class == ML_CLASS_TEXT;
         for (uint32_t k = 0; k < w->rels->count;)
             k += apply(w, k);
     }

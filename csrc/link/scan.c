@@ -14,9 +14,9 @@ typedef struct scan {
     ml_txn *t;
     ml_input *in;
     const ml_irels *rels;
-    uint64_t flags; /* of the section that rels change, and its bytes */
-    ml_slice data;
-    bool low; /* something wants the low zone */
+    const ml_piece *piece; /* of the section that rels change */
+    uint64_t size;         /* of that section's bytes */
+    bool low;              /* something wants the low zone */
     int rc;
 } scan;
 
@@ -26,6 +26,12 @@ static bool is_near(const ml_txn *t, uint64_t value)
     enum { MARGIN = 16 }; /* rewriting an instruction shifts its field by a byte or two */
     return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) &&
            ml_fits(ML_FIT_S32, value - t->hi - MARGIN);
+}
+
+/* The bytes that rels change. */
+static ml_slice bytes_of(const scan *c)
+{
+    return ml_image_section(c->in->img, c->rels->target).data;
 }
 
 static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
@@ -79,9 +85,10 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     bool pcrel = row->formula != ML_S_A;
     if (!v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value)))
         return;
-    bool code = c->flags & ML_SEC_EXEC;
+    bool code = c->piece->class == ML_CLASS_TEXT;
+    ml_slice data = bytes_of(c);
     bool branch = row->formula == ML_L_A_P ||
-                  (code && pcrel && t->target->branch(c->data.p, c->data.n, (size_t)r->offset));
+                  (code && pcrel && t->target->branch(data.p, data.n, (size_t)r->offset));
     if (code && !branch)
         t->nmoved++;
     else if (v->e && (branch || is_function(v->e)))
@@ -93,9 +100,10 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
+    ml_slice data = bytes_of(c);
     if ((row->needs & ML_RELAX) && t->o.relax && !v->large &&
         (v->in_load || (v->e && is_near(t, v->S))) &&
-        t->target->can_relax(c->data.p, c->data.n, (size_t)r->offset, r->type, r->addend))
+        t->target->can_relax(data.p, data.n, (size_t)r->offset, r->type, r->addend))
         return;
     if (!want_slot(c, r->symbol))
         c->rc = ml_nomem(t->d);
@@ -110,16 +118,16 @@ static bool check_row(scan *c, const ml_irel *r, const ml_rrow *row)
                row ? "dynamic relocation in a relocatable file" : "is not known to this version");
         return false;
     }
-    if ((c->flags & ML_SEC_TLS) &&
+    if (c->piece->class >= ML_CLASS_TDATA &&
         (row->formula == ML_S_A_P || row->formula == ML_L_A_P || row->formula == ML_G_GOT_A_P)) {
         refuse(c, r, row, ML_E_UNSUPPORTED, NULL,
                "a distance from thread-local storage, which each thread has elsewhere");
         return false;
     }
-    if (row->formula != ML_R_NONE && !ml_within(c->data.n, r->offset, ml_field_width(row->field))) {
+    if (row->formula != ML_R_NONE && !ml_within(c->size, r->offset, ml_field_width(row->field))) {
         refuse(c, r, row, ML_E_FORMAT, NULL,
-               c->data.n ? "the field sticks out of its section"
-                         : "relocation in a section without bytes");
+               c->size ? "the field sticks out of its section"
+                       : "relocation in a section without bytes");
         return false;
     }
     return true;
@@ -149,9 +157,9 @@ static void refuse_discarded(scan *c, const ml_irel *r, const ml_rrow *row)
 ** then void; elsewhere a pointer to what is not there would be silently wrong. */
 static bool may_dangle(const scan *c)
 {
-    uint8_t role = c->in->img->role[c->rels->target];
-    return (c->flags & ML_SEC_LINK_ORDER) || role == ML_ROLE_EH_FRAME ||
-           role == ML_ROLE_EXCEPT_TABLE;
+    const ml_isec s = ml_image_section(c->in->img, c->rels->target);
+    return (s.flags & ML_SEC_LINK_ORDER) || s.role == ML_ROLE_EH_FRAME ||
+           s.role == ML_ROLE_EXCEPT_TABLE;
 }
 
 static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
@@ -224,11 +232,11 @@ static int scan_input(scan *c)
     const ml_image *img = c->in->img;
     for (uint32_t i = 0; i < img->nrels; i++) {
         c->rels = &img->rels[i];
-        if (!c->in->piece[c->rels->target])
+        uint32_t piece = c->in->piece[c->rels->target];
+        if (!piece)
             continue;
-        const ml_isec target = ml_image_section(img, c->rels->target);
-        c->flags = target.flags;
-        c->data = target.data;
+        c->piece = &c->t->pieces[piece - 1];
+        c->size = c->piece->filled ? c->piece->size : 0;
         c->t->l->stats.relocations += c->rels->count;
         for (uint32_t k = 0; k < c->rels->count; k++)
             scan_one(c, k);

@@ -33,6 +33,7 @@ typedef struct ml_piece {
     uint32_t run;       /* 0, or the number of its run */
     uint8_t class;      /* ml_class */
     uint8_t align_log2; /* of its alignment in bytes */
+    bool filled;        /* a section with bytes in the file: as many as it has in memory */
 } ml_piece;
 
 static inline uint64_t ml_piece_align(const ml_piece *p)
