@@ -2,8 +2,8 @@
 ** Chunks double from 16 KiB to 1 MiB; what is larger gets a chunk of its own, and the chunk with
 ** the most room stays the one that is filled. A large arena takes bulk units, a very large
 ** one malloc again: huge pages in such numbers are seldom at hand, and making them takes longer
-** than small pages do (measured on a virtual machine: 500 ms against 290 for 80 MiB of objects). Its
-** largest chunk does not count for that: one object of 30 MB, say, whose sections are then noted.
+** than small pages do (measured on a virtual machine: 500 ms against 290 for 80 MiB of objects).
+** The largest chunk does not count for that: it may be one object of 30 MB, of which much is noted.
 ** SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
