@@ -30,6 +30,14 @@ moonlink.info = call.info
 moonlink.traceback = traceback.traceback
 moonlink.backtrace = traceback.backtrace
 
+--- Opens a package database of GHC: moonlink.pkg.open.
+---@param path string
+---@return moonlink.pkg.Database?
+---@return any err
+function moonlink.pkgdb(path)
+   return require("moonlink.pkg").open(path)
+end
+
 --- What lies at an address of this process: a function, object, stub or slot of a unit of any
 --- linker of this Lua state, also of one that is gone; a callback; a symbol of a shared library.
 ---@param address integer

@@ -20,7 +20,7 @@ local pkg = {
 
 --- In the order of the help; each is a module of the folder pkg.
 local names = {
-   "init",
+   "init", "list", "find-module", "latest", "describe", "field", "dump", "dot", "recache",
 }
 
 -- Not init: a folder's init.lua is the folder's module.
@@ -36,10 +36,10 @@ local function help()
    }
    for _, name in ipairs(names) do
       local command = require(module_of[name])
-      lines[#lines + 1] = "   " .. command.usage
-      lines[#lines + 1] = "      " .. command.summary
+      lines[#lines + 1] = ("   %-28s %s"):format(command.usage, command.summary)
    end
-   lines[#lines + 1] = "\nFlags, anywhere on the command line:"
+   lines[#lines + 1] = ""
+   lines[#lines + 1] = "Flags, anywhere on the command line:"
    lines[#lines + 1] = flags.describe(flags.rows)
    return table.concat(lines, "\n") .. "\n"
 end
@@ -72,10 +72,13 @@ local function run(words, ctx)
       ctx.out(help())
       return 0
    elseif ctx:has "--version" then
-      ctx.out(ctx:version(), "\n")
+      ctx.out(ctx.version(), "\n")
       return 0
    end
    ctx:read_verbosity()
+   if ctx.verbosity > 1 then
+      ctx:info(ctx.version())
+   end
    return find_command(operands).run(ctx, table.move(operands, 2, #operands, 1, {}))
 end
 

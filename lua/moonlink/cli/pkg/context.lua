@@ -2,6 +2,10 @@
 -- about.
 -- SPDX-License-Identifier: MIT
 
+local opened = require "moonlink.cli.pkg.opened"
+local selecting = require "moonlink.pkg.select"
+local stack = require "moonlink.pkg.stack"
+
 local context = {}
 
 ---@class moonlink.cli.pkg.Context
@@ -79,7 +83,8 @@ end
 ---@param ... string
 function methods:info(...)
    if self.verbosity > 0 then
-      self.out(..., "\n")
+      self.out(...)
+      self.out "\n"
    end
 end
 
@@ -89,9 +94,72 @@ function methods:warn(...)
    self.err(table.concat {...}, "\n")
 end
 
+--- A value as a line of JSON on standard output.
+---@param value any
+function methods:json(value)
+   self.out(require("moonlink.show.json").encode(value), "\n")
+end
+
+--- The first line of a -v run and what --version prints. The fifth word is the version of GHC, as
+--- programs expect that ask ghc-pkg for it.
 ---@return string
 function methods.version()
-   return "moonlink pkg"
+   local parser = require "moonlink.cli.parser"
+   local found = require("moonlink.pkg.ghc").find {whole = true}
+   local of = found and found.version and " for GHC " .. found.version or ""
+   return ("moonlink pkg%s (moonlink %s)"):format(of, parser.version)
+end
+
+local function named_databases(self)
+   local named = {}
+   for _, flag in ipairs(self.flags) do
+      if flag.name == "--package-db" then
+         named[#named + 1] = flag.value
+      elseif flag.name == "--user" or flag.name == "--global" then
+         named[#named + 1] = flag.name
+      end
+   end
+   return named
+end
+
+--- The stack of databases that the flags mean. What is odd about a database is said when it is
+--- opened.
+---@param options? {changes?: boolean} changes: for a command that changes a database
+---@return moonlink.pkg.Stack
+function methods:stack(options)
+   local changes = options and options.changes
+   local made, message = stack.new {
+      named = named_databases(self), changes = changes, no_user = self:has "--no-user-package-db",
+      global = select(2, self:last "--global-package-db"),
+      user = select(2, self:last "--user-package-db"),
+   }
+   if not made then
+      context.fail("%s", message)
+   end
+   made.opener = function(path)
+      local db, err = require("moonlink.pkg.database").open(path)
+      if db then
+         opened.report(self, made, db, changes)
+      end
+      return db, err
+   end
+   return made
+end
+
+--- What a package argument of a query means.
+---@param text string
+---@return moonlink.pkg.Selection
+function methods:selection(text)
+   local wanted, message = selecting.argument(text, {
+      unit_ids = self:has "--ipid", ignore_case = self:has "--ignore-case",
+   })
+   return wanted or context.fail("%s", message)
+end
+
+--- Opens the whole stack for a query.
+---@return moonlink.cli.pkg.Opened
+function methods:databases()
+   return opened.all(self, self:stack())
 end
 
 --- Texts are kept and written at once: a command writes a hundred thousand of them.

@@ -10,14 +10,17 @@ local create = {
    least = 1, most = 1,
 }
 
----@param _ moonlink.cli.pkg.Context
+---@param ctx moonlink.cli.pkg.Context
 ---@param args string[]
 ---@return integer? status
 ---@return any err
-function create.run(_, args)
+function create.run(ctx, args)
    local made, err = database.init(args[1])
    if not made then
       return nil, err
+   end
+   if ctx:has "--json" then
+      ctx:json {path = args[1]}
    end
    return 0
 end

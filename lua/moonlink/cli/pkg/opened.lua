@@ -1,0 +1,118 @@
+--- The databases that a command reads, and what is said while they are opened.
+-- SPDX-License-Identifier: MIT
+
+local graph = require "moonlink.pkg.graph"
+local hs = require "moonlink.pkg.hs_string"
+local ids = require "moonlink.pkg.ids"
+local select = require "moonlink.pkg.select"
+
+local opened = {}
+
+---@class moonlink.cli.pkg.Opened
+---@field stack moonlink.pkg.Stack
+---@field all table[] databases of the whole stack, top first
+---@field asked table[] those that the query is about, top first
+
+--- The file of a database's cache.
+local function cache_of(path)
+   return (path:sub(-1) == "/" and path or path .. "/") .. "package.cache"
+end
+
+local advice = "Use 'moonlink pkg recache%s' to fix."
+
+local warnings = {
+   stale = {"WARNING: cache is out of date: %s", "ghc will see an old view of this package db. "},
+   missing = {"WARNING: cache does not exist: %s", "ghc will fail to read this package db. "},
+   corrupt = {"WARNING: cache cannot be read: %s", "ghc will fail to read this package db. "},
+}
+
+--- A missing cache is none when there is nothing to be in it.
+local function warn_of_cache(ctx, stack, db)
+   local lines = warnings[db.cache.state]
+   if not lines or (db.cache.state == "missing" and #db.packages == 0) then
+      return
+   end
+   ctx:warn(lines[1]:format(cache_of(db.path)))
+   ctx:warn(lines[2], advice:format(db.path == stack.user and " --user" or ""))
+end
+
+--- Says what is odd about a database; with -v, too, which files were read.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@param db table
+---@param changes? boolean a command that changes usually mends the cache
+function opened.report(ctx, stack, db, changes)
+   local chatty = ctx.verbosity > 1
+   if chatty or (ctx.verbosity == 1 and not changes) then
+      warn_of_cache(ctx, stack, db)
+   end
+   if not chatty or db.kind ~= "folder" then
+      return
+   elseif db.cache.state == "fresh" then
+      ctx:info("using cache: ", cache_of(db.path))
+   else
+      for _, p in ipairs(db.packages) do
+         ctx:info("reading package config: ", p.file)
+      end
+   end
+end
+
+--- Opens a whole stack. A database that cannot be read ends the command, also when it was not asked
+--- for: what is broken depends on it.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@return moonlink.cli.pkg.Opened
+function opened.all(ctx, stack)
+   local all, err = stack:databases(stack.all)
+   if not all then
+      error(err, 0)
+   end
+   if ctx.verbosity > 1 then
+      ctx:info("db stack: ", hs.show_list(stack.all))
+      ctx:info("flag db stack: ", hs.show_list(stack.asked))
+   end
+   return {stack = stack, all = all, asked = stack:databases(stack.asked)}
+end
+
+--- What an argument means in several databases, those left out that have none of it. That no
+--- database has any ends the command.
+---@param databases table[]
+---@param wanted moonlink.pkg.Selection
+---@return {db: table, packages: moonlink.pkg.Package[]}[]
+function opened.find(databases, wanted)
+   local lists = {}
+   for _, db in ipairs(databases) do
+      local packages = select.find(db, wanted)
+      if packages[1] then
+         lists[#lists + 1] = {db = db, packages = packages}
+      end
+   end
+   if not lists[1] then
+      error("cannot find package " .. wanted.shown, 0)
+   end
+   return lists
+end
+
+--- All packages of several databases, in their order.
+---@param databases table[]
+---@return moonlink.pkg.Package[]
+function opened.packages(databases)
+   local list = {}
+   for _, db in ipairs(databases) do
+      table.move(db.packages, 1, #db.packages, #list + 1, list)
+   end
+   return list
+end
+
+--- Ids of the units of a stack that cannot be used.
+---@param databases table[]
+---@return table<string, true>
+function opened.broken(databases)
+   local set = {}
+   for p in pairs(graph.broken(opened.packages(databases))) do
+      set[ids.unit(p)] = true
+   end
+   return set
+end
+
+return opened
