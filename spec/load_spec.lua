@@ -79,6 +79,34 @@ describe("an object", function()
       assert.same({66002, 2, 65998}, {last, low, high})
    end)
 
+   it("shows the name and place of each of many sections, from whatever string table", function()
+      local parts = {"int other(void) { return 1; }"}
+      for i = 1, 150 do
+         parts[i + 1] = ("int %s%d(void) { return %d; }"):format(("long"):rep(40), i, i)
+      end
+      for _, compiler in ipairs {"gcc", "clang"} do -- clang keeps names of both kinds in one table
+         local path = object(compiler .. ".o", table.concat(parts, "\n"), "-O1 -ffunction-sections",
+            {compiler = compiler})
+         local wanted, found = {}, {}
+         for name in support.sh("readelf -SW %s", path):gmatch("(%.text%.%S+) +PROGBITS") do
+            wanted[#wanted + 1] = name
+         end
+         assert.equal(151, #wanted)
+         local ln <close> = moonlink.new()
+         local unit = assert(ln:load(path))
+         collectgarbage()
+         for _, section in ipairs(unit:sections()) do
+            if section.name:find("^%.text%.") then
+               found[#found + 1] = section.name
+               assert.equal(section.address, ln:address_of(section.name:sub(7)))
+            end
+         end
+         table.sort(wanted)
+         table.sort(found)
+         assert.same(wanted, found)
+      end
+   end)
+
    it("may keep sections of one name apart", function()
       local path = assembled("same.o", [[
          .section .odd,"a",@progbits,unique,1

@@ -218,6 +218,7 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
     ml_entry *e = ml_table_find_str(&t->l->names, dup->name);
     if (dup->input[winner] == UINT32_MAX) {
         const ml_entry *other = ml_exports_for(t, e);
+        t->l->uses_units = true;
         e->def = ML_DEF_UNIT;
         e->addr = e->value = other->addr;
         e->type = other->type;

@@ -102,7 +102,7 @@ static void hand_over(ml_txn *t, ml_unit *u)
         s->sources.v[s->sources.n++] = *src;
     }
     const ml_table *names = &t->l->names;
-    for (uint32_t i = 0; i < names->count; i++)
+    for (uint32_t i = 0; s->nheld && i < names->count; i++)
         if (names->entries[i]->def == ML_DEF_PROCESS && names->entries[i]->image)
             hold(u, s->held[names->entries[i]->image - 1]);
 }

@@ -118,6 +118,8 @@ struct ml_linked {
     uint64_t *fini; /* destructors in the order in which they run */
     uint32_t nfini;
     ml_link_stats stats;
+    bool uses_units;       /* some name was bound to one */
+    bool lacks;            /* some name has ML_ENT_LACKING */
     ml_graph *graph;       /* of a load that lacks names, or uses one that does: see missing.c */
     const char **warnings; /* the first ones: see warn.c */
     size_t nwarnings;

@@ -32,7 +32,8 @@ static bool is_outer(const ml_entry *e)
 /* Does anything lack a name here, or where this load leads? */
 static bool is_wanted(const ml_txn *t)
 {
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
+    bool any = t->l->lacks || t->l->uses_units;
+    for (uint32_t i = 0; any && i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
         if ((e->flags & ML_ENT_LACKING) || (e->def == ML_DEF_UNIT && e->unit->l->graph))
             return true;
@@ -179,8 +180,10 @@ void ml_txn_lacks(ml_txn *t, const char *name, uint32_t input)
     const char *own =
         input == UINT32_MAX ? NULL : ml_format(&t->scratch, "%s\n%u", name, (unsigned)input);
     ml_entry *alone = own ? ml_table_find_str(&t->l->names, own) : NULL;
-    if (alone || e)
-        (alone ? alone : e)->flags |= ML_ENT_LACKING;
+    if (!alone && !e)
+        return;
+    (alone ? alone : e)->flags |= ML_ENT_LACKING;
+    t->l->lacks = true;
 }
 
 /* ---- asking ---- */

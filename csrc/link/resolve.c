@@ -15,8 +15,9 @@ static bool wanted_strongly(const ml_entry *e)
     return e->strong || (e->flags & ML_ENT_ROOT);
 }
 
-static void bind_unit(ml_entry *e, const ml_entry *other)
+static void bind_unit(const ml_txn *t, ml_entry *e, const ml_entry *other)
 {
+    t->l->uses_units = true;
     e->def = ML_DEF_UNIT;
     e->bind = other->bind;
     e->type = other->type;
@@ -73,12 +74,12 @@ static bool bind_process(ml_txn *t, ml_entry *e)
     return true;
 }
 
-static bool bind_unit_of(const ml_unit *u, ml_entry *e)
+static bool bind_unit_of(const ml_txn *t, const ml_unit *u, ml_entry *e)
 {
     const ml_entry *other = ml_table_find(&u->l->names, e->name, e->len, e->hash);
     if (!other || other->unit != u || (other->flags & ML_ENT_LOCAL))
         return false;
-    bind_unit(e, other);
+    bind_unit(t, e, other);
     return true;
 }
 
@@ -93,9 +94,9 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     case ML_SCOPE_SELF:
         other = hidden ? NULL : ml_exports_for(t, e);
         if (other)
-            bind_unit(e, other);
+            bind_unit(t, e, other);
         return other != NULL;
-    case ML_SCOPE_UNIT: return !hidden && bind_unit_of(p->unit, e);
+    case ML_SCOPE_UNIT: return !hidden && bind_unit_of(t, p->unit, e);
     case ML_SCOPE_PROCESS: return !hidden && bind_process(t, e);
     case ML_SCOPE_ARCHIVES:
         if (!wanted_strongly(e))
@@ -208,7 +209,7 @@ static void share_weak(ml_txn *t, ml_entry *e)
         return;
     const ml_entry *other = ml_exports_for(t, e);
     if (other)
-        bind_unit(e, other);
+        bind_unit(t, e, other);
     else if (t->o.weak != ML_WEAK_PROCESS && (!unique || is_twin(t, e)))
         return;
     else if (!bind_process(t, e))
@@ -248,7 +249,7 @@ static int check_session(ml_txn *t, ml_entry *e)
     if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {
         if (e->def == ML_DEF_COMMON && check_common(t, e, other) < 0)
             return -(int)ML_E_DUPLICATE;
-        bind_unit(e, other);
+        bind_unit(t, e, other);
         e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
         return 0;
     }

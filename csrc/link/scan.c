@@ -251,12 +251,13 @@ static void forget(ml_txn *t)
     ml_segment_forget(t);
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
+    for (uint32_t i = 0; t->scanned && i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
         e->got = e->stub = e->copy = 0;
     }
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         t->l->inputs[i].local_got = NULL;
+    t->scanned = true;
 }
 
 int ml_scan(ml_txn *t)

@@ -80,7 +80,8 @@ struct ml_txn {
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
-    bool has_ifunc;                                          /* assemble or scan has seen one */
+    bool scanned;     /* entries may have slots, which another scan must forget */
+    bool has_ifunc;   /* assemble or scan has seen one */
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
     uint32_t nifuncs;
     ml_fragments fragments[2];  /* .init, .fini */

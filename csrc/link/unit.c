@@ -10,7 +10,7 @@
 bool ml_unit_reserve_edges(ml_unit *u)
 {
     const ml_table *names = &u->l->names;
-    for (uint32_t i = 0; i < names->count; i++) {
+    for (uint32_t i = 0; u->l->uses_units && i < names->count; i++) {
         const ml_entry *e = names->entries[i];
         if (e->def != ML_DEF_UNIT || e->unit->seen == u->number)
             continue;
