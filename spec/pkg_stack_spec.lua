@@ -263,6 +263,11 @@ END
       program(bin, ('#!/bin/sh\ntouch %s/started\ntopdir="%s"\n'):format(bin, lib))
       local found = ghc.find {path = "relative:/nonexistent:" .. bin}
       assert.equal(lib .. "/package.conf.d", found.global)
+      support.write(lib .. "/settings", '[("target platform string", "ppc64-unknown-linux")]')
+      support.sh("touch %s/package.conf.d/ghc-boot-9.9.9.conf %s/package.conf.d/ghc-9.4.7-b1f.conf",
+         lib, lib)
+      found = ghc.find {path = bin, whole = true}
+      assert.same({"9.4.7", "ppc64-linux"}, {found.version, found.platform})
       assert.equal(1, (support.exit("test -e %s/started", bin)))
    end)
 
@@ -299,7 +304,15 @@ END
       assert.same({"/data/ghc/x86_64-linux-9.10.1/package.conf.d", false},
          {user(new, {HOME = home, XDG_DATA_HOME = "/data"})})
       assert.is_nil((user(new, {})))
+      local function has_any()
+         return ghc.has_user_databases(function(name)
+            return name == "HOME" and home or nil
+         end)
+      end
+      support.sh("mkdir -p %s/.ghc/x86_64-linux-9.0.2/environments", home)
+      assert.is_false(has_any())
       support.sh("mkdir -p %s", old_path)
+      assert.is_true(has_any())
       assert.same({old_path, true}, {user(old, {HOME = home})})
    end)
 

@@ -11,16 +11,15 @@ local fields = {}
 ---@field name string of the text format: "exposed-modules"
 ---@field key string of records: "exposed_modules"
 ---@field kind "word"|"text"|"bool"|"list"
----@field syntax string what one item is: "token", "path", "module", "id" ...
 
 --- All fields, in the order in which descriptions have them.
 ---@return moonlink.pkg.Field[]
 ---@return table<string, moonlink.pkg.Field> by_name
 function fields.all()
-   local list, by_name = core.pkg.fields(), {}
-   for _, field in ipairs(list) do
-      field.key = field.name:gsub("-", "_")
-      by_name[field.name] = field
+   local list, by_name = {}, {}
+   for i, field in ipairs(core.pkg.fields) do
+      list[i] = {name = field.text, key = field.name, kind = field.kind}
+      by_name[field.text] = list[i]
    end
    return list, by_name
 end
@@ -56,18 +55,17 @@ local function token(text)
    return text
 end
 
-local is_token = {token = true, path = true}
-
 --- The items of a list as they are printed. Modules have commas between them when one of them is a
 --- re-export.
-local function items_of(field, list)
+local function items_of(key, list)
+   if key == "instantiated_with" then
+      return {list[1] and table.concat(list, ",")}
+   end
    local items, mark = {}, ""
    for i, item in ipairs(list) do
-      items[i] = is_token[field.syntax] and token(item) or item
-      mark = field.key == "exposed_modules" and item:find " from " and "," or mark
-   end
-   if field.syntax == "instance" then
-      return {#items > 0 and table.concat(items, ",") or nil}
+      local is_reexport = key == "exposed_modules" and item:find(" from ", 1, true)
+      items[i] = is_reexport and item or token(item)
+      mark = is_reexport and "," or mark
    end
    for i = 1, #items - 1 do
       items[i] = items[i] .. mark
@@ -124,13 +122,13 @@ local absent = {
    id = "", key = "", abi = "", data_dir = '""', license = "NONE", visibility = "public",
 }
 
-local function word_of(field, value)
-   if field.key == "pkgroot" then
+local function word_of(key, value)
+   if key == "pkgroot" then
       return nil
    elseif value == "" then
-      return absent[field.key]
+      return absent[key]
    end
-   return field.syntax == "path" and token(value) or value
+   return key == "data_dir" and token(value) or value
 end
 
 --- One field as `ghc-pkg field` prints it, without a line end: "name: value", or the value alone.
@@ -143,7 +141,7 @@ function fields.show(field, value, simple)
    if field.kind == "text" then
       return text_of(field.name, value or "", simple)
    elseif field.kind == "list" then
-      local items = items_of(field, field.key ~= "hugs_options" and value or {})
+      local items = items_of(field.key, field.key ~= "hugs_options" and value or {})
       if simple or not items[1] then
          return table.concat(items, " ")
       end
@@ -151,7 +149,7 @@ function fields.show(field, value, simple)
    end
    local word = value and "True" or "False"
    if field.kind ~= "bool" then
-      word = word_of(field, value or "")
+      word = word_of(field.key, value or "")
    end
    if not word then
       return ""

@@ -1,7 +1,9 @@
 --- Where a GHC keeps its databases: asked of the `ghc` that PATH finds. The start script that most
--- installations have says where its folder is, and reading it costs nothing; version and platform,
--- which only the user's database needs, are told by GHC itself, in some 60 ms.
+-- installations have says where its folder is, and in that folder are version and platform; reading
+-- them costs nothing, while asking GHC itself takes some 60 ms.
 -- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
 
 local ghc = {}
 
@@ -9,8 +11,8 @@ local ghc = {}
 ---@field program string path
 ---@field libdir string GHC's own folder, $topdir
 ---@field global string its global database
----@field version? string "9.0.2", when it was asked
----@field platform? string "x86_64-linux", when it was asked
+---@field version? string "9.0.2"
+---@field platform? string "x86_64-linux"
 
 local function exists(path)
    local file <close> = io.open(path, "rb")
@@ -33,6 +35,28 @@ function ghc.program(path)
    end
 end
 
+local function short_platform(triple)
+   local first, last = triple:match "^[^-]+", triple:match "^.+%-([^-]+)$"
+   return last and first .. "-" .. last or triple
+end
+
+--- The version that GHC's own library has in the global database.
+local function version_in(global)
+   for _, name in ipairs(core.list_folder(global) or {}) do
+      local version = name:match "^ghc%-(%d+%.%d+%.%d+)[-.].*conf$"
+      if version then
+         return version
+      end
+   end
+end
+
+local function platform_in(settings)
+   local file <close> = io.open(settings, "rb")
+   local text = file and file:read(65536) or ""
+   local triple = text:match '"target platform string",%s*"([^"]+)"'
+   return triple and short_platform(triple)
+end
+
 --- What a start script says of the folder that it starts GHC with; nil when it is no script, or
 --- one of another kind.
 local function of_script(program)
@@ -45,14 +69,12 @@ local function of_script(program)
       local folder = text:match("\n" .. name .. '="(/[^"$`\\\n]*)"')
       local global = folder and folder .. "/package.conf.d"
       if global and exists(folder .. "/settings") and exists(global) then
-         return {program = program, libdir = folder, global = global}
+         return {
+            program = program, libdir = folder, global = global, version = version_in(global),
+            platform = platform_in(folder .. "/settings"),
+         }
       end
    end
-end
-
-local function short_platform(triple)
-   local first, last = triple:match "^[^-]+", triple:match "^.+%-([^-]+)$"
-   return last and first .. "-" .. last or triple
 end
 
 --- Asks GHC itself.
@@ -84,7 +106,11 @@ function ghc.find(options)
    if not program then
       return nil
    end
-   return not options.whole and of_script(program) or of_info(program)
+   local found = of_script(program)
+   if found and (not options.whole or (found.version and found.platform)) then
+      return found
+   end
+   return of_info(program)
 end
 
 local function xdg_since(version)
@@ -103,13 +129,19 @@ local function user_folders(environment)
    return list
 end
 
---- Could this user have a database at all? Answered without asking GHC.
+local DATABASES = {"package.conf.d", "package.conf"}
+
+--- Has this user a database of any GHC at all? Answered without asking GHC.
 ---@param environment? fun(name: string): string? in place of os.getenv
 ---@return boolean
-function ghc.may_have_user_database(environment)
+function ghc.has_user_databases(environment)
    for _, folder in ipairs(user_folders(environment or os.getenv)) do
-      if exists(folder) then
-         return true
+      for _, version in ipairs(core.list_folder(folder) or {}) do
+         for _, database in ipairs(DATABASES) do
+            if exists(("%s/%s/%s"):format(folder, version, database)) then
+               return true
+            end
+         end
       end
    end
    return false
@@ -127,7 +159,7 @@ function ghc.user_database(found, environment)
    end
    local name = found.platform .. "-" .. found.version
    for _, folder in ipairs(folders) do
-      for _, database in ipairs {"package.conf.d", "package.conf"} do
+      for _, database in ipairs(DATABASES) do
          local path = ("%s/%s/%s"):format(folder, name, database)
          if exists(path) then
             return path, true

@@ -76,7 +76,7 @@ local function wants_user(options)
    if options.no_user or options.user then
       return false
    end
-   return contains(options.named or {}, "--user") or ghc.may_have_user_database()
+   return contains(options.named or {}, "--user") or ghc.has_user_databases()
 end
 
 --- Where the global and the user's database are.

@@ -9,13 +9,22 @@ local variables = require "moonlink.pkg.variables"
 
 local describing = {}
 
+--- The text of a package; one that was read need not be made again.
+local function text_of(p)
+   local infos, i = record.source(p)
+   if infos then
+      return assert(infos:print(i))
+   end
+   return assert(record.print(p))
+end
+
 --- With --expand-pkgroot a description says all paths in full; without it, it says behind it what
 --- its variables stand for.
 local function print_text(ctx, p, roots)
    if ctx:last("--expand-pkgroot", "--no-expand-pkgroot") == "--expand-pkgroot" then
-      ctx.out(record.print(variables.expand(p, roots)))
+      ctx.out(text_of(variables.expand(record.copy(p), roots)))
    else
-      ctx.out(record.print(p), "pkgroot: ", hs.show(roots.pkgroot), "\n")
+      ctx.out(text_of(p), "pkgroot: ", hs.show(roots.pkgroot), "\n")
    end
 end
 
