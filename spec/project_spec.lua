@@ -53,6 +53,7 @@ describe("the types of the core", function()
    local classes = {
       Session = "session", Transaction = "txn", Unit = "unit", Object = "object",
       Callback = "callback", Trap = "callback", Buffer = "buffer",
+      Packages = "packages",
    }
 
    it("name every function", function()

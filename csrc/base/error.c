@@ -112,6 +112,10 @@ size_t ml_error_text(const ml_error *e, char *buf, size_t size)
         put(&o, "%s(%s): ", w->file, w->member);
     else if (w->file)
         put(&o, "%s: ", w->file);
+    if (w->line && o.n)
+        o.n--; /* file:line */
+    if (w->line)
+        put(&o, "%s%u:%u: ", o.n ? "" : "line ", w->line, w->column);
     if (w->section && w->has_offset)
         put(&o, "%s+0x%" PRIx64, w->section, w->offset);
     else if (w->section)

@@ -31,6 +31,8 @@ typedef struct ml_where {
     const char *reloc;   /* name of the relocation type */
     const char *func;    /* function that holds the place */
     uint64_t offset;     /* in bytes: into the section when there is one, else into the file */
+    unsigned line;       /* of a text, from 1; 0: none */
+    unsigned column;     /* in characters, from 1 */
     bool has_offset;
 } ml_where;
 
@@ -63,8 +65,8 @@ int ml_nomem(ml_diag *d);
 /* "undefined" for ML_E_UNDEFINED, and so on. */
 const char *ml_code_name(ml_code code);
 /* One error as text without the hint: `file(member): section+0x10 (in func): RELOC against
-** 'symbol': reason`. Written to buf (always terminated when size > 0); returns the length that it
-** would need. */
+** 'symbol': reason`, or `file:line:column: reason`. Written to buf (always terminated when
+** size > 0); returns the length that it would need. */
 size_t ml_error_text(const ml_error *e, char *buf, size_t size);
 
 #endif

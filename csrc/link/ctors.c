@@ -205,7 +205,11 @@ int ml_ctors_run(ml_txn *t)
     if (at->input != UINT32_MAX) {
         const ml_input *in = &l->inputs[at->input];
         const ml_isec s = ml_image_section(in->img, at->section);
-        where = (ml_where){in->file, in->member, s.name, NULL, NULL, NULL, at->offset, true};
+        where = (ml_where){.file = in->file,
+                           .member = in->member,
+                           .section = s.name,
+                           .offset = at->offset,
+                           .has_offset = true};
     }
     where.func = function_at(t, l->init[caught.index]);
     char text[800];

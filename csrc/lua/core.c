@@ -53,6 +53,10 @@ static void fill_error(lua_State *L, const ml_error *e)
     ml_lua_set_text(L, "func", e->at.func);
     if (e->at.has_offset)
         ml_lua_set_integer(L, "offset", e->at.offset);
+    if (e->at.line) {
+        ml_lua_set_integer(L, "line", e->at.line);
+        ml_lua_set_integer(L, "column", e->at.column);
+    }
 }
 
 /* Builds the table from the diag in light userdata 1; runs protected, so that the diag is freed
@@ -224,5 +228,6 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_places(L);
     ml_open_trace(L);
     ml_open_tree(L);
+    ml_open_pkg(L);
     return 1;
 }

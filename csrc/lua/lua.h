@@ -23,7 +23,7 @@
 
 /* Pushes nil and the error table made of all errors in d:
 **    { code=, message=, reason=, hint=, file=, member=, section=, symbol=, reloc=, func=, offset=,
-**      count=, errors = { { the same fields }, ... } }     the first line: of the first error
+**      line=, column=, count=, errors = { { the same fields }, ... } }    of the first error, all
 ** with the metatable ML_LUA_ERROR (its __tostring is set by lua/moonlink/error.lua; the C default
 ** prints message and hint). Frees d. Returns 2, so that callers can `return ml_lua_fail(L, &d)`.
 ** Between ml_diag_init and this (or ml_diag_free) a binding calls no Lua function that can raise,
@@ -60,5 +60,6 @@ void ml_open_isolate(lua_State *L);  /* isolate */
 void ml_open_places(lua_State *L);   /* addr2sym, traced */
 void ml_open_trace(lua_State *L);    /* capture, captured, frames */
 void ml_open_tree(lua_State *L);     /* tree: what is in folders */
+void ml_open_pkg(lua_State *L);      /* pkg: parse, make, fields */
 
 #endif

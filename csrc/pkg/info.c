@@ -3,6 +3,8 @@
 ** SPDX-License-Identifier: MIT */
 #include "pkg/info.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <strings.h>
 
 const ml_pkg_field_info ml_pkg_fields[ML_PKG_FIELDS] = {
@@ -25,6 +27,21 @@ ml_pkg_info *ml_pkg_infos_add(ml_pkg_infos *all)
     ml_pkg_info *p = &all->at[all->n++];
     memset(p, 0, sizeof *p);
     return p;
+}
+
+bool ml_pkg_warn(ml_pkg_infos *all, ml_pkg_warning w, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    w.text = ml_strdup(&all->arena, text);
+    if (!w.text || !ml_array_room(&all->arena, &all->warnings, all->warned, &all->warnings_room,
+                                  sizeof *all->warnings))
+        return false;
+    all->warnings[all->warned++] = w;
+    return true;
 }
 
 ml_pkg_field ml_pkg_field_of(const char *name, size_t len)

@@ -79,6 +79,7 @@ typedef struct ml_pkg_info {
 typedef struct ml_pkg_warning {
     const char *file;
     unsigned line, column; /* from 1 */
+    bool extra;            /* ghc-pkg is silent about it */
     const char *text;
 } ml_pkg_warning;
 
@@ -93,12 +94,19 @@ typedef struct ml_pkg_infos {
     ml_pkg_warning *warnings;
     size_t warned, warnings_room;
     ml_pkg_shape shape;
+    bool lines; /* the old format with a line for each package, as 6.8 wrote it */
 } ml_pkg_infos;
 
 void ml_pkg_infos_free(ml_pkg_infos *all);
 /* One more package with every field absent; NULL when memory is short. The address is good until
 ** the next one is added. */
 ml_pkg_info *ml_pkg_infos_add(ml_pkg_infos *all);
+/* Adds a warning; a copy of the text is kept. False when memory is short. */
+bool ml_pkg_warn(ml_pkg_infos *all, ml_pkg_warning w, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What follows from other fields: the names of a sub-library (z-PACKAGE-z-LIBRARY) from each other,
+** and that the main library is public. */
+int ml_pkg_complete(ml_diag *d, ml_arena *a, ml_pkg_info *info);
 /* The row of a field by its name in the text format, in any case; ML_PKG_FIELDS when there is
 ** none. */
 ml_pkg_field ml_pkg_field_of(const char *name, size_t len);

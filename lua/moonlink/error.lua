@@ -16,6 +16,8 @@ local errors = {}
 ---@field member? string archive member
 ---@field section? string
 ---@field offset? integer into the section, else into the file
+---@field line? integer of a text, from 1
+---@field column? integer
 ---@field symbol? string
 ---@field reloc? string
 ---@field func? string function that holds the place
