@@ -1,7 +1,11 @@
 ---@meta moonlink.core
--- What is in folders: csrc/lua/tree.c.
+-- What the C core gives to Lua, continued: what is in folders. See core.lua.
+-- SPDX-License-Identifier: MIT
 
+---@class moonlink.core
 local core = {}
+
+-- ---- folders: tree.c ----
 
 ---Answers questions about many files: lists each folder once, and keeps what it saw.
 ---@class moonlink.core.Tree

@@ -196,18 +196,25 @@ local function broken_by(plan, whole, at)
    return out
 end
 
---- The databases that packages of one may depend on: itself and those below.
----@generic T
----@param whole T[] topmost first
----@param target T
----@return T[]
-function register.up_to(whole, target)
+--- Where in a stack a database is.
+---@param whole moonlink.pkg.Database[]
+---@param target moonlink.pkg.Database
+---@return integer? place
+function register.place(whole, target)
    for i, db in ipairs(whole) do
       if db == target then
-         return table.move(whole, i, #whole, 1, {})
+         return i
       end
    end
-   return {target}
+end
+
+--- The databases that packages of one may depend on: itself and those below.
+---@param whole moonlink.pkg.Database[] topmost first
+---@param target moonlink.pkg.Database
+---@return moonlink.pkg.Database[]
+function register.up_to(whole, target)
+   local i = register.place(whole, target)
+   return i and table.move(whole, i, #whole, 1, {}) or {target}
 end
 
 --- Plans to register packages, in the order of their dependencies whatever order they come in.
@@ -235,6 +242,47 @@ function register.plan(whole, target, packages, o)
    end
    plan.breaks = broken_by(plan, whole, at)
    return plan
+end
+
+--- A database as a plan will leave it.
+---@param plan moonlink.pkg.Plan
+---@return moonlink.pkg.Database
+function register.after(plan)
+   local gone, packages = {}, {}
+   for _, p in ipairs(plan.remove) do
+      gone[p] = true
+   end
+   for _, list in ipairs {plan.target.packages, plan.put} do
+      for _, p in ipairs(list) do
+         packages[#packages + 1] = not gone[p] and p or nil
+      end
+   end
+   return {
+      path = plan.target.path, kind = plan.target.kind, shape = plan.target.shape,
+      packages = packages,
+   }
+end
+
+--- One plan of two, the second of which was made for what the first one leaves.
+---@param plan moonlink.pkg.Plan
+---@param more moonlink.pkg.Plan
+---@return moonlink.pkg.Plan
+function register.join(plan, more)
+   local new, gone = {}, {}
+   local joined = register.copy(plan)
+   joined.put, joined.remove = {}, table.move(plan.remove, 1, #plan.remove, 1, {})
+   for _, p in ipairs(plan.put) do
+      new[p] = true
+   end
+   for _, p in ipairs(more.remove) do
+      gone[p] = true
+      joined.remove[#joined.remove + 1] = not new[p] and p or nil
+   end
+   for _, p in ipairs(plan.put) do
+      joined.put[#joined.put + 1] = not gone[p] and p or nil
+   end
+   table.move(more.put, 1, #more.put, #joined.put + 1, joined.put)
+   return joined
 end
 
 return register

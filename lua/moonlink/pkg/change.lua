@@ -1,0 +1,150 @@
+--- Carries plans out: takes the locks of the databases that are to change, plans on what they hold
+-- then, and writes each database in one transaction.
+-- SPDX-License-Identifier: MIT
+
+local database = require "moonlink.pkg.database"
+
+local change = {}
+
+---@class moonlink.pkg.Writers
+---@field by_path table<string, table> writer of each database that is locked
+---@field stack moonlink.pkg.Stack
+local methods = {}
+local metatable = {__index = methods}
+
+local function close(self)
+   for _, w in pairs(self.by_path) do
+      w:abort()
+   end
+   self.by_path = {}
+end
+
+metatable.__close = close
+metatable.__gc = close
+
+--- Locks some databases and reads them anew, in the order of their paths: two that change the same
+--- databases wait for each other, and not for ever.
+local function lock(self, paths)
+   table.sort(paths)
+   for _, path in ipairs(paths) do
+      local w, err = database.change(path)
+      if not w then
+         return nil, err
+      end
+      self.by_path[path] = w
+      self.stack.opened[path] = w.db
+   end
+   return true
+end
+
+local function unlock(self)
+   for path in pairs(self.by_path) do
+      self.stack.opened[path] = nil
+   end
+   close(self)
+end
+
+local function targets(plans)
+   local paths = {}
+   for i, plan in ipairs(plans) do
+      paths[i] = plan.target.path
+   end
+   return paths
+end
+
+local function is_locked(self, paths)
+   for _, path in ipairs(paths) do
+      if not self.by_path[path] then
+         return false
+      end
+   end
+   return true
+end
+
+--- Makes plans on databases that stay as they are until the writers are closed. Which databases
+--- change may follow from what they hold: then they are read, locked, and read again.
+---@param stack moonlink.pkg.Stack
+---@param paths string[] of databases that will change for certain
+---@param make fun(): (moonlink.pkg.Plan[]?, any) reads databases through the stack only
+---@param dry? boolean nothing is to be written: nothing is locked
+---@return moonlink.pkg.Writers? to be closed
+---@return moonlink.pkg.Plan[]|any plans or err
+function change.plan(stack, paths, make, dry)
+   local self = setmetatable({by_path = {}, stack = stack}, metatable)
+   if dry then
+      local plans, err = make()
+      return plans and self, plans or err
+   end
+   while true do
+      local locked, why = lock(self, paths)
+      local plans, err = nil, why
+      if locked then
+         plans, err = make()
+      end
+      if not plans then
+         unlock(self)
+         return nil, err
+      end
+      local wanted = targets(plans)
+      if is_locked(self, wanted) then
+         return self, plans
+      end
+      for path in pairs(self.by_path) do
+         wanted[#wanted + 1] = path
+      end
+      unlock(self)
+      paths = change.unique(wanted)
+   end
+end
+
+---@param list string[]
+---@return string[]
+function change.unique(list)
+   local seen, out = {}, {}
+   for _, each in ipairs(list) do
+      out[#out + 1] = not seen[each] and each or nil
+      seen[each] = true
+   end
+   return out
+end
+
+local function fill(w, plan)
+   for _, p in ipairs(plan.remove) do
+      local done, err = w:remove(p)
+      if not done then
+         return nil, err
+      end
+   end
+   for _, p in ipairs(plan.put) do
+      local done, err = w:put(p)
+      if not done then
+         return nil, err
+      end
+   end
+   return true
+end
+
+--- Writes what plans say: nothing before all of it is known to be well-formed. A database is
+--- written whole or not at all; with several, those before the one that failed stay written.
+---@param plans moonlink.pkg.Plan[]
+---@return boolean? done
+---@return any err
+function methods:write(plans)
+   for _, plan in ipairs(plans) do
+      local filled, err = fill(self.by_path[plan.target.path], plan)
+      if not filled then
+         return nil, err
+      end
+   end
+   for _, plan in ipairs(plans) do
+      local w = self.by_path[plan.target.path]
+      self.by_path[plan.target.path] = nil
+      local done, err = w:commit()
+      if not done then
+         return nil, err
+      end
+   end
+   return true
+end
+
+return change
