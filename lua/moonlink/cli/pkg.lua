@@ -21,6 +21,8 @@ local pkg = {
 --- In the order of the help; each is a module of the folder pkg.
 local names = {
    "init", "list", "find-module", "latest", "describe", "field", "dump", "dot", "recache",
+   "register", "update", "unregister", "expose", "hide", "trust", "distrust", "check",
+   "order", "why", "graph", "diff", "refresh",
 }
 
 -- Not init: a folder's init.lua is the folder's module.

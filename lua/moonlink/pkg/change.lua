@@ -27,7 +27,16 @@ metatable.__gc = close
 local function lock(self, paths)
    table.sort(paths)
    for _, path in ipairs(paths) do
-      local w, err = database.change(path)
+      local new = path == self.stack.user and not self.stack.user_is_there
+      local good, err = true, nil
+      if new then
+         good, err = database.init(path)
+         self.stack.user_is_there = good
+      end
+      local w = nil
+      if good then
+         w, err = database.change(path)
+      end
       if not w then
          return nil, err
       end

@@ -1,6 +1,7 @@
 --- What the commands that change databases share: what they say, and how they carry out plans.
 -- SPDX-License-Identifier: MIT
 
+local abi = require "moonlink.pkg.abi"
 local change = require "moonlink.pkg.change"
 local context = require "moonlink.cli.pkg.context"
 local core = require "moonlink.core"
@@ -123,17 +124,34 @@ local function announce(ctx, plans)
    end
 end
 
+--- As ghc-pkg warns, which asks no package to have abi-depends.
+local function warn_of_abis(ctx, stack, plans)
+   if ctx.verbosity == 0 then
+      return
+   end
+   local whole = changing.open(stack, stack.all)
+   for _, plan in ipairs(plans) do
+      local names = abi.broken_after(whole, plan)
+      if names[1] then
+         ctx:warn("the following packages have broken abi-depends fields:\n    ",
+            table.concat(names, "\n    "))
+      end
+   end
+end
+
 --- Writes plans, or says what they would do.
 ---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
 ---@param writers moonlink.pkg.Writers
 ---@param plans moonlink.pkg.Plan[]
 ---@return integer? status
 ---@return any err
-function changing.finish(ctx, writers, plans)
+function changing.finish(ctx, stack, writers, plans)
    if ctx:has "--dry-run" then
       changing.print_plans(ctx, plans)
       return 0
    end
+   warn_of_abis(ctx, stack, plans)
    local done, err = writers:write(plans)
    if not done then
       return nil, err
@@ -157,7 +175,7 @@ function changing.run(ctx, stack, paths, make, judge)
    elseif judge and not judge(plans) then
       return 1
    end
-   return changing.finish(ctx, writers, plans)
+   return changing.finish(ctx, stack, writers, plans)
 end
 
 --- A problem that --force overrules: goes on and says so, or ends the command.

@@ -41,6 +41,16 @@ flags.rows = {
 
    {"--json", text = "print JSON"},
    {"--dry-run", text = "say what would be done, and do nothing"},
+   {"--strict", text = "check what ghc-pkg does not look at: documentation, the system's "
+      .. "libraries, every way, cycles, stray files"},
+   {"--refresh", text = "with update: mend what depends on the unit that is replaced"},
+   {"--era", takes = "GHC", text = "work as ghc-pkg of 6.6, 6.8, 6.10, 6.12 or today did; "
+      .. "default: as the database's form says"},
+   {"--define-name -D", takes = "NAME=VALUE", text = "what ${NAME} stands for in descriptions"},
+   {"--reverse", text = "with order: dependants first"},
+   {"--svg", text = "with graph: as SVG, drawn by dot of graphviz"},
+   {"--output -o", takes = "FILE", text = "with graph: write there"},
+   {"--to", takes = "FORM", text = "with convert: today, 6.6, 6.10 or 6.12"},
 }
 
 local function each_name(row)
