@@ -313,7 +313,8 @@ describe("the picture of packages", function()
    it("shows databases, and what is broken, hidden or missing", function()
       local list = packages.of {'a-1.0 b-1.0 zz"1', "b-1.0"}
       list[2].exposed, list[2].id = false, "b-1.0"
-      local text = draw.dot {{path = "/db", packages = list}, database("/low", {"b-1.0"})}
+      local text = draw.dot {{path = "/db", packages = list}, database("/low", {"b-1.0", "c-1.0"}),
+         database("/empty", {})}
       assert.equal([[
 digraph packages {
    node [shape=box]
@@ -324,6 +325,7 @@ digraph packages {
    }
    subgraph cluster_2 {
       label="/low"
+      "c-1.0"
    }
    "zz\"1" [color=red, fontcolor=red]
    "a-1.0" -> "b-1.0"

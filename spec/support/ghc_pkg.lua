@@ -2,6 +2,7 @@
 -- compares what they print, how they end, and the files they leave.
 -- SPDX-License-Identifier: MIT
 
+local assert = require "luassert"
 local support = require "spec.support"
 
 local pair = {}

@@ -22,17 +22,21 @@ local function node(p, broken)
 end
 
 local function add_database(lines, i, db, wanted, state)
-   lines[#lines + 1] = ("   subgraph cluster_%d {"):format(i)
-   lines[#lines + 1] = "      label=" .. quoted(db.path or "")
+   local nodes = {}
    for _, p in ipairs(db.packages) do
       local unit = ids.unit(p)
       if not state.drawn[unit] and (not wanted or wanted[unit]) then
          state.drawn[unit] = true
          state.order[#state.order + 1] = p
-         lines[#lines + 1] = "      " .. node(p, state.broken[p])
+         nodes[#nodes + 1] = "      " .. node(p, state.broken[p])
       end
    end
-   lines[#lines + 1] = "   }"
+   if nodes[1] then
+      lines[#lines + 1] = ("   subgraph cluster_%d {"):format(i)
+      lines[#lines + 1] = "      label=" .. quoted(db.path or "")
+      table.move(nodes, 1, #nodes, #lines + 1, lines)
+      lines[#lines + 1] = "   }"
+   end
 end
 
 --- A graph in the DOT language.
