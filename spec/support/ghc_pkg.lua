@@ -37,7 +37,7 @@ function pair:sh(command)
 end
 
 -- No database of the user's: what specs find must not depend on who runs them.
-local ENVIRONMENT = "LD_PRELOAD= HOME=/nonexistent GHC_PACKAGE_PATH="
+local ENVIRONMENT = "env -u GHC_PACKAGE_PATH LD_PRELOAD= HOME=/nonexistent "
 
 local function without_folder(text, dir)
    return (text:gsub(dir:gsub("%p", "%%%0"), "DIR"))
@@ -58,11 +58,9 @@ end
 function pair:run(words, opts)
    opts = opts or {}
    local tail = words .. (opts.stdin and " <" .. opts.stdin or "")
-   local env = ENVIRONMENT .. " " .. (opts.env or "")
-   local theirs = {support.exit("cd %s && env -u GHC_PACKAGE_PATH %s ghc-pkg %s", self.theirs,
-      env:gsub(" GHC_PACKAGE_PATH=", ""), tail)}
-   local ours = {support.exit("cd %s && env -u GHC_PACKAGE_PATH %s %s %s", self.ours,
-      env:gsub(" GHC_PACKAGE_PATH=", ""), OURS, tail)}
+   local env = ENVIRONMENT .. (opts.env or "")
+   local theirs = {support.exit("cd %s && %s ghc-pkg %s", self.theirs, env, tail)}
+   local ours = {support.exit("cd %s && %s %s %s", self.ours, env, OURS, tail)}
    for i = 2, 3 do
       theirs[i] = without_folder(theirs[i], self.theirs)
       ours[i] = without_folder(ours[i], self.ours)
