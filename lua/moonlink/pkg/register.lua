@@ -1,5 +1,5 @@
 --- Registering: which packages come in, which go for it, and what is in the way. Plans only: takes
---- databases as plain tables, changes nothing (change.lua carries a plan out).
+--- databases as plain tables, changes nothing (writers.lua carries a plan out).
 -- SPDX-License-Identifier: MIT
 
 local check = require "moonlink.pkg.check"

@@ -2,7 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local abi = require "moonlink.pkg.abi"
-local change = require "moonlink.pkg.change"
+local locking = require "moonlink.pkg.writers"
 local context = require "moonlink.cli.pkg.context"
 local core = require "moonlink.core"
 local ids = require "moonlink.pkg.ids"
@@ -169,7 +169,7 @@ end
 ---@return integer? status
 ---@return any err
 function changing.run(ctx, stack, paths, make, judge)
-   local writers <close>, plans = change.plan(stack, paths, make, ctx:has "--dry-run")
+   local writers <close>, plans = locking.plan(stack, paths, make, ctx:has "--dry-run")
    if not writers then
       return nil, plans
    elseif judge and not judge(plans) then

@@ -4,7 +4,7 @@
 
 local database = require "moonlink.pkg.database"
 
-local change = {}
+local writers = {}
 
 ---@class moonlink.pkg.Writers
 ---@field by_path table<string, table> writer of each database that is locked
@@ -78,7 +78,7 @@ end
 ---@param dry? boolean nothing is to be written: nothing is locked
 ---@return moonlink.pkg.Writers? to be closed
 ---@return moonlink.pkg.Plan[]|any plans or err
-function change.plan(stack, paths, make, dry)
+function writers.plan(stack, paths, make, dry)
    local self = setmetatable({by_path = {}, stack = stack}, metatable)
    if dry then
       local plans, err = make()
@@ -102,13 +102,13 @@ function change.plan(stack, paths, make, dry)
          wanted[#wanted + 1] = path
       end
       unlock(self)
-      paths = change.unique(wanted)
+      paths = writers.unique(wanted)
    end
 end
 
 ---@param list string[]
 ---@return string[]
-function change.unique(list)
+function writers.unique(list)
    local seen, out = {}, {}
    for _, each in ipairs(list) do
       out[#out + 1] = not seen[each] and each or nil
@@ -156,4 +156,4 @@ function methods:write(plans)
    return true
 end
 
-return change
+return writers
