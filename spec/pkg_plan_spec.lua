@@ -165,6 +165,16 @@ describe("registering in an old database", function()
       assert.same({"base-4.0"}, packages.find(made.put, "y-1.0").depends)
    end)
 
+   it("of 6.10 fills in nothing, and wants the name to be there", function()
+      local db = database("/old", {}, "6.10")
+      local made = plan({db}, db, {
+         {name = "x", version = "1.0"}, {name = "y", version = "1.0", depends = {"x"}},
+         {name = "z", version = "1.0", depends = {"base"}},
+      })
+      assert.same({"z-1.0: dependency base doesn't exist (use --force to override)"}, said(made))
+      assert.same({"x"}, packages.find(made.put, "y-1.0").depends)
+   end)
+
    it("says the first error only, unless all is forced", function()
       local db = old {}
       local bad = {depends = {"b-1.0", "c-1.0"}, import_dirs = {"/none"}}

@@ -34,6 +34,23 @@ local function old_depends(p, judge, report)
    end
 end
 
+--- Later the name at least had to be there.
+local function later_depends(p, judge, report)
+   old_depends(p, judge, report)
+   local names = judge.names or {}
+   if not judge.names then
+      for _, there in pairs(judge.units) do
+         names[there[1].name] = true
+      end
+      judge.names = names
+   end
+   for _, id in ipairs(p.depends or {}) do
+      if not id:find "%-%d[%d.]*$" and not names[id] then
+         report(("dependency %s doesn't exist"):format(id))
+      end
+   end
+end
+
 local function old_folders(p, judge, report)
    for _, field in ipairs {"import_dirs", "library_dirs", "include_dirs"} do
       for _, path in ipairs(paths.of(field, p, judge)) do
@@ -62,9 +79,11 @@ local before_612 = {
    {name = "folders", class = "files", find = old_folders},
    {name = "hs-libraries", class = "files", find = old_libraries},
 }
-local with_case = table.move(before_612, 1, 2, 1, {})
-with_case[3] = named "case"
-table.move(before_612, 3, #before_612, 4, with_case)
+local with_case = {
+   before_612[1], before_612[2], named "case",
+   {name = "depends", class = "all", find = later_depends},
+   before_612[4], before_612[5],
+}
 
 --- By name. Of 6.6 and 6.8 one shape of databases is known, and ghc-pkg did the same to both.
 ---@type table<string, moonlink.pkg.Era>

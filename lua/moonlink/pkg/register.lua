@@ -63,27 +63,27 @@ local function replaced(p, at, o)
    return out
 end
 
---- The first installed package of each name.
-local function versions_of(databases)
-   local versions = {}
-   for _, db in ipairs(databases) do
-      for _, each in ipairs(db.packages) do
+--- Gives dependencies without version that of the first package of their name: an installed one,
+--- else one that comes along.
+local function filled(packages, databases)
+   local versions, out = {}, {}
+   local function enter(list)
+      for _, each in ipairs(list) do
          versions[each.name] = versions[each.name] or ids.package(each)
       end
    end
-   return versions
-end
-
---- Gives dependencies without version that of the first installed package of their name.
-local function filled(p, at)
-   at.versions = at.versions or versions_of(at.databases)
-   local copy = register.copy(p)
-   copy.depends = {}
-   for i, id in ipairs(p.depends or {}) do
-      copy.depends[i] = not id:find "%-%d[%d.]*$" and at.versions[id] or id
+   for _, db in ipairs(databases) do
+      enter(db.packages)
    end
-   at.versions[p.name] = at.versions[p.name] or ids.package(p)
-   return copy
+   enter(packages)
+   for i, p in ipairs(packages) do
+      out[i] = register.copy(p)
+      out[i].depends = {}
+      for j, id in ipairs(p.depends or {}) do
+         out[i].depends[j] = not id:find "%-%d[%d.]*$" and versions[id] or id
+      end
+   end
+   return out
 end
 
 --- A package as a table of its own, for one that is to be changed.
@@ -132,14 +132,10 @@ end
 
 --- Judges one package and enters it into the index, whatever the verdict: those that depend on it
 --- are not to be told of a missing dependency besides.
-local function enter(from, cycle, at, judge, o, plan)
-   local p = from
+local function enter(p, cycle, at, judge, o, plan)
    judge.coming = cycle and cycle.units
-   if o.era.fills then
-      p = filled(p, at)
-   end
    local problems = check.package(p, judge, o.era.rules)
-   if cycle and cycle[1] == from then
+   if cycle and cycle[1] == p then
       problems = problems or {}
       problems[#problems + 1] = {rule = "cycle", class = "all", text = register.cycle_text(cycle)}
    end
@@ -153,6 +149,9 @@ local function enter(from, cycle, at, judge, o, plan)
    end
    at:add(p)
    at.own[p] = true
+   if judge.names then
+      judge.names[p.name] = true
+   end
    plan.put[#plan.put + 1] = p
 end
 
@@ -235,7 +234,7 @@ function register.plan(whole, target, packages, o)
       update = o.update, multi = o.multi, version = o.version, haddock = o.haddock,
       old = o.era.old,
    }
-   local order, cycles = graph.order(packages)
+   local order, cycles = graph.order(o.era.fills and filled(packages, at.databases) or packages)
    local cycle_of = cycles_by_package(cycles)
    for _, p in ipairs(order) do
       enter(p, cycle_of[p], at, judge, o, plan)

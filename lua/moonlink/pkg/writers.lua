@@ -9,6 +9,7 @@ local writers = {}
 ---@class moonlink.pkg.Writers
 ---@field by_path table<string, table> writer of each database that is locked
 ---@field stack moonlink.pkg.Stack
+---@field shape? string
 local methods = {}
 local metatable = {__index = methods}
 
@@ -22,21 +23,25 @@ end
 metatable.__close = close
 metatable.__gc = close
 
+--- Opens a database to change it; the user's is made when it is not there yet.
+local function open(self, path)
+   local stack = self.stack
+   if path == stack.user and not stack.user_is_there then
+      local made, err = database.init(path)
+      if not made then
+         return nil, err
+      end
+      stack.user_is_there = true
+   end
+   return database.change(path, {shape = self.shape})
+end
+
 --- Locks some databases and reads them anew, in the order of their paths: two that change the same
 --- databases wait for each other, and not for ever.
 local function lock(self, paths)
    table.sort(paths)
    for _, path in ipairs(paths) do
-      local new = path == self.stack.user and not self.stack.user_is_there
-      local good, err = true, nil
-      if new then
-         good, err = database.init(path)
-         self.stack.user_is_there = good
-      end
-      local w = nil
-      if good then
-         w, err = database.change(path)
-      end
+      local w, err = open(self, path)
       if not w then
          return nil, err
       end
@@ -75,12 +80,14 @@ end
 ---@param stack moonlink.pkg.Stack
 ---@param paths string[] of databases that will change for certain
 ---@param make fun(): (moonlink.pkg.Plan[]?, any) reads databases through the stack only
----@param dry? boolean nothing is to be written: nothing is locked
+---@param options? {dry?: boolean, shape?: string} dry: nothing is to be written, nothing is locked;
+---   shape: of the records in a file that has none yet
 ---@return moonlink.pkg.Writers? to be closed
 ---@return moonlink.pkg.Plan[]|any plans or err
-function writers.plan(stack, paths, make, dry)
-   local self = setmetatable({by_path = {}, stack = stack}, metatable)
-   if dry then
+function writers.plan(stack, paths, make, options)
+   options = options or {}
+   local self = setmetatable({by_path = {}, stack = stack, shape = options.shape}, metatable)
+   if options.dry then
       local plans, err = make()
       return plans and self, plans or err
    end

@@ -169,7 +169,10 @@ end
 ---@return integer? status
 ---@return any err
 function changing.run(ctx, stack, paths, make, judge)
-   local writers <close>, plans = locking.plan(stack, paths, make, ctx:has "--dry-run")
+   local _, era = ctx:last "--era"
+   local writers <close>, plans = locking.plan(stack, paths, make, {
+      dry = ctx:has "--dry-run", shape = era == "6.8" and "6.6" or era,
+   })
    if not writers then
       return nil, plans
    elseif judge and not judge(plans) then
