@@ -229,5 +229,6 @@ EXPORT int luaopen_moonlink_core(lua_State *L)
     ml_open_trace(L);
     ml_open_tree(L);
     ml_open_pkg(L);
+    ml_open_pkgdb(L);
     return 1;
 }

@@ -61,5 +61,6 @@ void ml_open_places(lua_State *L);   /* addr2sym, traced */
 void ml_open_trace(lua_State *L);    /* capture, captured, frames */
 void ml_open_tree(lua_State *L);     /* tree: what is in folders */
 void ml_open_pkg(lua_State *L);      /* pkg: parse, make, fields */
+void ml_open_pkgdb(lua_State *L);    /* pkg.read, pkg.init, pkg.open, pkg.check_id */
 
 #endif

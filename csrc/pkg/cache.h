@@ -7,19 +7,13 @@
 #ifndef ML_PKG_CACHE_H
 #define ML_PKG_CACHE_H
 
+#include "pkg/bytes.h"
 #include "pkg/info.h"
 
 /* Reads all packages of a cache, appended to `all`; their strings are slices of `bytes`, which must
 ** live as long. file: for errors. A cache that breaks the format is ML_E_FORMAT or ML_E_TRUNCATED,
 ** one of another GHC's layout ML_E_UNSUPPORTED; `all` has then as many packages as before. */
 int ml_cache_read(ml_diag *d, const char *file, ml_slice bytes, ml_pkg_infos *all);
-
-/* Bytes that grow; freed by ml_heap_free(p). */
-typedef struct ml_bytes {
-    uint8_t *p;
-    size_t n, room;
-    bool failed; /* memory was short: what is here is not whole */
-} ml_bytes;
 
 /* A unit that others' abi-depends may name. */
 typedef struct ml_cache_unit {
@@ -33,8 +27,8 @@ typedef struct ml_cache_input {
     size_t nbelow;
 } ml_cache_input;
 
-/* Writes a cache as GHC 9.0's ghc-pkg does. GHC's part gets abi-depends with the hashes of the units
-** that are there now; broken (room for in->n bits as bytes, or NULL) is set to 1 for each package
+/* Writes a cache as GHC 9.0's ghc-pkg does. GHC's part gets abi-depends with the hashes of the
+** units that are there now; broken (room for in->n bits as bytes, or NULL) is set to 1 for each package
 ** whose own say otherwise. Fails only for memory. */
 int ml_cache_write(ml_diag *d, const ml_cache_input *in, ml_bytes *out, uint8_t *broken);
 

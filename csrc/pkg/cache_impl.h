@@ -52,7 +52,6 @@ ml_slice ml_cache_text_end(ml_cache_in *in, ml_cache_text *t);
 
 /* ---- writing ---- */
 
-void ml_put_bytes(ml_bytes *b, const void *p, size_t n);
 void ml_put_u8(ml_bytes *b, uint8_t v);
 void ml_put_u16(ml_bytes *b, uint16_t v);
 void ml_put_u32(ml_bytes *b, uint32_t v);

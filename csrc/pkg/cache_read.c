@@ -351,8 +351,12 @@ static void read_package(ml_cache_in *in, ml_pkg_info *p)
 /* All packages of ghc-pkg's part; false when they do not fit. */
 static bool read_packages(ml_cache_in *in, ml_pkg_infos *all)
 {
-    enum { LEAST = 64 }; /* a record has more bytes than that */
+    enum { LEAST = 280 }; /* a record without a letter in it has 297 bytes */
     uint64_t n = ml_cache_count(in, LEAST);
+    if (!all->n && n) { /* room for all at once */
+        all->at = ml_nalloc(&all->arena, (size_t)n, sizeof *all->at);
+        all->room = all->at ? (size_t)n : 0;
+    }
     for (uint64_t i = 0; i < n && !in->bad; i++) {
         ml_pkg_info *p = ml_pkg_infos_add(all);
         in->short_of_memory |= !p;

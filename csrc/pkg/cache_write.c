@@ -276,10 +276,10 @@ static void put_names(ml_bytes *b, const ml_pkg_info *p)
 {
     ml_slice name = ml_cache_package_name(p), version = text(p, ML_PKG_VERSION);
     ml_put_u64(b, name.n + (version.n ? 1 + version.n : 0));
-    ml_put_bytes(b, name.p, name.n);
+    ml_bytes_put(b, name.p, name.n);
     if (version.n)
         ml_put_u8(b, '-');
-    ml_put_bytes(b, version.p, version.n);
+    ml_bytes_put(b, version.p, version.n);
     ml_put_short(b, name);
     enum { USUAL = 16 };
     uint64_t numbers[USUAL];
@@ -337,7 +337,7 @@ int ml_cache_write(ml_diag *d, const ml_cache_input *in, ml_bytes *out, uint8_t 
     units u;
     if (!units_open(&u, in))
         return ml_nomem(d);
-    ml_put_bytes(out, head, sizeof head); /* version 1.0, no more header */
+    ml_bytes_put(out, head, sizeof head); /* version 1.0, no more header */
     size_t at = out->n;
     ml_put_u32(out, 0);
     size_t from = out->n;

@@ -1,0 +1,164 @@
+--- A change of a package database: packages that are put and removed, made as one transaction.
+-- What is put is printed and read again first, so that the .conf file and the cache agree whatever
+-- a script has written into a field.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local files = require "moonlink.pkg.files"
+
+---@class moonlink.pkg.Change
+---@field db moonlink.pkg.Database as it is under the lock
+---@field added table<string, table> what was put, by unit id
+---@field order string[] those ids
+---@field removed table<integer, boolean> the packages of db that go, by number
+---@field touched table<string, boolean> unit ids whose files change
+local Change = {}
+Change.__index = Change
+
+local transaction = {}
+
+function transaction.new(store, db, options)
+   return setmetatable({
+      db = db, store = store, shape = db.shape ~= "today" and db.shape or options.shape or "6.12",
+      added = {}, order = {}, removed = {}, touched = {},
+   }, Change)
+end
+
+--- The unit id; packages of GHC 6.6 to 6.10 have none but name and version.
+local function id_of(p)
+   local id = p.id
+   if not id or id == "" then
+      id = (p.name or "") .. (p.version and p.version ~= "" and "-" .. p.version or "")
+   end
+   return id
+end
+
+local function check_open(w)
+   if not w.store then
+      errors.mistake "the change was committed or aborted before"
+   end
+end
+
+--- The numbers of a unit's packages in the database.
+function Change:_numbers(id)
+   if not self.by_id then
+      self.by_id = {}
+      for i, p in ipairs(self.db.packages) do
+         local its = id_of(p)
+         local list = self.by_id[its]
+         if list then
+            list[#list + 1] = i
+         else
+            self.by_id[its] = {i}
+         end
+      end
+   end
+   return self.by_id[id] or {}
+end
+
+local function forget(w, id)
+   for _, i in ipairs(w:_numbers(id)) do
+      w.removed[i] = true
+   end
+   if w.added[id] then
+      w.added[id] = nil
+      for i, other in ipairs(w.order) do
+         if other == id then
+            table.remove(w.order, i)
+            break
+         end
+      end
+   end
+   w.touched[id] = true
+end
+
+--- Puts a package into the database, in place of all with the same unit id.
+---@param p table a record, or a table with the same fields; missing ones are absent
+---@return boolean? ok
+---@return moonlink.Error?
+function Change:put(p)
+   check_open(self)
+   local id = id_of(p)
+   local ok, err = core.pkg.check_id(id)
+   if not ok then
+      return nil, err
+   end
+   local infos, text
+   infos, err = core.pkg.make {p}
+   if infos and self.db.kind == "folder" then
+      text = infos:print(1)
+      infos, err = core.pkg.parse(text, {format = "text"})
+   end
+   if not infos then
+      return nil, err
+   end
+   forget(self, id)
+   self.added[id] = {infos = infos, text = text}
+   self.order[#self.order + 1] = id
+   return true
+end
+
+--- Takes a package out of the database: every file that holds its unit, whatever its name.
+---@param p table a record of w.db, or a table with its id
+---@return boolean ok false when there is no such package
+function Change:remove(p)
+   check_open(self)
+   local id = id_of(p)
+   local there = self.added[id] ~= nil
+   for _, i in ipairs(self:_numbers(id)) do
+      there = there or not self.removed[i]
+   end
+   forget(self, id)
+   return there
+end
+
+--- The packages as the core has them of those databases.
+local function below_of(list)
+   local all = {}
+   for i, db in ipairs(list or {}) do
+      all[i] = db.infos
+   end
+   return all
+end
+
+--- Makes the change and gives the lock back. On failure nothing has changed.
+---@param options? {below: moonlink.pkg.Database[]?} below: the databases that packages of this one
+--- may depend on, for GHC's part of the cache
+---@return boolean? ok
+---@return moonlink.Error|table notes ok: {abi = names of packages whose abi-depends do not fit what
+--- is there, late = an error that left something to be tidied by the next change}
+function Change:commit(options)
+   check_open(self)
+   local store <close> = self.store
+   local added, count = {}, #self.order
+   for i, id in ipairs(self.order) do -- the last one is first in the cache
+      added[count + 1 - i] = self.added[id].infos
+   end
+   local plan, err = files.plan(self)
+   self.store = nil
+   if not plan then
+      return nil, err
+   end
+   local ok, broken, late = store:commit {
+      files = plan, base = self.db.infos, removed = self.removed, added = added,
+      below = below_of(options and options.below),
+   }
+   if not ok then
+      return nil, broken
+   end
+   return true, {abi = broken, late = late}
+end
+
+--- Gives the lock back; nothing has changed. No error after a commit.
+function Change:abort()
+   if self.store then
+      self.store:close()
+      self.store = nil
+   end
+end
+
+Change.__close = Change.abort
+Change.__gc = Change.abort
+
+return transaction
