@@ -38,20 +38,26 @@ function graph.new(packages)
    return {packages = packages, at = at, edges = edges}
 end
 
---- Takes the component whose first visited member is `top` from Tarjan's stack, in list order.
-local function pop_component(stack, height, top)
+--- Takes the component whose first visited member is `top` from Tarjan's stack and hands it on.
+local function pop_component(stack, height, top, open, found)
+   if stack[height] == top then
+      stack[height], open[top] = nil, false
+      found(top)
+      return height - 1
+   end
    local component = {}
    repeat
       local v = stack[height]
-      stack[height], height = nil, height - 1
+      stack[height], open[v], height = nil, false, height - 1
       component[#component + 1] = v
    until v == top
    table.sort(component)
-   return component, height
+   found(top, component)
+   return height
 end
 
---- Calls found(component), a list of places, for each strongly connected component, dependencies
---- first (Tarjan 1972, with the recursion kept in arrays).
+--- Calls found(v, component) for each strongly connected component, dependencies first: the place
+--- of its only member, or one place and a list of all (Tarjan 1972, with the recursion in arrays).
 local function components(g, found)
    local edges, number, low, open, position = g.edges, {}, {}, {}, {}
    local stack, height, path, depth, count = {}, 0, {}, 0, 0
@@ -68,12 +74,7 @@ local function components(g, found)
          low[above] = low[v]
       end
       if low[v] == number[v] then
-         local component
-         component, height = pop_component(stack, height, v)
-         for _, member in ipairs(component) do
-            open[member] = false
-         end
-         found(component)
+         height = pop_component(stack, height, v, open, found)
       end
    end
    for root = 1, #edges do
@@ -135,19 +136,15 @@ local function take(packages, places)
    return list
 end
 
---- The members of a component that is a cycle, nil when it is none; `path` names one shortest cycle
---- through the first member, which stands at both ends.
+--- The members of a component of several; `path` is a shortest cycle through the first of them,
+--- which stands at both its ends.
 local function cycle_of(g, component)
    local first, inside = component[1], {}
    for _, v in ipairs(component) do
       inside[v] = true
    end
-   local way = shortest(g.edges, {first}, {[first] = true}, inside)
-   if not way then
-      return nil
-   end
    local cycle = take(g.packages, component)
-   cycle.path = take(g.packages, way)
+   cycle.path = take(g.packages, shortest(g.edges, {first}, {[first] = true}, inside))
    return cycle
 end
 
@@ -158,21 +155,20 @@ end
 ---@return moonlink.pkg.Package[][] cycles each with its members, and `path`: a way around it
 function graph.order(packages)
    local g, order, cycles = graph.new(packages), {}, {}
-   components(g, function(component)
-      local cycle
-      if component[2] then
-         cycle = cycle_of(g, component)
-      else
-         local v = component[1]
-         for _, w in ipairs(g.edges[v]) do
-            if w == v then
-               cycle = {packages[v], path = {packages[v], packages[v]}}
-            end
+   components(g, function(v, component)
+      if component then
+         cycles[#cycles + 1] = cycle_of(g, component)
+         for _, member in ipairs(component) do
+            order[#order + 1] = packages[member]
          end
+         return
       end
-      cycles[#cycles + 1] = cycle
-      for _, v in ipairs(component) do
-         order[#order + 1] = packages[v]
+      order[#order + 1] = packages[v]
+      for _, w in ipairs(g.edges[v]) do
+         if w == v then
+            cycles[#cycles + 1] = {packages[v], path = {packages[v], packages[v]}}
+            return
+         end
       end
    end)
    return order, cycles

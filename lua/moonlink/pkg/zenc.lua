@@ -110,6 +110,8 @@ function zenc.encode(text, ghc)
       return text
    elseif not utf8.len(text) then
       return nil, "not UTF-8"
+   elseif not text:find "^%d" and not text:find("(", 1, true) then
+      return plain(text) -- the same for all versions
    end
    local rules = rules_of(ghc)
    local head = ""
