@@ -1,4 +1,4 @@
---- Small package databases and flags out of a seed, for the real ghc and for the package model alike.
+--- Small package databases and flags out of a seed, for the real ghc and the package model alike.
 -- SPDX-License-Identifier: MIT
 
 local support = require "spec.support"
