@@ -21,7 +21,7 @@ end
 ---@param text string
 ---@return string
 function hs.show(text)
-   if not text:find "[^ !#-%[%]-~]" then
+   if not text:find '[%c"\\\127-\255]' then
       return '"' .. text .. '"'
    end
    local out, last = {}, nil
