@@ -124,12 +124,10 @@ function writers.unique(list)
    return out
 end
 
+--- A package that is there twice goes with its first removal.
 local function fill(w, plan)
    for _, p in ipairs(plan.remove) do
-      local done, err = w:remove(p)
-      if not done then
-         return nil, err
-      end
+      w:remove(p)
    end
    for _, p in ipairs(plan.put) do
       local done, err = w:put(p)
@@ -140,10 +138,33 @@ local function fill(w, plan)
    return true
 end
 
+--- The databases that packages of one may depend on, without itself.
+local function below(stack, path)
+   local paths = stack:below(path)
+   return stack:databases(table.move(paths, 2, #paths, 1, {}))
+end
+
+local function commit(self, path, notes)
+   local under, why = below(self.stack, path)
+   if not under then
+      return nil, why
+   end
+   local w = self.by_path[path]
+   self.by_path[path] = nil
+   local done, more = w:commit {below = under}
+   if not done then
+      return nil, more
+   end
+   table.move(more.abi or {}, 1, #(more.abi or {}), #notes.abi + 1, notes.abi)
+   notes.late[#notes.late + 1] = more.late
+   return true
+end
+
 --- Writes what plans say: nothing before all of it is known to be well-formed. A database is
 --- written whole or not at all; with several, those before the one that failed stay written.
 ---@param plans moonlink.pkg.Plan[]
----@return boolean? done
+---@return {abi: string[], late: any[]}? notes abi: names of packages whose abi-depends do not fit;
+---   late: what the next change will have to tidy
 ---@return any err
 function methods:write(plans)
    for _, plan in ipairs(plans) do
@@ -152,15 +173,14 @@ function methods:write(plans)
          return nil, err
       end
    end
+   local notes = {abi = {}, late = {}}
    for _, plan in ipairs(plans) do
-      local w = self.by_path[plan.target.path]
-      self.by_path[plan.target.path] = nil
-      local done, err = w:commit()
+      local done, err = commit(self, plan.target.path, notes)
       if not done then
          return nil, err
       end
    end
-   return true
+   return notes
 end
 
 return writers

@@ -1,7 +1,6 @@
 --- What the commands that change databases share: what they say, and how they carry out plans.
 -- SPDX-License-Identifier: MIT
 
-local abi = require "moonlink.pkg.abi"
 local locking = require "moonlink.pkg.writers"
 local context = require "moonlink.cli.pkg.context"
 local core = require "moonlink.core"
@@ -124,37 +123,35 @@ local function announce(ctx, plans)
    end
 end
 
---- As ghc-pkg warns, which asks no package to have abi-depends.
-local function warn_of_abis(ctx, stack, plans)
-   if ctx.verbosity == 0 then
-      return
+--- What is to be said of a change that is made.
+local function warn(ctx, notes)
+   local names = locking.unique(notes.abi)
+   table.sort(names)
+   if names[1] then
+      ctx:warn("the following packages have broken abi-depends fields:\n    ",
+         table.concat(names, "\n    "))
    end
-   local whole = changing.open(stack, stack.all)
-   for _, plan in ipairs(plans) do
-      local names = abi.broken_after(whole, plan)
-      if names[1] then
-         ctx:warn("the following packages have broken abi-depends fields:\n    ",
-            table.concat(names, "\n    "))
-      end
+   for _, each in ipairs(notes.late) do
+      ctx:warn("WARNING: ", context.message(each))
    end
 end
 
 --- Writes plans, or says what they would do.
 ---@param ctx moonlink.cli.pkg.Context
----@param stack moonlink.pkg.Stack
 ---@param writers moonlink.pkg.Writers
 ---@param plans moonlink.pkg.Plan[]
 ---@return integer? status
 ---@return any err
-function changing.finish(ctx, stack, writers, plans)
+function changing.finish(ctx, writers, plans)
    if ctx:has "--dry-run" then
       changing.print_plans(ctx, plans)
       return 0
    end
-   warn_of_abis(ctx, stack, plans)
-   local done, err = writers:write(plans)
-   if not done then
+   local notes, err = writers:write(plans)
+   if not notes then
       return nil, err
+   elseif ctx.verbosity > 0 then
+      warn(ctx, notes)
    end
    announce(ctx, plans)
    return 0
@@ -178,7 +175,7 @@ function changing.run(ctx, stack, paths, make, judge)
    elseif judge and not judge(plans) then
       return 1
    end
-   return changing.finish(ctx, stack, writers, plans)
+   return changing.finish(ctx, writers, plans)
 end
 
 --- A problem that --force overrules: goes on and says so, or ends the command.

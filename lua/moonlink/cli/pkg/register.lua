@@ -132,6 +132,9 @@ end
 ---@return any err
 function register.go(ctx, files, update)
    local stack = ctx:stack {changes = true}
+   if not stack.target then
+      context.fail "no database selected for modification"
+   end
    local packages
    local function make()
       local whole = changing.open(stack, stack.all)
