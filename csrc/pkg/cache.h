@@ -28,8 +28,8 @@ typedef struct ml_cache_input {
 } ml_cache_input;
 
 /* Writes a cache as GHC 9.0's ghc-pkg does. GHC's part gets abi-depends with the hashes of the
-** units that are there now; broken (room for in->n bits as bytes, or NULL) is set to 1 for each package
-** whose own say otherwise. Fails only for memory. */
+** units that are there now; broken (room for in->n bytes, or NULL) is set to 1 for each package
+** whose own say otherwise. Fails only for memory, and for more than GHC's part can have. */
 int ml_cache_write(ml_diag *d, const ml_cache_input *in, ml_bytes *out, uint8_t *broken);
 
 /* The record of one package as it stands in ghc-pkg's part: equal bytes are equal packages. */

@@ -13,8 +13,8 @@
 ** fresh; then the removals; then the journal goes. A writer that is killed in between leaves the
 ** journal, and the next one finishes, or undoes what was not made. Which of the two is decided for
 ** each file by what the cache says of its unit, for the cache is what everybody has seen since;
-** that holds when a ghc-pkg has changed the database after the kill, too. A reader of .conf files asks
-** the journal in the same way.
+** that holds when a ghc-pkg has changed the database after the kill, too. A reader of .conf files
+** asks the journal in the same way.
 ** A folder of old files has no cache: there the journal's own rename makes the change. A database
 ** that is one file is replaced by rename; what it was stays as FILE.old, as GHC 6's ghc-pkg left
 ** it.
