@@ -101,7 +101,8 @@ end
 
 --- Takes a package out of the database: every file that holds its unit, whatever its name.
 ---@param p table a record of w.db, or a table with its id
----@return boolean ok false when there is no such package
+---@return boolean ok
+---@return boolean found was there such a package?
 function Change:remove(p)
    check_open(self)
    local id = id_of(p)
@@ -110,7 +111,7 @@ function Change:remove(p)
       there = there or not self.removed[i]
    end
    forget(self, id)
-   return there
+   return true, there
 end
 
 --- The packages as the core has them of those databases.
