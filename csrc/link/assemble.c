@@ -60,25 +60,6 @@ uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
     return t->npieces;
 }
 
-uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
-{
-    const ml_piece *p = &t->pieces[piece - 1];
-    if (p->class >= ML_CLASS_TDATA)
-        return t->segment.image + p->offset;
-    uint8_t *view = p->class < ML_CLASS_LCONST ? t->view : (uint8_t *)(uintptr_t)t->l->large.addr;
-    return view + p->offset;
-}
-
-uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
-{
-    if (!piece)
-        return 0;
-    const ml_piece *p = &t->pieces[piece - 1];
-    if (p->class >= ML_CLASS_TDATA)
-        return p->offset;
-    return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
-}
-
 static int section_pieces(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;

@@ -227,11 +227,29 @@ static inline const char *ml_names_keep(ml_names *n, ml_arena *a, const char *na
     return n->all ? n->all + (name - (const char *)n->img->names.p) : ml_names_copy(n, a, name);
 }
 
-/* assemble.c: adds a piece and gives its number, from 1. Its bytes while the load is written. Its
-** address; 0 for no piece. */
+/* assemble.c: adds a piece and gives its number, from 1. */
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align);
-uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece);
-uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece);
+
+/* Its bytes while the load is written. */
+static inline uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
+{
+    const ml_piece *p = &t->pieces[piece - 1];
+    if (p->class >= ML_CLASS_TDATA)
+        return t->segment.image + p->offset;
+    uint8_t *view = p->class < ML_CLASS_LCONST ? t->view : (uint8_t *)(uintptr_t)t->l->large.addr;
+    return view + p->offset;
+}
+
+/* Its address; 0 for no piece. */
+static inline uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
+{
+    if (!piece)
+        return 0;
+    const ml_piece *p = &t->pieces[piece - 1];
+    if (p->class >= ML_CLASS_TDATA)
+        return p->offset;
+    return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
+}
 
 /* bounds.c: is this a name for an end of a load's parts, such as _end? Its address, once the load
 ** is laid out. */

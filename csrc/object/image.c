@@ -120,7 +120,8 @@ static int check_memory(const parser *p, const Elf64_Shdr *h, const char *name)
                    h->sh_offset);
     img->nmemory++;
     img->flags |= h->sh_flags;
-    img->idents |= name[0] != '.' && name[0];
+    if (name[0] != '.' && name[0])
+        img->idents = true;
     return 0;
 }
 

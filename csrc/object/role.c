@@ -6,17 +6,6 @@
 #include "object/role.h"
 
 #include <stdbool.h>
-#include <string.h>
-
-enum {
-    SHT_RELA = 4,
-    SHT_REL = 9,
-    SHT_INIT_ARRAY = 14,
-    SHT_FINI_ARRAY,
-    SHT_PREINIT_ARRAY,
-    SHT_GROUP,
-    SHT_CREL = 0x40000014
-};
 
 /* In the order of the bytes behind the dot; `parts`: also NAME.ANYTHING. */
 static const struct row {
@@ -31,7 +20,7 @@ static const struct row {
     {".jcr", ML_ROLE_JCR, false},         {".note.GNU-split-stack", ML_ROLE_SPLIT_STACK, false},
 };
 
-static ml_role by_name(const char *name)
+ml_role ml_role_by_name(const char *name)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];
@@ -42,25 +31,4 @@ static ml_role by_name(const char *name)
             return r->role;
     }
     return ML_ROLE_NONE;
-}
-
-#define LETTER(c) (1u << ((c) - 'a'))
-
-ml_role ml_role_of(const char *name, uint32_t type)
-{
-    static const uint32_t first = LETTER('c') | LETTER('d') | LETTER('e') | LETTER('f') |
-                                  LETTER('g') | LETTER('i') | LETTER('j') | LETTER('n');
-    switch (type) {
-    case SHT_REL:
-    case SHT_RELA:
-    case SHT_CREL: return ML_ROLE_RELOCATIONS;
-    case SHT_GROUP: return ML_ROLE_GROUP;
-    case SHT_INIT_ARRAY: return ML_ROLE_INIT_ARRAY;
-    case SHT_FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
-    case SHT_PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
-    default: break;
-    }
-    if (name[0] != '.' || name[1] < 'a' || name[1] > 'z' || !(first & LETTER(name[1])))
-        return ML_ROLE_NONE;
-    return by_name(name);
 }

@@ -4,6 +4,7 @@
 #define ML_OBJECT_ROLE_H
 
 #include <stdint.h>
+#include <string.h>
 
 typedef enum ml_role {
     ML_ROLE_NONE,
@@ -24,7 +25,26 @@ typedef enum ml_role {
     ML_ROLE_SPLIT_STACK  /* the object was compiled with -fsplit-stack */
 } ml_role;
 
-/* The role of a section by its type or, where there is none for it, by its name. */
-ml_role ml_role_of(const char *name, uint32_t type);
+/* The role that a name of two bytes or more gives. */
+ml_role ml_role_by_name(const char *name);
+
+/* The role of a section by its type (sh_type) or, where there is none for it, by its name. Inline:
+** most sections are told by one comparison each. */
+static inline ml_role ml_role_of(const char *name, uint32_t type)
+{
+    switch (type) {
+    case 4: /* SHT_RELA */
+    case 9: /* SHT_REL */
+    case 0x40000014u: /* SHT_CREL */ return ML_ROLE_RELOCATIONS;
+    case 14: /* SHT_INIT_ARRAY */ return ML_ROLE_INIT_ARRAY;
+    case 15: /* SHT_FINI_ARRAY */ return ML_ROLE_FINI_ARRAY;
+    case 16: /* SHT_PREINIT_ARRAY */ return ML_ROLE_PREINIT_ARRAY;
+    case 17: /* SHT_GROUP */ return ML_ROLE_GROUP;
+    default: break;
+    }
+    if (name[0] != '.' || name[1] == 't' || name[1] == 0) /* .text.NAME, most of all */
+        return ML_ROLE_NONE;
+    return ml_role_by_name(name);
+}
 
 #endif

@@ -28,39 +28,42 @@ typedef struct filling {
     ml_piece *pieces;
     const member *runs;
     size_t nruns;
-    size_t left[ML_CLASS_COUNT + 1]; /* pieces without a run that have no place yet, by class */
+    size_t left[ML_CLASS_COUNT + 1]; /* pieces without a run, by class */
     uint64_t at, align, max;
 } filling;
 
-/* Where the next piece goes; false when the block gets too large. Cannot overflow: at is at most
-** max and align at most 2 MiB. */
-static bool put(filling *f, ml_piece *p)
+/* Where a piece goes behind `at`, which moves on; false when the block gets too large. Cannot
+** overflow: at is at most max and an alignment at most 2 MiB. */
+static inline bool put(ml_piece *p, uint64_t *at, uint64_t *most, uint64_t max)
 {
-    if (p->size > f->max)
-        return false;
     uint64_t align = ml_piece_align(p);
-    p->offset = round_up(f->at, align);
-    f->at = p->offset + p->size;
-    if (align > f->align)
-        f->align = align;
-    return f->at <= f->max;
+    if (p->size > max)
+        return false;
+    p->offset = round_up(*at, align);
+    *at = p->offset + p->size;
+    if (align > *most)
+        *most = align;
+    return *at <= max;
 }
 
 static bool put_class(filling *f, unsigned class)
 {
-    for (size_t i = 0; f->left[class]; i++) {
-        ml_piece *p = &f->pieces[i];
+    uint64_t at = f->at, align = f->align, max = f->max;
+    ml_piece *p = f->pieces;
+    for (size_t left = f->left[class]; left; p++) {
         if (p->class != class || p->run)
             continue;
-        if (!put(f, p))
+        if (!put(p, &at, &align, max))
             return false;
-        f->left[class]--;
+        left--;
     }
     for (size_t i = 0; i < f->nruns; i++) {
-        ml_piece *p = &f->pieces[f->runs[i].index];
-        if (p->class == class && !put(f, p))
+        p = &f->pieces[f->runs[i].index];
+        if (p->class == class && !put(p, &at, &align, max))
             return false;
     }
+    f->at = at;
+    f->align = align;
     return true;
 }
 
