@@ -6,8 +6,9 @@
 #include "object/role.h"
 
 #include <stdbool.h>
+#include <string.h>
 
-/* In the order of the bytes behind the dot; `parts`: also NAME.ANYTHING. */
+/* In the order of the bytes behind the dot, which role.h has as well; `parts`: also NAME.ANYTHING. */
 static const struct row {
     const char *name;
     ml_role role;

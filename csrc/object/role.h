@@ -4,7 +4,8 @@
 #define ML_OBJECT_ROLE_H
 
 #include <stdint.h>
-#include <string.h>
+
+#include "object/crel.h"
 
 typedef enum ml_role {
     ML_ROLE_NONE,
@@ -25,24 +26,29 @@ typedef enum ml_role {
     ML_ROLE_SPLIT_STACK  /* the object was compiled with -fsplit-stack */
 } ml_role;
 
-/* The role that a name of two bytes or more gives. */
+/* The role that a name gives which begins with a dot. */
 ml_role ml_role_by_name(const char *name);
 
-/* The role of a section by its type (sh_type) or, where there is none for it, by its name. Inline:
-** most sections are told by one comparison each. */
+/* The role of a section by its type (sh_type) or, where there is none for it, by its name. Inline,
+** since one byte of the name tells most sections that have none. */
 static inline ml_role ml_role_of(const char *name, uint32_t type)
 {
+    enum { RELA = 4, REL = 9, INIT_ARRAY = 14, FINI_ARRAY, PREINIT_ARRAY, GROUP };
+    /* second bytes of the names in role.c */
+    static const uint32_t letters = 1 << ('c' & 31) | 1 << ('d' & 31) | 1 << ('e' & 31) |
+                                    1 << ('f' & 31) | 1 << ('g' & 31) | 1 << ('i' & 31) |
+                                    1 << ('j' & 31) | 1 << ('n' & 31);
     switch (type) {
-    case 4: /* SHT_RELA */
-    case 9: /* SHT_REL */
-    case 0x40000014u: /* SHT_CREL */ return ML_ROLE_RELOCATIONS;
-    case 14: /* SHT_INIT_ARRAY */ return ML_ROLE_INIT_ARRAY;
-    case 15: /* SHT_FINI_ARRAY */ return ML_ROLE_FINI_ARRAY;
-    case 16: /* SHT_PREINIT_ARRAY */ return ML_ROLE_PREINIT_ARRAY;
-    case 17: /* SHT_GROUP */ return ML_ROLE_GROUP;
+    case RELA:
+    case REL:
+    case ML_SHT_CREL: return ML_ROLE_RELOCATIONS;
+    case INIT_ARRAY: return ML_ROLE_INIT_ARRAY;
+    case FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
+    case PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
+    case GROUP: return ML_ROLE_GROUP;
     default: break;
     }
-    if (name[0] != '.' || name[1] == 't' || name[1] == 0) /* .text.NAME, most of all */
+    if (name[0] != '.' || !(letters >> (name[1] & 31) & 1))
         return ML_ROLE_NONE;
     return ml_role_by_name(name);
 }
