@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* In the order of the bytes behind the dot, which role.h has as well; `parts`: also NAME.ANYTHING. */
+/* In the order of the bytes behind the dot, which role.h has, too; `parts`: also NAME.ANYTHING. */
 static const struct row {
     const char *name;
     ml_role role;
