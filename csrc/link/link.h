@@ -12,6 +12,7 @@
 #include "base/life.h"
 #include "base/slice.h"
 #include "object/kind.h"
+#include "os/os.h"
 #include "place/region.h"
 
 typedef struct ml_session ml_session;
@@ -289,15 +290,15 @@ const char *ml_unit_doing(const ml_unit *u);
 /* Who uses a unit. Other units: number i, or NULL; the next name that `u` takes from `of`. */
 ml_unit *ml_unit_user(const ml_unit *u, size_t i);
 const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor);
-/* Threads at whose end something of the unit will run; threads that are inside it now (see
-** ml_os_threads). Up to `room` of their numbers; how many there are. */
+/* Threads at whose end something of the unit will run; threads that are inside it now, or may be
+** (see ml_os_threads). Up to `room` of them; how many there are. */
 size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room);
-size_t ml_unit_threads(const ml_unit *u, int64_t *ids, size_t room);
+size_t ml_unit_threads(const ml_unit *u, ml_thread *list, size_t room);
 /* Calls into it that have not returned, as far as they are known: not 0 when there is one. */
 size_t ml_unit_calls(const ml_unit *u);
 
 typedef enum ml_unload {
-    ML_UNLOAD_REFUSE, /* fails when somebody uses it */
+    ML_UNLOAD_REFUSE, /* fails when somebody uses it, or has a function of it */
     ML_UNLOAD_ORPHAN, /* only its names go; what has an address of it can go on */
     ML_UNLOAD_FORCE   /* it goes, and the units that use it; memory that somebody is inside stays */
 } ml_unload;

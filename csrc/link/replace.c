@@ -237,19 +237,65 @@ static int open_users(ml_diag *d, const ml_unit *old)
     return rc;
 }
 
-/* Code that a thread may be running cannot be changed. */
+/* Users whose code is to be changed, linked by `work`, and a thread that may be running it. */
+typedef struct changed {
+    ml_unit *first;
+    const ml_unit *inside;
+    uint64_t start, end; /* all of them lie between */
+    ml_thread thread;    /* the first one, when found */
+    bool found;
+} changed;
+
+static bool in_changed(void *ud, uint64_t addr)
+{
+    changed *c = ud;
+    if (addr < c->start || addr >= c->end)
+        return false;
+    for (const ml_unit *u = c->first; u; u = u->work) {
+        if (addr - u->l->block.addr >= u->l->block.size)
+            continue;
+        c->inside = u;
+        return true;
+    }
+    return false;
+}
+
+static void note_first(void *ud, const ml_thread *t)
+{
+    changed *c = ud;
+    if (!c->found)
+        c->thread = *t;
+    c->found = true;
+}
+
+/* Code that a thread may be running cannot be changed. One look for all users. */
 static int check_threads(ml_diag *d, const ml_unit *old)
 {
+    changed c = {.start = UINT64_MAX};
     for (uint32_t i = 0; i < old->users.n; i++) {
-        const ml_unit *user = old->users.v[i];
-        int64_t id = 0;
-        if (parts_of(old, user) & 1 && ml_unit_threads(user, &id, 1))
-            return ml_fail(d, ML_E_STATE, (ml_where){.file = old->life->name}, "end that thread",
-                           "reload refused: code of unit %s, which uses it, is on the stack of "
-                           "thread %lld",
-                           user->life->name, (long long)id);
+        ml_unit *user = old->users.v[i];
+        const ml_block *b = &user->l->block;
+        if (!(parts_of(old, user) & 1))
+            continue;
+        user->work = c.first;
+        c.first = user;
+        c.start = b->addr < c.start ? b->addr : c.start;
+        c.end = b->addr + b->size > c.end ? b->addr + b->size : c.end;
     }
-    return 0;
+    if (c.first)
+        ml_os_threads(in_changed, note_first, &c);
+    if (!c.found)
+        return 0;
+    ml_where at = {.file = old->life->name};
+    if (c.thread.state != ML_THREAD_INSIDE)
+        return ml_fail(d, ML_E_STATE, at, "end that thread, or let it wait for something",
+                       "reload refused: thread %lld, which may be in code of units that use it, "
+                       "runs and cannot be asked",
+                       (long long)c.thread.id);
+    return ml_fail(d, ML_E_STATE, at, "end that thread",
+                   "reload refused: code of unit %s, which uses it, is on the stack of thread "
+                   "%lld",
+                   c.inside->life->name, (long long)c.thread.id);
 }
 
 /* ---- all of it ---- */

@@ -52,7 +52,7 @@ static void leave_edges(ml_unit *u)
 
 typedef struct inside {
     const ml_linked *l;
-    int64_t *ids;
+    ml_thread *list;
     size_t n, room;
 } inside;
 
@@ -62,17 +62,17 @@ static bool in_load(void *ud, uint64_t addr)
     return addr - in->l->block.addr < in->l->block.size;
 }
 
-static void note_thread(void *ud, int64_t id)
+static void note_thread(void *ud, const ml_thread *t)
 {
     inside *in = ud;
     if (in->n < in->room)
-        in->ids[in->n] = id;
+        in->list[in->n] = *t;
     in->n++;
 }
 
-size_t ml_unit_threads(const ml_unit *u, int64_t *ids, size_t room)
+size_t ml_unit_threads(const ml_unit *u, ml_thread *list, size_t room)
 {
-    inside in = {u->l, ids, 0, room};
+    inside in = {u->l, list, 0, room};
     ml_os_threads(in_load, note_thread, &in);
     return in.n;
 }
@@ -132,9 +132,9 @@ static bool in_extent(void *ud, uint64_t addr)
     return addr >= e->start[k] && addr < e->end[k];
 }
 
-static void note_any(void *ud, int64_t id)
+static void note_any(void *ud, const ml_thread *t)
 {
-    (void)id;
+    (void)t;
     ((extent *)ud)->found = true;
 }
 
@@ -440,7 +440,7 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
         u->state = ML_UNIT_ORPHAN;
         return 0;
     }
-    if (how == ML_UNLOAD_REFUSE && (u->users.n || is_busy(u)))
+    if (how == ML_UNLOAD_REFUSE && (u->users.n || u->life->functions || is_busy(u)))
         return ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it is in use");
     return force(d, u);
 }

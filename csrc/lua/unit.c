@@ -80,22 +80,57 @@ static void add_user(lua_State *L, const char *kind, size_t count)
     lua_rawseti(L, -3, (lua_Integer)lua_rawlen(L, -3) + 1);
 }
 
-static void add_threads(lua_State *L, const char *kind, const ml_unit *u,
-                        size_t (*ask)(const ml_unit *, int64_t *, size_t))
+enum { THREADS = 16, COUNTED = 256 }; /* that are named; that are told from each other */
+
+static void add_exit_handlers(lua_State *L, const ml_unit *u)
 {
-    enum { ROOM = 16 };
-    int64_t ids[ROOM];
-    size_t n = ask(u, ids, ROOM);
+    int64_t ids[THREADS];
+    size_t n = ml_unit_exit_handlers(u, ids, THREADS);
     if (!n)
         return;
-    add_user(L, kind, n);
+    add_user(L, "exit handler", n);
     lua_newtable(L);
-    for (size_t i = 0; i < n && i < ROOM; i++) {
+    for (size_t i = 0; i < n && i < THREADS; i++) {
         lua_pushinteger(L, ids[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "threads");
     lua_pop(L, 1);
+}
+
+/* Those in one state; why: they cannot be asked where they are; NULL: they are inside. */
+static void add_some_threads(lua_State *L, const ml_thread *list, size_t n, ml_thread_state state,
+                             const char *why)
+{
+    lua_Integer count = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].state != state)
+            continue;
+        if (++count > THREADS)
+            continue;
+        lua_pushinteger(L, list[i].id);
+        lua_rawseti(L, -2, count);
+    }
+    lua_insert(L, -2); /* below the array of users */
+    if (count) {
+        add_user(L, why ? "silent thread" : "thread", (size_t)count);
+        lua_pushvalue(L, -3);
+        lua_setfield(L, -2, "threads");
+        ml_lua_set_text(L, "why", why);
+        lua_pop(L, 1);
+    }
+    lua_remove(L, -2);
+}
+
+static void add_threads(lua_State *L, const ml_unit *u)
+{
+    ml_thread list[COUNTED];
+    size_t n = ml_unit_threads(u, list, COUNTED);
+    n = n < COUNTED ? n : COUNTED;
+    add_some_threads(L, list, n, ML_THREAD_INSIDE, NULL);
+    add_some_threads(L, list, n, ML_THREAD_BLOCKS, "runs and blocks signals");
+    add_some_threads(L, list, n, ML_THREAD_SILENT, "does not answer");
 }
 
 static void add_units(lua_State *L, ml_lua_box *box, const ml_unit *u)
@@ -140,8 +175,8 @@ static int users_now(lua_State *L)
         add_user(L, "linker", life->users);
         lua_pop(L, 1);
     }
-    add_threads(L, "exit handler", u, ml_unit_exit_handlers);
-    add_threads(L, "thread", u, ml_unit_threads);
+    add_exit_handlers(L, u);
+    add_threads(L, u);
     return 1;
 }
 

@@ -121,12 +121,23 @@ void ml_os_limits(ml_limits *out);
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
 /* How many threads the process has; 0 when the system does not tell. */
 uint64_t ml_os_thread_count(void);
-/* Calls inside(ud, number) for each other thread of the process that is at an address that matters,
-** or may come back to one: its next instruction and the words on its stack are asked about. Only a
-** thread that waits in the system can be looked at; one that never does is not found. Where the
-** system does not tell, nobody is. Takes no time in a process of one thread. */
-void ml_os_threads(bool (*matters)(void *ud, uint64_t addr), void (*inside)(void *ud, int64_t id),
-                   void *ud);
+/* Another thread, of which is known that ... */
+typedef enum ml_thread_state {
+    ML_THREAD_INSIDE, /* it is where it was asked about, or may come back there */
+    ML_THREAD_BLOCKS, /* it runs and blocks signals: it cannot be asked */
+    ML_THREAD_SILENT  /* it runs and has not answered; id 0: threads could not be listed */
+} ml_thread_state;
+typedef struct ml_thread {
+    int64_t id; /* the system's number */
+    ml_thread_state state;
+} ml_thread;
+/* Calls found(ud, thread) for each other thread of the process that is at an address that matters,
+** or may come back to one, or may be anywhere: its next instruction, the registers that calls keep,
+** and the words on its stack are asked about. Threads that run are interrupted by a signal for that
+** and stand still meanwhile: matters takes no lock and no memory. Where the system lists no threads,
+** nobody is found. Takes no time in a process of one thread. */
+void ml_os_threads(bool (*matters)(void *ud, uint64_t addr),
+                   void (*found)(void *ud, const ml_thread *t), void *ud);
 /* The same question about the words on the calling thread's own stack. */
 bool ml_os_own_stack(bool (*matters)(void *ud, uint64_t addr), void *ud);
 

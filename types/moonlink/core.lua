@@ -423,12 +423,13 @@ function unit:alive() end
 function unit:missing(name) end
 
 ---@class moonlink.core.User
----@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"thread"
+---@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"thread"|"silent thread"
 ---@field count integer
 ---@field name? string of the unit or function
 ---@field unit? moonlink.core.Unit
 ---@field symbols? string[] what the unit takes
 ---@field threads? integer[] the system's numbers, up to 16
+---@field why? string a silent thread cannot be asked where it is
 
 ---Who uses the unit.
 ---@return moonlink.core.User[]

@@ -12,6 +12,8 @@ local modes = {refuse = true, wait = true, orphan = true, force = true}
 
 --- Seconds between two looks while waiting.
 local PAUSE = 0.001
+--- How often a unit is tried that somebody uses, and whom nobody finds then.
+local TRIES = 3
 
 local function plural(n, noun)
    return n == 1 and ("1 %s"):format(noun) or ("%d %ss"):format(n, noun)
@@ -20,6 +22,22 @@ end
 local function numbers(user)
    local text = table.concat(user.threads, ", ")
    return ("%s %s"):format(user.count == 1 and "thread" or "threads", text)
+end
+
+--- "thread 12 runs and blocks signals: it cannot be asked"
+local function silent(list)
+   local parts = {}
+   for i, user in ipairs(list) do
+      local one = user.count == 1
+      if user.threads[1] == 0 then
+         parts[i] = "the threads of the process could not be listed"
+      else
+         local why = one and user.why or user.why:gsub("runs and blocks", "run and block")
+            :gsub("does", "do")
+         parts[i] = ("%s %s: %s cannot be asked"):format(numbers(user), why, one and "it" or "they")
+      end
+   end
+   return table.concat(parts, "; ")
 end
 
 --- "2 units import from it (y.o: foo, bar; z.o: foo)"
@@ -62,6 +80,7 @@ local phrases = {
    {"thread", function(list)
       return ("code of it is on the stack of %s"):format(numbers(list[1]))
    end},
+   {"silent thread", silent},
 }
 
 local hints = {
@@ -71,9 +90,10 @@ local hints = {
    linker = "close those linkers",
    ["exit handler"] = "end those threads",
    thread = "end those threads",
+   ["silent thread"] = "end those threads",
 }
 
-local waits = {["exit handler"] = true, thread = true}
+local waits = {["exit handler"] = true, thread = true, ["silent thread"] = true}
 
 --- Who uses the unit, as a sentence, and what can be done about it.
 local function describe(users)
@@ -143,7 +163,7 @@ local function wait(unit, timeout)
          return true
       end
       for _, user in ipairs(users) do
-         if user.kind ~= "exit handler" and user.kind ~= "thread" then
+         if not waits[user.kind] then
             return nil, refused(unit, users)
          end
       end
@@ -152,6 +172,22 @@ local function wait(unit, timeout)
       end
       core.sleep(PAUSE)
    end
+end
+
+--- The core looks who is there; only when there is somebody, it is asked who.
+local function attempt(unit, how)
+   local ok, err
+   for _ = 1, TRIES do
+      ok, err = unit.core:unload(how)
+      if ok or how ~= "refuse" or err.code ~= "state" then
+         break
+      end
+      local users = users_of(unit)
+      if #users > 0 then
+         return nil, refused(unit, users)
+      end -- else they have gone meanwhile
+   end
+   return ok, err
 end
 
 --- Takes a unit out of the process: see methods:unload in unit.lua.
@@ -176,13 +212,8 @@ function unload.run(unit, how)
       if not ok then
          return nil, err
       end
-   elseif how == "refuse" then
-      local users = users_of(unit)
-      if #users > 0 then
-         return nil, refused(unit, users)
-      end
    end
-   return unit.core:unload(how == "wait" and "refuse" or how)
+   return attempt(unit, how == "wait" and "refuse" or how)
 end
 
 return unload
