@@ -29,11 +29,11 @@
 ** handler for as long as somebody asks. The handler writes down where its thread was and waits; the
 ** asker looks, and lets it go. What a signal does is a matter of the whole process, so the board on
 ** which answers stand is one, and one thread asks at a time.
-**   Nothing of it may depend on an answer that does not come. A thread may have taken the signal and
-** run its handler long after the asker gave up: the board is never freed, and the value that the
-** signal carries names a round, which is over by then. A signal that was not taken must not meet the
-** default action, which is to end the process: ignoring it for a moment throws away what is
-** pending. A thread that waits for an asker who is gone goes on by itself when its LEASE is over.
+**   Nothing of it may depend on an answer that does not come. A thread may have taken the signal
+** and run its handler long after the asker gave up: the board is never freed, and the value that
+** the signal carries names a round, which is over by then. A signal that was not taken must not
+** meet the default action, which is to end the process: ignoring it for a moment throws away what
+** is pending. A thread that waits for an asker who is gone goes on by itself when its LEASE is over.
 **   The lock is the number of the process that holds it: in a child of fork, which has only the
 ** thread that forked, nobody will open the lock of the parent's asker. */
 
@@ -291,8 +291,8 @@ static bool is_settled(asking *a, size_t i)
     return true;
 }
 
-/* Waits for answers; then, a little, until the handlers have been left: the next who asks shall find
-** threads where they are. */
+/* Waits for answers; then, a little, until the handlers have been left: the next who asks shall
+** find threads where they are. */
 static void await(asking *a)
 {
     uint64_t from = ml_os_now_ns();

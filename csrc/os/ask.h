@@ -28,10 +28,10 @@ typedef struct ml_asked {
 
 enum { ML_ASK_MOST = 64 };
 
-/* Interrupts n threads, at most ML_ASK_MOST, all at once. Each that answers stands still while at(ud, number of the
-** thread in who, its stance) runs in the calling thread, and then goes on; it may be anywhere, in
-** malloc for instance, so `at` takes no lock and no memory. Comes back after some seconds at most.
-** Safe in several threads at once. */
+/* Interrupts n threads, at most ML_ASK_MOST, all at once. Each that answers stands still while
+** at(ud, number of the thread in who, its stance) runs in the calling thread, and then goes on; it
+** may be anywhere, in malloc for instance, so `at` takes no lock and no memory. Comes back after
+** some seconds at most. Safe in several threads at once. */
 void ml_ask(ml_asked *who, size_t n, void (*at)(void *ud, size_t i, const ml_stance *s), void *ud);
 /* Does the thread answer somebody just now? Then it waits where it is only interrupted. */
 bool ml_ask_holds(int64_t id);

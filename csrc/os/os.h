@@ -134,8 +134,8 @@ typedef struct ml_thread {
 /* Calls found(ud, thread) for each other thread of the process that is at an address that matters,
 ** or may come back to one, or may be anywhere: its next instruction, the registers that calls keep,
 ** and the words on its stack are asked about. Threads that run are interrupted by a signal for that
-** and stand still meanwhile: matters takes no lock and no memory. Where the system lists no threads,
-** nobody is found. Takes no time in a process of one thread. */
+** and stand still meanwhile: matters takes no lock and no memory. Where the system lists no
+** threads, nobody is found. Takes no time in a process of one thread. */
 void ml_os_threads(bool (*matters)(void *ud, uint64_t addr),
                    void (*found)(void *ud, const ml_thread *t), void *ud);
 /* The same question about the words on the calling thread's own stack. */

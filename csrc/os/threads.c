@@ -26,9 +26,9 @@
 #include "os/os.h"
 
 /* A thread that runs is looked at again after so many nanoseconds: it may wait by then. One that
-** blocks signals is looked at as often until it has run for long, counted on its own clock: one that
-** waits for a processor, on its way out of where it was, gets nowhere however long somebody looks.
-** In the end patience ends all the same. */
+** blocks signals is looked at as often until it has run for long, counted on its own clock: one
+** that waits for a processor, on its way out of where it was, gets nowhere however long somebody
+** looks. In the end patience ends all the same. */
 enum { PAUSE_NS = 50000, RUN_NS = 400000, PATIENCE_NS = 1000000000 };
 /* The clock of a thread's time on processors, made of its number as the C library makes it. */
 enum { CPUCLOCK_SHIFT = 3, CPUCLOCK_THREAD_SCHED = 6 };
@@ -75,11 +75,11 @@ typedef struct question {
 
 /* Note [A thread's own stack]
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~
-** The C library keeps a thread's description at the upper end of its stack, and tells the system the
-** address of a list in it; the first thread's stack ends with what the system put there, its random
-** bytes for instance. So a stack is known without the list of mappings, and a thread whose stack
-** pointer is elsewhere (in a coroutine, in a handler with a stack of its own) is known to have frames
-** on both. Where on its own stack such a thread was is not known: all of it is searched. */
+** The C library keeps a thread's description at the upper end of its stack, and tells the system
+** the address of a list in it; the first thread's stack ends with what the system put there, its
+** random bytes for instance. So a stack is known without the list of mappings, and a thread whose
+** stack pointer is elsewhere (in a coroutine, in a handler with a stack of its own) is known to
+** have frames on both. Where on its own stack such a thread was is not known: all of it is searched. */
 
 enum { TAIL = 2048 };    /* of the description, in which the thread's function stands */
 enum { NEAR = 1 << 20 }; /* a stack of so many bytes is read without a look at the mappings */
