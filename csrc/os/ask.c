@@ -33,7 +33,8 @@
 ** and run its handler long after the asker gave up: the board is never freed, and the value that
 ** the signal carries names a round, which is over by then. A signal that was not taken must not
 ** meet the default action, which is to end the process: ignoring it for a moment throws away what
-** is pending. A thread that waits for an asker who is gone goes on by itself when its LEASE is over.
+** is pending. A thread that waits for an asker who is gone goes on by itself when its LEASE is
+** over.
 **   The lock is the number of the process that holds it: in a child of fork, which has only the
 ** thread that forked, nobody will open the lock of the parent's asker. */
 

@@ -79,7 +79,8 @@ typedef struct question {
 ** the address of a list in it; the first thread's stack ends with what the system put there, its
 ** random bytes for instance. So a stack is known without the list of mappings, and a thread whose
 ** stack pointer is elsewhere (in a coroutine, in a handler with a stack of its own) is known to
-** have frames on both. Where on its own stack such a thread was is not known: all of it is searched. */
+** have frames on both. Where on its own stack such a thread was is not known: all of it is
+** searched. */
 
 enum { TAIL = 2048 };    /* of the description, in which the thread's function stands */
 enum { NEAR = 1 << 20 }; /* a stack of so many bytes is read without a look at the mappings */
