@@ -117,6 +117,7 @@ static int read_word(ml_pkg_cursor *c, ml_pkg_syntax syntax, ml_slice *out)
     *out = (ml_slice){0};
     if (c->at == c->end)
         return 0;
+    ml_pkg_skip_space(c);
     int n = readers[syntax](c, out);
     if (n < 0)
         return n;
@@ -127,6 +128,7 @@ static int read_word(ml_pkg_cursor *c, ml_pkg_syntax syntax, ml_slice *out)
 
 static int read_bool(ml_pkg_cursor *c, bool *out)
 {
+    ml_pkg_skip_space(c);
     const uint8_t *start = c->at;
     while (c->at < c->end && ((*c->at | 32) >= 'a' && (*c->at | 32) <= 'z'))
         c->at++;
@@ -272,13 +274,7 @@ static int read_list(reader *r, unsigned row, ml_pkg_list *out)
     r->n = 0;
     for (ptrdiff_t i = r->first[row]; i != NO_RAW; i = r->next[i]) {
         ml_pkg_cursor c = cursor_of(r, &r->raws.at[i]);
-        if (syntax == ML_PKG_SYNTAX_INSTANCE) {
-            int e = ml_pkg_read_instances(&c, out, 32);
-            e = e < 0 ? e : at_end(&c, "white space or end of input");
-            if (e < 0)
-                return e;
-            continue;
-        }
+        ml_pkg_skip_space(&c);
         if (c.at == c.end)
             continue;
         int e = read_items(r, &c, syntax);
@@ -323,6 +319,11 @@ static int read_scalar(reader *r, unsigned row, const ml_pkg_raw *raw, ml_pkg_va
     switch (ml_pkg_fields[row].value) {
     case ML_PKG_BOOL: return read_bool(&c, &out->yes);
     case ML_PKG_TEXT: return read_text(r, raw, &out->text);
+    case ML_PKG_LIST: { /* instantiations: one value of many items */
+        ml_pkg_skip_space(&c);
+        int e = ml_pkg_read_instances(&c, &out->list, 32);
+        return e < 0 ? e : at_end(&c, "white space or end of input");
+    }
     default: return read_word(&c, ml_pkg_fields[row].syntax, &out->text);
     }
 }
@@ -338,7 +339,8 @@ static int read_field(reader *r, unsigned row, ml_pkg_value *out)
                          "The field \"hugs-options\" is deprecated in the Cabal specification "
                          "version 1.22. hugs isn't supported anymore"))
                 return ml_nomem(r->d);
-    if (ml_pkg_fields[row].value == ML_PKG_LIST)
+    if (ml_pkg_fields[row].value == ML_PKG_LIST &&
+        ml_pkg_fields[row].syntax != ML_PKG_SYNTAX_INSTANCE)
         return read_list(r, row, &out->list);
     bool repeated = r->next[i] != NO_RAW;
     int e = repeated ? warn_repeated(r, row) : 0;
@@ -365,13 +367,16 @@ static int by_name(const void *a, const void *b)
 static int warn_unknown(reader *r, const ml_pkg_raw *raw)
 {
     ml_bytes name = {0};
-    ml_string_write(&name, raw->name);
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] >= 'A' && name.p[i] <= 'Z')
-            name.p[i] = (uint8_t)(name.p[i] + 32);
+    for (size_t i = 0; i < raw->name.n && i < 100; i++) {
+        uint8_t c = raw->name.p[i];
+        if (c >= 0x80)
+            ml_bytes_format(&name, "\\%u", c);
+        else
+            ml_bytes_char(&name, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+    }
     ml_pkg_warning w = {.file = r->file, .line = raw->line, .column = raw->column};
-    bool good = !name.failed && ml_pkg_warn(r->all, w, "Unknown field: %.*s",
-                                            name.n < 400 ? (int)name.n : 400, (const char *)name.p);
+    bool good = !name.failed && ml_pkg_warn(r->all, w, "Unknown field: \"%.*s\"", (int)name.n,
+                                            (const char *)name.p);
     ml_bytes_free(&name);
     return good ? 0 : ml_nomem(r->d);
 }
@@ -432,13 +437,15 @@ static int read_all(reader *r, ml_slice text)
     if (e < 0)
         return e;
     ml_pkg_info info = {.file = r->file};
+    e = read_extra(r, &info);
+    if (e < 0)
+        return e;
     e = read_field(r, ML_PKG_HUGS_OPTIONS, &info.v[ML_PKG_HUGS_OPTIONS]);
     r->first[ML_PKG_HUGS_OPTIONS] = NO_RAW;
     for (unsigned row = 0; row < ML_PKG_FIELDS; row++) {
         int one = read_field(r, row, &info.v[row]);
         e = e < 0 ? e : one;
     }
-    e = e < 0 ? e : read_extra(r, &info);
     e = e < 0 ? e : order_warnings(r, warned, ours);
     e = e < 0 ? e : ml_pkg_complete(r->d, &r->all->arena, &info);
     if (e < 0)

@@ -31,11 +31,13 @@ static bool is_space_at(const uint8_t *p, const uint8_t *end)
     return *p == ' ' || (*p >= '\t' && *p <= '\r') || (*p >= 0x80 && ml_utf8_space(p, end));
 }
 
-/* Quotes are put where the parser would need them. Two kinds of tokens that ghc-pkg prints without
-** quotes, and then cannot read, are among them: with a control character and with a leading
-** quote. */
-static bool needs_quotes(ml_slice s)
+/* Quotes are put where the parser would need them. Three kinds of tokens that ghc-pkg prints
+** without quotes, and then cannot read, are among them: with a control character, with a leading
+** quote, and with a leading brace where a value begins. */
+static bool needs_quotes(ml_slice s, bool first)
 {
+    if (first && s.n && s.p[0] == '{')
+        return true;
     if (!s.n || s.p[0] == '"' || s.p[s.n - 1] == ':' || (s.n >= 2 && memcmp(s.p, "--", 2) == 0))
         return true;
     for (size_t i = 0; i < s.n; i++)
@@ -50,9 +52,10 @@ static bool is_token(ml_pkg_syntax syntax)
     return syntax == ML_PKG_SYNTAX_TOKEN || syntax == ML_PKG_SYNTAX_PATH;
 }
 
-static void put_item(ml_bytes *out, const printed *f, ml_slice item)
+static void put_item(ml_bytes *out, const printed *f, size_t i)
 {
-    if (is_token(f->syntax) && needs_quotes(item))
+    ml_slice item = f->list->at[i];
+    if (is_token(f->syntax) && needs_quotes(item, i == 0))
         ml_string_write(out, item);
     else
         ml_bytes_slice(out, item);
@@ -74,7 +77,7 @@ static size_t fill(ml_bytes *out, const printed *f, size_t width, size_t indent)
     ml_bytes_fill(out, ' ', indent);
     for (size_t i = 0; i < f->list->n; i++) {
         size_t start = out->n;
-        put_item(out, f, f->list->at[i]);
+        put_item(out, f, i);
         put_separator(out, f, i + 1 == f->list->n);
         if (out->failed || f->syntax == ML_PKG_SYNTAX_INSTANCE)
             continue;
@@ -180,7 +183,7 @@ static ml_slice scalar(const ml_pkg_info *info, unsigned row, ml_bytes *scratch)
         return (ml_slice){0};
     if (f->value == ML_PKG_BOOL)
         return (ml_slice){(const uint8_t *)"True", info->v[row].yes ? 4 : 0};
-    if (!s.n || !is_token(f->syntax) || !needs_quotes(s))
+    if (!s.n || !is_token(f->syntax) || !needs_quotes(s, true))
         return s;
     scratch->n = 0;
     ml_string_write(scratch, s);
