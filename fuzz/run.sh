@@ -17,7 +17,8 @@ fi
 # Seeds: real inputs of each kind, small, made by the tools that users have.
 seeds=$build/seeds
 rm -rf "$seeds"
-mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" "$build/crashes"
+mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" "$seeds/pkgtext" \
+    "$seeds/pkgshow" "$build/crashes"
 compile() {
     name=$1
     compiler=$2
@@ -60,6 +61,35 @@ printf '!<arch>\n' > "$seeds/archive/empty.a"
 echo '/* GNU ld script */ OUTPUT_FORMAT(elf64-x86-64) GROUP ( libc.so.6 libc_nonshared.a
     AS_NEEDED ( /lib64/ld-linux-x86-64.so.2 ) )' > "$seeds/ldscript/group"
 echo 'SEARCH_DIR("=/usr/lib"); INPUT(-lm, "a b.o" libz.a) AS_NEEDED(x)' > "$seeds/ldscript/input"
+echo 'name: foo
+version: 1.2
+id: foo-1.2-ab
+key: foo-1.2-ab
+license: (MIT OR ISC) AND GPL-2.0-only WITH Classpath-exception-2.0
+description: one
+    two
+
+      three
+exposed: True
+exposed-modules: A, B.C from base-4:D
+depends: base-4 rts
+abi-depends: base-4=ab
+instantiated-with: A=u:M,B=<C>
+ld-options: "-Wl,-u" "\\233\\&1"
+x-more: { a
+b }' > "$seeds/pkgtext/foo"
+cp /usr/lib/ghc/package.conf.d/*.conf "$seeds/pkgtext" 2>/dev/null ||
+    : # GHC is not installed
+for id in 'package = PackageIdentifier {pkgName = "a"' \
+    'package = PackageIdentifier {pkgName = PackageName "a"' \
+    'installedPackageId = InstalledPackageId "a-1-b", sourcePackageId = PackageIdentifier {pkgName
+    = PackageName "a"'; do
+    echo "[InstalledPackageInfo {$id, pkgVersion = Version {versionBranch = [1,0],
+    versionTags = []}}, license = GPL (Just (Version {versionBranch = [2]})), author = \"\\233\",
+    exposed = True, exposedModules = [\"A\",\"B.C\"], depends = [PackageIdentifier {pkgName = \"b\",
+    pkgVersion = Version {versionBranch = [2]}},InstalledPackageId \"c-3\"], new = [(-1,'x',{})]}]" \
+        > "$seeds/pkgshow/$(echo "$id" | cksum | cut -d' ' -f1)"
+done
 
 seeds_of() {
     case $1 in
@@ -68,6 +98,8 @@ seeds_of() {
     archive*) echo "$seeds/archive" ;;
     ldscript*) echo "$seeds/ldscript" ;;
     lines*) echo "$seeds/lines" ;;
+    pkgtext*) echo "$seeds/pkgtext" ;;
+    pkgshow*) echo "$seeds/pkgshow" ;;
     move* | insn*) echo "$seeds/code" ;;
     *) echo "$seeds/object $seeds/archive $seeds/ldscript $seeds/code" ;;
     esac

@@ -545,7 +545,7 @@ static int element(parser *ps, const token *name, unsigned level, bool by_layout
     if (peek(ps).kind != COLON)
         return section(ps, name, level, by_layout);
     lex(&ps->lx);
-    const uint8_t *p = ps->lx.at;
+    const uint8_t *p = raw.value.p = ps->lx.at;
     while (p < ps->lx.end && is_blank(*p))
         p++;
     bool maybe = p < ps->lx.end && (*p == '{' || *p == '\n' || *p == '-');

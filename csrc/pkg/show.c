@@ -311,7 +311,8 @@ static int join(parser *ps, ml_slice pkg, ml_slice version, ml_slice *out)
     uint8_t *to = ml_alloc(&ps->all->arena, pkg.n + version.n + 1);
     if (!to)
         return ml_nomem(ps->d);
-    memcpy(to, pkg.p, pkg.n);
+    if (pkg.n)
+        memcpy(to, pkg.p, pkg.n);
     to[pkg.n] = '-';
     memcpy(to + pkg.n + 1, version.p, version.n);
     *out = (ml_slice){to, pkg.n + version.n + 1};
@@ -370,12 +371,14 @@ static int check(parser *ps, unsigned row, const uint8_t *start, ml_slice *s)
         syntax != ML_PKG_SYNTAX_EXPORT)
         return 0;
     ml_diag d = {0};
-    int r = ml_pkg_text_value(&d, ps->all, (ml_pkg_field)row, *s, s);
+    ml_slice text = *s;
+    int r = ml_pkg_text_value(&d, ps->all, (ml_pkg_field)row, text, s);
     ml_diag_free(&d);
-    return r >= 0 ? 0
-                  : ml_fail(ps->d, ML_E_FORMAT, place(ps, start), NULL,
-                            "'%.*s' cannot be the %s of a package", s->n < 200 ? (int)s->n : 200,
-                            (const char *)s->p, ml_pkg_fields[row].name);
+    return r >= 0
+               ? 0
+               : ml_fail(ps->d, ML_E_FORMAT, place(ps, start), NULL,
+                         "'%.*s' cannot be the %s of a package", text.n < 200 ? (int)text.n : 200,
+                         (const char *)text.p, ml_pkg_fields[row].name);
 }
 
 static int list_value(parser *ps, unsigned row, ml_pkg_list *out)
@@ -490,11 +493,13 @@ static int record(parser *ps)
 
 bool ml_pkg_show_is(ml_slice text)
 {
+    if (!text.n)
+        return false;
     parser ps = {.at = text.p, .end = text.p + text.n};
-    if (text.n && take(&ps, '['))
+    if (take(&ps, '['))
         return true;
-    return text.n && name(&ps).n && next_is(&ps, '{') && ps.at[-1] != '\n' && take(&ps, '{') &&
-           name(&ps).n && next_is(&ps, '=');
+    return name(&ps).n && next_is(&ps, '{') && ps.at[-1] != '\n' && take(&ps, '{') && name(&ps).n &&
+           next_is(&ps, '=');
 }
 
 static int file(parser *ps)
@@ -518,6 +523,8 @@ static int file(parser *ps)
 
 int ml_pkg_show_parse(ml_diag *d, ml_pkg_infos *all, const char *file_name, ml_slice text)
 {
+    if (!text.n)
+        text.p = (const uint8_t *)"";
     if (!ml_utf8_valid(text) && !ml_utf8_mend(&all->arena, text, &text))
         return ml_nomem(d);
     parser ps = {.d = d, .all = all, .file = file_name, .line = 1, .column = 1};

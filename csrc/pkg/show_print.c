@@ -69,7 +69,7 @@ static size_t version_length(ml_slice s)
 static void split_id(ml_slice id, ml_slice *name, ml_slice *version, ml_slice *rest)
 {
     *name = id;
-    *version = *rest = (ml_slice){id.p + id.n, 0};
+    *version = *rest = (ml_slice){0};
     for (size_t i = 1; i < id.n; i++) {
         ml_slice tail = {id.p + i, id.n - i};
         size_t n = id.p[i - 1] == '-' ? version_length(tail) : 0;
@@ -100,7 +100,7 @@ static void put_dependency(const printer *pr, ml_slice id)
 
 static bool is(ml_slice s, const char *text)
 {
-    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+    return s.n == strlen(text) && (!s.n || memcmp(s.p, text, s.n) == 0);
 }
 
 typedef struct license_name {
@@ -219,7 +219,7 @@ static bool follows(const ml_pkg_info *info, unsigned row)
         return false;
     ml_slice name = info->v[ML_PKG_NAME].text, version = info->v[ML_PKG_VERSION].text;
     size_t n = name.n + (version.n ? version.n + 1 : 0);
-    return id.n == n && memcmp(id.p, name.p, name.n) == 0;
+    return id.n == n && (!name.n || memcmp(id.p, name.p, name.n) == 0);
 }
 
 static void warn_lost(const printer *pr)

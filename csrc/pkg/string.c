@@ -194,7 +194,7 @@ static void write_char(ml_bytes *out, uint32_t c, uint8_t after)
 void ml_string_write(ml_bytes *out, ml_slice s)
 {
     ml_bytes_char(out, '"');
-    const uint8_t *p = s.p, *end = s.p + s.n;
+    const uint8_t *p = s.p, *end = s.n ? s.p + s.n : p;
     while (p < end) {
         const uint8_t *run = p;
         while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')

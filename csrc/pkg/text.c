@@ -481,6 +481,8 @@ static bool normalize(ml_arena *a, ml_slice *text)
 
 int ml_pkg_text_parse(ml_diag *d, ml_pkg_infos *all, const char *file, ml_slice text)
 {
+    if (!text.n)
+        text.p = (const uint8_t *)"";
     if (!normalize(&all->arena, &text))
         return ml_nomem(d);
     reader r = {.d = d, .all = all, .file = file};
@@ -496,11 +498,16 @@ int ml_pkg_text_value(ml_diag *d, ml_pkg_infos *all, ml_pkg_field field, ml_slic
                       ml_slice *out)
 {
     *out = (ml_slice){0};
-    if (!value.n)
-        return 0;
     ml_pkg_syntax syntax = ml_pkg_fields[field].syntax;
+    bool list = ml_pkg_fields[field].value == ML_PKG_LIST;
+    if (!value.n && !list)
+        return 0;
+    if (!value.n)
+        value.p = (const uint8_t *)"";
     ml_pkg_raw raw = {.value = value, .line = 1, .column = 1, .value_line = 1, .value_column = 1};
     ml_pkg_cursor c = {value.p, value.p + value.n, &raw, all, d, NULL, false};
+    if (!value.n)
+        return ml_pkg_unexpected(&c, c.at, NULL);
     if (syntax != ML_PKG_SYNTAX_INSTANCE)
         return read_word(&c, syntax, out);
     ml_pkg_list one;

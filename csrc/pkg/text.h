@@ -22,7 +22,8 @@ typedef struct ml_pkg_print {
 void ml_pkg_text_print(ml_bytes *out, const ml_pkg_info *info, const ml_pkg_print *how);
 
 /* Checks one value as the parser does: gives 0 and the canonical text (a slice of `value` or in the
-** arena of *all), or a negative code and an error. An empty value is absent. */
+** arena of *all), or a negative code and an error. An empty value is absent;
+** of a list, this is about one item, which must not be empty. */
 int ml_pkg_text_value(ml_diag *d, ml_pkg_infos *all, ml_pkg_field field, ml_slice value,
                       ml_slice *out);
 

@@ -102,6 +102,65 @@ function record.copy(p)
    return copy
 end
 
+-- Texts that the text format cannot hold as they are: what is said of them, by pattern.
+local UNREADABLE = {
+   {"\n%s*%-%-", "a line of it begins with -- and will be read as a comment"},
+   {"^%s*%-%-.*\n", "a line of it begins with -- and will be read as a comment"},
+   {"^%s*{", "it begins with a brace and will be read as something else"},
+}
+
+local function mend_text(text)
+   text = text:gsub("\r\n?", "\n"):gsub("[%z\1-\8\11-\31\127]", "\u{FFFD}")
+   return (text:gsub("[ \t]+\n", "\n"):gsub("^%s*\n", ""):gsub("%s+$", ""))
+end
+
+--- A package of an old database as today's text format holds it: a plain table whose key is the
+--- id. Control characters in texts become U+FFFD.
+---@param p table record or plain table
+---@return table
+---@return string[] warnings what is lost or will be read as something else
+function record.modern(p)
+   local copy, warnings = record.copy(p), {}
+   copy.key = copy.key ~= "" and copy.key or copy.id
+   local function warn(name, text)
+      warnings[#warnings + 1] = ("%s: %s: %s"):format(copy.id or copy.name or "?", name, text)
+   end
+   if copy.hugs_options and #copy.hugs_options > 0 then
+      warn("hugs-options", "the text format has lost this field")
+      copy.hugs_options = nil
+   end
+   for _, field in ipairs(core.pkg.fields) do
+      local text = copy[field.name]
+      if field.kind == "text" and text and text ~= "" then
+         copy[field.name] = mend_text(text)
+         for _, rule in ipairs(UNREADABLE) do
+            if copy[field.name]:find(rule[1]) then
+               warn(field.text, rule[2])
+               break
+            end
+         end
+      end
+   end
+   return copy, warnings
+end
+
+--- Packages as a database of the old format.
+---@param list table[] records or plain tables
+---@param shape "6.6"|"6.10"|"6.12"
+---@return string? bytes
+---@return string[]|moonlink.Error warnings what that GHC's record has no room for
+function record.old(list, shape)
+   local infos, err = core.pkg.make(list)
+   if not infos then
+      return nil, err
+   end
+   local bytes, warnings = infos:show(shape), {}
+   for i, warning in ipairs(infos:warnings()) do
+      warnings[i] = warning.text
+   end
+   return bytes, warnings
+end
+
 --- The text of a package: what `ghc-pkg describe` prints.
 ---@param p table record or plain table
 ---@param options { pkgroot: string?, extra: boolean? }? extra = false leaves out unknown fields
