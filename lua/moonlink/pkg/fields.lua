@@ -118,9 +118,7 @@ local function text_of(name, text, simple)
 end
 
 -- Words that are printed though nothing is there, and how.
-local absent = {
-   id = "", key = "", abi = "", data_dir = '""', license = "NONE", visibility = "public",
-}
+local absent = {id = "", key = "", abi = "", data_dir = '""', license = "NONE"}
 
 local function word_of(key, value)
    if key == "pkgroot" then

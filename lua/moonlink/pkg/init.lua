@@ -15,16 +15,30 @@ local pkg = {}
 -- database pays for nothing else.
 local homes = {
    open = {"database"}, init = {"database"}, change = {"database"},
-   parse = {"record"}, print = {"record"},
-   stack = {"stack", "new"},
+   print = {"record"}, copy = {"record"},
+   stack = {"stack", "new"}, expand = {"variables"},
    select = {"select", "argument"}, select_exact = {"select", "exact"},
    find_module = {"select", "module"},
-   expand = {"variables"},
    order = {"graph"}, broken = {"graph"}, why = {"graph"}, closure = {"graph"}, reverse = {"graph"},
-   compare = {"version"},
+   dependants = {"graph"}, compare = {"version"},
    zenc = {"zenc", "encode"}, zdec = {"zenc", "decode"},
-   state = {"state", "new"},
+   parse_symbol = {"symbol", "parse"}, make_symbol = {"symbol", "make"},
+   state = {"state", "new"}, lookup = {"state"}, environment = {"environment", "load"},
+   diff = {"diff", "packages"}, convert = {"convert", "packages"},
 }
+
+--- The packages that a text describes: today's text format, or an old record.
+---@param bytes string
+---@param options? {file?: string, format?: "text"|"show"}
+---@return moonlink.pkg.Record[]?
+---@return table[]|moonlink.Error warnings or err
+function pkg.parse(bytes, options)
+   local infos, err = require("moonlink.core").pkg.parse(bytes, options)
+   if not infos then
+      return nil, err
+   end
+   return require("moonlink.pkg.record").all(infos), infos:warnings()
+end
 
 local function find(_, name)
    local home = homes[name]

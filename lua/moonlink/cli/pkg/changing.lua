@@ -124,7 +124,9 @@ local function announce(ctx, plans)
 end
 
 --- What is to be said of a change that is made.
-local function warn(ctx, notes)
+---@param ctx moonlink.cli.pkg.Context
+---@param notes {abi: string[], late: any[]}
+function changing.warn(ctx, notes)
    local names = locking.unique(notes.abi)
    table.sort(names)
    if names[1] then
@@ -151,7 +153,7 @@ function changing.finish(ctx, writers, plans)
    if not notes then
       return nil, err
    elseif ctx.verbosity > 0 then
-      warn(ctx, notes)
+      changing.warn(ctx, notes)
    end
    announce(ctx, plans)
    return 0

@@ -9,13 +9,16 @@ local variables = require "moonlink.pkg.variables"
 
 local describing = {}
 
+-- As ghc-pkg, which drops the fields that it does not know; --json and `field` tell them.
+local KNOWN = {extra = false}
+
 --- The text of a package; one that was read need not be made again.
 local function text_of(p)
    local infos, i = record.source(p)
    if infos then
-      return assert(infos:print(i))
+      return assert(infos:print(i, KNOWN))
    end
-   return assert(record.print(p))
+   return assert(record.print(p, KNOWN))
 end
 
 --- With --expand-pkgroot a description says all paths in full; without it, it says behind it what

@@ -46,6 +46,8 @@ local function values_of(ctx, p, asked, roots)
       local value = p[each.key]
       if each.extra then
          value = extra_value(p, each.name)
+      elseif each.key == "visibility" and value == "" then
+         value = p.lib_name ~= "" and "private" or "public"
       elseif not stays then
          value = variables.value(each.key, value, roots)
       end

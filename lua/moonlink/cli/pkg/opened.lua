@@ -24,6 +24,7 @@ local warnings = {
    stale = {"WARNING: cache is out of date: %s", "ghc will see an old view of this package db. "},
    missing = {"WARNING: cache does not exist: %s", "ghc will fail to read this package db. "},
    corrupt = {"WARNING: cache cannot be read: %s", "ghc will fail to read this package db. "},
+   foreign = {"WARNING: cache is of another GHC: %s", "This ghc will fail to read the package db. "},
 }
 
 --- A missing cache is none when there is nothing to be in it.
@@ -52,7 +53,7 @@ function opened.report(ctx, stack, db, changes)
       ctx:info("using cache: ", cache_of(db.path))
    else
       for _, p in ipairs(db.packages) do
-         ctx:info("reading package config: ", p.file)
+         ctx:info("reading package config: ", p.file or "")
       end
    end
 end
@@ -105,11 +106,15 @@ function opened.packages(databases)
 end
 
 --- Ids of the units of a stack that cannot be used.
----@param databases table[]
+---@param databases table[] one that stands there twice counts once
 ---@return table<string, true>
 function opened.broken(databases)
-   local set = {}
-   for p in pairs(graph.broken(opened.packages(databases))) do
+   local seen, once, set = {}, {}, {}
+   for _, db in ipairs(databases) do
+      once[#once + 1] = not seen[db] and db or nil
+      seen[db] = true
+   end
+   for p in pairs(graph.broken(opened.packages(once))) do
       set[ids.unit(p)] = true
    end
    return set

@@ -1,6 +1,7 @@
 --- moonlink pkg recache: writes the cache of a database, which is all of it that GHC reads.
 -- SPDX-License-Identifier: MIT
 
+local changing = require "moonlink.cli.pkg.changing"
 local context = require "moonlink.cli.pkg.context"
 local database = require "moonlink.pkg.database"
 
@@ -11,6 +12,25 @@ local recache = {
    least = 0, most = 0,
 }
 
+--- Takes the lock; packages are read from their own files, whatever the cache says. The user's
+--- database is made when it is not there yet.
+local function open(stack)
+   local path = stack.target
+   if path == stack.user and not stack.user_is_there then
+      local made, err = database.init(path)
+      if not made then
+         return nil, err
+      end
+   end
+   return database.change(path, {cache = false})
+end
+
+--- The databases that the target's packages may depend on.
+local function below(stack)
+   local paths = stack:below(stack.target)
+   return stack:databases(table.move(paths, 2, #paths, 1, {}))
+end
+
 ---@param ctx moonlink.cli.pkg.Context
 ---@return integer? status
 ---@return any err
@@ -18,14 +38,23 @@ function recache.run(ctx)
    local stack = ctx:stack {changes = true}
    if not stack.target then
       context.fail "no database selected for modification"
+   elseif ctx:has "--dry-run" then
+      ctx.out(stack.target, "\n")
+      return 0
    end
-   local change <close>, err = database.change(stack.target)
+   local others, problem = below(stack)
+   if not others then
+      return nil, problem
+   end
+   local change <close>, err = open(stack)
    if not change then
       return nil, err
    end
-   local done, problem = change:commit()
+   local done, notes = change:commit {below = others}
    if not done then
-      return nil, problem
+      return nil, notes
+   elseif ctx.verbosity > 0 then
+      changing.warn(ctx, {abi = notes.abi or {}, late = {notes.late}})
    end
    if ctx:has "--json" then
       ctx:json {path = stack.target}
