@@ -3,14 +3,17 @@
 **    tree:kind(path) -> "file" | "folder" | "special" | nil
 **    tree:names(folder) -> list, sorted; empty when it cannot be listed
 **    tree:missing(folders, stems, endings [, modules]) -> list of stems | nil when none is missing
+**    tree:unsound(databases, endings) -> for each of them a list of the numbers of packages that
+**       rules of today's ghc-pkg may have something to say of. A database is a table
+**       { packages, pkgroot or false, topdir or false }; endings as of library names
 ** A stem is there when one of the folders holds a file STEM..ENDING for one of the endings, each of
 ** which is a table { before, behind }. With `modules` the dots of a stem are slashes in the path.
 ** SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "lua/lua.h"
+#include "lua/pkg.h"
 #include "os/folder.h"
-#include "pkg/tree.h"
+#include "pkg/sound.h"
 
 #define TREE       "moonlink.Tree"
 #define MAX_ENDING 16
@@ -68,10 +71,6 @@ static int tree_names(lua_State *L)
     return 1;
 }
 
-typedef struct ending {
-    ml_slice before, behind;
-} ending;
-
 /* The element of a list as a string that the list keeps alive. Lists are plain tables: a list that
 ** makes its elements up when asked would not keep them. */
 static ml_slice item(lua_State *L, int list, lua_Integer i)
@@ -83,7 +82,7 @@ static ml_slice item(lua_State *L, int list, lua_Integer i)
     return (ml_slice){(const uint8_t *)s, n};
 }
 
-static int read_endings(lua_State *L, int idx, ending *out)
+static int read_endings(lua_State *L, int idx, ml_pkg_ending *out)
 {
     luaL_checktype(L, idx, LUA_TTABLE);
     lua_Unsigned n = lua_rawlen(L, idx);
@@ -98,34 +97,9 @@ static int read_endings(lua_State *L, int idx, ending *out)
     return (int)n;
 }
 
-/* A name of more bytes than a path may have names nothing. */
-#define LONGEST 4096
-
-static size_t append(char *to, size_t at, ml_slice part)
-{
-    if (at > LONGEST || part.n > LONGEST - at)
-        return LONGEST + 1;
-    if (part.n)
-        memcpy(to + at, part.p, part.n);
-    return at + part.n;
-}
-
-/* BEFORE stands before the last part of the stem's path. */
-static bool is_there(ml_tree *t, ml_slice folder, ml_slice stem, const ending *e, bool modules)
-{
-    char name[LONGEST];
-    size_t at = append(name, append(name, 0, e->before), stem);
-    for (size_t i = e->before.n; modules && at <= LONGEST && i < at; i++)
-        if (name[i] == '.')
-            name[i] = '/';
-    at = append(name, at, e->behind);
-    ml_slice whole = {(const uint8_t *)name, at};
-    return at <= LONGEST && ml_tree_below(t, folder, whole) == ML_PLAIN;
-}
-
 typedef struct question {
     ml_tree *tree;
-    const ending *endings;
+    const ml_pkg_ending *endings;
     int n;
     bool modules;
 } question;
@@ -135,14 +109,16 @@ static bool is_in_one(lua_State *L, const question *q, int folders, ml_slice ste
     lua_Integer n = (lua_Integer)lua_rawlen(L, folders);
     for (int e = 0; e < q->n; e++)
         for (lua_Integer i = 1; i <= n; i++)
-            if (is_there(q->tree, item(L, folders, i), stem, &q->endings[e], q->modules))
+            if (ml_tree_has(
+                    q->tree, item(L, folders, i),
+                    (ml_tree_name){q->endings[e].before, stem, q->endings[e].behind, q->modules}))
                 return true;
     return false;
 }
 
 static int tree_missing(lua_State *L)
 {
-    ending endings[MAX_ENDING];
+    ml_pkg_ending endings[MAX_ENDING];
     question q = {.tree = check_tree(L), .endings = endings};
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TTABLE);
@@ -166,10 +142,81 @@ static int tree_missing(lua_State *L)
     return 1;
 }
 
+#define IDS "moonlink.PackageIds"
+
+static int ids_close(lua_State *L)
+{
+    ml_pkg_ids_free(luaL_checkudata(L, 1, IDS));
+    return 0;
+}
+
+/* Pushes the numbers of a list's packages that are not certainly sound. */
+static void push_unsound(lua_State *L, const ml_pkg_infos *all, const ml_pkg_sound_in *in)
+{
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < all->n; i++) {
+        if (ml_pkg_sound(&all->at[i], in))
+            continue;
+        lua_pushinteger(L, (lua_Integer)i + 1);
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* The packages of database i, and its roots, which the table keeps. */
+static const ml_pkg_infos *database_at(lua_State *L, lua_Integer i, ml_pkg_sound_in *in)
+{
+    luaL_argcheck(L, lua_rawgeti(L, 2, i) == LUA_TTABLE, 2, "list of tables expected");
+    int at = lua_gettop(L);
+    lua_rawgeti(L, at, 1);
+    const ml_pkg_infos *all = &ml_lua_infos_check(L, -1)->infos;
+    in->pkgroot = in->topdir = (ml_slice){0};
+    if (lua_rawgeti(L, at, 2) == LUA_TSTRING)
+        in->pkgroot = item(L, at, 2);
+    if (lua_rawgeti(L, at, 3) == LUA_TSTRING)
+        in->topdir = item(L, at, 3);
+    lua_settop(L, at - 1);
+    return all;
+}
+
+static int tree_unsound(lua_State *L)
+{
+    ml_pkg_ending endings[MAX_ENDING];
+    ml_pkg_sound_in in = {.tree = check_tree(L), .endings = endings};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    in.n = read_endings(L, 3, endings);
+    ml_pkg_ids *ids = lua_newuserdatauv(L, sizeof *ids, 0);
+    *ids = (ml_pkg_ids){0};
+    luaL_setmetatable(L, IDS);
+    lua_toclose(L, -1);
+    in.ids = ids;
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+    for (lua_Integer i = 1; i <= n; i++)
+        if (!ml_pkg_ids_add(ids, database_at(L, i, &in)))
+            return luaL_error(L, "not enough memory");
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= n; i++) {
+        const ml_pkg_infos *all = database_at(L, i, &in);
+        push_unsound(L, all, &in);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
 void ml_open_tree(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"kind", tree_kind}, {"names", tree_names}, {"missing", tree_missing}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"kind", tree_kind},
+                                       {"names", tree_names},
+                                       {"missing", tree_missing},
+                                       {"unsound", tree_unsound},
+                                       {NULL, NULL}};
+    if (luaL_newmetatable(L, IDS)) {
+        lua_pushcfunction(L, ids_close);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, ids_close);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_pop(L, 1);
     if (luaL_newmetatable(L, TREE)) {
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");

@@ -207,3 +207,26 @@ ml_kind_of_file ml_tree_kind(ml_tree *t, ml_slice path)
 {
     return ml_tree_below(t, path, (ml_slice){0});
 }
+
+static bool append(char *to, size_t *at, ml_slice part)
+{
+    if (part.n >= LONGEST - *at)
+        return false;
+    if (part.n)
+        memcpy(to + *at, part.p, part.n);
+    *at += part.n;
+    return true;
+}
+
+bool ml_tree_has(ml_tree *t, ml_slice where, ml_tree_name name)
+{
+    char path[LONGEST];
+    size_t n = 0;
+    if (!append(path, &n, name.before) || !append(path, &n, name.stem))
+        return false;
+    for (size_t i = name.before.n; name.module && i < n; i++)
+        if (path[i] == '.')
+            path[i] = '/';
+    ml_slice whole = {(const uint8_t *)path, n + name.behind.n};
+    return append(path, &n, name.behind) && ml_tree_below(t, where, whole) == ML_PLAIN;
+}

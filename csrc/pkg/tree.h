@@ -27,4 +27,12 @@ ml_kind_of_file ml_tree_kind(ml_tree *t, ml_slice path);
 /* The same for a name below a folder, `where`; the name may hold slashes. */
 ml_kind_of_file ml_tree_below(ml_tree *t, ml_slice where, ml_slice name);
 
+/* A file's name of three parts. */
+typedef struct ml_tree_name {
+    ml_slice before, stem, behind;
+    bool module; /* dots in the stem are slashes */
+} ml_tree_name;
+/* Is there a plain file of that name below a folder? */
+bool ml_tree_has(ml_tree *t, ml_slice where, ml_tree_name name);
+
 #endif

@@ -30,6 +30,13 @@ function tree:names(folder) end
 ---@return string[]?
 function tree:missing(folders, stems, endings, modules) end
 
+---The numbers of packages that rules of today's ghc-pkg may have something to say of; all others are
+---certainly sound.
+---@param databases table[] each { packages, pkgroot or false, topdir or false }
+---@param endings string[][] of names of libraries
+---@return integer[][] for each database
+function tree:unsound(databases, endings) end
+
 ---@return moonlink.core.Tree
 function core.tree() end
 

@@ -88,6 +88,7 @@ end
 ---@param words string[] what follows `moonlink pkg`
 ---@return integer status
 function pkg.main(words)
+   collectgarbage("incremental", 400)
    local ctx = context.new()
    local good, status, err = pcall(run, words, ctx)
    if not good or not status then

@@ -48,16 +48,31 @@ function hs.show_list(list)
    return "[" .. table.concat(out, ",") .. "]"
 end
 
+local PLAIN = '^[^%c"\\\127-\255]*$'
+
 --- The file names that a stem has with each of some endings, as `show` prints the list.
 ---@param stem string
----@param endings string[][] before and behind it
+---@param endings string[][] before and behind it; `list` is kept there between calls
 ---@return string
 function hs.file_names(stem, endings)
-   local names = {}
-   for i, each in ipairs(endings) do
-      names[i] = each[1] .. stem .. each[2]
+   if not stem:find(PLAIN) then
+      local names = {}
+      for i, each in ipairs(endings) do
+         names[i] = each[1] .. stem .. each[2]
+      end
+      return hs.show_list(names)
    end
-   return hs.show_list(names)
+   if not endings.list then
+      local names = {}
+      for i, each in ipairs(endings) do
+         names[i] = hs.show(each[1] .. "\0" .. each[2]):gsub("%%", "%%%%"):gsub("\\NUL", "%%s")
+      end
+      endings.list, endings.stems = "[" .. table.concat(names, ",") .. "]", {}
+   end
+   for i = 1, #endings do
+      endings.stems[i] = stem
+   end
+   return endings.list:format(table.unpack(endings.stems))
 end
 
 return hs

@@ -3,9 +3,11 @@
 
 local changing = require "moonlink.cli.pkg.changing"
 local checking = require "moonlink.pkg.check"
+local eras = require "moonlink.pkg.era"
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local paths = require "moonlink.pkg.check_paths"
 local several = require "moonlink.cli.pkg.several"
 
 local check = {
@@ -32,11 +34,36 @@ local function has_error(problems)
    return false
 end
 
---- Who is sick: judged each by itself, in the order of the stack.
-local function judge_all(packages, judge, rules)
-   local sick = {}
+--- The packages that rules may have something to say of, in the order of the stack: the core
+--- leaves out those that are certainly sound.
+local function suspects(databases, judge)
+   local read, packages = {}, {}
+   for _, db in ipairs(databases) do
+      local first = db.packages[1]
+      local roots = first and judge.roots(first) or {}
+      read[#read + 1] = first and db.infos
+         and {db.infos, roots.pkgroot or false, roots.topdir or false, db = db} or nil
+   end
+   local found = judge.files:unsound(read, paths.library_endings(judge.version or "*"))
+   for i, each in ipairs(read) do
+      for _, number in ipairs(found[i]) do
+         packages[#packages + 1] = each.db.packages[number]
+      end
+   end
+   return packages
+end
+
+--- Who is sick: judged each by itself, by the rules of its database's age.
+local function judge_all(packages, judge, more)
+   local sick, rules = {}, {}
    for _, p in ipairs(packages) do
-      local problems = checking.package(p, judge, rules)
+      local era = eras.of(p.db)
+      if not rules[era] then
+         rules[era] = table.move(era.rules, 1, #era.rules, 1, {})
+         table.move(more, 1, #more, #rules[era] + 1, rules[era])
+      end
+      judge.old = era.old
+      local problems = checking.package(p, judge, rules[era])
       if problems then
          sick[#sick + 1] = {package = p, problems = problems, broken = has_error(problems)}
       end
@@ -125,25 +152,18 @@ local function print_json(ctx, sick, broken, oddities)
    ctx.out(json.encode(result), "\n")
 end
 
-local function rules_of(ctx)
-   if not ctx:has "--strict" then
-      return checking.rules, nil
-   end
-   local strict = require "moonlink.pkg.strict"
-   local rules = table.move(checking.rules, 1, #checking.rules, 1, {})
-   return table.move(strict.rules, 1, #strict.rules, #rules + 1, rules), strict
-end
-
 ---@param ctx moonlink.cli.pkg.Context
 ---@return integer status
 function check.run(ctx)
    local stack = ctx:stack()
    local whole = changing.open(stack, stack.all)
-   local rules, strict = rules_of(ctx)
+   local strict = ctx:has "--strict" and require "moonlink.pkg.strict" or nil
    local packages = several.packages(whole)
    local judge = changing.world(ctx, stack, whole)
-   judge.units, judge.update, judge.multi = index.new(whole).units, true, true
-   local sick = judge_all(packages, judge, rules)
+   local judged = strict and packages or suspects(whole, judge)
+   judge.units = judged[1] and index.new(whole).units
+   judge.update, judge.multi = true, true
+   local sick = judge_all(judged, judge, strict and strict.rules or {})
    local broken = all_broken(packages, sick)
    local oddities = strict and strict.databases(whole) or {}
    if ctx:has "--json" then
