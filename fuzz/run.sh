@@ -17,8 +17,8 @@ fi
 # Seeds: real inputs of each kind, small, made by the tools that users have.
 seeds=$build/seeds
 rm -rf "$seeds"
-mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" "$seeds/pkgtext" \
-    "$seeds/pkgshow" "$build/crashes"
+mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" \
+    "$seeds/frames" "$seeds/pkgtext" "$seeds/pkgshow" "$build/crashes"
 compile() {
     name=$1
     compiler=$2
@@ -50,6 +50,18 @@ for version in 2 3 4 5; do
         "$seeds/lines/gcc$version"
     objcopy -O binary --set-section-flags .debug_line=alloc -j .debug_line "$build/lines2.o" \
         "$seeds/lines/clang$version"
+done
+# The programs of real tables, behind a byte that chooses: a table starts with its CIE, whose first
+# instruction stands 24 bytes behind its start.
+for object in "$seeds"/object/*-comdat.o "$seeds"/object/*-pic.o; do
+    name=$(basename "$object" .o)
+    objcopy -O binary -j .eh_frame "$object" "$build/frames" 2>/dev/null
+    objcopy -O binary -j .gcc_except_table "$object" "$build/handlers" 2>/dev/null
+    { printf '\2'; tail -c +25 "$build/frames" | head -c 8; printf '\16\20\206\2\103\15\6\12\14\7\10\13'; } \
+        > "$seeds/frames/$name-cie"
+    { printf '\2\17\15\61\50\3\0\60\23\226\167\10\100\62\33\42'; } > "$seeds/frames/branches"
+    [ ! -s "$build/handlers" ] || { printf '\1'; cat "$build/handlers"; } \
+        > "$seeds/frames/$name-handlers"
 done
 for object in "$seeds"/object/*.o; do
     objcopy -O binary -j .text "$object" "$seeds/code/$(basename "$object" .o)" 2>/dev/null ||
@@ -100,6 +112,7 @@ seeds_of() {
     lines*) echo "$seeds/lines" ;;
     pkgtext*) echo "$seeds/pkgtext" ;;
     pkgshow*) echo "$seeds/pkgshow" ;;
+    cfi*) echo "$seeds/frames" ;;
     move* | insn*) echo "$seeds/code" ;;
     *) echo "$seeds/object $seeds/archive $seeds/ldscript $seeds/code" ;;
     esac

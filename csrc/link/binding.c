@@ -55,6 +55,19 @@ ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *r
                       .has_offset = true};
 }
 
+const char *ml_binding_function(const ml_txn *t, uint64_t addr)
+{
+    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i];
+        for (uint32_t k = 1; k < in->img->nsections; k++) {
+            uint64_t start, offset = addr - in->addr[k];
+            if (in->piece[k] && offset < ml_image_section(in->img, k).size)
+                return ml_image_function_at(in->img, k, offset, &start);
+        }
+    }
+    return NULL;
+}
+
 uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
 {
     uint32_t first = in->img->first_global, slot;

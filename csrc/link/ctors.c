@@ -180,20 +180,6 @@ int ml_ctors_collect(ml_txn *t)
     return rc;
 }
 
-/* The name of the function at an address of the load, or NULL. */
-static const char *function_at(const ml_txn *t, uint64_t addr)
-{
-    for (uint32_t i = 0; i < t->l->ninputs; i++) {
-        const ml_input *in = &t->l->inputs[i];
-        for (uint32_t k = 1; k < in->img->nsections; k++) {
-            uint64_t start, offset = addr - in->addr[k];
-            if (in->piece[k] && offset < ml_image_section(in->img, k).size)
-                return ml_image_function_at(in->img, k, offset, &start);
-        }
-    }
-    return NULL;
-}
-
 int ml_ctors_run(ml_txn *t)
 {
     ml_linked *l = t->l;
@@ -211,7 +197,7 @@ int ml_ctors_run(ml_txn *t)
                            .offset = at->offset,
                            .has_offset = true};
     }
-    where.func = function_at(t, l->init[caught.index]);
+    where.func = ml_binding_function(t, l->init[caught.index]);
     char text[800];
     ml_caught_text(&caught, text, sizeof text);
     return ml_fail(t->d, ML_E_INIT, where, "the load was undone", "constructor #%u raised %s",

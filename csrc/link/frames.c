@@ -8,46 +8,42 @@
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "link/txn.h"
+#include "link/handlers.h"
+#include "object/cfi.h"
 
-/* Pointer encodings, DW_EH_PE_*: format, what it is relative to, and a flag. */
-enum {
-    PE_ABSPTR = 0,
-    PE_UDATA2 = 2,
-    PE_UDATA4,
-    PE_UDATA8,
-    PE_SIGNED = 8,
-    PE_SDATA2 = 10,
-    PE_SDATA4,
-    PE_SDATA8,
-    PE_PCREL = 0x10,
-    PE_INDIRECT = 0x80,
-    PE_OMIT = 0xff
-};
+enum { MOST_ALIGN = 0xffff }; /* factor of advances: no sum of them overflows */
 
 /* What an FDE must know of its CIE. */
 typedef struct cie {
-    uint64_t at;             /* offset in its section; UINT64_MAX: none read yet */
+    uint64_t at;             /* offset in its section */
     bool sized;              /* 'z': lengths of augmentation data are there */
     uint8_t pointer, lsda;   /* encodings */
     uint8_t personality;     /* likewise, of the pointer at: */
     uint64_t personality_at; /* 0: none */
+    uint64_t program;        /* where its instructions begin */
+    uint64_t code_align;
+    bool cfa; /* they give a rule for the CFA */
 } cie;
 
 /* A walk over one section. */
 typedef struct walk {
     ml_txn *t;
     const ml_input *in;
-    uint32_t section;
+    uint32_t section; /* its index */
+    uint32_t rels;    /* index of its relocations; img->nrels: it has none; above: not yet known */
+    uint32_t rel;     /* the one that was found last */
     uint8_t *p;
     uint64_t addr, size;
     uint8_t *before; /* the length of the record before, maybe in another section; NULL: none */
-    cie cie;
+    cie *cies;       /* of this section, as they come */
+    size_t ncies, room;
+    const cie *cie;    /* the one that was used last; NULL: none */
     uint64_t first;    /* offset of the first record of the section */
     uint64_t last_cie; /* the CIE that was passed last */
     uint32_t records;
     bool mixed;    /* an FDE belongs to a CIE before that one */
     uint32_t live; /* FDEs of code that is there */
+    ml_handlers handlers;
 } walk;
 
 bool ml_frames_section(const ml_isec *s)
@@ -89,69 +85,32 @@ void ml_frames_pieces(ml_txn *t)
 
 /* ---- reading ---- */
 
-static int broken(const walk *w, uint64_t at, const char *what)
+static int faulty(const walk *w, uint64_t at, const char *func, const char *which, const char *what)
 {
     return ml_fail(w->t->d, ML_E_FORMAT,
                    (ml_where){.file = w->in->file,
                               .member = w->in->member,
                               .section = ml_image_section(w->in->img, w->section).name,
+                              .func = func,
                               .offset = at,
                               .has_offset = true},
-                   "compile it again, or remove the section with objcopy if nothing is thrown",
-                   "%s", what);
+                   ML_FRAMES_HINT, "%s %s", which, what);
 }
 
-/* A number of 7 bits a byte (LEB128), without its sign. False at the end of the record. */
+static int broken(const walk *w, uint64_t at, const char *what)
+{
+    return faulty(w, at, NULL, "an unwind table", what);
+}
+
 static bool leb128(const walk *w, uint64_t *at, uint64_t end, uint64_t *out)
 {
-    uint64_t value = 0;
-    for (unsigned shift = 0; *at < end && shift < 63; shift += 7) {
-        uint8_t byte = w->p[(*at)++];
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Bytes of a pointer; 0: of a kind that stands in no unwind table of an object. */
-static unsigned width(uint8_t encoding)
-{
-    switch (encoding & 15) {
-    case PE_ABSPTR:
-    case PE_UDATA8:
-    case PE_SDATA8: return 8;
-    case PE_UDATA4:
-    case PE_SDATA4: return 4;
-    case PE_UDATA2:
-    case PE_SDATA2: return 2;
-    default: return 0;
-    }
+    return ml_leb128(w->p, at, end, out);
 }
 
 static bool can_read(uint8_t encoding)
 {
     uint8_t base = encoding & 0x70;
-    return width(encoding) && (base == 0 || base == PE_PCREL);
-}
-
-/* The raw value, widened with its sign. */
-static uint64_t raw_at(const walk *w, uint64_t at, uint8_t encoding)
-{
-    const uint8_t *p = w->p + at;
-    switch (width(encoding)) {
-    case 8: return ml_get64(p);
-    case 4: return encoding & PE_SIGNED ? (uint64_t)(int32_t)ml_get32(p) : ml_get32(p);
-    default: return encoding & PE_SIGNED ? (uint64_t)(int16_t)ml_get16(p) : ml_get16(p);
-    }
-}
-
-static uint64_t pointer_at(const walk *w, uint64_t at, uint8_t encoding)
-{
-    uint64_t raw = raw_at(w, at, encoding);
-    return (encoding & 0x70) == PE_PCREL ? raw + w->addr + at : raw;
+    return ml_pe_width(encoding) && (base == 0 || base == ML_PE_PCREL);
 }
 
 /* The letters behind 'z', each with its data. False when one is not known: what follows is not,
@@ -159,7 +118,7 @@ static uint64_t pointer_at(const walk *w, uint64_t at, uint8_t encoding)
 static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64_t end, cie *c)
 {
     for (; *letters; letters++) {
-        uint8_t encoding = at < end ? w->p[at] : PE_OMIT;
+        uint8_t encoding = at < end ? w->p[at] : ML_PE_OMIT;
         if (*letters == 'S' || *letters == 'B')
             continue;
         if (!strchr("LPR", *letters) || at++ >= end)
@@ -168,22 +127,22 @@ static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64
             c->lsda = encoding;
         else if (*letters == 'R')
             c->pointer = encoding;
-        else if (encoding != PE_OMIT) { /* the personality routine's pointer follows */
-            if (!can_read(encoding) || end - at < width(encoding))
+        else if (encoding != ML_PE_OMIT) { /* the personality routine's pointer follows */
+            if (!can_read(encoding) || end - at < ml_pe_width(encoding))
                 return false;
             c->personality = encoding;
             c->personality_at = at;
-            at += width(encoding);
+            at += ml_pe_width(encoding);
         }
     }
-    return can_read(c->pointer) && !(c->pointer & PE_INDIRECT) &&
-           (c->lsda == PE_OMIT || can_read(c->lsda));
+    return can_read(c->pointer) && !(c->pointer & ML_PE_INDIRECT) &&
+           (c->lsda == ML_PE_OMIT || can_read(c->lsda));
 }
 
 /* Reads the CIE whose content, behind its id, goes from at to end. */
 static bool read_cie(const walk *w, uint64_t start, uint64_t at, uint64_t end, cie *out)
 {
-    cie c = {.at = start, .pointer = PE_ABSPTR, .lsda = PE_OMIT};
+    cie c = {.at = start, .pointer = ML_PE_ABSPTR, .lsda = ML_PE_OMIT};
     uint64_t number;
     if (at >= end)
         return false;
@@ -193,39 +152,49 @@ static bool read_cie(const walk *w, uint64_t start, uint64_t at, uint64_t end, c
     if (!nul || (version != 1 && version != 3))
         return false;
     at = (uint64_t)(nul - w->p) + 1;
-    if (!leb128(w, &at, end, &number) || !leb128(w, &at, end, &number)) /* factors */
+    if (!leb128(w, &at, end, &c.code_align) || !leb128(w, &at, end, &number)) /* factors */
         return false;
-    if (version == 1 ? at++ >= end : !leb128(w, &at, end, &number)) /* return address */
+    if (at >= end || (version != 1 && !leb128(w, &at, end, &number)))
+        return false;
+    if (version == 1)
+        number = w->p[at++];
+    if (number >= w->t->target->columns || !c.code_align || c.code_align > MOST_ALIGN)
         return false;
     if (*letters == 'z') {
         c.sized = true;
         if (!leb128(w, &at, end, &number) || number > end - at ||
             !augmentation(w, letters + 1, at, at + number, &c))
             return false;
+        at += number;
     } else if (*letters) {
         return false;
     }
+    c.program = at;
     *out = c;
     return true;
 }
 
-/* Finds the CIE that an FDE at `at` points back to. */
+/* Finds the CIE that an FDE points back to: one that came before it in its section. */
 static bool find_cie(walk *w, uint64_t id_at, uint32_t back)
 {
     if (back > id_at)
         return false;
     uint64_t start = id_at - back;
-    if (start == w->cie.at)
+    if (w->cie && start == w->cie->at)
         return true;
-    if (id_at - start < 8)
+    size_t lo = 0, hi = w->ncies;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (w->cies[mid].at < start)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == w->ncies || w->cies[lo].at != start)
         return false;
-    uint32_t length = ml_get32(w->p + start);
-    if (length < 4 || length > w->size - start - 4 || ml_get32(w->p + start + 4) != 0)
-        return false;
-    return read_cie(w, start, start + 8, start + 4 + length, &w->cie);
+    w->cie = &w->cies[lo];
+    return true;
 }
-
-/* ---- the table ---- */
 
 /* Is the range code of this load? */
 static bool covers_code(const walk *w, uint64_t start, uint64_t size)
@@ -238,42 +207,124 @@ static bool covers_code(const walk *w, uint64_t start, uint64_t size)
 ** a start that reads as 0 is passed over by libgcc, and nothing lies in a range of 0 bytes. */
 static void make_void(const walk *w, uint64_t at)
 {
-    memset(w->p + at, 0, (size_t)width(w->cie.pointer) * 2);
+    memset(w->p + at, 0, (size_t)ml_pe_width(w->cie->pointer) * 2);
 }
 
-static bool lsda_is_ours(const walk *w, uint64_t at, uint64_t end)
+/* ---- what unwinders run ---- */
+
+static ml_cfi program(const walk *w, const cie *c, uint64_t at, uint64_t end)
 {
-    uint64_t length;
-    if (!w->cie.sized)
-        return true;
-    if (!leb128(w, &at, end, &length) || length > end - at)
-        return false;
-    if (w->cie.lsda == PE_OMIT)
-        return true;
-    if (length < width(w->cie.lsda))
-        return false;
-    uint64_t raw = raw_at(w, at, w->cie.lsda);
-    const ml_block *b = &w->t->l->block;
-    return raw == 0 || (w->cie.lsda & PE_INDIRECT) ||
-           pointer_at(w, at, w->cie.lsda) - b->addr < b->size;
+    return (ml_cfi){.p = w->p,
+                    .at = at,
+                    .end = end,
+                    .addr = w->addr,
+                    .code_align = c->code_align,
+                    .pointer = c->pointer,
+                    .columns = w->t->target->columns,
+                    .registers = w->t->target->registers,
+                    .cfa = c->cfa};
 }
+
+/* Is there a relocation at an offset of the section? They are asked for in their order. */
+static bool is_relocated(walk *w, uint64_t at)
+{
+    const ml_image *img = w->in->img;
+    if (w->rels > img->nrels)
+        for (w->rels = 0; w->rels < img->nrels && img->rels[w->rels].target != w->section;)
+            w->rels++;
+    const ml_irels *r = &img->rels[w->rels];
+    uint32_t n = w->rels < img->nrels ? r->count : 0;
+    for (uint32_t i = 0; i < n; i++, w->rel++) {
+        w->rel = w->rel < n ? w->rel : 0;
+        if (ml_image_rel(r, w->rel).offset == at)
+            return true;
+    }
+    return false;
+}
+
+/* A CIE, whose content goes up to end. Its personality routine is called: what is not named by a
+** relocation is no address of anything. */
+static int check_cie(walk *w, uint64_t start, uint64_t end)
+{
+    if (!ml_array_room(&w->t->scratch, &w->cies, w->ncies, &w->room, sizeof *w->cies))
+        return ml_nomem(w->t->d);
+    cie *c = &w->cies[w->ncies];
+    if (!read_cie(w, start, start + 8, end, c))
+        return faulty(w, start, NULL, "a CIE", "of a kind that is not known to this version");
+    if (c->personality_at && !is_relocated(w, c->personality_at))
+        return faulty(w, c->personality_at, NULL, "a CIE",
+                      "has a personality routine that no relocation names");
+    ml_cfi run = program(w, c, c->program, end);
+    const char *wrong = ml_cfi_check(&run);
+    if (wrong)
+        return faulty(w, run.at, NULL, "a CIE", wrong);
+    c->cfa = run.cfa;
+    w->cie = c;
+    w->last_cie = start;
+    w->ncies++;
+    return 0;
+}
+
+/* The address of an FDE's language-specific data, 0: it has none. False when it is not of this
+** load. */
+static bool find_handlers(const walk *w, uint64_t at, uint64_t *out)
+{
+    const ml_block *b = &w->t->l->block;
+    *out = 0;
+    if (ml_pe_raw(w->p, at, w->cie->lsda) == 0)
+        return true;
+    uint64_t value = ml_pe_value(w->p, at, w->cie->lsda, w->addr);
+    if (w->cie->lsda & ML_PE_INDIRECT) {
+        if (value - b->addr > b->size - ML_GOT_SLOT)
+            return false;
+        value = ml_get64(w->t->view + (value - b->addr));
+    }
+    *out = value;
+    return value - b->addr < b->size;
+}
+
+/* What stands behind the range of an FDE: its handlers, and its instructions, from at to end. */
+static int check_rest(walk *w, uint64_t at, uint64_t end, uint64_t start, uint64_t size)
+{
+    uint64_t length, handlers = 0;
+    if (w->cie->sized) {
+        if (!leb128(w, &at, end, &length) || length > end - at ||
+            (w->cie->lsda != ML_PE_OMIT && length < ml_pe_width(w->cie->lsda)))
+            return faulty(w, at, ml_binding_function(w->t, start), "an unwind entry", "is cut off");
+        if (w->cie->lsda != ML_PE_OMIT && !find_handlers(w, at, &handlers))
+            return faulty(w, at, ml_binding_function(w->t, start), "an unwind entry",
+                          "names handlers outside of its load");
+        at += length;
+    }
+    ml_cfi run = program(w, w->cie, at, end);
+    run.start = start;
+    run.size = size;
+    const char *wrong = ml_cfi_check(&run);
+    if (!wrong && !run.cfa)
+        wrong = "has no rule for the frame's address (CFA)";
+    if (wrong)
+        return faulty(w, run.at, ml_binding_function(w->t, start), "an unwind entry", wrong);
+    return handlers ? ml_handlers_check(&w->handlers, w->t, handlers, start, size) : 0;
+}
+
+/* ---- the table ---- */
 
 static int check_fde(walk *w, uint64_t start, uint64_t at, uint64_t end)
 {
     if (!find_cie(w, start + 4, ml_get32(w->p + start + 4)))
-        return broken(w, start, "an unwind entry has no CIE that can be read");
-    unsigned bytes = width(w->cie.pointer);
+        return faulty(w, start, NULL, "an unwind entry", "has no CIE that can be read");
+    unsigned bytes = ml_pe_width(w->cie->pointer);
     if (end - at < 2 * bytes)
-        return broken(w, start, "an unwind entry ends before it says what it covers");
-    uint64_t raw = raw_at(w, at, w->cie.pointer);
-    uint64_t size = raw_at(w, at + bytes, w->cie.pointer & 15 & ~PE_SIGNED);
-    if (raw == 0 || !covers_code(w, pointer_at(w, at, w->cie.pointer), size))
+        return faulty(w, start, NULL, "an unwind entry", "ends before it says what it covers");
+    uint64_t raw = ml_pe_raw(w->p, at, w->cie->pointer);
+    uint64_t size = ml_pe_raw(w->p, at + bytes, w->cie->pointer & 15 & ~ML_PE_SIGNED);
+    uint64_t function = ml_pe_value(w->p, at, w->cie->pointer, w->addr);
+    if (raw == 0 || !covers_code(w, function, size)) {
         make_void(w, at);
-    else if (!lsda_is_ours(w, at + 2 * bytes, end))
-        return broken(w, start, "an unwind entry names handlers outside of its load");
-    else
-        w->live++;
-    return 0;
+        return 0;
+    }
+    w->live++;
+    return check_rest(w, at + 2 * bytes, end, function, size);
 }
 
 /* A zero word: the record before takes it as padding; at the very start the table begins behind. */
@@ -309,13 +360,13 @@ static int by_cie(const void *a, const void *b)
 /* Changes a pointer that has moved `by` bytes with its record. False when it fits no longer. */
 static bool move_pointer(const walk *w, uint64_t at, uint8_t encoding, uint64_t by)
 {
-    uint64_t raw = raw_at(w, at, encoding);
-    if ((encoding & 0x70) != PE_PCREL || raw == 0)
+    uint64_t raw = ml_pe_raw(w->p, at, encoding);
+    if ((encoding & 0x70) != ML_PE_PCREL || raw == 0)
         return true;
     uint64_t moved = raw - by;
-    for (unsigned i = 0; i < width(encoding); i++)
+    for (unsigned i = 0; i < ml_pe_width(encoding); i++)
         w->p[at + i] = (uint8_t)(moved >> 8 * i);
-    return raw_at(w, at, encoding) == moved;
+    return ml_pe_raw(w->p, at, encoding) == moved;
 }
 
 /* Adjusts the record at `at`, which belongs to the CIE read as c and has moved by `by` bytes. */
@@ -325,11 +376,12 @@ static bool move_record(const walk *w, uint64_t at, uint64_t by, const cie *c)
     if (at == c->at)
         return !c->personality_at || move_pointer(w, c->personality_at, c->personality, by);
     ml_put32(w->p + at + 4, (uint32_t)(at + 4 - c->at));
-    data = at + 8 + 2 * width(c->pointer);
+    data = at + 8 + 2 * ml_pe_width(c->pointer);
     if (!move_pointer(w, at + 8, c->pointer, by))
         return false;
-    return !c->sized || c->lsda == PE_OMIT || !leb128(w, &data, end, &length) || length == 0 ||
-           move_pointer(w, data, c->lsda, by);
+    if (!c->sized || c->lsda == ML_PE_OMIT || !leb128(w, &data, end, &length) || length == 0)
+        return true;
+    return ml_pe_width(c->lsda) <= end - data && move_pointer(w, data, c->lsda, by);
 }
 
 static void list_records(const walk *w, record *v)
@@ -359,21 +411,22 @@ static int regroup(walk *w)
         if (v[i].at == v[i].cie) {
             group = v[i].at;
             if (!read_cie(w, at, at + 8, at + v[i].size, &c))
-                return broken(w, v[i].at, "a CIE of a kind that is not known to this version");
+                return broken(w, v[i].at, "has a CIE that cannot be moved");
         }
         if (v[i].cie != group || !move_record(w, at, at - v[i].at, &c))
-            return broken(w, v[i].at, "an unwind entry cannot be put behind its CIE");
+            return broken(w, v[i].at, "has an entry that cannot be put behind its CIE");
     }
     return 0;
 }
 
 static int check_section(walk *w)
 {
+    int rc;
     for (uint64_t at = 0; at < w->size;) {
         uint64_t left = w->size - at;
         uint32_t length = left < 4 ? 0 : ml_get32(w->p + at);
         if (left < 4 || length > left - 4 || (length && length < 4))
-            return broken(w, at, "a record of the unwind table goes past the end of its section");
+            return broken(w, at, "has a record that goes past the end of its section");
         if (length == 0) {
             swallow_end(w, at);
             at += 4;
@@ -381,21 +434,36 @@ static int check_section(walk *w)
         }
         uint64_t end = at + 4 + length;
         if (ml_get32(w->p + at + 4) == 0) {
-            if (!read_cie(w, at, at + 8, end, &w->cie))
-                return broken(w, at, "a CIE of a kind that is not known to this version");
-            w->last_cie = at;
+            rc = check_cie(w, at, end);
         } else {
-            int rc = check_fde(w, at, at + 8, end);
-            if (rc < 0)
-                return rc;
-            w->mixed |= w->cie.at != w->last_cie;
+            rc = check_fde(w, at, at + 8, end);
+            w->mixed |= rc == 0 && w->cie->at != w->last_cie;
         }
+        if (rc < 0)
+            return rc;
         if (w->records++ == 0)
             w->first = at;
         w->before = w->p + at;
         at = end;
     }
     return w->mixed ? regroup(w) : 0;
+}
+
+static void begin_section(walk *w, uint32_t k, uint64_t size)
+{
+    w->section = k;
+    w->rels = UINT32_MAX;
+    w->rel = 0;
+    w->p = ml_piece_view(w->t, w->in->piece[k]);
+    w->addr = w->in->addr[k];
+    w->size = size;
+    w->cie = NULL;
+    w->ncies = 0;
+    w->last_cie = UINT64_MAX;
+    w->records = 0;
+    w->mixed = false;
+    if (!w->t->l->frames)
+        w->t->l->frames = w->addr;
 }
 
 int ml_frames_check(ml_txn *t)
@@ -413,15 +481,7 @@ int ml_frames_check(ml_txn *t)
             const ml_isec sec = ml_image_section(img, k);
             if ((sec.flags & ML_SEC_TLS) || !ml_frames_section(&sec))
                 continue;
-            w.section = k;
-            w.p = ml_piece_view(t, w.in->piece[k]);
-            w.addr = w.in->addr[k];
-            w.size = sec.data.n;
-            w.cie.at = w.last_cie = UINT64_MAX;
-            w.records = 0;
-            w.mixed = false;
-            if (!t->l->frames)
-                t->l->frames = w.addr;
+            begin_section(&w, k, sec.data.n);
             int rc = check_section(&w);
             if (rc < 0)
                 return rc;

@@ -282,6 +282,8 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol);
 ** it takes time. row may be NULL. */
 ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *rels,
                           const ml_irel *rel, const ml_rrow *row);
+/* The name of the function at an address of the load, for messages, or NULL. */
+const char *ml_binding_function(const ml_txn *t, uint64_t addr);
 /* Address of the GOT slot of a symbol; 0 when it has none. */
 uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol);
 /* Address of the stub of an entry; 0 when it has none. */

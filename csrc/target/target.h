@@ -153,6 +153,8 @@ typedef struct ml_target {
     unsigned stub_size; /* bytes of a stub, a multiple of 16 */
     uint8_t trap;       /* byte that fills gaps between code */
     uint8_t nop;        /* the same where code runs on through the gap */
+    uint8_t columns;    /* registers of which an unwinder keeps track, from number 0 on */
+    uint8_t registers;  /* DWARF numbers of registers end here */
     ml_slice enter;     /* stands before the pieces of .init and .fini, which form one function */
     ml_slice leave;     /* and this behind them */
     /* Writes a stub at `at` that jumps to the address held in the GOT slot `slot`; false when the

@@ -2,7 +2,8 @@
 ** takes bytes of code and numbers; gives bytes. Pure: writes only into the buffers it is given, and
 ** looks at no byte outside [code, code + size).
 ** The mover is in x86_64_move.c, the instruction decoder in x86_64_insn.c.
-** Spec: System V x86-64 psABI 4.4.1 (relocation types), 5.2 (PLT), B.2 (GOTPCRELX).
+** Spec: System V x86-64 psABI 3.6.2 (DWARF's registers), 4.4.1 (relocation types), 5.2
+** (PLT), B.2 (GOTPCRELX).
 ** SPDX-License-Identifier: MIT */
 #include "base/slice.h"
 #include "target/target.h"
@@ -175,6 +176,8 @@ const ml_target ml_target_x86_64 = {
     .stub_size = STUB_SIZE,
     .trap = INT3,
     .nop = 0x90,
+    .columns = 17,    /* the general ones and the return address */
+    .registers = 130, /* up to %bnd3 */
     .enter = {enter, sizeof enter},
     .leave = {leave, sizeof leave},
     .stub = stub,
