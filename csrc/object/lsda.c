@@ -16,6 +16,8 @@ typedef struct table {
     uint64_t sites_end; /* also where actions begin */
     uint64_t types;     /* end of the types; 0: there are none */
     uint8_t site, type; /* encodings */
+    uint64_t last;      /* the highest number of a type */
+    uint64_t actions;   /* end of the actions that lead there */
 } table;
 
 static const char *const PAST = "goes past the end of its section";
@@ -108,15 +110,18 @@ static const char *check_filter(table *t, int64_t filter)
     if (!t->types)
         return "has a filter, and no types";
     uint64_t room = (t->types - t->sites_end) / ml_pe_width(t->type);
-    if (filter > 0)
-        return (uint64_t)filter <= room ? NULL : "names a type that it has not";
+    if (filter > 0) {
+        t->last = (uint64_t)filter > t->last ? (uint64_t)filter : t->last;
+        return t->last <= room ? NULL : "names a type that it has not";
+    }
     if ((uint64_t) - (filter + 1) >= l->end - t->types)
         return PAST;
     at = t->types + (uint64_t) - (filter + 1);
     do {
         if (!ml_leb128(l->p, &at, l->end, &type) || !step(l))
             return PAST;
-        if (type > room)
+        t->last = type > t->last ? type : t->last;
+        if (t->last > room)
             return "names a type that it has not";
     } while (type);
     return NULL;
@@ -139,6 +144,7 @@ static const char *check_actions(table *t, uint64_t first)
             return wrong;
         if (!signed_leb128(l->p, &at, end, &next))
             return PAST;
+        t->actions = at > t->actions ? at : t->actions;
         if (next == 0)
             return NULL;
         at = from + (uint64_t)next;
@@ -170,5 +176,7 @@ const char *ml_lsda_check(ml_lsda *l)
         l->at = t.at;
         wrong = step(l) ? check_site(&t) : "is read by too many functions";
     }
+    if (!wrong && t.last && t.last > (t.types - t.actions) / ml_pe_width(t.type))
+        wrong = "names a type that it has not";
     return wrong;
 }

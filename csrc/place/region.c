@@ -246,8 +246,10 @@ static uint64_t first_size(const ml_space *s, ml_zone zone)
 /* Adds a reservation that has a hole of size bytes at align, and more when it can be had. */
 static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size, uint64_t align)
 {
-    /* A reservation starts at some page: the worst case loses all but a page of the alignment. */
-    uint64_t need = size + (align - ml_os_page()), try = first_size(s, zone), addr = 0;
+    /* A reservation starts at some page: the worst case loses all but a page of the alignment, and
+    ** once more where code must not begin. */
+    uint64_t spare = align - ml_os_page() + (zone == ML_ZONE_NEAR ? align : 0); /* see the Note */
+    uint64_t need = size + spare, try = first_size(s, zone), addr = 0;
     if (need >= SIZE_LIMIT)
         return fail_reserve(d, zone, size, ERANGE);
     if (!next_slot(s, d))
@@ -264,7 +266,7 @@ static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size,
         return 0;
     }
     drop_slot(s);
-    return fail_reserve(d, zone, need, e);
+    return fail_reserve(d, zone, size + (align - ml_os_page()), e);
 }
 
 /* ---- holes ---- */
@@ -276,11 +278,32 @@ typedef struct spot {
     uint64_t addr;
 } spot;
 
-/* Where size bytes at align lie in the hole; 0 when they do not fit. */
-static uint64_t fit(ml_span hole, uint64_t size, uint64_t align)
+/* Note [Code at a multiple of 4 GiB]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** libgcc takes an unwind entry for void when its function's address is 0 in as many bits as the
+** entry has for it: those of compilers have 32, whatever the address is relative to. A function at
+** a multiple of 4 GiB would not be found when something is thrown through it. Reservations do begin
+** there: glibc's arenas for threads leave such gaps. So a near block begins behind such an address
+** rather than at it or below it; only one that is larger than all that is left of its hole may
+** enclose it, where no function is likely to begin. */
+#define UNSEEN (UINT64_C(1) << 32)
+
+static uint64_t align_up(uint64_t addr, uint64_t align)
 {
-    uint64_t addr = (hole.start + align - 1) & ~(align - 1);
-    return addr < hole.end && hole.end - addr >= size ? addr : 0;
+    return (addr + align - 1) & ~(align - 1);
+}
+
+/* Where size bytes at align lie in the hole; 0 when they do not fit. */
+static uint64_t fit(ml_zone zone, ml_span hole, uint64_t size, uint64_t align)
+{
+    uint64_t addr = align_up(hole.start, align), unseen = align_up(addr, UNSEEN);
+    bool fits = addr < hole.end && hole.end - addr >= size;
+    if (!fits || zone != ML_ZONE_NEAR || unseen - addr >= size)
+        return fits ? addr : 0;
+    uint64_t behind = align_up(unseen + 1, align);
+    if (behind < hole.end && hole.end - behind >= size)
+        return behind;
+    return unseen == addr ? 0 : addr;
 }
 
 /* The reservation that holds an address, or NULL. */
@@ -312,7 +335,7 @@ static bool find_hole(ml_space *s, ml_zone zone, uint64_t size, uint64_t align, 
     for (size_t i = 0; i < s->n; i++) {
         reservation *r = &s->list[i];
         for (size_t k = 0; r->zone == zone && k < r->n; k++) {
-            uint64_t addr = fit(r->holes[k], size, align);
+            uint64_t addr = fit(zone, r->holes[k], size, align);
             if (!addr)
                 continue;
             *out = (spot){r, k, addr};
@@ -330,7 +353,7 @@ static bool find_prepared(ml_space *s, uint64_t start, uint64_t size, uint64_t a
     if (i == 0)
         return false;
     uint64_t end = r->holes[i - 1].end;
-    uint64_t addr = end > start ? fit((ml_span){start, end}, size, align) : 0;
+    uint64_t addr = end > start ? fit(r->zone, (ml_span){start, end}, size, align) : 0;
     if (!addr)
         return false;
     *out = (spot){r, i - 1, addr};

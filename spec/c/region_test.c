@@ -222,6 +222,28 @@ static void forced(const char *unused)
     }
 }
 
+/* libgcc does not see a function at a multiple of 4 GiB. */
+static void unseen(const char *unused)
+{
+    (void)unused;
+    uint64_t multiple = (ml_os_anchor() & ~(4 * GIB - 1)) - 8 * GIB;
+    ml_space *s = ml_space_new();
+    GOOD(&diag, ml_space_force(s, &diag, ML_ZONE_NEAR, multiple - PAGE, 4 * PAGE));
+    ml_block b = take(s, ML_ZONE_NEAR, 2 * PAGE, 1);
+    CHECK(b.addr == multiple + PAGE);
+    b = take(s, ML_ZONE_NEAR, 1, 1);
+    CHECK(b.addr == multiple - PAGE);
+    b = take(s, ML_ZONE_NEAR, 1, 1); /* one page is free, and not good */
+    CHECK(b.addr != multiple);
+    check_near(b.addr, b.addr + b.size);
+    ml_space_free(s);
+    s = ml_space_new();
+    GOOD(&diag, ml_space_force(s, &diag, ML_ZONE_NEAR, multiple - PAGE, 4 * PAGE));
+    b = take(s, ML_ZONE_NEAR, 4 * PAGE, 1); /* not to be had otherwise */
+    CHECK(b.addr == multiple - PAGE);
+    ml_space_free(s);
+}
+
 static void under_stack(const char *unused)
 {
     (void)unused;
@@ -475,6 +497,7 @@ int main(int argc, char **argv)
         {"low", low},
         {"second", second_near},
         {"forced", forced},
+        {"unseen", unseen},
         {"stack", under_stack},
         {"limited", limited},
         {"refused", refused},
