@@ -60,9 +60,7 @@ shapes["6.12"] = function(p, _, by_name)
 end
 
 function shapes.today(p, by_unit, by_name)
-   local copy = shapes["6.12"](p, by_unit, by_name)
-   copy.key = copy.id
-   return copy
+   return record.modern(shapes["6.12"](p, by_unit, by_name))
 end
 
 --- Is there such a shape?
@@ -76,13 +74,16 @@ end
 ---@param packages moonlink.pkg.Package[]
 ---@param shape moonlink.pkg.Shape
 ---@return moonlink.pkg.Package[]
+---@return string[] warnings what today's text format cannot hold; of old shapes record.old says it
 function convert.packages(packages, shape)
    local by_unit, by_name = names_of(packages)
-   local out = {}
+   local out, warnings = {}, {}
    for i, p in ipairs(packages) do
-      out[i] = shapes[shape](p, by_unit, by_name)
+      local more
+      out[i], more = shapes[shape](p, by_unit, by_name)
+      table.move(more or {}, 1, #(more or {}), #warnings + 1, warnings)
    end
-   return out
+   return out, warnings
 end
 
 return convert

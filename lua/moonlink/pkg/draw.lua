@@ -4,6 +4,7 @@
 
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 
 local draw = {}
 
@@ -23,7 +24,7 @@ end
 
 local function add_database(lines, i, db, wanted, state)
    local nodes = {}
-   for _, p in ipairs(db.packages) do
+   for _, p in ipairs(index.sorted(db.packages)) do
       local unit = ids.unit(p)
       if not state.drawn[unit] and (not wanted or wanted[unit]) then
          state.drawn[unit] = true

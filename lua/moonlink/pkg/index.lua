@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local version = require "moonlink.pkg.version"
 
 local index = {}
 
@@ -36,6 +37,23 @@ local function take(map, key, p)
    if not list[1] then
       map[key] = nil
    end
+end
+
+--- Packages by name, version and unit id, so that what is printed does not depend on how a database
+--- is laid out.
+---@param packages moonlink.pkg.Package[]
+---@return moonlink.pkg.Package[] new
+function index.sorted(packages)
+   local keys, by_key, out = {}, {}, {}
+   for i, p in ipairs(packages) do
+      local key = ("%s\0%s\0%s\0%09d"):format(p.name, version.key(p.version or ""), ids.unit(p), i)
+      keys[i], by_key[key] = key, p
+   end
+   table.sort(keys)
+   for i, key in ipairs(keys) do
+      out[i] = by_key[key]
+   end
+   return out
 end
 
 ---@param databases {packages: moonlink.pkg.Package[]}[] topmost first; the first one is changed

@@ -24,6 +24,8 @@ local homes = {
    zenc = {"zenc", "encode"}, zdec = {"zenc", "decode"},
    parse_symbol = {"symbol", "parse"}, make_symbol = {"symbol", "make"},
    state = {"state", "new"}, lookup = {"state"}, environment = {"environment", "load"},
+   check = {"check", "package"}, register = {"register", "plan"},
+   unregister = {"unregister", "plan"}, refresh = {"refresh", "plan"}, draw = {"draw", "dot"},
    diff = {"diff", "packages"}, convert = {"convert", "packages"},
 }
 

@@ -5,6 +5,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local register = require "moonlink.pkg.register"
 local version = require "moonlink.pkg.version"
 
@@ -126,7 +127,7 @@ function refresh.plan(whole, databases)
    for _, db in ipairs(databases) do
       local by_name, units = names_of(register.up_to(whole, db))
       local plan = {target = db, good = true, findings = {}, put = {}, remove = {}, breaks = {}}
-      for _, p in ipairs(db.packages) do
+      for _, p in ipairs(index.sorted(db.packages)) do
          local mended, new = mend(p, by_name, units)
          table.move(mended, 1, #mended, #all + 1, all)
          if new then

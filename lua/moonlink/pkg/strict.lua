@@ -4,6 +4,7 @@
 
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local paths = require "moonlink.pkg.check_paths"
 local register = require "moonlink.pkg.register"
 
@@ -126,7 +127,7 @@ local function cycles(databases, out)
    for _, db in ipairs(databases) do
       table.move(db.packages, 1, #db.packages, #all + 1, all)
    end
-   local _, found = graph.order(all)
+   local _, found = graph.order(index.sorted(all))
    for _, cycle in ipairs(found) do
       out[#out + 1] = {rule = "cycle", text = register.cycle_text(cycle)}
    end

@@ -81,17 +81,10 @@ local function texts(packages)
    return table.concat(out, "---\n")
 end
 
---- In the old form; says what it has no room for.
-local function old(ctx, packages, shape)
-   local infos, err = core.pkg.make(packages)
-   if not infos then
-      return nil, err
+local function warn(ctx, warnings)
+   for _, text in ipairs(ctx.verbosity > 0 and warnings or {}) do
+      ctx:warn("Warning: ", text)
    end
-   local bytes, problem = infos:show(shape)
-   for _, each in ipairs(bytes and ctx.verbosity > 0 and infos:warnings() or {}) do
-      ctx:warn("Warning: ", each.text)
-   end
-   return bytes, problem
 end
 
 local function write(ctx, packages, shape, path)
@@ -102,11 +95,13 @@ local function write(ctx, packages, shape, path)
    if shape == "today" then
       bytes, err = texts(packages)
    else
-      bytes, err = old(ctx, packages, shape)
+      bytes, err = record.old(packages, shape)
    end
    if not bytes then
       return nil, err
-   elseif path then
+   end
+   warn(ctx, err)
+   if path then
       return write_file(path, bytes)
    end
    ctx.out(bytes)
@@ -127,7 +122,9 @@ function convert.run(ctx, args)
    if not packages then
       return nil, err
    end
-   local done, problem = write(ctx, converting.packages(packages, shape), shape, args[2])
+   local converted, warnings = converting.packages(packages, shape)
+   warn(ctx, warnings)
+   local done, problem = write(ctx, converted, shape, args[2])
    if not done then
       return nil, problem
    end

@@ -3,6 +3,7 @@
 
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
 local register = require "moonlink.pkg.register"
 local several = require "moonlink.cli.pkg.several"
@@ -60,7 +61,7 @@ function order.run(ctx, args)
    if args[1] then
       packages, good = closure(ctx, databases, args)
    end
-   local list, cycles = graph.order(packages)
+   local list, cycles = graph.order(index.sorted(packages))
    if ctx:has "--reverse" then
       for i = 1, #list // 2 do
          list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i]

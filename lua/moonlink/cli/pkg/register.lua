@@ -91,6 +91,7 @@ local function warn_of_breaks(ctx, plan)
    for i, p in ipairs(plan.breaks) do
       names[i] = ids.package(p)
    end
+   table.sort(names)
    if names[1] then
       ctx:warn("WARNING: this breaks the following packages: ", table.concat(names, " "))
       ctx:warn("  hint: build them again, or run 'moonlink pkg refresh' when the interface has not "
