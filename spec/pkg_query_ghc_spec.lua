@@ -182,11 +182,11 @@ exposed-modules: Q, R from x-1.2-q:A, S , T  from x-1.2-q:B
       for _, command in ipairs {
          "", "nope", "list a b", "dump x", "--force", "-- ", "list --zork", "list -f",
          "--user=1 list", "-v3 list", "-v2 -v0 list zz", "list ''", "list -", "list hid-",
-         "list a-01", "list 'a b'", "list 'zebra '", "list a_b", "list --ipid 'a b'", "list --ipid ''", "latest 'a*'",
-         "latest zz", "describe zz", "describe 'zz*'", "describe --ipid zz", "field base zork",
-         "field base Name", "field base name,,", "field zz name", "field base ''", "field base",
-         "list -f nowhere", "dump --glob", "--exp list", "list --ign 'BASE*'", "init",
-         "latest -- -x",
+         "list a-01", "list 'a b'", "list 'zebra '", "list a_b", "list --ipid 'a b'",
+         "list --ipid ''", "latest 'a*'", "latest zz", "describe zz", "describe 'zz*'",
+         "describe --ipid zz", "field base zork", "field base Name", "field base name,,",
+         "field zz name", "field base ''", "field base", "list -f nowhere", "dump --glob",
+         "--exp list", "list --ign 'BASE*'", "init", "latest -- -x",
       } do
          same(command)
       end

@@ -334,6 +334,12 @@ pkgroot: "]] .. dir .. '"\n\n', output "describe p -f paths")
       support.sh("rm -r %s/c", dir)
    end)
 
+   it("fails when what it prints cannot be written", function()
+      local status, _, err = run "list > /dev/full"
+      assert.equal(1, status)
+      assert.truthy(err:find("moonlink pkg: standard output: No space left", 1, true), err)
+   end)
+
    it("says which database is not there", function()
       fails("list -f nowhere", "")
       assert.truthy(select(3, run "list -f nowhere"):find("nowhere", 1, true))

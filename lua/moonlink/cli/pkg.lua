@@ -95,7 +95,11 @@ function pkg.main(words)
       ctx.err("moonlink pkg: ", context.message(good and err or status), "\n")
       status = 1
    end
-   ctx.flush()
+   local written, problem = ctx.flush()
+   if not written then
+      ctx.err("moonlink pkg: ", problem, "\n")
+      status = 1
+   end
    return status
 end
 

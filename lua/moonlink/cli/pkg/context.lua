@@ -12,6 +12,7 @@ local context = {}
 ---@field flags {name: string, value?: string}[] by their keys ("--package-db"), in their order
 ---@field verbosity integer 0, 1 or 2
 ---@field out fun(...: string) writes texts to standard output, without line ends of its own
+---@field flush fun(): boolean, string? false: something could not be written
 ---@field err fun(...: string) writes texts to standard error, behind all that out was given
 local methods = {}
 local metatable = {__index = methods}
@@ -162,13 +163,19 @@ function methods:databases()
    return opened.all(self, self:stack())
 end
 
---- Texts are kept and written at once: a command writes a hundred thousand of them.
+--- Texts are kept and written at once: a command writes a hundred thousand of them. What cannot be
+--- written is said once.
 local function writer()
-   local kept = {}
+   local kept, problem = {}, nil
    local function flush()
-      io.stdout:write(table.concat(kept))
-      io.stdout:flush()
+      local text = table.concat(kept)
       kept = {}
+      local written, err = io.stdout:write(text)
+      if written then
+         written, err = io.stdout:flush()
+      end
+      problem = problem or not written and "standard output: " .. tostring(err) or nil
+      return not problem, problem
    end
    local function out(...)
       for i = 1, select("#", ...) do
