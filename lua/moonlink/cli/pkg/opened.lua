@@ -24,7 +24,7 @@ local warnings = {
    stale = {"WARNING: cache is out of date: %s", "ghc will see an old view of this package db. "},
    missing = {"WARNING: cache does not exist: %s", "ghc will fail to read this package db. "},
    corrupt = {"WARNING: cache cannot be read: %s", "ghc will fail to read this package db. "},
-   foreign = {"WARNING: cache is of another GHC: %s", "This ghc will fail to read the package db. "},
+   foreign = {"WARNING: cache is of another GHC: %s", "ghc may fail to read this package db. "},
 }
 
 --- A missing cache is none when there is nothing to be in it.
