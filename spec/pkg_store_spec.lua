@@ -238,9 +238,9 @@ describe("the lock", function()
          while not io.open "%s/go" do core.sleep(0.01) end
          assert(w:put {name = "held", version = "1", id = "held-1", key = "held-1", exposed = true})
          assert(w:commit())]]):format(path, dir, dir))
-      support.sh("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s >%s/out 2>&1 & while ! test -e %s/held; do "
-         .. "sleep 0.01; done", support.quote(package.path), support.quote(package.cpath),
-         support.interpreter, script, dir, dir)
+      support.sh("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s >%s/out 2>&1 & "
+         .. "while ! test -e %s/held; do sleep 0.01; done", support.quote(package.path),
+         support.quote(package.cpath), support.interpreter, script, dir, dir)
       return dir
    end
 

@@ -73,6 +73,21 @@ local function forget(w, id)
    w.touched[id] = true
 end
 
+--- The package as the core will read it, and, for today's form, its text.
+local function canonical(p, kind)
+   local infos, err = core.pkg.make {p}
+   if not infos or kind ~= "folder" then
+      return infos, err
+   end
+   local text
+   text, err = infos:print(1)
+   if not text then
+      return nil, err
+   end
+   infos, err = core.pkg.parse(text, {format = "text"})
+   return infos, infos and text or err
+end
+
 --- Puts a package into the database, in place of all with the same unit id.
 ---@param p table a record, or a table with the same fields; missing ones are absent
 ---@return boolean? ok
@@ -84,14 +99,9 @@ function Change:put(p)
    if not ok then
       return nil, err
    end
-   local infos, text
-   infos, err = core.pkg.make {p}
-   if infos and self.db.kind == "folder" then
-      text = infos:print(1)
-      infos, err = core.pkg.parse(text, {format = "text"})
-   end
+   local infos, text = canonical(p, self.db.kind)
    if not infos then
-      return nil, err
+      return nil, text
    end
    forget(self, id)
    self.added[id] = {infos = infos, text = text}
