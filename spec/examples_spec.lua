@@ -66,6 +66,12 @@ local EXPECTED = {
       "test_endless         timeout  did not end within 0.5 seconds\n",
       "1 ok, 1 failed, 2 crashed, 1 too slow\n",
    },
+   packages = {
+      "in place:  ${pkgroot}/greet\n", "installed: ${pkgroot}/lib/greet-1.0\n",
+      "what differs:\n  import_dirs\n  library_dirs\n",
+      "in place: import-dirs: .../build/greet doesn't exist or isn't a directory",
+      "installed: sound\n",
+   },
    demo = {
       "SQL from Lua: libsqlite3.a 3.", "Jupiter      4        16854\n", "the same again\n",
       "a call through all files gives 78;", "cc -shared + dlopen", "relocate", "r-x  code\n",

@@ -89,3 +89,82 @@ describe("a tree", function()
       support.refused(tree.missing, tree, {}, {}, endings)
    end)
 end)
+
+describe("packages that are certainly sound", function()
+   local check = require "moonlink.pkg.check"
+   local index = require "moonlink.pkg.index"
+   local paths = require "moonlink.pkg.check_paths"
+
+   local root = support.tmpdir()
+   support.sh("cd %s && mkdir -p i/A l && touch i/M.hi i/A/B.p_hi i/A/C.dyn_hi l/libHSx.a "
+      .. "l/libHSd-ghc9.0.2.so", root)
+
+   --- A sound package, in which each of some fields may be replaced.
+   local function random_package(random, i)
+      local p = {
+         name = "p" .. i, version = "1.0", id = "p" .. i, key = "p" .. i,
+         import_dirs = {root .. "/i"}, library_dirs = {"${pkgroot}/l"},
+         exposed_modules = {"M", "A.B"}, hidden_modules = {"A.C", "GHC.Prim"},
+         hs_libraries = {"HSx", "HSd"}, depends = {"p1", "p2"},
+      }
+      local changes = {
+         {"name", ""}, {"id", ""}, {"key", "other"}, {"key", ""}, {"import_dirs", {"rel"}},
+         {"import_dirs", {}}, {"import_dirs", {root .. "/i/M.hi"}}, {"library_dirs", {"$topdir"}},
+         {"library_dirs", {"${pkgroot}x"}}, {"include_dirs", {root}}, {"framework_dirs", {"/none"}},
+         {"include_dirs", {"${pkgroot}"}}, {"dynamic_library_dirs", {root .. "/none"}},
+         {"exposed_modules", {"M", "N"}}, {"exposed_modules", {"M", "M"}}, {"exposed_modules", {}},
+         {"exposed_modules", {"X from p1:M"}}, {"hidden_modules", {"M"}}, {"hidden_modules", {}},
+         {"hs_libraries", {"HSy"}}, {"hs_libraries", {}}, {"depends", {"p1", "p1"}},
+         {"depends", {"none"}}, {"depends", {}}, {"instantiated_with", {"A=p1:A"}}, {"version", ""},
+      }
+      for _ = 1, random(3) - 1 do
+         local change = changes[random(#changes)]
+         p[change[1]] = change[2]
+      end
+      return p
+   end
+
+   it("are those of which no rule has anything to say", function()
+      local seed = 20061130
+      local function random(n)
+         seed = (seed * 1103515245 + 12345) % 2147483648
+         return seed // 65536 % n + 1
+      end
+      local list = {}
+      for i = 1, 400 do
+         list[i] = random_package(random, i)
+      end
+      local infos = assert(core.pkg.make(list))
+      local tree <close> = core.tree()
+      local unsound = tree:unsound({{infos, root, false}}, paths.library_endings "9.0.2")[1]
+      local looked_at, odd = {}, 0
+      for _, i in ipairs(unsound) do
+         looked_at[i] = true
+      end
+      local judge = {
+         units = index.new({{packages = list}}).units, files = core.tree(), update = true,
+         multi = true, version = "9.0.2", roots = function()
+            return {pkgroot = root}
+         end,
+      }
+      for i, p in ipairs(list) do
+         local problems = check.package(p, judge)
+         if problems then
+            assert.is_true(looked_at[i], problems[1].text)
+            odd = odd + 1
+         end
+      end
+      assert.is_true(odd > 50)
+      assert.is_true(#unsound < 250)
+   end)
+
+   it("know their units from all databases", function()
+      local below = assert(core.pkg.make {{name = "a", id = "a", key = "a"}})
+      local above = assert(core.pkg.make {{name = "b", id = "b", key = "b", depends = {"a"}}})
+      local tree <close> = core.tree()
+      assert.same({{}, {}}, tree:unsound({{above, false, false}, {below, false, false}}, {}))
+      assert.same({{1}}, tree:unsound({{above, false, false}}, {}))
+      support.refused(tree.unsound, tree, {{}}, {})
+      support.refused(tree.unsound, tree, {above}, {})
+   end)
+end)

@@ -3,9 +3,12 @@
 -- SPDX-License-Identifier: MIT
 
 local check = require "moonlink.pkg.check"
+local core = require "moonlink.core"
+local era = require "moonlink.pkg.era"
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local stack = require "moonlink.pkg.stack"
 
 local register = {}
 
@@ -28,7 +31,7 @@ local register = {}
 ---@field update? boolean
 ---@field multi? boolean
 ---@field era? moonlink.pkg.Era
----@field files moonlink.pkg.Files
+---@field files? moonlink.pkg.Files default: the file system
 ---@field roots? fun(p: moonlink.pkg.Package): moonlink.pkg.Roots
 ---@field version? string of GHC
 ---@field haddock? boolean
@@ -216,13 +219,27 @@ function register.up_to(whole, target)
    return i and table.move(whole, i, #whole, 1, {}) or {target}
 end
 
+local function with_defaults(options, target)
+   local o = register.copy(options or {})
+   o.files = o.files or core.tree()
+   o.era = o.era or era.of(target)
+   if not o.roots then
+      local roots = {pkgroot = stack.pkgroot(target.path)}
+      o.roots = function()
+         return roots
+      end
+   end
+   return o
+end
+
 --- Plans to register packages, in the order of their dependencies whatever order they come in.
 ---@param whole moonlink.pkg.Database[] the stack, topmost first
 ---@param target moonlink.pkg.Database one of them
 ---@param packages moonlink.pkg.Package[]
----@param o moonlink.pkg.RegisterOptions
+---@param options? moonlink.pkg.RegisterOptions
 ---@return moonlink.pkg.Plan
-function register.plan(whole, target, packages, o)
+function register.plan(whole, target, packages, options)
+   local o = with_defaults(options, target)
    local at = index.new(register.up_to(whole, target))
    local plan = {target = target, good = true, findings = {}, put = {}, remove = {}, breaks = {}}
    at.own = {}
