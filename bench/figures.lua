@@ -84,7 +84,8 @@ function figures.measure(case, runs)
       for i, contestant in ipairs(case.contestants) do
          samples[i] = samples[i] or {}
          failed[i] = failed[i] or contestant.missing
-         if not failed[i] then
+         local is_due = number <= (contestant.most or runs) and (number > 0 or not contestant.most)
+         if not failed[i] and is_due then
             local sample
             sample, failed[i] = run(contestant.command, case.expected)
             if sample and number > 0 then

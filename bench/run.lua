@@ -19,6 +19,7 @@ local libraries = require "bench.works.libraries"
 local many = require "bench.works.figures"
 local machine = require "bench.machine"
 local objects = require "bench.works.objects"
+local packages = require "bench.works.packages"
 local peers = require "bench.peers"
 local report = require "bench.report"
 local sections = require "bench.works.sections"
@@ -34,7 +35,10 @@ local WORKS = {
 }
 
 --- Those with several figures each: see bench/figures.lua.
-local MANY = { "throw", "access", "rounds", "reload" }
+local MANY = {
+   { "throw", many.throw }, { "access", many.access }, { "rounds", many.rounds },
+   { "reload", many.reload }, { "packages", packages.packages },
+}
 
 local function usage(problem)
    io.stderr:write("bench/run.lua: ", problem, "\nusage: lua5.4 bench/run.lua [--only NAME] ",
@@ -74,6 +78,7 @@ local function environment_of(options)
       ("LUA_CPATH=%s/?.so;;"):format(options.build),
       driver = root .. "/bench/load.lua",
       figures = root .. "/bench/figures_load.lua",
+      program = root .. "/bin/moonlink",
    }
 end
 
@@ -117,9 +122,9 @@ local function measure_many(options)
    local results, tables = {}, {}
    local built, environment = tools.build(), environment_of(options)
    for _, work in ipairs(MANY) do
-      local is_asked = not options.only or options.only:sub(1, #work) == work
-      for _, case in ipairs(is_asked and many[work](options.scale, built, environment) or {}) do
-         if is_wanted(options.only, work, case.id) then
+      local is_asked = not options.only or options.only:sub(1, #work[1]) == work[1]
+      for _, case in ipairs(is_asked and work[2](options.scale, built, environment) or {}) do
+         if is_wanted(options.only, work[1], case.id) then
             local rows = figures.measure(case, options.runs)
             results[#results + 1] = { case = case, rows = rows }
             tables[#tables + 1] = figures.markdown(case, rows)
