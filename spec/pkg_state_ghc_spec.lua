@@ -3,6 +3,7 @@
 
 local ghcworld = require "spec.support.ghcworld"
 local messages = require "moonlink.pkg.messages"
+local pkg = require "moonlink.pkg"
 local state = require "moonlink.pkg.state"
 local support = require "spec.support"
 
@@ -59,8 +60,10 @@ local function dumped_map(text)
    for line in (part .. "\n"):gmatch "(.-)\n" do
       name = line:match "^%S+" or name
       local what = line:match "^%S*%s+(.*)$"
-      -- ghc forgets to say which hidden units they are.
-      lines[#lines + 1] = ("%s | %s"):format(name, (what:gsub("(hidden reexport by)[^,)]*", "%1")))
+      if what then -- a long name has a line of its own; of hidden units ghc forgets to say which
+         what = what:gsub("(hidden reexport by)[^,)]*", "%1")
+         lines[#lines + 1] = ("%s | %s"):format(name, what)
+      end
    end
    return table.concat(lines, "\n")
 end
@@ -79,6 +82,38 @@ local function our_map(s)
       end
    end
    return table.concat(lines, "\n")
+end
+
+--- Sorted, and each once: ghc lists a unit with holes twice.
+local function as_set(lines)
+   table.sort(lines)
+   local list = {}
+   for _, line in ipairs(lines) do
+      list[#list + 1] = line ~= list[#list] and line or nil
+   end
+   return table.concat(list, "\n")
+end
+
+--- Units with their trust and dependencies, a line for each.
+local function shown_units(text)
+   local lines = {}
+   local each = "\nid: (%S+)\n.-\ntrusted: (%a+)\n.-\ndepends:([^\n]*)"
+   for id, trusted, depends in text:gmatch(each) do
+      lines[#lines + 1] = ("%s %s%s"):format(id, trusted, depends)
+   end
+   return as_set(lines)
+end
+
+local function our_units(s)
+   local lines = {}
+   for id, unit in pairs(s.units) do
+      local words = {messages.unit(s, id), unit.trusted and "True" or "False"}
+      for _, other in ipairs(unit.depends) do
+         words[#words + 1] = messages.unit(s, other)
+      end
+      lines[#lines + 1] = table.concat(words, " ")
+   end
+   return as_set(lines)
 end
 
 --- What ghc says of each import, without the places it looked in.
@@ -125,6 +160,8 @@ local function compare_world(seed)
    assert.equal(decisions(text), decisions(("package flags\n%s\n!!! initializing")
       :format(table.concat(messages.verbose(s), "\n"))), where)
    assert.equal(dumped_map(text), our_map(s), where)
+   local shown = run_ghc(databases, flags, {}, "--show-packages -dppr-cols=2000")
+   assert.equal(shown_units(shown), our_units(s), where)
    local said = complaints(text)
    for i, import in ipairs(imports) do
       assert.equal(said[i], our_complaint(s, import), where .. import.name)
@@ -143,4 +180,68 @@ describe("the unit state beside ghc's #ghc", function()
          assert.is_true(compared > PART / 2, "ghc panicked in most worlds")
       end)
    end
+end)
+
+describe("GHC's own packages #ghc", function()
+   local function global()
+      local folder = support.sh "ghc --print-global-package-db":match "[^\n]+"
+      return assert(pkg.open(folder))
+   end
+
+   it("have the module map that ghc has", function()
+      local text = run_ghc({}, {"-global-package-db", "-package", "ghc"},
+         {support.write(support.tmpdir() .. "/T.hs", "module T where\n")},
+         "-v1 -fno-code -ddump-mod-map -dppr-cols=2000")
+      local s = assert(state.new {databases = {global()}, flags = {"-package", "ghc"}})
+      assert.equal(dumped_map(text), our_map(s))
+   end)
+
+   it("are linked in the order in which ghc links them", function()
+      local folder = support.tmpdir()
+      support.write(folder .. "/h.hs", "main = print 1\n")
+      local flags = {"-package", "parsec", "-package", "containers", "-package", "haskeline"}
+      local text = select(3, support.exit("cd %s && ghc -v3 -no-user-package-db %s h.hs", folder,
+         table.concat(flags, " ")))
+      local s, ours, ghcs = assert(state.new {databases = {global()}, flags = flags}), {}, {}
+      for _, id in ipairs(s.preload) do
+         table.move(s.units[id].package.hs_libraries, 1, 1, #ours + 1, ours)
+      end
+      for name in text:match "\n[^\n]*%-lHSrts[^\n]*":gmatch "%-l(HS%S+)" do
+         ghcs[#ghcs + 1] = name
+      end
+      assert.same(ghcs, ours)
+   end)
+end)
+
+describe("environment files beside ghc's #ghc", function()
+   local environment = require "moonlink.pkg.environment"
+
+   it("are found, read and refused alike", function()
+      local folder = support.tmpdir()
+      support.sh("mkdir -p %s/a/b; touch %s/a/other", folder, folder)
+      local bad = "package-id base-4.15.1.0 and more\n"
+      support.write(folder .. "/a/.ghc.environment.x86_64-linux-9.0.2", "-- mine\n\n" .. bad)
+      support.write(folder .. "/a/b/T.hs", "module T where\n")
+      for words, options in pairs {
+         [""] = {}, ["-package-env other"] = {name = "other"}, ["-package-env ../other"] =
+         {name = "../other"}, ["-package-env -"] = {name = "-"},
+         ["-hide-all-packages"] = {hide_all = true},
+      } do
+         local line = "cd %s/a/b && HOME=%s ghc -v1 -fno-code %s T.hs >&2"
+         local text = select(3, support.exit(line, folder, folder, words))
+         options.folder, options.home = folder .. "/a/b", folder
+         options.app = folder .. "/.ghc/x86_64-linux-9.0.2"
+         options.read = function(path)
+            local file = io.open(path:sub(1, 1) == "/" and path or folder .. "/a/b/" .. path)
+            return file and file:read "a"
+         end
+         local list, what = environment.load(options)
+         local loaded = text:match "Loaded package environment from ([^\n]+)"
+         local refusal = text:match "<command line>: ([^\n]+)"
+         assert.equal(refusal, not list and what.message or nil)
+         if list then
+            assert.equal(loaded, what)
+         end
+      end
+   end)
 end)

@@ -38,8 +38,13 @@ end
 local function package(below)
    local name, version = pick(below, NAMES), pick(below, VERSIONS)
    local id = ("%s-%s-%s"):format(name, version, pick(below, {"x", "y"}))
+   local part = name == "gamma" and below(3) == 1 and "part" or nil
+   local holes = below(15) == 1 and {"Hole=<Hole>"} or nil
    return {
-      name = name, version = version, id = id, abi = pick(below, {"h1", "h2"}),
+      package_name = part and name, lib_name = part, -- a part of a package
+      indefinite = holes ~= nil, instantiated_with = holes,
+      name = part and "z-gamma-z-part" or name, version = version, id = id,
+      abi = pick(below, {"h1", "h2"}),
       exposed = below(4) > 1, trusted = below(4) == 1,
       exposed_modules = some(below, MODULES, 3),
       hidden_modules = {"Hidden." .. name:sub(1, 1):upper()},
@@ -126,6 +131,14 @@ function ghcworld.text(p)
       lines[#lines + 1] = ("%s: %s\n"):format(name, value)
    end
    field("name", p.name)
+   if p.lib_name then
+      field("package-name", p.package_name)
+      field("lib-name", p.lib_name)
+   end
+   if p.indefinite then
+      field("indefinite", "True")
+      field("instantiated-with", table.concat(p.instantiated_with, ", "))
+   end
    field("version", p.version)
    field("id", p.id)
    field("key", p.id)

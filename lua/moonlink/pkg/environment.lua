@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local version = require "moonlink.pkg.version"
 
 local environment = {}
 
@@ -12,7 +13,15 @@ local function folder_of(path)
    return path:match "^(.*)/[^/]*$" or "."
 end
 
-local function parse_line(line, path)
+local function parse_db(line, path)
+   local db = line:match "^%s*package%-db%s(.-)\r?$" -- it may hold blanks
+   if db and db ~= "" then
+      db = db:sub(1, 1) == "/" and db or folder_of(path) .. "/" .. db
+      return {kind = "package-db", arg = db, text = "-package-db " .. db}
+   end
+end
+
+local function parse_line(line, path, ghc)
    local words = {}
    for word in line:gmatch "%S+" do
       words[#words + 1] = word
@@ -21,12 +30,10 @@ local function parse_line(line, path)
    if n == 0 or first:find "^%-%-" then
       return {}
    elseif first == "package-db" then
-      local db = line:sub(12)
-      db = db:sub(1, 1) == "/" and db or folder_of(path) .. "/" .. db
-      return {kind = "package-db", arg = db, text = "-package-db " .. db}
+      return parse_db(line, path)
    elseif n == 1 and PLAIN[first] then
       return {kind = first, text = "-" .. first}
-   elseif n == 2 and first == "hide-package" then
+   elseif n == 2 and first == "hide-package" and not (ghc and version.less(ghc, "9.1")) then
       return {kind = first, arg = words[2], text = "-hide-package " .. words[2]}
    elseif n == 1 or n == 2 and first == "package-id" then
       local id = words[n]
@@ -38,13 +45,14 @@ end
 --- The flags that a file stands for; -hide-all-packages is always the first.
 ---@param text string the file's contents
 ---@param path string the file: paths in it are relative to its folder
+---@param ghc? string version: before 9.2 there was no hide-package
 ---@return moonlink.pkg.Flag[]?
 ---@return moonlink.Error? err
-function environment.parse(text, path)
+function environment.parse(text, path, ghc)
    local list, number = {{kind = "hide-all-packages", text = "-hide-all-packages"}}, 0
    for line in (text:gsub("\n$", "") .. "\n"):gmatch "([^\n]*)\n" do
       number = number + 1
-      local flag = parse_line(line, path)
+      local flag = parse_line(line, path, ghc)
       if not flag then
          return nil, errors.new {code = "format", file = path, line = number,
             message = ("Can't parse environment file entry: %s: %s"):format(path, line)}
@@ -67,6 +75,7 @@ end
 ---@field home? string the search stops there, unread
 ---@field app? string GHC's folder of the user and version: "~/.ghc/x86_64-linux-9.0.2"
 ---@field platform? string "x86_64-linux-9.0.2"; else it is the last part of `app`
+---@field ghc? string version
 ---@field hide_all? boolean -hide-all-packages was given: only a named file counts
 ---@field read? fun(path: string): string? contents of a file, nil when there is none
 
@@ -132,7 +141,7 @@ function environment.load(options)
       end
       return nil, text
    end
-   local list, err = environment.parse(text, path)
+   local list, err = environment.parse(text, path, options.ghc)
    return list, err or path
 end
 

@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local ids = require "moonlink.pkg.ids"
+local version = require "moonlink.pkg.version"
 
 local messages = {}
 
@@ -22,20 +23,22 @@ function messages.error(code, message, fields)
    return errors.new(e)
 end
 
---- A unit as GHC names it to users: `name-version`, `name-version:part`; an unknown id as it is.
+--- A unit as GHC names it to users: `name-version`, since 9.2 `name-version:part` when it is a part;
+--- an unknown id as it is.
 ---@param s moonlink.pkg.State
----@param id string
+---@param id string unit id, of a unit with holes also with them: "p-1.0-x[A=<A>]"
 ---@return string
 function messages.unit(s, id)
-   local unit = s.units[id]
+   local plain, holes = id:match "^([^%[]*)(.*)$"
+   local unit = s.units[plain]
    if not unit then
       return id
    end
    local name = ids.package(unit)
-   if unit.component then
+   if unit.component and not version.less(s.ghc, "9.1") then
       name = ("%s:%s"):format(name, unit.component)
    end
-   return name .. messages.holes(unit)
+   return name .. holes
 end
 
 --- "[A=<A>,B=<B>]" of a unit with holes, else "".
@@ -205,7 +208,7 @@ local function not_visible(s, result)
       lines[#lines + 1] = ("It is a member of the hidden package %s."):format(
          quoted(messages.unit(s, entry.unit)))
       lines[#lines + 1] = ("You can run %s to expose it."):format(
-         quoted(":set -package " .. s.units[entry.unit].name))
+         quoted(":set -package " .. s.units[entry.unit:match "^[^%[]*"].name))
       lines[#lines + 1] = "(Note: this unloads all the modules in the current scope.)"
    end)
    each(result.hidden_modules, function(entry)

@@ -71,7 +71,7 @@ local function add_exposed(s, map, unit, shown)
    for _, item in ipairs(unit.package.exposed_modules or NONE) do
       local name, from, module = modules.parse_export(item)
       if from then
-         add_reexport(at(map, name, s.wired[from] or from, module), unit.id, shown)
+         add_reexport(at(map, name, s.wired[from] or from, module), key, shown)
       elseif map[name] then
          at(map, name, key, name).exposed = shown
       else -- as nearly always
@@ -84,16 +84,16 @@ local function add_exposed(s, map, unit, shown)
 end
 
 local function add_renamed(s, map, unit, renamings)
-   local exported = {}
+   local exported, key = {}, unit.id .. messages.holes(unit)
    for _, item in ipairs(unit.package.exposed_modules or NONE) do
       local name, from, module = modules.parse_export(item)
-      exported[name] = {from and (s.wired[from] or from) or unit.id, module or name}
+      exported[name] = {from and (s.wired[from] or from) or key, module or name}
    end
    for _, renaming in ipairs(renamings) do
       local target = exported[renaming.from]
       if not target then
          local text = "package flag: could not find module name %s in package %s"
-         return messages.error("package", text:format(renaming.from, unit.id),
+         return messages.error("package", text:format(renaming.from, key),
             {unit = unit.id, module = renaming.from})
       end
       at(map, renaming.to, target[1], target[2]).flag = true
@@ -108,12 +108,12 @@ local function add_unusable(s, map)
    table.sort(ids)
    for _, id in ipairs(ids) do
       local one = s.unusable[id]
-      local p = one.unit.package
+      local p, key = one.unit.package, id .. messages.holes(one.unit)
       for _, field in ipairs {"exposed_modules", "hidden_modules"} do
          for _, item in ipairs(p[field] or NONE) do
             local name, from, module = modules.parse_export(item)
             if not map[name] then
-               at(found, name, from or id, module or name).unusable = one
+               at(found, name, from or key, module or name).unusable = one
             end
          end
       end
@@ -192,7 +192,8 @@ end
 
 --- Does the unit belong to the package that an import names?
 local function is_of(s, id, package)
-   local unit = s.units[id:match "^[^%[]*"] or s.unusable[id] and s.unusable[id].unit
+   id = id:match "^[^%[]*"
+   local unit = s.units[id] or s.unusable[id] and s.unusable[id].unit
    return unit ~= nil and unit.name == package
 end
 

@@ -103,6 +103,7 @@ local function site_of(words, from)
    local n = #words
    local kind = words[n - 1] == "con" and "con_" .. words[n]
    local number = words[n - 2] and words[n - 2]:find "^%d+$" and tonumber(words[n - 2])
+   number = math.type(number) == "integer" and tostring(number) == words[n - 2] and number
    if not number or not symbol.kinds[kind] then
       return nil
    end
@@ -204,7 +205,9 @@ function symbol.parse(text, options)
       text = text:sub(2)
    end
    local found = parse_special(text) or parse_primop(text) or parse_wrapper(text)
-      or parse_words(split(text), options.units)
+   if not found and text:sub(1, 4) ~= "stg_" then -- the run-time system's own
+      found = parse_words(split(text), options.units)
+   end
    if not found then
       return nil, "not a name of a Haskell module"
    end
