@@ -23,8 +23,8 @@ function messages.error(code, message, fields)
    return errors.new(e)
 end
 
---- A unit as GHC names it to users: `name-version`, since 9.2 `name-version:part` when it is a part;
---- an unknown id as it is.
+--- A unit as GHC names it to users: `name-version`, since 9.2 `name-version:part` when it is part
+--- of a package; an unknown id as it is.
 ---@param s moonlink.pkg.State
 ---@param id string unit id, of a unit with holes also with them: "p-1.0-x[A=<A>]"
 ---@return string
@@ -182,8 +182,8 @@ end
 local function ambiguous(s, result)
    local lines = {("Ambiguous module name %s:"):format(quoted(result.name))}
    local units = {}
-   for i, entry in ipairs(result.candidates) do
-      units[i] = entry.exposed ~= nil and messages.unit(s, entry.unit) or nil
+   for _, entry in ipairs(result.candidates) do
+      units[#units + 1] = entry.exposed ~= nil and messages.unit(s, entry.unit) or nil
    end
    if #units == #result.candidates then
       lines[2] = "  it was found in multiple packages: " .. table.concat(units, " ")

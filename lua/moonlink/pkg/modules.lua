@@ -63,7 +63,7 @@ end
 local function add_reexport(entry, id, shown)
    local field = shown and "reexports" or "hidden_reexports"
    entry[field] = entry[field] or {}
-   table.insert(entry[field], id)
+   table.insert(entry[field], 1, id) -- in GHC's order, the last unit first
 end
 
 local function add_exposed(s, map, unit, shown)
