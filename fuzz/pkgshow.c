@@ -6,7 +6,7 @@
 #include "pkg/show.h"
 #include "pkg/text.h"
 
-static void round(ml_pkg_infos *all, ml_pkg_shape shape)
+static void round_trip(ml_pkg_infos *all, ml_pkg_shape shape)
 {
     ml_pkg_infos again = {0};
     ml_diag d = {0};
@@ -36,9 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ml_pkg_text_print(&text, &all.at[i], &how);
     touch((ml_slice){text.p, text.n});
     if (r == 0) {
-        round(&all, ML_PKG_6_6);
-        round(&all, ML_PKG_6_10);
-        round(&all, ML_PKG_6_12);
+        round_trip(&all, ML_PKG_6_6);
+        round_trip(&all, ML_PKG_6_10);
+        round_trip(&all, ML_PKG_6_12);
     }
     ml_bytes_free(&text);
     ml_pkg_infos_free(&all);

@@ -46,7 +46,7 @@ static unsigned row_of(const char *name)
 {
     char text[NAME_MAX_LEN];
     size_t n = 0;
-    for (; name[n] && n < sizeof text - 1; n++)
+    for (; n < sizeof text - 1 && name[n]; n++)
         text[n] = (char)(name[n] == '_' ? '-' : name[n]);
     text[n] = 0;
     return name[n] ? ML_PKG_FIELDS : ml_pkg_field_of(text, n);

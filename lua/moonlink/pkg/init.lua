@@ -15,7 +15,7 @@ local pkg = {}
 -- database pays for nothing else.
 local homes = {
    open = {"database"}, init = {"database"}, change = {"database"},
-   print = {"record"}, copy = {"record"},
+   print = {"record"}, copy = {"record"}, old = {"record"}, modern = {"record"},
    stack = {"stack", "new"}, expand = {"variables"},
    select = {"select", "argument"}, select_exact = {"select", "exact"},
    find_module = {"select", "module"},
