@@ -50,103 +50,24 @@ typedef struct parser {
 
 /* ---- characters ---- */
 
-enum { C_NAME = 1, C_SYMBOL = 2 };
+enum { N = 1, S = 2, B = N | S }; /* in names, in operators, in both */
 
-/* Names take every printable character but these and the punctuation. */
-static const uint8_t classes[256] = {
-    ['!'] = C_SYMBOL,
-    ['#'] = C_SYMBOL,
-    ['$'] = C_SYMBOL,
-    ['%'] = C_SYMBOL,
-    ['&'] = C_SYMBOL,
-    ['*'] = C_SYMBOL,
-    ['+'] = C_SYMBOL,
-    [','] = C_SYMBOL,
-    ['/'] = C_SYMBOL,
-    ['<'] = C_SYMBOL,
-    ['='] = C_SYMBOL,
-    ['>'] = C_SYMBOL,
-    ['?'] = C_SYMBOL,
-    ['@'] = C_SYMBOL,
-    ['^'] = C_SYMBOL,
-    ['|'] = C_SYMBOL,
-    ['~'] = C_SYMBOL,
-    ['\\'] = C_SYMBOL,
-#define N(c) [c] = C_NAME
-    N('0'),
-    N('1'),
-    N('2'),
-    N('3'),
-    N('4'),
-    N('5'),
-    N('6'),
-    N('7'),
-    N('8'),
-    N('9'),
-    N('A'),
-    N('B'),
-    N('C'),
-    N('D'),
-    N('E'),
-    N('F'),
-    N('G'),
-    N('H'),
-    N('I'),
-    N('J'),
-    N('K'),
-    N('L'),
-    N('M'),
-    N('N'),
-    N('O'),
-    N('P'),
-    N('Q'),
-    N('R'),
-    N('S'),
-    N('T'),
-    N('U'),
-    N('V'),
-    N('W'),
-    N('X'),
-    N('Y'),
-    N('Z'),
-    N('a'),
-    N('b'),
-    N('c'),
-    N('d'),
-    N('e'),
-    N('f'),
-    N('g'),
-    N('h'),
-    N('i'),
-    N('j'),
-    N('k'),
-    N('l'),
-    N('m'),
-    N('n'),
-    N('o'),
-    N('p'),
-    N('q'),
-    N('r'),
-    N('s'),
-    N('t'),
-    N('u'),
-    N('v'),
-    N('w'),
-    N('x'),
-    N('y'),
-    N('z'),
-    N('_'),
-    N('\''),
-    N(';'),
-    N('`'),
-#undef N
-    ['-'] = C_NAME | C_SYMBOL,
-    ['.'] = C_NAME | C_SYMBOL,
+/* clang-format off */
+static const uint8_t classes[256] = { /* names take every printable character but punctuation */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, S, 0, S, S, S, S, N, 0, 0, S, S, S, B, B, S, /* sp ! " # $ % & ' ( ) * + , - . / */
+    N, N, N, N, N, N, N, N, N, N, 0, N, S, S, S, S, /* 0 1 2 3 4 5 6 7 8 9 : ; < = > ? */
+    S, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, /* @ A B C D E F G H I J K L M N O */
+    N, N, N, N, N, N, N, N, N, N, N, 0, S, 0, S, N, /* P Q R S T U V W X Y Z [ \ ] ^ _ */
+    N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, /* ` a b c d e f g h i j k l m n o */
+    N, N, N, N, N, N, N, N, N, N, N, 0, S, 0, S, 0 /* p q r s t u v w x y z { | } ~ del */
 };
+/* clang-format on */
 
 static bool is_name(uint8_t c)
 {
-    return c >= 0x80 || classes[c] & C_NAME;
+    return c >= 0x80 || classes[c] & N;
 }
 
 static bool is_blank(uint8_t c)
@@ -253,7 +174,7 @@ static token lex_word(lexer *lx)
     const uint8_t *name = lx->at, *op = lx->at;
     while (name < lx->end && is_name(*name))
         name++;
-    while (op < lx->end && classes[*op] & C_SYMBOL)
+    while (op < lx->end && classes[*op] & S)
         op++;
     if (name == lx->at && op == lx->at)
         return make(lx, BAD, lx->at);

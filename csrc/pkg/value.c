@@ -104,96 +104,38 @@ void ml_pkg_skip_space(ml_pkg_cursor *c)
         c->at += n;
 }
 
-enum { ALNUM = 1, ID = 2, KEY = 4, TOKEN_END = 8, DIGIT = 16, UPPER = 32, MODULE = 64 };
-
-#define L (ALNUM | ID | KEY | MODULE)
-#define U (L | UPPER)
-#define D (L | DIGIT)
-static const uint8_t classes[256] = {
-    ['0'] = D,
-    ['1'] = D,
-    ['2'] = D,
-    ['3'] = D,
-    ['4'] = D,
-    ['5'] = D,
-    ['6'] = D,
-    ['7'] = D,
-    ['8'] = D,
-    ['9'] = D,
-    ['A'] = U,
-    ['B'] = U,
-    ['C'] = U,
-    ['D'] = U,
-    ['E'] = U,
-    ['F'] = U,
-    ['G'] = U,
-    ['H'] = U,
-    ['I'] = U,
-    ['J'] = U,
-    ['K'] = U,
-    ['L'] = U,
-    ['M'] = U,
-    ['N'] = U,
-    ['O'] = U,
-    ['P'] = U,
-    ['Q'] = U,
-    ['R'] = U,
-    ['S'] = U,
-    ['T'] = U,
-    ['U'] = U,
-    ['V'] = U,
-    ['W'] = U,
-    ['X'] = U,
-    ['Y'] = U,
-    ['Z'] = U,
-    ['a'] = L,
-    ['b'] = L,
-    ['c'] = L,
-    ['d'] = L,
-    ['e'] = L,
-    ['f'] = L,
-    ['g'] = L,
-    ['h'] = L,
-    ['i'] = L,
-    ['j'] = L,
-    ['k'] = L,
-    ['l'] = L,
-    ['m'] = L,
-    ['n'] = L,
-    ['o'] = L,
-    ['p'] = L,
-    ['q'] = L,
-    ['r'] = L,
-    ['s'] = L,
-    ['t'] = L,
-    ['u'] = L,
-    ['v'] = L,
-    ['w'] = L,
-    ['x'] = L,
-    ['y'] = L,
-    ['z'] = L,
-    ['-'] = ID | KEY,
-    ['_'] = ID | KEY | MODULE,
-    ['.'] = ID | KEY,
-    ['+'] = ID | KEY,
-    ['\''] = MODULE,
-    ['='] = KEY,
-    ['['] = KEY,
-    [']'] = KEY,
-    [','] = KEY | TOKEN_END,
-    [':'] = KEY,
-    ['<'] = KEY,
-    ['>'] = KEY,
-    [' '] = TOKEN_END,
-    ['\t'] = TOKEN_END,
-    ['\n'] = TOKEN_END,
-    ['\v'] = TOKEN_END,
-    ['\f'] = TOKEN_END,
-    ['\r'] = TOKEN_END,
+/* What a character may be part of; the short names are for the table. */
+enum {
+    ALNUM = 1,
+    ID = 2,
+    KEY = 4,
+    MODULE = 8,
+    TOKEN_END = 16,
+    DIGIT = 32,
+    UPPER = 64,
+    L = ALNUM | ID | KEY | MODULE,
+    U = L | UPPER,
+    D = L | DIGIT,
+    I = ID | KEY,
+    V = ID | KEY | MODULE,
+    K = KEY,
+    M = MODULE,
+    C = KEY | TOKEN_END,
+    E = TOKEN_END,
 };
-#undef L
-#undef U
-#undef D
+
+/* clang-format off */
+static const uint8_t classes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, E, E, E, E, E, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    E, 0, 0, 0, 0, 0, 0, M, 0, 0, 0, I, C, I, I, 0, /* sp ! " # $ % & ' ( ) * + , - . / */
+    D, D, D, D, D, D, D, D, D, D, K, 0, K, K, K, 0, /* 0 1 2 3 4 5 6 7 8 9 : ; < = > ? */
+    0, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, /* @ A B C D E F G H I J K L M N O */
+    U, U, U, U, U, U, U, U, U, U, U, K, 0, K, 0, V, /* P Q R S T U V W X Y Z [ \ ] ^ _ */
+    0, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, /* ` a b c d e f g h i j k l m n o */
+    L, L, L, L, L, L, L, L, L, L, L, 0, 0, 0, 0, 0 /* p q r s t u v w x y z { | } ~ del */
+};
+/* clang-format on */
 
 bool ml_pkg_alnum(const uint8_t *p, const uint8_t *end)
 {
