@@ -18,7 +18,7 @@ fi
 seeds=$build/seeds
 rm -rf "$seeds"
 mkdir -p "$seeds/object" "$seeds/archive" "$seeds/ldscript" "$seeds/code" "$seeds/lines" \
-    "$seeds/frames" "$seeds/pkgtext" "$seeds/pkgshow" "$build/crashes"
+    "$seeds/frames" "$seeds/pkgtext" "$seeds/pkgshow" "$seeds/pkgcache" "$build/crashes"
 compile() {
     name=$1
     compiler=$2
@@ -92,6 +92,10 @@ x-more: { a
 b }' > "$seeds/pkgtext/foo"
 cp /usr/lib/ghc/package.conf.d/*.conf "$seeds/pkgtext" 2>/dev/null ||
     : # GHC is not installed
+# An empty cache; and one of GHC's own, when there is GHC.
+printf '\0ghcpkg\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\10' > "$seeds/pkgcache/empty"
+head -c 16 /dev/zero >> "$seeds/pkgcache/empty"
+cp /usr/lib/ghc/package.conf.d/package.cache "$seeds/pkgcache" 2>/dev/null || true
 for id in 'package = PackageIdentifier {pkgName = "a"' \
     'package = PackageIdentifier {pkgName = PackageName "a"' \
     'installedPackageId = InstalledPackageId "a-1-b", sourcePackageId = PackageIdentifier {pkgName
@@ -112,6 +116,7 @@ seeds_of() {
     lines*) echo "$seeds/lines" ;;
     pkgtext*) echo "$seeds/pkgtext" ;;
     pkgshow*) echo "$seeds/pkgshow" ;;
+    pkgcache*) echo "$seeds/pkgcache" ;;
     cfi*) echo "$seeds/frames" ;;
     move* | insn*) echo "$seeds/code" ;;
     *) echo "$seeds/object $seeds/archive $seeds/ldscript $seeds/code" ;;
