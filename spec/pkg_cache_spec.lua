@@ -301,6 +301,12 @@ describe("a cache that cannot be read", function()
          .. with_libs:sub(-dirs)})).cache
       assert.equal("foreign", cache.state)
       assert.matches("9%.4 or later", cache.error.message)
+      local w, err = database.change(path)
+      assert.is_nil(w)
+      assert.matches("the ghc%-pkg of the GHC that it belongs to", err.hint)
+      local again <close> = assert(database.change(path, {cache = false}))
+      assert(again:commit())
+      assert.equal("fresh", assert(database.open(path)).cache.state)
    end)
 
    it("is nested without end", function()

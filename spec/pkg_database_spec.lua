@@ -114,11 +114,10 @@ describe("a folder of .conf files", function()
          local database = require "moonlink.pkg.database"
          assert(#assert(database.open(%q, {cache = %s})).packages == 100)]]
       local function calls(cache)
-         local script = support.write(support.tmpdir() .. "/run.lua", run:format(path, cache))
-         support.sh("LD_PRELOAD= LUA_PATH_5_4=%s LUA_CPATH_5_4=%s strace -o %s.trace %s %s",
-            support.quote(package.path), support.quote(package.cpath), script,
-            support.interpreter, script)
-         return select(2, support.read(script .. ".trace"):gsub("\n", ""))
+         local trace = support.tmpdir() .. "/trace"
+         assert.equal(0, pkgdb.strace("-e trace=file,read,close -o " .. trace,
+            run:format(path, cache)))
+         return select(2, support.read(trace):gsub("\n", ""))
       end
       local w <close> = assert(database.change(path))
       assert(w:commit())

@@ -47,14 +47,12 @@ end
 
 --- Runs the change of a scenario under strace.
 local function run(scenario, path, flags)
-   local script = support.write(support.tmpdir() .. "/change.lua", ([[
+   return pkgdb.strace(flags, ([[
       local database = require "moonlink.pkg.database"
       io.open "/%s"
       local w = assert(database.change(%q))
       %s
       assert(w:commit())]]):format(MARKER, path, scenario.body))
-   return support.exit("LD_PRELOAD= LUA_PATH_5_4=%s LUA_CPATH_5_4=%s strace %s %s %s; exit $?",
-      support.quote(package.path), support.quote(package.cpath), flags, support.interpreter, script)
 end
 
 -- Being killed at another call leaves the same as at the next one of these.

@@ -161,40 +161,64 @@ int ml_directory_stat(ml_diag *d, const ml_directory *dir, const char *name, ml_
     return 1;
 }
 
+/* read, whole as far as it is one call's */
+static ssize_t read_some(int fd, void *to, size_t size)
+{
+    ssize_t n;
+    do
+        n = read(fd, to, size);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* The rest of a file that is longer than what was read of it. */
+static int read_rest(ml_diag *d, ml_arena *a, const ml_directory *dir, const char *name, int fd,
+                     ml_slice begun, ml_slice *out)
+{
+    static const size_t limit = SIZE_MAX / 4;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail(d, dir, name, "stat", errno);
+    size_t n = begun.n, room = (uint64_t)st.st_size < limit ? (size_t)st.st_size + 1 : limit;
+    uint8_t *p = NULL;
+    for (;;) {
+        if (!p || n == room) {
+            room = room > n ? room : n * 2;
+            uint8_t *larger = room < limit ? ml_alloc(a, room + 1) : NULL;
+            if (!larger)
+                return ml_nomem(d);
+            memcpy(larger, p ? p : begun.p, n);
+            p = larger;
+        }
+        ssize_t got = read_some(fd, p + n, room - n);
+        if (got < 0)
+            return fail(d, dir, name, "read", errno);
+        bool end = (size_t)got < room - n;
+        n += (size_t)got;
+        if (!end)
+            continue;
+        p[n] = 0;
+        *out = (ml_slice){p, n};
+        return 1;
+    }
+}
+
 /* Reads to the end: of a regular file, a read that gives less than asked has seen it. */
 static int read_all(ml_diag *d, ml_arena *a, const ml_directory *dir, const char *name, int fd,
                     ml_slice *out)
 {
-    static const size_t limit = SIZE_MAX / 4;
-    size_t n = 0, room = 0;
-    uint8_t *p = NULL;
     uint8_t first[FIRST_READ];
-    for (;;) {
-        uint8_t *to = p ? p + n : first;
-        size_t ask = p ? room - n : sizeof first;
-        ssize_t got = read(fd, to, ask);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return fail(d, dir, name, "read", errno);
-        n += (size_t)got;
-        bool end = (size_t)got < ask;
-        if (p && end)
-            break;
-        struct stat st = {0};
-        if (!end && !p && fstat(fd, &st) == 0 && st.st_size > 0)
-            room = (size_t)st.st_size;
-        room = end ? n : room > n ? room + 1 : n * 2;
-        uint8_t *larger = room < limit ? ml_alloc(a, room + 1) : NULL;
-        if (!larger)
-            return ml_nomem(d);
-        memcpy(larger, p ? p : first, n);
-        p = larger;
-        if (end)
-            break;
-    }
+    ssize_t n = read_some(fd, first, sizeof first);
+    if (n < 0)
+        return fail(d, dir, name, "read", errno);
+    if (n == FIRST_READ)
+        return read_rest(d, a, dir, name, fd, (ml_slice){first, sizeof first}, out);
+    uint8_t *p = ml_alloc(a, (size_t)n + 1);
+    if (!p)
+        return ml_nomem(d);
+    memcpy(p, first, (size_t)n);
     p[n] = 0;
-    *out = (ml_slice){p, n};
+    *out = (ml_slice){p, (size_t)n};
     return 1;
 }
 

@@ -120,6 +120,17 @@ function pkgdb.copy(path)
    return to
 end
 
+--- Runs a Lua text under strace, with whatever libraries the suite has preloaded.
+---@param flags string of strace
+---@param source string
+---@return integer status
+function pkgdb.strace(flags, source)
+   local script = support.write(support.tmpdir() .. "/traced.lua", source)
+   return (support.exit("P=\"$LD_PRELOAD\"; LD_PRELOAD= LUA_PATH_5_4=%s LUA_CPATH_5_4=%s strace "
+      .. "-E LD_PRELOAD=\"$P\" %s %s %s; exit $?", support.quote(package.path),
+      support.quote(package.cpath), flags, support.interpreter, script))
+end
+
 -- ---- generated packages ----
 
 local LICENSES = {

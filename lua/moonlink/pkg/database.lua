@@ -91,7 +91,8 @@ end
 --- Takes the lock of a database, to change it. `local w <close> = assert(database.change(path))`
 ---@param path string
 ---@param options? {wait: boolean?, cache: boolean?, shape: string?} wait: until another writer is
---- done, else an error; true. shape: of the records, for a file without any
+--- done, else an error; true. cache: as for open; false also changes a database whose cache is of
+--- another GHC. shape: of the records, for a file without any
 ---@return moonlink.pkg.Change?
 ---@return moonlink.Error?
 function database.change(path, options)
@@ -104,6 +105,10 @@ function database.change(path, options)
    if not infos then
       store:close()
       return nil, found
+   end
+   if found.cache == "foreign" then -- its GHC could not read what we would write
+      store:close()
+      return nil, found.error
    end
    local db = view(path, infos, found)
    return require "moonlink.pkg.transaction".new(store, db, options)
