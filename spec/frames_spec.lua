@@ -107,6 +107,58 @@ describe("an unwind table", function()
       assert.is_true(refused > 20)
    end)
 
+   for _, process in ipairs {"libgcc", "LLVM's libunwind"} do
+      it("is found as long as its unit is there, whatever else comes and goes: " .. process, function()
+         local llvm = process ~= "libgcc"
+         local object = cxx(llvm and "own_llvm" or "own", [[
+            static int fail(int n) { throw n; }
+            extern "C" int own(int n)
+            {
+               try { return fail(n); } catch (int x) { return x * 2 + 1; }
+            }
+         ]], llvm and "-O1 -stdlib=libc++" or "-O1", llvm and "clang++" or "g++")
+         local status, out, err = support.lua([[
+            local moonlink = require "moonlink"
+            local object, library = ...
+            local ln <close> = moonlink.new()
+            assert(ln:load(library))
+            local units, seed, live = {}, 1, {}
+            local function random(n)
+               seed = seed * 1103515245 + 12345 & 0x7fffffff
+               return (seed >> 8) % n + 1
+            end
+            local function load(i)
+               local unit = assert(ln:load {{path = object, rename = {own = "own" .. i}}})
+               live[#live + 1] = {unit, assert(ln:func(("int own%d(int)"):format(i))), i}
+            end
+            local function unload(n)
+               for _ = 1, n do
+                  local one = table.remove(live, random(#live))
+                  assert(one[1]:unload "force")
+                  assert(not pcall(one[2], 1))
+               end
+            end
+            local function throw()
+               for _, one in ipairs(live) do
+                  assert(one[2](one[3]) == one[3] * 2 + 1)
+               end
+            end
+            for i = 1, 600 do load(i) end
+            throw()
+            unload(450)
+            throw()
+            for i = 601, 800 do load(i) end -- where others were
+            throw()
+            unload(300)
+            throw()
+            print(#live)
+         ]], object, llvm and "libc++.so.1" or "-lstdc++")
+         assert.equal("", err)
+         assert.equal("50\n", out)
+         assert.equal(0, status)
+      end)
+   end
+
    it("is found by an unwinder that comes into the process later", function()
       local object = support.cc(folder .. "/late.o",
          "int through(int (*f)(int), int n) { return f(n) + 1; }", "-O1 -fexceptions")

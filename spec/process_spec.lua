@@ -109,4 +109,13 @@ describe("the process", function()
    it("tells unwind tables to an unwinder, and takes them back from the same", function()
       passes("unwinding", {variant = "plain"})
    end)
+
+   it("are taken back in any order without walking through each other", function()
+      local library = dir .. "/libgcc_s.so.1"
+      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libgcc_s.so.1 -o %s spec/c/unwinder.c",
+         library)
+      for _, order in ipairs {"oldest", "newest", "random", "oldest-mixed", "random-mixed"} do
+         passes(("counted %s,%s"):format(library, order), {variant = "plain"})
+      end
+   end)
 end)

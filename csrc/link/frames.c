@@ -536,9 +536,7 @@ int ml_frames_register(ml_txn *t)
     l->unwinders = t->s->unwinders;
     enter_runtime(l);
     ml_unwinders_refresh(l->unwinders);
-    uint64_t lo = ml_space_start(t->s->space, l->block.addr);
-    uint64_t window = l->block.addr - (l->block.addr - lo) % ML_UNWIND_WINDOW;
-    if (l->frames && !ml_unwind_register(l->unwinders, l->frames, window, &l->unwind))
+    if (l->frames && !ml_unwind_register(l->unwinders, l->frames, l->block.addr, &l->unwind))
         return ml_nomem(t->d);
     add_unwinder(l);
     return 0;

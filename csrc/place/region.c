@@ -436,12 +436,6 @@ static bool make_room(reservation *r)
     return true;
 }
 
-uint64_t ml_space_start(const ml_space *s, uint64_t addr)
-{
-    const reservation *r = reservation_of(s, addr);
-    return r ? r->addr : addr;
-}
-
 int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out)
 {
     spot at;

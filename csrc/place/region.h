@@ -47,9 +47,6 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t ali
 ** neighbours of equal protection in one call. What no run names stays readable and writable. On
 ** failure all of the block is readable and writable again. */
 int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n);
-/* Where the reservation begins that holds the address: all of it, up to the block that holds the
-** address, belongs to this space. The address itself when no reservation does. */
-uint64_t ml_space_start(const ml_space *s, uint64_t addr);
 /* Makes pages of a sealed block readable and writable again, until they are sealed anew. */
 int ml_block_open(ml_diag *d, uint64_t addr, uint64_t size);
 /* Returns the block's pages to the reservation. Cannot fail. */

@@ -1,7 +1,7 @@
 /* unwind.c -- process: making unwinders know code that they did not load.
 ** What one unwinder was told is never taken back from another: libgcc aborts on a table that it
 ** does not know. So each unwinder stays in the process as long as it has been told of a table.
-** See Note [Tables in windows].
+** See Note [Tables in runs].
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "process/unwind.h"
@@ -14,21 +14,25 @@
 #include "base/arena.h"
 #include "process/runtime.h"
 
-/* Note [Tables in windows]
-** ~~~~~~~~~~~~~~~~~~~~~~~~
+/* Note [Tables in runs]
+** ~~~~~~~~~~~~~~~~~~~~~
 ** libgcc up to version 12 keeps what it is told of in a list. At a throw it walks the list, which
-** it keeps in the order of addresses once it has sorted an object's entries, and takes back what is
-** at the other end of the list slowly: with 10,000 units each throw looks through 10,000 objects,
-** and unloading them oldest first takes their square. It also takes an array of tables as one
-** object. So tables whose code starts in the same window of addresses share one array; a change
-** makes a new array known before the old one is forgotten, since other threads may throw meanwhile.
+** it keeps in the order of addresses once it has sorted an object's entries; to take one back it
+** walks the list, too: 10,000 units took 48 ms to forget. It also takes an array of tables as one
+** object. So up to MOST tables that follow each other in the address space share an array, which is
+** sorted by the addresses of their code: 10,000 units are a list of a hundred. A change makes a new
+** array known before the old one is forgotten, since other threads may throw meanwhile; a full run
+** is split. MOST is what balances the walk with the copy of the array, and with the sorting of a
+** run's entries at the next throw.
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
-** the address it looks for. Windows by address keep that promise: units are disjoint, and whoever
-** starts in a lower window ends before the next window's first unit starts.
-** libgcc from 13 on and LLVM's libunwind look up in other ways, and are told of each table. */
+** the address it looks for. Runs keep that promise, since units are disjoint.
+** libgcc from 13 on and LLVM's libunwind look up in other ways, and are told of each table. The
+** latter goes through all that it knows to take one back, whatever is done here: what it was told
+** can be removed by nothing but the table's own address. */
 
 enum {
     MAX_UNWINDERS = 8,
+    MOST = 128,
     OBJECT_WORDS = 16 /* libgcc's struct object takes 6 or 7 */
 };
 
@@ -64,21 +68,21 @@ typedef struct unwinder {
     void *library; /* keeps it in the process; NULL: it lies in a load */
 } unwinder;
 
-/* The tables of one window, as two arrays that end in NULL: the one that unwinders know, and one to
+/* Tables that follow each other, as two arrays that end in NULL: the one that is known, and one to
 ** make the next from. */
-typedef struct bucket {
-    uint64_t window;
-    uint32_t n, room[2];
-    unsigned live; /* which array is known */
-    const void **tables[2];
-    uint64_t objects[2][MAX_UNWINDERS][OBJECT_WORDS]; /* libgcc's own, for either array */
-} bucket;
+typedef struct run {
+    uint64_t objects[2][OBJECT_WORDS]; /* libgcc's own, for either array */
+    uint32_t n;
+    unsigned live;       /* which array is known */
+    uint64_t code[MOST]; /* where the tables' code begins; sorted */
+    const void *tables[2][MOST + 1];
+} run;
 
 struct ml_unwinders {
     unwinder list[MAX_UNWINDERS];
     bool found[ROWS];
-    uint64_t loads;   /* when they were looked for; 0: never */
-    bucket **buckets; /* by window */
+    uint64_t loads; /* when they were looked for; 0: never */
+    run **runs;     /* by address */
     uint32_t n, room;
 };
 
@@ -94,42 +98,44 @@ void ml_unwinders_free(ml_unwinders *w)
     for (unsigned i = 0; i < MAX_UNWINDERS; i++)
         if (w->list[i].library)
             dlclose(w->list[i].library);
-    ml_heap_free(w->buckets);
+    ml_heap_free(w->runs);
     ml_heap_free(w);
 }
 
 /* ---- telling ---- */
 
-static void tell_array(ml_unwinders *w, bucket *b, unsigned which, unsigned i)
+/* Whoever takes arrays; NULL: nobody. Only libgcc_s does, and there is one in a process. */
+static const unwinder *of_arrays(const ml_unwinders *w)
 {
-    unwinder *u = &w->list[i];
-    if (u->array_add)
-        u->array_add(b->tables[which], b->objects[which][i]);
+    for (unsigned i = 0; i < MAX_UNWINDERS; i++)
+        if (w->list[i].array_add)
+            return &w->list[i];
+    return NULL;
 }
 
-/* Makes the other array, which has been filled, the one that unwinders know. */
-static void turn(ml_unwinders *w, bucket *b, uint32_t n)
+/* Makes the other array, of which n tables have been filled in, the one that is known. */
+static void turn(ml_unwinders *w, run *r, uint32_t n)
 {
-    unsigned old = b->live, new = 1 - old;
-    for (unsigned i = 0; i < MAX_UNWINDERS; i++) {
-        if (n)
-            tell_array(w, b, new, i);
-        if (b->n && w->list[i].array_remove)
-            w->list[i].array_remove(b->tables[old]);
-    }
-    b->live = new;
-    b->n = n;
+    const unwinder *u = of_arrays(w);
+    unsigned old = r->live, new = 1 - old;
+    r->tables[new][n] = NULL;
+    if (u && n)
+        u->array_add(r->tables[new], r->objects[new]);
+    if (u && r->n)
+        u->array_remove(r->tables[old]);
+    r->live = new;
+    r->n = n;
 }
 
 /* Tells one unwinder of everything. */
-static void tell_all(ml_unwinders *w, unsigned i)
+static void tell_all(ml_unwinders *w, const unwinder *u)
 {
     for (uint32_t k = 0; k < w->n; k++) {
-        bucket *b = w->buckets[k];
-        if (w->list[i].array_add)
-            tell_array(w, b, b->live, i);
-        for (uint32_t m = 0; !w->list[i].array_add && m < b->n; m++)
-            w->list[i].add(b->tables[b->live][m]);
+        run *r = w->runs[k];
+        if (u->array_add)
+            u->array_add(r->tables[r->live], r->objects[r->live]);
+        for (uint32_t m = 0; !u->array_add && m < r->n; m++)
+            u->add(r->tables[r->live][m]);
     }
 }
 
@@ -153,7 +159,7 @@ void ml_unwinders_add(ml_unwinders *w, uint64_t add, uint64_t remove)
     if (!u)
         return;
     *u = (unwinder){.add = (take_table *)(uintptr_t)add, .remove = (take_table *)(uintptr_t)remove};
-    tell_all(w, (unsigned)(u - w->list));
+    tell_all(w, u);
 }
 
 void ml_unwinders_forget(ml_unwinders *w, uint64_t add)
@@ -183,7 +189,7 @@ static bool take(ml_unwinders *w, const row *r, void *library)
         if (!u->array_add || !u->array_remove)
             u->array_add = NULL, u->array_remove = NULL;
     }
-    tell_all(w, (unsigned)(u - w->list));
+    tell_all(w, u);
     return true;
 }
 
@@ -216,13 +222,28 @@ void ml_unwinders_refresh(ml_unwinders *w)
 
 /* ---- tables ---- */
 
-/* Where the window's bucket is, or belongs. */
-static uint32_t search(const ml_unwinders *w, uint64_t window)
+/* The run that holds the address, or would: the last that begins there or below. 0 when all begin
+** above it. */
+static uint32_t search(const ml_unwinders *w, uint64_t code)
 {
     uint32_t lo = 0, hi = w->n;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (w->buckets[mid]->window < window)
+        if (w->runs[mid]->code[0] <= code)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo ? lo - 1 : 0;
+}
+
+/* Where the code stands in a run, or belongs. */
+static uint32_t place_of(const run *r, uint64_t code)
+{
+    uint32_t lo = 0, hi = r->n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (r->code[mid] < code)
             lo = mid + 1;
         else
             hi = mid;
@@ -230,69 +251,63 @@ static uint32_t search(const ml_unwinders *w, uint64_t window)
     return lo;
 }
 
-/* The window's bucket, made when there is none; NULL when memory is short. */
-static bucket *bucket_of(ml_unwinders *w, uint64_t window)
+/* An empty run at number `at`; NULL when memory is short. It is filled before the next search. */
+static run *new_run(ml_unwinders *w, uint32_t at)
 {
-    uint32_t at = search(w, window);
-    if (at < w->n && w->buckets[at]->window == window)
-        return w->buckets[at];
-    bucket *b = ML_ROOM(w->buckets, w->n, w->room) ? ml_heap_zalloc(1, sizeof *b) : NULL;
-    if (!b)
+    run *r = ML_ROOM(w->runs, w->n, w->room) ? ml_heap_zalloc(1, sizeof *r) : NULL;
+    if (!r)
         return NULL;
-    b->window = window;
-    memmove(&w->buckets[at + 1], &w->buckets[at], (w->n - at) * sizeof(bucket *));
-    w->buckets[at] = b;
+    memmove(&w->runs[at + 1], &w->runs[at], (w->n - at) * sizeof(run *));
+    w->runs[at] = r;
     w->n++;
-    return b;
+    return r;
 }
 
-static void drop_if_empty(ml_unwinders *w, const bucket *b)
+/* Moves the upper half of a full run into one of its own, which is known first. */
+static bool split(ml_unwinders *w, uint32_t at)
 {
-    if (b->n)
-        return;
-    uint32_t at = search(w, b->window);
-    ml_heap_free(b->tables[0]);
-    ml_heap_free(b->tables[1]);
-    ml_heap_free(w->buckets[at]);
-    w->n--;
-    memmove(&w->buckets[at], &w->buckets[at + 1], (w->n - at) * sizeof(bucket *));
-}
-
-/* Makes room in the array that is not known, for one more and the NULL. The known one, which must
-** not move, always has enough for what is there: so taking a table out needs no memory. */
-static bool make_room(bucket *b)
-{
-    unsigned next = 1 - b->live;
-    if (b->n + 2 <= b->room[next])
-        return true;
-    uint32_t room = b->n < 4 ? 8 : b->n * 2;
-    const void **more = ml_heap_grow(b->tables[next], room, sizeof *more);
-    if (!more)
+    run *low = w->runs[at], *high = new_run(w, at + 1);
+    uint32_t half = low->n / 2, rest = low->n - half;
+    if (!high)
         return false;
-    b->tables[next] = more;
-    b->room[next] = room;
+    memcpy(high->code, low->code + half, rest * sizeof *high->code);
+    memcpy(high->tables[1], low->tables[low->live] + half, rest * sizeof high->tables[1][0]);
+    turn(w, high, rest);
+    memcpy(low->tables[1 - low->live], low->tables[low->live], half * sizeof low->tables[0][0]);
+    turn(w, low, half);
     return true;
 }
 
-bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t window, ml_unwind *out)
+/* The run for one more table; NULL when memory is short. Loads that follow each other fill runs. */
+static run *run_for(ml_unwinders *w, uint64_t code)
 {
-    bucket *b = bucket_of(w, window);
-    if (!b)
+    uint32_t at = search(w, code);
+    if (w->n && w->runs[at]->n < MOST)
+        return w->runs[at];
+    if (!w->n || code > w->runs[at]->code[MOST - 1])
+        return new_run(w, w->n ? at + 1 : 0);
+    if (!split(w, at))
+        return NULL;
+    return w->runs[search(w, code)];
+}
+
+bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, ml_unwind *out)
+{
+    run *r = run_for(w, code);
+    if (!r)
         return false;
-    if (!make_room(b)) {
-        drop_if_empty(w, b);
-        return false;
-    }
-    const void **next = b->tables[1 - b->live];
-    if (b->n)
-        memcpy(next, b->tables[b->live], b->n * sizeof *next);
-    next[b->n] = (const void *)(uintptr_t)table;
-    next[b->n + 1] = NULL;
-    turn(w, b, b->n + 1);
+    uint32_t at = place_of(r, code), behind = r->n - at;
+    const void **old = r->tables[r->live], **next = r->tables[1 - r->live];
+    memcpy(next, old, at * sizeof *next);
+    next[at] = (const void *)(uintptr_t)table;
+    memcpy(next + at + 1, old + at, behind * sizeof *next);
+    memmove(r->code + at + 1, r->code + at, behind * sizeof *r->code);
+    r->code[at] = code;
+    turn(w, r, r->n + 1);
     for (unsigned i = 0; i < MAX_UNWINDERS; i++)
         if (w->list[i].add && !w->list[i].array_add)
             w->list[i].add((const void *)(uintptr_t)table);
-    *out = (ml_unwind){table, window, w};
+    *out = (ml_unwind){table, code, w};
     return true;
 }
 
@@ -301,18 +316,21 @@ void ml_unwind_unregister(ml_unwind *u)
     ml_unwinders *w = u->with;
     if (!u->table)
         return;
-    bucket *b = w->buckets[search(w, u->window)];
-    const void *table = (const void *)(uintptr_t)u->table, **next = b->tables[1 - b->live];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < b->n; i++)
-        if (b->tables[b->live][i] != table)
-            next[n++] = b->tables[b->live][i];
-    if (next)
-        next[n] = NULL;
     for (unsigned i = 0; i < MAX_UNWINDERS; i++)
         if (w->list[i].add && !w->list[i].array_add)
-            w->list[i].remove(table);
-    turn(w, b, n);
-    drop_if_empty(w, b);
+            w->list[i].remove((const void *)(uintptr_t)u->table);
+    uint32_t k = search(w, u->code);
+    run *r = w->runs[k];
+    uint32_t at = place_of(r, u->code), behind = r->n - at - 1;
+    const void **old = r->tables[r->live], **next = r->tables[1 - r->live];
+    memcpy(next, old, at * sizeof *next);
+    memcpy(next + at, old + at + 1, behind * sizeof *next);
+    memmove(r->code + at, r->code + at + 1, behind * sizeof *r->code);
+    turn(w, r, r->n - 1);
+    if (!r->n) {
+        ml_heap_free(r);
+        w->n--;
+        memmove(&w->runs[k], &w->runs[k + 1], (w->n - k) * sizeof(run *));
+    }
     *u = (ml_unwind){0};
 }

@@ -14,8 +14,8 @@ typedef struct ml_unwinders ml_unwinders;
 
 /* A table. All zero while it is not registered. */
 typedef struct ml_unwind {
-    uint64_t table;  /* address of its first record; 0: not registered */
-    uint64_t window; /* see ml_unwind_register */
+    uint64_t table; /* address of its first record; 0: not registered */
+    uint64_t code;  /* where its code begins */
     ml_unwinders *with;
 } ml_unwind;
 
@@ -26,12 +26,10 @@ void ml_unwinders_free(ml_unwinders *w);
 ** can throw without one. */
 void ml_unwinders_refresh(ml_unwinders *w);
 
-enum { ML_UNWIND_WINDOW = 1 << 18 }; /* bytes */
-
-/* Tells all unwinders of a table that has at least one entry for code. Its code starts in the
-** window of ML_UNWIND_WINDOW bytes from `window` on, in which, up to the end of code that starts
-** there, nobody else has code. False when memory is short: then nothing was changed. */
-bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t window, ml_unwind *out);
+/* Tells all unwinders of a table that has at least one entry for code. All of its code lies from
+** `code` on, where nobody else's begins or lies between. False when memory is short: then nothing
+** was changed. */
+bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, ml_unwind *out);
 /* The inverse; cannot fail. *u is all zero afterwards, and may have been so before. */
 void ml_unwind_unregister(ml_unwind *u);
 

@@ -186,7 +186,7 @@ static table table_for(uint64_t start)
 
 typedef const void *find_fde(void *pc, void *bases);
 
-/* Tables in two windows, so that each is an object of its own; the third shares with the first. */
+/* Three tables, which libgcc knows as one object, later as smaller ones. */
 static void unwinding(const char *unused)
 {
     (void)unused;
@@ -198,7 +198,7 @@ static void unwinding(const char *unused)
     ml_unwinders_refresh(w);
     for (int i = 0; i < 3; i++) {
         t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], (uint64_t)(i / 2) << 20, &reg[i]));
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], t[i].start, &reg[i]));
     }
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* nobody to tell so far */
     dlerror();
@@ -223,12 +223,58 @@ static void unwinding(const char *unused)
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* and do so no longer */
 }
 
+enum { MANY = 10000 };
+
+/* Which of the tables goes as the i-th: the oldest, the newest, or any. */
+static unsigned victim(const char *how, unsigned n)
+{
+    return how[0] == 'o' ? 0 : how[0] == 'n' ? n - 1 : (unsigned)rand() % n;
+}
+
+/* Counts what it costs to tell of 10,000 tables and to take them back: see unwinder.c. */
+static void counted(const char *arg)
+{
+    static unsigned left[MANY];
+    static uint64_t table[MANY];
+    static ml_unwind reg[MANY];
+    char *path = strdup(arg), *how = strchr(path, ',');
+    CHECK(how);
+    *how++ = 0;
+    bool mixed = strchr(how, '-') != NULL; /* addresses in any order */
+    ml_library lib = opened(path);
+    const unsigned long *steps = (void *)(uintptr_t)found(&lib, "steps", NULL).addr;
+    const unsigned long *objects = (void *)(uintptr_t)found(&lib, "objects", NULL).addr;
+    unsigned long (*known)(void) =
+        (unsigned long (*)(void))(uintptr_t)found(&lib, "tables", NULL).addr;
+    ml_unwinders *w = ml_unwinders_new();
+    ml_unwinders_refresh(w);
+    for (unsigned i = 0; i < MANY; i++) {
+        unsigned at = mixed ? i * 7919u % MANY : i;
+        left[i] = i;
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&table[i], 4096 * (1 + (uint64_t)at),
+                                 &reg[i]));
+    }
+    CHECK(known() == MANY && *objects <= (mixed ? 250 : 80));
+    CHECK(mixed || *steps <= 2 * MANY); /* the run that was changed last comes first */
+    unsigned long before = *steps;
+    for (unsigned n = MANY; n > 0; n--) {
+        unsigned k = victim(how, n);
+        ml_unwind_unregister(&reg[left[k]]);
+        memmove(&left[k], &left[k + 1], (n - 1 - k) * sizeof *left);
+        CHECK(n % 1000 || known() == n - 1);
+    }
+    CHECK(!known() && !*objects && *steps - before <= 100 * MANY); /* of 5,000 if each was an object */
+    ml_unwinders_free(w);
+    ml_library_close(&lib);
+    free(path);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"opening", opening},     {"local", local},       {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
-        {"unwinding", unwinding},
+        {"unwinding", unwinding}, {"counted", counted},
     };
     argc_given = argc;
     argv_given = argv;
