@@ -107,9 +107,9 @@ describe("an unwind table", function()
       assert.is_true(refused > 20)
    end)
 
-   for _, process in ipairs {"libgcc", "LLVM's libunwind"} do
-      it("is found as long as its unit is there, whatever else comes and goes: " .. process, function()
-         local llvm = process ~= "libgcc"
+   for _, unwinder in ipairs {"libgcc", "LLVM's libunwind"} do
+      it("is found as long as its unit is, whatever comes and goes: " .. unwinder, function()
+         local llvm = unwinder ~= "libgcc"
          local object = cxx(llvm and "own_llvm" or "own", [[
             static int fail(int n) { throw n; }
             extern "C" int own(int n)

@@ -112,8 +112,8 @@ describe("the process", function()
 
    it("are taken back in any order without walking through each other", function()
       local library = dir .. "/libgcc_s.so.1"
-      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libgcc_s.so.1 -o %s spec/c/unwinder.c",
-         library)
+      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libgcc_s.so.1 -o %s spec/c/%s.c",
+         library, "unwinder")
       for _, order in ipairs {"oldest", "newest", "random", "oldest-mixed", "random-mixed"} do
          passes(("counted %s,%s"):format(library, order), {variant = "plain"})
       end

@@ -20,7 +20,7 @@
 ** it keeps in the order of addresses once it has sorted an object's entries; to take one back it
 ** walks the list, too: 10,000 units took 48 ms to forget. It also takes an array of tables as one
 ** object. So up to MOST tables that follow each other in the address space share an array, which is
-** sorted by the addresses of their code: 10,000 units are a list of a hundred. A change makes a new
+** sorted by the addresses of their code: 10,000 units are a list of forty. A change makes a new
 ** array known before the old one is forgotten, since other threads may throw meanwhile; a full run
 ** is split. MOST is what balances the walk with the copy of the array, and with the sorting of a
 ** run's entries at the next throw.
@@ -32,7 +32,7 @@
 
 enum {
     MAX_UNWINDERS = 8,
-    MOST = 128,
+    MOST = 256,
     OBJECT_WORDS = 16 /* libgcc's struct object takes 6 or 7 */
 };
 

@@ -235,7 +235,7 @@ static unsigned victim(const char *how, unsigned n)
 static void counted(const char *arg)
 {
     static unsigned left[MANY];
-    static uint64_t table[MANY];
+    static uint64_t words[MANY];
     static ml_unwind reg[MANY];
     char *path = strdup(arg), *how = strchr(path, ',');
     CHECK(how);
@@ -251,7 +251,7 @@ static void counted(const char *arg)
     for (unsigned i = 0; i < MANY; i++) {
         unsigned at = mixed ? i * 7919u % MANY : i;
         left[i] = i;
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&table[i], 4096 * (1 + (uint64_t)at),
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&words[i], 4096 * (1 + (uint64_t)at),
                                  &reg[i]));
     }
     CHECK(known() == MANY && *objects <= (mixed ? 250 : 80));
