@@ -1,0 +1,213 @@
+--- A stay inside the runtime: a capability is held, closures are built, evaluated and read.
+-- The address of a closure is good until something is evaluated, since the collector moves it. What
+-- is needed longer is entered among a frame's live closures and asked for again afterwards.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+
+local frame = {}
+
+---@class moonlink.ghc.Frame
+---@field hs moonlink.ghc.Runtime
+---@field cap integer the Capability
+---@field slot any memory of two words: the Capability and a result
+---@field live integer[] closures that must be found again after an evaluation
+local methods = {}
+local metatable = {__index = methods}
+
+local SUCCESS = 1
+local STATUS = {[0] = "has not finished", [2] = "lost a thread", [3] = "was interrupted",
+   [4] = "has exhausted its heap"}
+
+--- The word at an aligned address of the heap or of static closures. moonlink.read asks the system
+--- whether memory is there; this memory is known to be, and the runtime's own function for the
+--- contents of an Int, which lie behind one word, is a native call.
+---@param address integer
+---@return integer
+function methods:word(address)
+   return self.hs.rts.rts_getInt(address - 8)
+end
+
+--- f applied to closures. Evaluates nothing.
+---@param f integer
+---@param ... integer
+---@return integer
+function methods:apply(f, ...)
+   local apply = self.hs.rts.rts_apply
+   for i = 1, select("#", ...) do
+      f = apply(self.cap, f, (select(i, ...)))
+   end
+   return f
+end
+
+--- A constructor with pointers, or one word, as contents.
+---@param info integer its info table
+---@param tag integer its number among its type's constructors, from 1
+---@param ... integer
+---@return integer
+function methods:construct(info, tag, ...)
+   local n = select("#", ...)
+   local at, rts = self.hs.rts.allocate(self.cap, n + 1), self.hs.rts
+   local words = ("j"):rep(n + 1):pack(info, ...)
+   rts.memcpy(at, words, #words)
+   return at | tag
+end
+
+--- Enters a closure among the live ones; gives its place.
+---@param closure integer
+---@return integer
+function methods:push(closure)
+   local n = #self.live + 1
+   self.live[n] = closure
+   return n
+end
+
+--- Forgets the live closures from a place on.
+---@param n integer
+function methods:drop(n)
+   for i = #self.live, n, -1 do
+      self.live[i] = nil
+   end
+end
+
+local function keep_all(self)
+   local kept = {}
+   for i, closure in ipairs(self.live) do
+      kept[i] = self.hs.rts.getStablePtr(closure)
+   end
+   return kept
+end
+
+local function find_all(self, kept)
+   for i, stable in ipairs(kept) do
+      self.live[i] = self.hs.rts.deRefStablePtr(stable)
+      self.hs.rts.hs_free_stable_ptr(stable)
+   end
+end
+
+--- Evaluates; a callback's error is kept until the capability is safe.
+local function evaluate(self, action)
+   local hs = self.hs
+   local slot = self.slot
+   slot:set(("jj"):pack(self.cap, 0))
+   local good, err = pcall(hs.rts.rts_evalIO, slot, action, slot:address() + 8)
+   if not good and hs:notice(err) then
+      error(hs:over_error(), 0)
+   end
+   local result
+   self.cap, result = ("jj"):unpack(slot:get())
+   return result, not good and err or nil
+end
+
+--- Runs an IO action. Gives its result, not evaluated; or nil and what it raised, a SomeException.
+---@param action integer
+---@return integer? result
+---@return integer? exception
+function methods:run(action)
+   local hs = self.hs
+   local kept = keep_all(self)
+   local c = hs.closures
+   local result, err = evaluate(self, self:apply(c.try, c.some_exception, action))
+   local status = hs.rts.rts_getSchedStatus(self.cap)
+   if status ~= SUCCESS then
+      hs.rts.rts_unlock(self.cap)
+      hs:break_down("the Haskell runtime " .. (STATUS[status] or "did not go on"), true)
+      error(hs:over_error(), 0)
+   end
+   find_all(self, kept)
+   if err then
+      error(err, 0)
+   end
+   local at, info = self:look(result)
+   local value = self:word(at + 8)
+   if info == hs:info "Left" then
+      return nil, value
+   end
+   return value
+end
+
+--- What a closure is: its address without tag behind indirections, its info table, its type.
+---@param closure integer
+---@return integer at
+---@return integer info
+---@return integer type
+function methods:look(closure)
+   local marks = self.hs.marks
+   while true do
+      local at = closure & ~7
+      local info = self:word(at)
+      local indirect = marks[info]
+      if not indirect then
+         return at, info, self.hs:closure_type(info)
+      end
+      local to = self:word(at + 8)
+      if indirect == "maybe" and to & 7 == 0 then
+         local target = self.hs:closure_type(self:word(to))
+         if target > 7 then -- who evaluates it, or who waits for it
+            return at, info, -1
+         end
+      end
+      closure = to
+   end
+end
+
+--- Is it a constructor?
+---@param type integer
+---@return boolean
+function frame.is_constructor(type)
+   return type >= 1 and type <= 7
+end
+
+--- Evaluates the live closure at a place to its outermost constructor, when it is not there yet.
+---@param i integer
+---@return integer at
+---@return integer info
+---@return integer type
+function methods:force(i)
+   local at, info, type = self:look(self.live[i])
+   if frame.is_constructor(type) then
+      return at, info, type
+   end
+   local value, exception = self:run(self:apply(self.hs.closures.evaluate, self.live[i]))
+   if not value then
+      error(require "moonlink.ghc.exception".of(self, exception), 0)
+   end
+   self.live[i] = value
+   return self:look(value)
+end
+
+local function leave(hs, self, good, ...)
+   hs.depth = hs.depth - 1
+   if hs.state == "up" then
+      hs.rts.rts_unlock(self.cap)
+   end
+   if not good then
+      error((...), 0)
+   end
+   local err = hs:pending()
+   if err then
+      error(err, 0)
+   end
+   return ...
+end
+
+--- Calls f(frame, ...) inside the runtime; raises what it raises.
+---@param hs moonlink.ghc.Runtime
+---@param f fun(frame: moonlink.ghc.Frame, ...): ...
+---@param ... any
+---@return any ...
+function frame.with(hs, f, ...)
+   hs:check()
+   local depth = hs.depth + 1
+   local slot = hs.slots[depth]
+   if not slot then
+      slot = moonlink.alloc(16)
+      hs.slots[depth] = slot
+   end
+   hs.depth = depth
+   local self = setmetatable({hs = hs, cap = hs.rts.rts_lock(), slot = slot, live = {}},
+      metatable)
+   return leave(hs, self, pcall(f, self, ...))
+end
+
+return frame

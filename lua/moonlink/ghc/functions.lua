@@ -1,0 +1,108 @@
+--- Foreign exports as functions of Lua. One goes over to the new version of its module, and raises
+-- the Haskell exception that ended the call.
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local errors = require "moonlink.error"
+
+local functions = {}
+
+---@class moonlink.ghc.Slot
+---@field prototype string
+---@field name string
+---@field fn? function nil: the new version of its module has it no more
+---@field address? integer
+---@field fixed boolean it was made for an address
+
+local function finish(hs, slot, good, ...)
+   hs.depth = hs.depth - 1
+   local err = hs:pending(slot.name)
+   if not good then
+      err = (...)
+      if hs:notice(err) then
+         err = hs:over_error()
+      end
+   end
+   if err then -- what a callback raised has its place already
+      error(err, type(err) == "string" and err:find "^bad argument" and 3 or 0)
+   end
+   return ...
+end
+
+local function invoke(hs, slot, ...)
+   hs:check()
+   if not slot.fn then
+      errors.mistake("%s: the new version of its module does not export it", slot.name)
+   end
+   hs.depth = hs.depth + 1
+   return finish(hs, slot, pcall(slot.fn, ...))
+end
+
+--- A view of the linker in which one name has a given address: FunPtrs have no name.
+local function at_address(ln, address)
+   return {
+      types = ln.types,
+      address_of = function()
+         return address
+      end,
+   }
+end
+
+--- See Runtime:func.
+---@param hs moonlink.ghc.Runtime
+---@param prototype string
+---@param address? integer
+---@return function?
+---@return moonlink.Error? err
+function functions.new(hs, prototype, address)
+   hs:check()
+   if address ~= nil and math.type(address) ~= "integer" then
+      errors.mistake("the address of a function expected, got %s", type(address))
+   end
+   local fn, err
+   if address then
+      fn, err = call.func(at_address(hs.linker, address), prototype)
+   else
+      fn, err = hs.linker:func(prototype)
+   end
+   if not fn then
+      return nil, err
+   end
+   local info = call.info(fn)
+   local slot = {
+      prototype = prototype, name = info.name, fn = fn, address = info.address,
+      fixed = address ~= nil,
+   }
+   hs.functions[slot] = true
+   return function(...)
+      return invoke(hs, slot, ...)
+   end
+end
+
+--- The functions that lie in units which are about to go.
+---@param hs moonlink.ghc.Runtime
+---@param steps {old: moonlink.LoadedUnit}[]
+---@return moonlink.ghc.Slot[]
+function functions.of(hs, steps)
+   local list = {}
+   for slot in pairs(hs.functions) do
+      for _, step in ipairs(steps) do
+         if slot.fn and not slot.fixed and step.old:address(slot.name) == slot.address then
+            list[#list + 1] = slot
+         end
+      end
+   end
+   return list
+end
+
+--- Binds functions anew, to what has their names now.
+---@param hs moonlink.ghc.Runtime
+---@param list moonlink.ghc.Slot[]
+function functions.rebind(hs, list)
+   for _, slot in ipairs(list) do
+      slot.fn = hs.linker:func(slot.prototype)
+      slot.address = slot.fn and call.info(slot.fn).address
+   end
+end
+
+return functions

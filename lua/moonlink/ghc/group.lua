@@ -1,0 +1,84 @@
+--- Shared libraries that need each other, opened as one. GHC's run-time system refers to base, and
+-- base to it, and neither names the other: opened one by one the first is refused. A library that
+-- contains nothing and needs all of them gives them one scope.
+-- Spec: gABI, chapter 5, "Dynamic Section".
+-- SPDX-License-Identifier: MIT
+
+local errors = require "moonlink.error"
+
+local group = {}
+
+local MACHINE = {x86_64 = 62}
+local PT_LOAD, PT_DYNAMIC, PF_R, PF_W, ET_DYN = 1, 2, 4, 2, 3
+local DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT, DT_SONAME =
+   0, 1, 4, 5, 6, 10, 11, 14
+
+local EHDR_SIZE, PHDR_SIZE, SYM_SIZE = 64, 56, 24
+
+--- The strings behind one another, and where each begins.
+local function string_table(strings)
+   local at, parts, size = {}, {"\0"}, 1
+   for i, text in ipairs(strings) do
+      at[i], parts[#parts + 1] = size, text .. "\0"
+      size = size + #text + 1
+   end
+   return table.concat(parts), at
+end
+
+--- A shared library without contents that needs these.
+---@param name string its DT_SONAME
+---@param paths string[] absolute
+---@return string bytes
+function group.image(name, paths)
+   local strings, at = string_table {name, table.unpack(paths)}
+   local symtab = EHDR_SIZE + 2 * PHDR_SIZE
+   local hash = symtab + SYM_SIZE
+   local strtab = hash + 16
+   local dynamic = (strtab + #strings + 7) & ~7
+   local entries = {}
+   local function entry(tag, value)
+      entries[#entries + 1] = ("<i8I8"):pack(tag, value)
+   end
+   for i = 1, #paths do
+      entry(DT_NEEDED, at[i + 1])
+   end
+   entry(DT_SONAME, at[1])
+   entry(DT_HASH, hash)
+   entry(DT_STRTAB, strtab)
+   entry(DT_SYMTAB, symtab)
+   entry(DT_STRSZ, #strings)
+   entry(DT_SYMENT, SYM_SIZE)
+   entry(DT_NULL, 0)
+   local table_of_dynamic = table.concat(entries)
+   local size = dynamic + #table_of_dynamic
+   local head = ("<c16I2I2I4I8I8I8I4I2I2I2I2I2I2"):pack("\127ELF\2\1\1", ET_DYN, MACHINE.x86_64, 1,
+      0, EHDR_SIZE, 0, 0, EHDR_SIZE, PHDR_SIZE, 2, 0, 0, 0)
+   local segments = ("<I4I4I8I8I8I8I8I8"):pack(PT_LOAD, PF_R | PF_W, 0, 0, 0, size, size, 4096)
+      .. ("<I4I4I8I8I8I8I8I8"):pack(PT_DYNAMIC, PF_R | PF_W, dynamic, dynamic, dynamic,
+         #table_of_dynamic, #table_of_dynamic, 8)
+   local buckets = ("<I4I4I4I4"):pack(1, 1, 0, 0)
+   return head .. segments .. ("\0"):rep(SYM_SIZE) .. buckets .. strings
+      .. ("\0"):rep(dynamic - strtab - #strings) .. table_of_dynamic
+end
+
+--- A file that holds the group, as an input of a load; remove() takes it away, which may be done
+--- once it is loaded.
+---@param paths string[] absolute
+---@return {path: string, remove: fun()}?
+---@return moonlink.Error? err
+function group.file(paths)
+   local path = os.tmpname()
+   local file, message = io.open(path, "wb")
+   local good = file and file:write(group.image(path:match "[^/]*$", paths))
+   good = file and file:close() and good
+   if not good then
+      os.remove(path)
+      return nil, errors.new {
+         code = "io", file = path, message = message or path .. ": cannot be written",
+         hint = "shared libraries that need each other are opened through a file that names them",
+      }
+   end
+   return {path = path, remove = function() os.remove(path) end}
+end
+
+return group

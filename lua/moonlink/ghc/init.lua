@@ -1,0 +1,286 @@
+--- Haskell inside of Lua: GHC's run-time system and packages, found through GHC's own database,
+-- loaded by moonlink, started and called.
+--
+--    local ghc = require "moonlink.ghc"
+--    local hs <close> = assert(ghc.start {packages = {"containers"}, objects = {"Fib.o"}})
+--    print(assert(hs:func "int hsFib(int)")(30))
+--
+-- SPDX-License-Identifier: MIT
+
+local boundary = require "moonlink.ghc.boundary"
+local errors = require "moonlink.error"
+local frame = require "moonlink.ghc.frame"
+local group = require "moonlink.ghc.group"
+local layout = require "moonlink.ghc.layout"
+local locate = require "moonlink.ghc.locate"
+local moonlink = require "moonlink"
+local pkg = require "moonlink.pkg"
+local rts = require "moonlink.ghc.rts"
+local runtime = require "moonlink.ghc.runtime"
+
+local ghc = {}
+
+---@class moonlink.ghc.Options
+---@field packages? string[] by name, name-version or unit id; base is always there
+---@field objects? any[] compiled modules, and whatever else a load takes
+---@field kind? "archive"|"prelinked"|"shared" which files of a package: archive
+---@field way? string of the runtime: "threaded", "debug", "eventlog", or several words
+---@field options? string for the runtime, as between +RTS and -RTS
+---@field timer? boolean ticks that switch threads and find deadlocks; default: when threaded
+---@field signals? boolean handlers for SIGINT and others: false
+---@field args? string[] of the program, its name first
+---@field program? boolean the program owns the process, which may end by it: false
+---@field database? string|string[] package databases on top of the global one
+---@field topdir? string GHC's folder, in place of what the ghc on PATH says
+---@field limit? integer longest list that hs:value reads: 1000000
+---@field linker? moonlink.Options for moonlink.new
+
+local KNOWN = {
+   packages = "table", objects = "table", kind = "string", way = "string", options = "string",
+   timer = "boolean", signals = "boolean", args = "table", program = "boolean", database = true,
+   topdir = "string", limit = "number", linker = "table",
+}
+local KINDS = {archive = true, prelinked = true, shared = true}
+
+local function check(options)
+   if options ~= nil and type(options) ~= "table" then
+      errors.mistake("a table of options expected, got %s", type(options))
+   end
+   for key, value in pairs(options or {}) do
+      local wanted = KNOWN[key]
+      if not wanted then
+         errors.mistake("unknown option '%s'", tostring(key))
+      elseif wanted ~= true and type(value) ~= wanted then
+         errors.mistake("option '%s': %s expected, got %s", key, wanted, type(value))
+      end
+   end
+   options = options or {}
+   if options.kind and not KINDS[options.kind] then
+      errors.mistake("option 'kind': archive, prelinked or shared expected, got '%s'",
+         options.kind)
+   end
+   return options
+end
+
+--- Where GHC's storage manager reserves its heap; who has it holds a runtime.
+local HEAP = 0x4200000000
+
+local function has_heap()
+   local maps <close> = io.open "/proc/self/maps"
+   for line in maps and maps:lines() or function() end do
+      local first, last = line:match "^(%x+)%-(%x+)"
+      if tonumber(first, 16) <= HEAP and HEAP < tonumber(last, 16) then
+         return true
+      end
+   end
+   return false
+end
+
+--- Two runtimes would take each other's signals, timers and terminal.
+local function refuse_second()
+   local process <close> = moonlink.new {scope = {"process"}}
+   if has_heap() or process:address_of "hs_init" then
+      return nil, errors.new {
+         code = "state", message = "there is a Haskell runtime in this process already",
+         hint = "end it first: hs:exit(); or use a process of its own: moonlink.isolate",
+      }
+   end
+   return true
+end
+
+local function append(list, more)
+   return table.move(more, 1, #more, #list + 1, list)
+end
+
+--- Loads files of packages: archives and objects as they are, shared libraries as one group.
+local function load_files(ln, files, kind, options)
+   local inputs = {}
+   local file
+   if kind == "shared" and #files.libraries > 0 then
+      local err
+      file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}))
+      if not file then
+         return nil, err
+      end
+      inputs[1] = file.path
+   elseif kind ~= "shared" then
+      append(append(inputs, files.libraries), files.extra)
+   end
+   append(inputs, options.objects or {})
+   if #inputs == 0 then
+      return true
+   end
+   local unit, err = ln:load {
+      inputs = inputs, roots = options.roots, search = files.search, name = options.name,
+   }
+   if file then
+      file.remove()
+   end
+   return unit, err
+end
+
+local function flags_of(options, suffix)
+   local threaded = suffix:find("_thr", 1, true) ~= nil
+   local timer = options.timer
+   if timer == nil then
+      timer = threaded or options.program
+   end
+   local signals = options.signals
+   if signals == nil then
+      signals = options.program
+   end
+   return table.concat({
+      timer and "" or "-V0", signals and "" or "--install-signal-handlers=no",
+      options.options or "",
+   }, " ")
+end
+
+--- The runtime itself and what it cannot be without.
+local CORE = {"rts", "base"}
+
+local function split(packages, core_packages)
+   local is_core, rest = {}, {}
+   for _, p in ipairs(core_packages) do
+      is_core[p.id] = true
+   end
+   for _, p in ipairs(packages) do
+      rest[#rest + 1] = not is_core[p.id] and p or nil
+   end
+   return rest
+end
+
+--- Everything that has to be found, before anything is loaded.
+local function prepare(options)
+   local suffix, err = locate.suffix(options.way)
+   local installation = suffix and nil
+   if suffix then
+      installation, err = locate.installation(options)
+   end
+   if not installation then
+      return nil, err
+   end
+   local names = append({table.unpack(CORE)}, options.packages or {})
+   local plan = {
+      suffix = suffix, version = installation.version, kind = options.kind or "archive",
+      options = options,
+   }
+   plan.packages, err = locate.closure(installation, names)
+   plan.core, err = plan.packages and locate.closure(installation, CORE), err
+   if not plan.core then
+      return nil, err
+   end
+   plan.rest = split(plan.packages, plan.core)
+   for _, part in ipairs {"core", "rest"} do
+      local files
+      files, err = locate.files(plan[part], plan)
+      if not files then
+         return nil, err
+      end
+      plan[part .. "_files"] = files
+   end
+   return plan
+end
+
+local function add_closures(self)
+   for key, where in pairs(layout.closures) do
+      local address, err = self:symbol_address(where[1], where[2], where[3], "closure")
+      if not address then
+         error(err, 0)
+      end
+      self.closures[key] = address
+   end
+   for mark, what in pairs {stg_IND_info = true, stg_IND_STATIC_info = true,
+      stg_BLACKHOLE_info = "maybe"} do
+      self.marks[assert(self.linker:address_of(mark))] = what
+   end
+end
+
+--- Names that the first load is to bring, so that none has to be searched for later.
+local function roots_of(self, files)
+   local roots = append(rts.roots(), files.roots)
+   for key in pairs(layout.closures) do
+      roots[#roots + 1] = self:closure_symbol(key)
+   end
+   local pattern = boundary.PATTERN
+   roots[#roots + 1] = pkg.make_symbol({
+      unit = pattern[1], module = pattern[2], name = pattern[3], kind = "info",
+   }, self.version)
+   table.sort(roots)
+   return roots
+end
+
+--- A function of the runtime that no other object may see: it registers the foreign exports that
+--- constructors have announced since the last time.
+local function registration(self, unit)
+   local symbol = type(unit) == "table" and unit:symbol "processForeignExports"
+   local address = symbol and symbol.address
+   return address and require "moonlink.call".func({
+      types = self.linker.types,
+      address_of = function()
+         return address
+      end,
+   }, "void processForeignExports(void)")
+end
+
+--- Loads, starts, and sets up what every call relies on. Raises.
+local function bring_up(self, plan)
+   local ln, options = self.linker, plan.options
+   local shared = plan.kind == "shared"
+   local unit = assert(load_files(ln, plan.core_files, plan.kind, {
+      roots = not shared and roots_of(self, plan.core_files) or nil, name = "Haskell runtime",
+   }))
+   self.rts = assert(rts.bind(ln))
+   add_closures(self)
+   self.anchors = rts.init(ln, self.rts, self.version, {
+      flags = flags_of(options, plan.suffix), args = options.args or {"moonlink"},
+      program = options.program,
+   })
+   self.state = "up"
+   self.register = registration(self, unit)
+   if not options.program then
+      frame.with(self, boundary.install, self.cell:address())
+   end
+   assert(load_files(ln, plan.rest_files, plan.kind, {
+      objects = options.objects, below = plan.core_files.libraries,
+   }))
+   if self.register then
+      self.register()
+   end
+end
+
+--- Takes back what was begun.
+local function give_up(self, err)
+   if self.state == "up" then
+      pcall(self.rts.hs_exit)
+   end
+   self.state = "over"
+   self.linker:close()
+   return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
+end
+
+--- Finds GHC, loads its runtime, base, the packages asked for and all below them, and starts it.
+---@param options? moonlink.ghc.Options
+---@return moonlink.ghc.Runtime?
+---@return moonlink.Error? err
+function ghc.start(options)
+   options = check(options)
+   local good, err = refuse_second()
+   local plan = nil
+   if good then
+      plan, err = prepare(options)
+   end
+   if not plan then
+      return nil, err
+   end
+   local self = runtime.open(runtime.new {
+      linker = moonlink.new(options.linker), version = plan.version, kind = plan.kind,
+      packages = plan.packages, limit = options.limit or 1000000,
+   })
+   good, err = pcall(bring_up, self, plan)
+   if not good then
+      return give_up(self, err)
+   end
+   return runtime.seal(self)
+end
+
+return ghc

@@ -1,0 +1,188 @@
+--- A new version of a Haskell module takes the place of the old one.
+-- Static closures are no variables whose values could be carried over, and the heap may refer to
+-- the old code at any time: the old version stays mapped until the runtime ends, only its names go.
+-- Modules that use it are loaded again from their files, in the order in which they were loaded.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local functions = require "moonlink.ghc.functions"
+local inputs = require "moonlink.link.inputs"
+
+local reload = {}
+
+local function unit_users(unit)
+   local list = {}
+   for _, user in ipairs(unit:users()) do
+      if user.kind == "unit" and user.unit then
+         list[#list + 1] = user
+      end
+   end
+   return list
+end
+
+--- Inputs of a unit as a load takes them.
+local function again(list)
+   local out = {}
+   for i, input in ipairs(list) do
+      local copy = {}
+      for key, value in pairs(input) do
+         if key ~= "edits" then
+            copy[key] = value
+         end
+      end
+      for key, value in pairs(input.edits or {}) do
+         copy[key] = value
+      end
+      out[i] = copy
+   end
+   return out
+end
+
+--- The unit's users, theirs, and so on, in the order of loading.
+local function dependants(hs, unit)
+   local found, queue = {}, {unit}
+   for _, u in ipairs(queue) do
+      for _, user in ipairs(unit_users(u)) do
+         if not found[user.unit] and user.unit ~= unit then
+            found[user.unit] = true
+            queue[#queue + 1] = user.unit
+         end
+      end
+   end
+   local list = {}
+   for _, u in ipairs(hs.linker:units()) do
+      list[#list + 1] = found[u] and u or nil
+   end
+   return list
+end
+
+--- Adds the names of an object to those that are defined, or wanted.
+local function add_names(names, bytes, file)
+   local object <close>, err = core.object(bytes, file)
+   if not object then
+      return nil, err
+   end
+   for _, symbol in ipairs(object:symbols()) do
+      local set = symbol.place == "undefined" and names.wanted or names.defined
+      set[symbol.name] = true
+   end
+   return true
+end
+
+--- The names of a list of objects; nil when it has other things.
+local function names_of(list)
+   local names = {defined = {}, wanted = {}}
+   for _, input in ipairs(list) do
+      local bytes = input.bytes
+      if not bytes and input.path and core.kind(input.path) == "object" then
+         local file <close> = io.open(input.path, "rb")
+         bytes = file and file:read "a"
+      end
+      if not bytes or not add_names(names, bytes, input.path) then
+         return nil
+      end
+   end
+   return names
+end
+
+local function defined_by_old(steps, name)
+   for _, step in ipairs(steps) do
+      if step.old:symbol(name) then
+         return true
+      end
+   end
+   return false
+end
+
+--- Names that a step wants, that only old versions have.
+local function missing_in(step, steps, defined)
+   local missing = {}
+   for name in pairs(step.names.wanted) do
+      if not defined[name] and defined_by_old(steps, name) then
+         missing[#missing + 1] = name
+      end
+   end
+   table.sort(missing)
+   return missing
+end
+
+--- Names that users take from an old version and no new one has: an error, or nil.
+local function lacking(steps)
+   local defined = {}
+   for _, step in ipairs(steps) do
+      step.names = names_of(step.list)
+      if not step.names then
+         return nil -- loading says what is wrong with them
+      end
+      for name in pairs(step.names.defined) do
+         defined[name] = true
+      end
+   end
+   for _, step in ipairs(steps) do
+      local missing = missing_in(step, steps, defined)
+      if missing[1] then
+         return errors.new {
+            code = "state", file = steps[1].old.name, symbol = missing[1], names = missing,
+            message = ("reload of %s refused: %s uses %s, which the new version lacks"):format(
+               steps[1].old.name, step.old.name, table.concat(missing, ", ")),
+            hint = ("compile %s again, too: it is loaded again from its file"):format(
+               step.old.name),
+         }
+      end
+   end
+end
+
+local function withdraw(units)
+   for i = #units, 1, -1 do
+      units[i]:unload "orphan"
+   end
+end
+
+--- Loads new versions, each in a step of its own; all of them or none stay.
+local function load_all(hs, steps)
+   local new = {}
+   for i, step in ipairs(steps) do
+      local unit, err = hs:load {
+         inputs = again(step.list), duplicate = "last", name = step.old.name,
+      }
+      if not unit then
+         withdraw(new)
+         return nil, err
+      end
+      new[i] = unit
+   end
+   return new
+end
+
+--- See Runtime:reload.
+---@param hs moonlink.ghc.Runtime
+---@param unit moonlink.LoadedUnit
+---@param what? string|table
+---@return moonlink.LoadedUnit?
+---@return moonlink.Error|moonlink.LoadedUnit[]
+function reload.run(hs, unit, what)
+   local list = what and inputs.parse(type(what) == "string" and {what} or what) or unit.list
+   local steps = {{old = unit, list = list}}
+   for _, user in ipairs(dependants(hs, unit)) do
+      steps[#steps + 1] = {old = user, list = user.list}
+   end
+   local err = lacking(steps)
+   if err then
+      return nil, err
+   end
+   local new
+   new, err = load_all(hs, steps)
+   if not new then
+      return nil, err
+   end
+   local stale = functions.of(hs, steps)
+   for i, step in ipairs(steps) do
+      step.old:unload "orphan"
+      new[i].version = step.old.version + 1
+   end
+   functions.rebind(hs, stale)
+   return new[1], new
+end
+
+return reload

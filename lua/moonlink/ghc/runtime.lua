@@ -1,0 +1,389 @@
+--- A Haskell runtime inside of the process: what `ghc.start` gives.
+-- SPDX-License-Identifier: MIT
+
+local errors = require "moonlink.error"
+local frame = require "moonlink.ghc.frame"
+local functions = require "moonlink.ghc.functions"
+local layout = require "moonlink.ghc.layout"
+local moonlink = require "moonlink"
+local pkg = require "moonlink.pkg"
+local reload = require "moonlink.ghc.reload"
+local rts = require "moonlink.ghc.rts"
+local value = require "moonlink.ghc.value"
+
+local runtime = {}
+
+---@class moonlink.ghc.Runtime
+---@field linker moonlink.Linker
+---@field version string of GHC
+---@field kind "archive"|"prelinked"|"shared"
+---@field packages moonlink.pkg.Package[] dependencies first
+---@field state "down"|"up"|"over"|"broken"
+---@field limit integer longest list that is read
+---@field rts table<string, function> its C interface
+---@field closures table<string, integer> addresses by the names of layout.closures
+---@field depth integer native calls into it that have not returned
+---@field cell any memory: a stable pointer to an exception that ended at a foreign export
+---@field private why? string of "broken"
+local methods = {}
+
+-- ---- is it there? ----
+
+--- The error for a runtime that has ended.
+function methods:over_error()
+   return errors.new {
+      code = "state",
+      message = self.state == "broken" and ("%s; it cannot be used any more"):format(self.why)
+         or "the Haskell runtime has ended",
+      hint = self.hint,
+   }
+end
+
+--- Raises when it has ended.
+function methods:check()
+   if self.state ~= "up" and self.state ~= "down" then
+      errors.mistake("%s", tostring(self:over_error()))
+   end
+end
+
+--- It has ended by itself. orderly: so that hs_exit may still take it down.
+function methods:break_down(why, orderly)
+   if self.state ~= "over" then
+      self.state, self.why, self.orderly = "broken", why, orderly
+      self.hint = not orderly and "what it had to say is on standard error" or nil
+   end
+end
+
+--- Is this what a call raises when the runtime wanted to end the process?
+---@param err any
+---@return boolean
+function methods:notice(err)
+   if type(err) == "string" and err:find(rts.ENDED, 1, true) then
+      self:break_down(rts.ENDED)
+      return true
+   end
+   return self.state == "broken"
+end
+
+--- The exception that ended at a foreign export since the last look, as an error.
+---@param where? string what was called
+---@return moonlink.Error?
+function methods:pending(where)
+   local stable = ("j"):unpack(self.cell:get())
+   if stable == 0 or self.state ~= "up" then
+      return nil
+   end
+   self.cell:set(("j"):pack(0))
+   return frame.with(self, function(fr)
+      local closure = self.rts.deRefStablePtr(stable)
+      self.rts.hs_free_stable_ptr(stable)
+      return require "moonlink.ghc.exception".of(fr, closure, where)
+   end)
+end
+
+-- ---- names ----
+
+--- The unit id that symbols of a package bear: a package by name, or the id itself.
+local function unit_of(self, text)
+   local unit = self.unit_ids[text]
+   if unit then
+      return unit
+   end
+   local best
+   for _, p in ipairs(self.packages) do
+      if p.id == text or p.name == text and (not best
+         or pkg.compare(p.version, best.version) > 0) then
+         best = p
+      end
+   end
+   unit = best and require "moonlink.pkg.symbol".unit(best, self.version) or text
+   self.unit_ids[text] = unit
+   return unit
+end
+
+--- The address of a symbol of a module; nil and an error when there is none.
+---@param unit string package name, unit id, or "main" for objects that are no package's
+---@param module string
+---@param name string as Haskell has it
+---@param kind string "closure", "con_info" ...
+---@return integer?
+---@return moonlink.Error? err
+function methods:symbol_address(unit, module, name, kind)
+   local symbol = pkg.make_symbol({
+      unit = unit_of(self, unit), module = module, name = name, kind = kind,
+   }, self.version)
+   local address, err = self.linker:address_of(symbol)
+   if address then
+      return address
+   elseif err.code ~= "undefined" then
+      return nil, err
+   end
+   return nil, errors.new {
+      code = "undefined", symbol = symbol,
+      message = ("%s: %s has no %s"):format(unit, module, name),
+      hint = ("no symbol %s in what was loaded: not exported by that module, not its name there, "
+         .. "or of a package that start was not given"):format(symbol),
+   }
+end
+
+--- The name of the closure behind a key of layout.closures.
+function methods:closure_symbol(key)
+   local where = layout.closures[key]
+   return pkg.make_symbol({
+      unit = unit_of(self, where[1]), module = where[2], name = where[3], kind = "closure",
+   }, self.version)
+end
+
+--- The address of a closure behind a key of layout.closures, looked up once.
+function methods:closure_address(key)
+   return self.closures[key]
+end
+
+--- The info table of a constructor, by its name.
+function methods:info(name)
+   local address = self.infos[name]
+   if not address then
+      local unit, module = layout.home(name)
+      local err
+      address, err = self:symbol_address(unit, module, name, "con_info")
+      if not address then
+         error(err, 0)
+      end
+      self.infos[name] = address
+   end
+   return address
+end
+
+--- The static closure of a constructor without contents.
+function methods:constructor_address(name)
+   local key = "con " .. name
+   local address = self.infos[key]
+   if not address then
+      local unit, module = layout.home(name)
+      local err
+      address, err = self:symbol_address(unit, module, name, "closure")
+      if not address then
+         error(err, 0)
+      end
+      self.infos[key] = address
+   end
+   return address
+end
+
+--- The type of the closures that have this info table: it lies before the code it is named by.
+---@param info integer
+---@return integer
+function methods:closure_type(info)
+   local type = self.closure_types[info]
+   if not type then
+      type = self.rts.rts_getInt(info - 16) & 0xffffffff
+      self.closure_types[info] = type
+   end
+   return type
+end
+
+--- The number of a constructor within its type, from 0.
+function methods:constructor_tag(info)
+   return self.rts.rts_getInt(info - 16) >> 32
+end
+
+--- Keeps a closure for Lua; within a frame.
+function methods:hold(_, closure)
+   return value.hold(self, closure)
+end
+
+--- The closure that a value of Lua stands for; nil when it is no value of Haskell.
+function methods:closure_of(v)
+   return value.closure(self, v)
+end
+
+-- ---- what users call ----
+
+--- The address of a closure: hs:eval("base", "GHC.Base", "map").
+---@param unit string package name, unit id, or "main" for objects that are no package's
+---@param module string
+---@param name string
+---@return integer?
+---@return moonlink.Error? err
+function methods:eval(unit, module, name)
+   self:check()
+   return self:symbol_address(unit, module, name, "closure")
+end
+
+--- The same as a value, which may be an argument and be called: hs:get("main", "M", "f")(1, 2).
+---@param unit string
+---@param module string
+---@param name string
+---@return moonlink.ghc.Value?
+---@return moonlink.Error? err
+function methods:get(unit, module, name)
+   local address, err = self:eval(unit, module, name)
+   if not address then
+      return nil, err
+   end
+   return value.static(self, address)
+end
+
+--- A function applied to arguments: values of Haskell, or integers (as Int), floats (Double),
+--- booleans and texts (String). Evaluates nothing.
+---@param f moonlink.ghc.Value|integer
+---@param ... any
+---@return moonlink.ghc.Value
+function methods:apply(f, ...)
+   return value.apply(self, f, ...)
+end
+
+--- A value of Haskell as one of Lua, evaluated as far as the type says.
+---@param v moonlink.ghc.Value|integer
+---@param t string
+---@return any
+function methods:value(v, t)
+   return value.read(self, v, t)
+end
+
+--- Runs an IO action: its result, as a value of Lua when a type is given.
+---@param v moonlink.ghc.Value|integer
+---@param t? string
+---@return any
+function methods:run(v, t)
+   return value.run(self, v, t)
+end
+
+--- A value of Lua as one of Haskell: hs:make({1, 2}, "[Integer]").
+---@param v any
+---@param t string
+---@return moonlink.ghc.Value
+function methods:make(v, t)
+   return value.make(self, v, t)
+end
+
+--- Loads compiled modules; a list may hold all that a load takes.
+---@param what string|table
+---@return moonlink.LoadedUnit?
+---@return moonlink.Error? err
+function methods:load(what)
+   self:check()
+   local unit, err = self.linker:load(what)
+   if not unit then
+      return nil, err
+   end
+   if self.register then
+      self.register()
+   end
+   return unit
+end
+
+--- A foreign export, or any C function of the linker, as a function of Lua that raises Haskell
+--- exceptions. With an address: a FunPtr.
+---@param prototype string "int hsFib(int)"
+---@param address? integer
+---@return function?
+---@return moonlink.Error? err
+function methods:func(prototype, address)
+   return functions.new(self, prototype, address)
+end
+
+--- A function of Lua for C and Haskell (a FunPtr): as ln:callback.
+---@param prototype string
+---@param fn function
+---@param options? table
+---@return moonlink.Callback
+function methods:callback(prototype, fn, options)
+   self:check()
+   return self.linker:callback(prototype, fn, options)
+end
+
+local function unit_named(self, what)
+   for _, unit in ipairs(self.linker:units()) do
+      if unit == what or unit.name == what and not unit.orphaned then
+         return unit
+      end
+   end
+   errors.mistake("%s is no unit that was loaded", tostring(what))
+end
+
+--- A new version of a module takes the place of the old one, whose code stays for those that still
+--- have something of it. Units that use it are loaded again, too.
+---@param unit moonlink.LoadedUnit|string or its name
+---@param what? string|table inputs in place of what it was loaded from
+---@return moonlink.LoadedUnit? new
+---@return moonlink.Error|moonlink.LoadedUnit[] units all that were loaded anew, or the error
+function methods:reload(unit, what)
+   self:check()
+   return reload.run(self, unit_named(self, unit), what)
+end
+
+--- Runs Haskell's collector over the whole heap.
+function methods:collect()
+   self:check()
+   self.rts.performMajorGC()
+end
+
+--- Ends the runtime (hs_exit) and unloads all of it, once. Raises inside of a call from Haskell.
+---@return boolean?
+---@return moonlink.Error? err
+function methods:exit()
+   if self.depth > 0 and self.state == "up" then
+      errors.mistake "the Haskell runtime cannot end: a call into it has not returned"
+   end
+   if self.state == "up" or self.orderly then
+      self.state, self.orderly = "over", false
+      local good, err = pcall(self.rts.hs_exit)
+      if not good then
+         return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
+      end
+   end
+   if self.state ~= "broken" then
+      self.state = "over"
+   end
+   return self.linker:close()
+end
+
+methods.close = methods.exit
+
+local function finalise(self)
+   self.depth = 0
+   pcall(methods.exit, self)
+end
+
+local metatable = {
+   __name = "moonlink.ghc.Runtime", __index = methods, __gc = finalise,
+   __close = function(self)
+      assert(self:exit())
+   end,
+   __tostring = function(self)
+      return ("Haskell runtime (GHC %s, %s)"):format(self.version, self.state)
+   end,
+}
+
+--- A runtime that has not started.
+---@param fields table linker, version, kind, packages, limit
+---@return moonlink.ghc.Runtime
+function runtime.new(fields)
+   local self = {
+      state = "down", depth = 0, slots = {}, infos = {}, closures = {}, marks = {},
+      closure_types = {}, unit_ids = {}, anchors = {}, cell = moonlink.alloc(8),
+      functions = setmetatable({}, {__mode = "k"}),
+   }
+   for key, field in pairs(fields) do
+      self[key] = field
+   end
+   return self
+end
+
+--- It is ready: from here on it ends by itself when nobody has it any more. Last, so that it ends
+--- before what it is made of: Lua finalises in the reverse order.
+---@param self moonlink.ghc.Runtime
+---@return moonlink.ghc.Runtime
+function runtime.seal(self)
+   return setmetatable(self, metatable)
+end
+
+--- Its methods, while it is being started.
+---@param self moonlink.ghc.Runtime
+---@return moonlink.ghc.Runtime
+function runtime.open(self)
+   return setmetatable(self, {__index = methods})
+end
+
+return runtime

@@ -1,0 +1,100 @@
+--- Haskell modules for specs: sources, and how they are compiled.
+-- SPDX-License-Identifier: MIT
+
+local support = require "spec.support"
+
+local haskell = {}
+
+--- Compiles a module with ghc -c, together with others that it imports, in one folder.
+---@param folder string
+---@param name string of the module
+---@param source string
+---@param flags? string
+---@return string path of the object
+function haskell.compile(folder, name, source, flags)
+   local path = ("%s/%s"):format(folder, name:gsub("%.", "/"))
+   support.write(path .. ".hs", source)
+   support.sh("cd %s && ghc -v0 -c %s %s.hs -o %s.o", folder, flags or "-O", path, path)
+   return path .. ".o"
+end
+
+haskell.PROBE = [==[
+module Probe where
+import Control.Concurrent
+import Control.Exception
+import Control.Monad
+import Data.IORef
+import qualified Data.Map as M
+import Foreign.C.Types
+import Foreign.Ptr
+import System.Exit
+import System.IO.Unsafe
+
+foreign export ccall hsDiv :: CInt -> CInt -> CInt
+hsDiv :: CInt -> CInt -> CInt
+hsDiv a b = a `div` b
+
+foreign export ccall hsFail :: CInt -> IO CInt
+hsFail :: CInt -> IO CInt
+hsFail n = if n > 3 then throwIO (userError ("too big \955: " ++ show n)) else return (n * 2)
+
+foreign export ccall hsExitWith :: CInt -> IO ()
+hsExitWith :: CInt -> IO ()
+hsExitWith n = exitWith (if n == 0 then ExitSuccess else ExitFailure (fromIntegral n))
+
+counter :: IORef Int
+counter = unsafePerformIO (newIORef 0)
+{-# NOINLINE counter #-}
+
+foreign export ccall hsCount :: IO CInt
+hsCount :: IO CInt
+hsCount = do { modifyIORef' counter (+ 1); fromIntegral <$> readIORef counter }
+
+foreign import ccall "dynamic" callBack :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+foreign export ccall hsCall :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+hsCall :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+hsCall f x = (+ 1) <$> callBack f x
+
+foreign import ccall "wrapper" wrap :: (CInt -> IO CInt) -> IO (FunPtr (CInt -> IO CInt))
+foreign export ccall hsAdder :: CInt -> IO (FunPtr (CInt -> IO CInt))
+hsAdder :: CInt -> IO (FunPtr (CInt -> IO CInt))
+hsAdder n = wrap (\x -> if x < 0 then throwIO (ErrorCall "negative") else return (n + x))
+
+foreign export ccall hsThreads :: CInt -> IO CInt
+hsThreads :: CInt -> IO CInt
+hsThreads n = do
+  boxes <- forM [1 .. fromIntegral n] $ \i -> do
+    box <- newEmptyMVar
+    _ <- forkIO (putMVar box $! sum [1 .. i :: Int])
+    return box
+  fromIntegral . sum <$> mapM takeMVar boxes
+
+primes :: [Int]
+primes = sieve [2 ..] where sieve (p : xs) = p : sieve [x | x <- xs, x `mod` p /= 0]
+
+greet :: String -> String
+greet who = "Hello, " ++ who ++ "!"
+
+squares :: Int -> [(Int, String)]
+squares n = M.toList (M.fromList [(i, show (i * i)) | i <- [1 .. n]])
+
+power :: Integer -> Int -> Integer
+power = (^)
+
+stuck :: IO Int
+stuck = newEmptyMVar >>= takeMVar
+
+deep :: Int -> Int
+deep n = foldr (\a b -> a + b) 0 [1 .. n]
+
+hungry :: Int -> Int
+hungry n = let xs = [1 .. n] in sum xs + length xs + last xs
+
+half :: Int -> Either String Int
+half n = if even n then Right (n `div` 2) else Left (show n ++ " is odd")
+
+say :: String -> IO Int
+say text = length text <$ modifyIORef' counter (+ 10)
+]==]
+
+return haskell
