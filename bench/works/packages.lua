@@ -40,8 +40,8 @@ library-dirs:         ${pkgroot}/lib/%s
 dynamic-library-dirs: ${pkgroot}/lib/%s
 hs-libraries:         HS%s
 depends:              %s
-haddock-interfaces:   ${pkgroot}/doc/%s.haddock
-haddock-html:         ${pkgroot}/doc/%s
+haddock-interfaces:   ${pkgroot}/lib/%s/doc.haddock
+haddock-html:         ${pkgroot}/lib/%s
 ]]
 
 local function name(i)
@@ -53,7 +53,7 @@ local function id(i)
 end
 
 local function module(i, k)
-   return ("Generated.P%05d.Module%d"):format(i, k)
+   return ("Generated%05d%s"):format(i, ("ABCDEFGH"):sub(k, k))
 end
 
 local function depends(i)
@@ -74,14 +74,14 @@ local function description(i)
       module(i, 1) .. " " .. module(i, 2), module(i, MODULES), n, n, n, u, depends(i), n, n)
 end
 
---- The files of one package, below the folder's root.
+--- The files of one package, in a folder of its own.
 local function add_files(folder, i, list)
-   local base = ("lib/%s/Generated/P%05d"):format(name(i), i)
+   local base = ("%s/lib/%s/"):format(folder, name(i))
    for k = 1, MODULES do
-      list[#list + 1] = ("%s/%s/Module%d.hi"):format(folder, base, k)
+      list[#list + 1] = base .. module(i, k) .. ".hi"
    end
-   list[#list + 1] = ("%s/lib/%s/libHS%s.a"):format(folder, name(i), id(i))
-   list[#list + 1] = ("%s/doc/%s.haddock"):format(folder, name(i))
+   list[#list + 1] = ("%slibHS%s.a"):format(base, id(i))
+   list[#list + 1] = base .. "doc.haddock"
 end
 
 local function make(count)
@@ -91,13 +91,12 @@ local function make(count)
       shell.run("mkdir " .. shell.quote(folder) .. "/db")
       for i = 0, count - 1 do
          shell.write(("%s/db/%s.conf"):format(folder, id(i)), description(i))
-         folders[#folders + 1] = ("%s/lib/%s/Generated/P%05d"):format(folder, name(i), i)
-         folders[#folders + 1] = ("%s/doc/%s"):format(folder, name(i))
+         folders[#folders + 1] = ("%s/lib/%s"):format(folder, name(i))
          add_files(folder, i, files)
       end
       shell.write(folder .. "/one.conf", description(count))
       add_files(folder, count, files)
-      folders[#folders + 1] = ("%s/lib/%s/Generated/P%05d"):format(folder, name(count), count)
+      folders[#folders + 1] = ("%s/lib/%s"):format(folder, name(count))
       shell.write(folder .. "/list", table.concat(folders, "\n") .. "\n")
       shell.run("xargs mkdir -p <" .. shell.quote(folder) .. "/list")
       shell.write(folder .. "/list", table.concat(files, "\n") .. "\n")
@@ -107,7 +106,7 @@ end
 
 local COLUMNS = {
    { "list", "list" }, { "dump", "dump" }, { "check", "check" },
-   { "find", "find-module Generated.P00500.Module1" },
+   { "find", "find-module Generated00500A" },
    { "order", "order", ours = true }, { "recache", "recache" },
    { "register", "register one.conf" }, { "unregister", "unregister --ipid LAST" },
 }
