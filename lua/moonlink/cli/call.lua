@@ -3,6 +3,7 @@
 
 local cdecl = require "moonlink.call.cdecl"
 local ctype = require "moonlink.call.ctype"
+local haskell = require "moonlink.cli.haskell"
 local session = require "moonlink.cli.session"
 local usage = require "moonlink.cli.usage"
 local values = require "moonlink.cli.values"
@@ -19,7 +20,7 @@ local call = {
    words = {
       {"PROTOTYPE", target = "prototype", text = "C declaration of the function, one argument."},
    },
-   options = {},
+   options = haskell.behind {},
 }
 
 local function declaration_of(text)
@@ -34,6 +35,37 @@ local function declaration_of(text)
    return declared
 end
 
+--- Calls, and prints what comes back. True, or false and what was raised.
+local function call_and_print(fn, arguments, anchors, declared)
+   local good, result = pcall(fn, table.unpack(arguments, 1, arguments.n))
+   anchors.used = true -- until here they had to live
+   local shown = good and values.show(result, declared.type.result)
+   if shown then
+      io.stdout:write(shown, "\n")
+   end
+   return good, not good and result or nil
+end
+
+--- The same for a foreign export of Haskell: the runtime is started first, and ended.
+local function call_haskell(parsed, declared, arguments, anchors)
+   local hs, err = haskell.start(parsed)
+   if not hs then
+      return nil, err
+   end
+   local fn, good, why
+   fn, err = hs:func(parsed.prototype)
+   if fn then
+      good, err = call_and_print(fn, arguments, anchors, declared)
+      io.stdout:flush()
+   end
+   local closed
+   closed, why = hs:exit()
+   if not good or not closed then
+      return nil, err or why
+   end
+   return 0
+end
+
 ---@param parsed table
 ---@param sorted moonlink.cli.Sorted
 ---@return integer? status
@@ -42,6 +74,9 @@ function call.run(parsed, sorted)
    local text = parsed.prototype
    local declared = declaration_of(text)
    local arguments, anchors = values.parse(sorted.values, declared)
+   if haskell.wanted(parsed) then
+      return call_haskell(parsed, declared, arguments, anchors)
+   end
    local ln <close>, what = session.open(parsed)
    local unit, err = ln:load(what.inputs)
    what.finish()
@@ -53,12 +88,7 @@ function call.run(parsed, sorted)
    if not fn then
       return nil, err
    end
-   local good, result = pcall(fn, table.unpack(arguments, 1, arguments.n))
-   anchors.used = true -- until here they had to live
-   local shown = good and values.show(result, declared.type.result)
-   if shown then
-      io.stdout:write(shown, "\n")
-   end
+   local good, result = call_and_print(fn, arguments, anchors, declared)
    local closed, why = session.close(ln)
    if not good or not closed then
       return nil, not good and result or why

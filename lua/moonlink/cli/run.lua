@@ -4,7 +4,9 @@
 local moonlink = require "moonlink"
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
+local haskell = require "moonlink.cli.haskell"
 local session = require "moonlink.cli.session"
+local usage = require "moonlink.cli.usage"
 
 local run = {
    name = "run",
@@ -14,7 +16,7 @@ local run = {
       .. "main(argc, argv, envp), and exits with its result.",
    example = "moonlink run hello.o -lm -- first second",
    leading = 0, tail = true, common = true, files = "+",
-   options = {
+   options = haskell.behind {
       {"--entry", takes = "NAME", target = "entry",
          text = "Call this function in place of main."},
    },
@@ -71,11 +73,32 @@ local function call_main(main, words)
    return result & 0xff
 end
 
+--- A Haskell program. One that exits or fails ends this process with its status.
+local function run_haskell(parsed, sorted)
+   if parsed.entry then
+      usage.fail "--entry is for C programs: a Haskell program begins in Main.main"
+   end
+   local hs, err = haskell.start(parsed, {program = true, tail = sorted.tail})
+   if not hs then
+      return nil, err
+   end
+   local good
+   good, err = require("moonlink.ghc.program").run(hs)
+   local closed, why = hs:exit()
+   if not good or not closed then
+      return nil, err or why
+   end
+   return 0
+end
+
 ---@param parsed table
 ---@param sorted moonlink.cli.Sorted
 ---@return integer? status
 ---@return any err
 function run.run(parsed, sorted)
+   if haskell.wanted(parsed) then
+      return run_haskell(parsed, sorted)
+   end
    local name = parsed.entry or "main"
    table.insert(parsed.roots, name)
    local ln <close>, what = session.open(parsed)
