@@ -92,7 +92,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test ghc bench corpus
+.PHONY: deps bench-deps demo test ghc haskell bench corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -111,6 +111,11 @@ ghc: deps  ## run the specs that compare with GHC and ghc-pkg, which it installs
 	@.ci/deps ghc
 	@$(BUILD_ALL)
 	@$(SUITE) --run=ghc $(BUSTED)
+
+haskell: deps  ## compile, load, call and reload a Haskell library; installs GHC
+	@.ci/deps ghc
+	@$(BUILD_ALL)
+	@$(ENVIRONMENT) $(LUA) examples/haskell/run.lua threaded
 
 bench: deps  ## measure beside the other linkers that are installed; BENCH=--quick for less
 	@$(BUILD_ALL)

@@ -20,7 +20,7 @@ haskell.options = {
    {"--ghc-kind", takes = "KIND", choices = {"archive", "prelinked", "shared"},
       target = "ghc_kind", text = "Which files of packages: archive (default), prelinked, shared."},
    {"--ghc-options", takes = "OPTIONS", target = "ghc_options",
-      text = "For the runtime, as between +RTS and -RTS."},
+      text = "For the runtime, as between +RTS and -RTS: --ghc-options='-N2 -M1g'."},
 }
 
 --- A command's own options with these behind them.

@@ -92,31 +92,59 @@ local function append(list, more)
    return table.move(more, 1, #more, #list + 1, list)
 end
 
---- Loads files of packages: archives and objects as they are, shared libraries as one group.
-local function load_files(ln, files, kind, options)
-   local inputs = {}
-   local file
-   if kind == "shared" and #files.libraries > 0 then
-      local err
-      file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}))
-      if not file then
-         return nil, err
-      end
-      inputs[1] = file.path
-   elseif kind ~= "shared" then
-      append(append(inputs, files.libraries), files.extra)
+--- Loads shared libraries as one group. `below` are those that must be seen with them.
+local function load_shared(ln, files, options)
+   if #files.libraries == 0 then
+      return true
    end
-   append(inputs, options.objects or {})
+   local file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}))
+   if not file then
+      return nil, err
+   end
+   local unit
+   unit, err = ln:load {inputs = {file.path}, name = options.name}
+   file.remove()
+   return unit, err
+end
+
+--- Loads archives, of which members come when somebody wants them, or prelinked objects.
+local function load_static(ln, files, options)
+   local inputs = append(append({}, files.libraries), files.extra)
    if #inputs == 0 then
       return true
    end
-   local unit, err = ln:load {
+   return ln:load {
       inputs = inputs, roots = options.roots, search = files.search, name = options.name,
    }
-   if file then
-      file.remove()
+end
+
+--- A package that somebody works at: all of it, as a unit that can be reloaded by its name.
+local function load_own(self, p, files)
+   local inputs = {}
+   for i, path in ipairs(files.libraries) do
+      inputs[i] = {path = path, whole = true}
    end
-   return unit, err
+   if #inputs == 0 then
+      return true
+   end
+   return self:load {inputs = append(inputs, files.extra), search = files.search, name = p.id}
+end
+
+--- The packages above the core.
+local function load_packages(self, plan)
+   if plan.kind == "shared" then
+      local all = {libraries = {}}
+      for i = #plan.own_files, 1, -1 do
+         append(all.libraries, plan.own_files[i].libraries)
+      end
+      append(all.libraries, plan.rest_files.libraries)
+      assert(load_shared(self.linker, all, {below = plan.core_files.libraries, name = "packages"}))
+      return
+   end
+   assert(load_static(self.linker, plan.rest_files, {name = "packages"}))
+   for i, p in ipairs(plan.own) do
+      assert(load_own(self, p, plan.own_files[i]))
+   end
 end
 
 local function flags_of(options, suffix)
@@ -138,21 +166,23 @@ end
 --- The runtime itself and what it cannot be without.
 local CORE = {"rts", "base"}
 
+--- Those of GHC's database and those of other ones that are not of the core.
 local function split(packages, core_packages)
-   local is_core, rest = {}, {}
+   local is_core, rest, own = {}, {}, {}
    for _, p in ipairs(core_packages) do
       is_core[p.id] = true
    end
    for _, p in ipairs(packages) do
-      rest[#rest + 1] = not is_core[p.id] and p or nil
+      local list = p.own and own or rest
+      list[#list + 1] = not is_core[p.id] and p or nil
    end
-   return rest
+   return rest, own
 end
 
 --- Everything that has to be found, before anything is loaded.
 local function prepare(options)
    local suffix, err = locate.suffix(options.way)
-   local installation = suffix and nil
+   local installation = nil
    if suffix then
       installation, err = locate.installation(options)
    end
@@ -162,23 +192,25 @@ local function prepare(options)
    local names = append({table.unpack(CORE)}, options.packages or {})
    local plan = {
       suffix = suffix, version = installation.version, kind = options.kind or "archive",
-      options = options,
+      options = options, own_files = {},
    }
    plan.packages, err = locate.closure(installation, names)
    plan.core, err = plan.packages and locate.closure(installation, CORE), err
    if not plan.core then
       return nil, err
    end
-   plan.rest = split(plan.packages, plan.core)
-   for _, part in ipairs {"core", "rest"} do
-      local files
-      files, err = locate.files(plan[part], plan)
-      if not files then
+   plan.rest, plan.own = split(plan.packages, plan.core)
+   plan.core_files, err = locate.files(plan.core, plan)
+   if plan.core_files then
+      plan.rest_files, err = locate.files(plan.rest, plan)
+   end
+   for i, p in ipairs(plan.rest_files and plan.own or {}) do
+      plan.own_files[i], err = locate.files({p}, plan)
+      if not plan.own_files[i] then
          return nil, err
       end
-      plan[part .. "_files"] = files
    end
-   return plan
+   return plan.rest_files and plan, err
 end
 
 local function add_closures(self)
@@ -226,7 +258,7 @@ end
 local function bring_up(self, plan)
    local ln, options = self.linker, plan.options
    local shared = plan.kind == "shared"
-   local unit = assert(load_files(ln, plan.core_files, plan.kind, {
+   local unit = assert((shared and load_shared or load_static)(ln, plan.core_files, {
       roots = not shared and roots_of(self, plan.core_files) or nil, name = "Haskell runtime",
    }))
    self.rts = assert(rts.bind(ln))
@@ -240,11 +272,9 @@ local function bring_up(self, plan)
    if not options.program then
       frame.with(self, boundary.install, self.cell:address())
    end
-   assert(load_files(ln, plan.rest_files, plan.kind, {
-      objects = options.objects, below = plan.core_files.libraries,
-   }))
-   if self.register then
-      self.register()
+   load_packages(self, plan)
+   if #(options.objects or {}) > 0 then
+      assert(self:load(options.objects))
    end
 end
 

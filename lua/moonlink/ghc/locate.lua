@@ -14,7 +14,7 @@ local locate = {}
 ---@field libdir? string GHC's own folder
 ---@field version string "9.0.2"
 ---@field packages moonlink.pkg.Package[] of all databases, paths expanded; the first of an id
---- counts
+--- counts; `own`: not of GHC's database
 
 ---@class moonlink.ghc.Files
 ---@field libraries string[] paths of what holds the packages' Haskell code, dependants first
@@ -76,7 +76,9 @@ function locate.installation(options)
       end
       local roots = {pkgroot = stack.pkgroot(path), topdir = found.libdir}
       for _, p in ipairs(db.packages) do
-         all[#all + 1] = pkg.expand(pkg.copy(p), roots)
+         local package = pkg.expand(pkg.copy(p), roots)
+         package.own = path ~= found.global
+         all[#all + 1] = package
       end
    end
    return {libdir = found.libdir, version = found.version, packages = all}

@@ -4,7 +4,7 @@
 -- Modules that use it are loaded again from their files, in the order in which they were loaded.
 -- SPDX-License-Identifier: MIT
 
-local core = require "moonlink.core"
+local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local functions = require "moonlink.ghc.functions"
 local inputs = require "moonlink.link.inputs"
@@ -57,35 +57,6 @@ local function dependants(hs, unit)
    return list
 end
 
---- Adds the names of an object to those that are defined, or wanted.
-local function add_names(names, bytes, file)
-   local object <close>, err = core.object(bytes, file)
-   if not object then
-      return nil, err
-   end
-   for _, symbol in ipairs(object:symbols()) do
-      local set = symbol.place == "undefined" and names.wanted or names.defined
-      set[symbol.name] = true
-   end
-   return true
-end
-
---- The names of a list of objects; nil when it has other things.
-local function names_of(list)
-   local names = {defined = {}, wanted = {}}
-   for _, input in ipairs(list) do
-      local bytes = input.bytes
-      if not bytes and input.path and core.kind(input.path) == "object" then
-         local file <close> = io.open(input.path, "rb")
-         bytes = file and file:read "a"
-      end
-      if not bytes or not add_names(names, bytes, input.path) then
-         return nil
-      end
-   end
-   return names
-end
-
 local function defined_by_old(steps, name)
    for _, step in ipairs(steps) do
       if step.old:symbol(name) then
@@ -111,7 +82,7 @@ end
 local function lacking(steps)
    local defined = {}
    for _, step in ipairs(steps) do
-      step.names = names_of(step.list)
+      step.names = below.names(step.list)
       if not step.names then
          return nil -- loading says what is wrong with them
       end

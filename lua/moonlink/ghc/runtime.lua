@@ -1,6 +1,7 @@
 --- A Haskell runtime inside of the process: what `ghc.start` gives.
 -- SPDX-License-Identifier: MIT
 
+local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
@@ -263,8 +264,22 @@ end
 ---@return moonlink.Error? err
 function methods:load(what)
    self:check()
-   local unit, err = self.linker:load(what)
+   local list = type(what) == "table" and (what.inputs or what) or {what}
+   if type(what) == "table" and (what.path or what.bytes or what.library) then
+      list = {what}
+   end
+   local under, err = true, nil
+   if self.kind ~= "shared" then
+      under, err = below.load(self.linker, list)
+   end
+   local unit = nil
+   if under then
+      unit, err = self.linker:load(what)
+   end
    if not unit then
+      if type(under) == "table" then
+         under:unload "orphan"
+      end
       return nil, err
    end
    if self.register then
@@ -299,7 +314,7 @@ local function unit_named(self, what)
          return unit
       end
    end
-   errors.mistake("%s is no unit that was loaded", tostring(what))
+   errors.mistake("nothing that was loaded is called %s", tostring(what))
 end
 
 --- A new version of a module takes the place of the old one, whose code stays for those that still
