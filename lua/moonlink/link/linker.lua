@@ -11,6 +11,8 @@ local hooks = require "moonlink.link.hooks"
 local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
+local packages = require "moonlink.link.packages"
+local plan = require "moonlink.link.plan"
 local question = require "moonlink.link.question"
 local reload = require "moonlink.link.reload"
 local report = require "moonlink.link.report"
@@ -76,10 +78,15 @@ local function attempt(self, merged, list)
 end
 
 --- Loads objects, archives and shared libraries as one transaction.
----@param what string|table a path, a list of inputs with options, or a plan
----@return moonlink.LoadedUnit?
+---@param what string|table a path, a list of inputs with options, or a plan of packages
+---@param how? moonlink.PlanLoadOptions for a plan
+---@return moonlink.LoadedUnit|moonlink.LoadedPlan|nil
 ---@return moonlink.Error? err
-function methods:load(what)
+function methods:load(what, how)
+   if plan.is(what) then
+      check_open(self)
+      return plan.load(self, what, how)
+   end
    local merged, list = prepare(self, what)
    local new, err = attempt(self, merged, list)
    if not new and err.code == "space" then
@@ -302,6 +309,12 @@ end
 ---@return moonlink.LoadedUnit[]
 function methods:units()
    return roster.units(self)
+end
+
+--- The packages that plans have loaded, oldest first.
+---@return moonlink.LoadedPackage[]
+function methods:packages()
+   return packages.list(self)
 end
 
 --- Reloads a unit: see methods:reload in unit.lua, which calls this.

@@ -354,9 +354,10 @@ load.metatable = {
 --- Everything up to sealed memory.
 ---@param self moonlink.Load
 ---@param list moonlink.Input[]
+---@param upto? "names" only to the point where all names are known
 ---@return boolean?
 ---@return moonlink.Error? err
-function load.run(self, list)
+function load.run(self, list, upto)
    if self.failed then
       return nil, self.failed
    end
@@ -364,9 +365,12 @@ function load.run(self, list)
    local steps = {
       {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", strip_unused},
       {"resolve", undefined}, {"resolve", hide}, {"resolve", duplicates}, {"resolve", strip_again},
-      {"link", link},
+      {"link", upto ~= "names" and link or nil},
    }
    for _, step in ipairs(steps) do
+      if not step[2] then
+         break
+      end
       if self.options.progress then
          self.options.progress(step[1])
       end

@@ -51,6 +51,19 @@ local function add_kept_fields(db)
    end
 end
 
+--- What a database can be asked.
+local methods = {}
+
+--- Which files make some packages: see moonlink.pkg.plan.
+---@param options moonlink.pkg.PlanOptions
+---@return moonlink.pkg.Plan?
+---@return moonlink.Error? err
+function methods:plan(options)
+   return require "moonlink.pkg.plan".new({self}, options)
+end
+
+local metatable = {__index = methods}
+
 local function view(path, infos, found)
    local db = {
       path = path, where = found.path, kind = found.kind, infos = infos, shape = infos:shape(),
@@ -64,7 +77,7 @@ local function view(path, infos, found)
    for _, p in ipairs(db.packages) do
       rawset(p, "db", db)
    end
-   return db
+   return setmetatable(db, metatable)
 end
 
 --- Reads a database.

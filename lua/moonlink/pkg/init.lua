@@ -26,6 +26,7 @@ local homes = {
    state = {"state", "new"}, lookup = {"state"}, environment = {"environment", "load"},
    check = {"check", "package"}, register = {"register", "plan"},
    unregister = {"unregister", "plan"}, refresh = {"refresh", "plan"}, draw = {"draw", "dot"},
+   plan = {"plan", "new"}, diff_plans = {"plan_text", "diff"}, read_plan = {"plan_text", "read"},
    diff = {"diff", "packages"}, convert = {"convert", "packages"},
 }
 

@@ -242,4 +242,16 @@ function methods:roots(path)
    return {pkgroot = stack.pkgroot(path), topdir = self.topdir}
 end
 
+--- Which files make some packages: see moonlink.pkg.plan.
+---@param options moonlink.pkg.PlanOptions
+---@return moonlink.pkg.Plan?
+---@return moonlink.Error? err
+function methods:plan(options)
+   local databases, err = self:databases(self.all)
+   if not databases then
+      return nil, err
+   end
+   return require "moonlink.pkg.plan".new(reversed(databases), options)
+end
+
 return stack

@@ -1,0 +1,154 @@
+--- The packages of a linker: which are loaded, by how many plans they are held, what each has of
+-- memory. An entry is made when a plan has loaded a package and goes with its unit.
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local errors = require "moonlink.error"
+
+local packages = {}
+
+---@class moonlink.LoadedPackage
+---@field id string unit id of the package
+---@field name string
+---@field version string
+---@field database string path of the database that it is from
+---@field depends string[] ids
+---@field kind string of the plan that loaded it
+---@field way string likewise
+---@field files string[] what it was loaded from
+---@field unit moonlink.LoadedUnit which it may share with others of its group
+---@field group string[] ids of those
+---@field scoped boolean its names mean what its dependencies define, and nothing else
+---@field count integer plans that hold it
+---@field memory integer bytes; of shared libraries what is mapped of them
+local methods = {}
+
+local metatable = {
+   __name = "moonlink.LoadedPackage", __index = methods,
+   __tostring = function(self)
+      return ("package %s (%s, %d bytes, held by %d)"):format(self.id, self.database, self.memory,
+         self.count)
+   end,
+}
+
+--- The address of a name that the package defines, or nil.
+---@param name string
+---@return integer?
+function methods:address(name)
+   return self.unit:address(name)
+end
+
+--- A C function of this package, whatever others define under that name.
+---@param prototype string
+---@param opts? moonlink.FuncOptions
+---@return function?
+---@return moonlink.Error? err
+function methods:func(prototype, opts)
+   local unit = self.unit
+   return call.func({
+      types = unit.linker.types,
+      address_of = function(_, name)
+         local address = unit:address(name)
+         if address then
+            return address, unit.core
+         end
+         return nil, errors.new {
+            code = "undefined", symbol = name,
+            message = ("package %s does not define '%s'"):format(self.id, name),
+            hint = "shared libraries, and what a package depends on, answer to ln:func",
+         }
+      end,
+   }, prototype, opts)
+end
+
+local function is_alive(entry)
+   return entry.unit:alive() and not entry.unit.orphaned
+end
+
+--- The entry of a package that is loaded and alive.
+---@param linker moonlink.Linker
+---@param id string
+---@return moonlink.LoadedPackage?
+function packages.get(linker, id)
+   local entry = linker.loaded and linker.loaded[id]
+   if entry and not is_alive(entry) then
+      linker.loaded[id], entry = nil, nil
+   end
+   return entry
+end
+
+--- Enters a package that was loaded.
+---@param linker moonlink.Linker
+---@param entry table
+---@return moonlink.LoadedPackage
+function packages.enter(linker, entry)
+   linker.loaded = linker.loaded or {}
+   linker.loaded_count = (linker.loaded_count or 0) + 1
+   entry.order, entry.count, entry.memory = linker.loaded_count, 0, 0
+   linker.loaded[entry.id] = setmetatable(entry, metatable)
+   return entry
+end
+
+--- Takes a package out.
+---@param linker moonlink.Linker
+---@param id string
+function packages.forget(linker, id)
+   linker.loaded[id] = nil
+end
+
+--- Bytes of this process that are mapped from each file.
+local function mapped()
+   local bytes = {}
+   local file <close> = io.open("/proc/self/maps", "rb")
+   for line in file and file:lines() or function() end do
+      local from, to, path = line:match "^(%x+)%-(%x+) %S+ %S+ %S+ %S+%s+(/.*)$"
+      if path then
+         bytes[path] = (bytes[path] or 0) + tonumber(to, 16) - tonumber(from, 16)
+      end
+   end
+   return bytes
+end
+
+--- Bytes of the sections that come from each file of a unit.
+local function of_files(unit)
+   local bytes, inputs = {}, unit:inputs()
+   for _, section in ipairs(unit.core:sections()) do
+      local file = inputs[section.input] and inputs[section.input].file or ""
+      bytes[file] = (bytes[file] or 0) + section.size
+   end
+   return bytes
+end
+
+local function measure(list)
+   local maps, by_unit
+   by_unit = setmetatable({}, {__index = function(t, unit)
+      t[unit] = of_files(unit)
+      return t[unit]
+   end})
+   for _, entry in ipairs(list) do
+      entry.memory = 0
+      for _, path in ipairs(entry.files) do
+         local bytes = by_unit[entry.unit][path]
+         if not bytes and path:find "%.so[%.%d]*$" then
+            maps = maps or mapped()
+            bytes = maps[path]
+         end
+         entry.memory = entry.memory + (bytes or 0)
+      end
+   end
+end
+
+--- The packages that are loaded, oldest first, with what they have of memory now.
+---@param linker moonlink.Linker
+---@return moonlink.LoadedPackage[]
+function packages.list(linker)
+   local list = {}
+   for _, entry in pairs(linker.loaded or {}) do
+      list[#list + 1] = is_alive(entry) and entry or nil
+   end
+   table.sort(list, function(a, b) return a.order < b.order end)
+   measure(list)
+   return list
+end
+
+return packages

@@ -1,0 +1,123 @@
+--- What a plan is: the table in which packages and linker meet. `moonlink.pkg` makes plans,
+-- `ln:load` does what they say, and neither knows the other.
+-- SPDX-License-Identifier: MIT
+
+local plan = {}
+
+--- The field `format` of every plan.
+plan.FORMAT = "moonlink plan 1"
+
+--- Is this value meant as a plan?
+---@param value any
+---@return boolean
+function plan.is(value)
+   return type(value) == "table" and rawget(value, "format") == plan.FORMAT
+end
+
+local FILE = {library = "string", role = "string", kind = "string", path = "string"}
+local UNIT = {
+   id = "string", name = "string", version = "string", database = "string", depends = "strings",
+   roots = "strings", search = "strings", options = "strings",
+}
+local PLAN = {kind = "string", way = "string", policy = "string", asked = "strings"}
+
+local function is_list(value, of)
+   if type(value) ~= "table" then
+      return false
+   end
+   for i = 1, #value do
+      if type(value[i]) ~= of then
+         return false
+      end
+   end
+   return true
+end
+
+local function wrong(value, fields, where)
+   if type(value) ~= "table" then
+      return where .. " is no table"
+   end
+   for name, kind in pairs(fields) do
+      local fits = kind == "strings" and is_list(value[name], "string")
+         or type(value[name]) == kind
+      if not fits then
+         return ("%s: field '%s': %s expected"):format(where, name,
+            kind == "strings" and "a list of strings" or "a " .. kind)
+      end
+   end
+end
+
+local function wrong_unit(unit, i, seen)
+   local why = wrong(unit, UNIT, ("unit %d"):format(i))
+   if why then
+      return why
+   elseif seen[unit.id] then
+      return ("unit %s is there twice"):format(unit.id)
+   elseif not is_list(unit.files, "table") then
+      return ("unit %s: field 'files': a list of tables expected"):format(unit.id)
+   end
+   for _, file in ipairs(unit.files) do
+      why = why or wrong(file, FILE, "a file of unit " .. unit.id)
+   end
+   seen[unit.id] = true
+   return why
+end
+
+local function wrong_groups(groups, seen)
+   local grouped = {}
+   for _, group in ipairs(groups) do
+      if not is_list(group, "string") then
+         return "a group is no list of strings"
+      end
+      for _, id in ipairs(group) do
+         if not seen[id] or grouped[id] then
+            return ("group with %s, which is %s"):format(id,
+               grouped[id] and "in another one" or "no unit of the plan")
+         end
+         grouped[id] = true
+      end
+   end
+   for id in pairs(seen) do
+      if not grouped[id] then
+         return ("unit %s is in no group"):format(id)
+      end
+   end
+end
+
+--- Why a value is no plan that could be loaded; nil when it is one.
+---@param value any
+---@return string?
+function plan.problem(value)
+   if not plan.is(value) then
+      return ("field 'format': \"%s\" expected"):format(plan.FORMAT)
+   end
+   local why, seen = wrong(value, PLAN, "the plan"), {}
+   if why then
+      return why
+   end
+   for _, name in ipairs {"units", "groups", "missing"} do
+      if not is_list(value[name], "table") then
+         return ("the plan: field '%s': a list of tables expected"):format(name)
+      end
+   end
+   for i, unit in ipairs(value.units) do
+      why = wrong_unit(unit, i, seen)
+      if why then
+         return why
+      end
+   end
+   for _, unit in ipairs(value.units) do
+      for _, id in ipairs(unit.depends) do
+         if not seen[id] then
+            return ("unit %s depends on %s, which is no unit of the plan"):format(unit.id, id)
+         end
+      end
+   end
+   for _, each in ipairs(value.missing) do
+      why = why or wrong(each, {unit = "string", library = "string", tried = "strings"},
+         "what is missing")
+   end
+   return why or wrong_groups(value.groups, seen)
+end
+
+return plan
