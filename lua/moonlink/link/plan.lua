@@ -1,6 +1,6 @@
 --- Does what a plan says: loads its packages, each group as one unit, dependencies first. Either
 -- all of it or nothing: a first run over all that is to be loaded, up to the point where memory
--- would be taken, finds what is missing before anything has changed; what fails later is taken back.
+-- would be taken, finds what is missing before anything has changed; what fails later is undone.
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
