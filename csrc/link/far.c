@@ -7,24 +7,29 @@
 
 #include "link/txn.h"
 
-/* Where a function starts. */
-typedef struct start {
-    uint32_t section;
-    uint64_t value;
-} start;
+/* A field of an instruction to move, and the last place at or before it of which is known that an
+** instruction starts there. */
+typedef struct field {
+    uint32_t section, far; /* far: index into t->far */
+    uint64_t offset, start;
+} field;
 
-/* What is known of the instruction starts of one image: its functions, the code whose address is
-** taken, and the end of the instruction that was moved last. Without it each move would look at all
-** symbols, and decode all of its function again.
+/* The fields to move of one image, by place. Starts of instructions are its functions, the code
+** whose address is taken, and the end of the instruction that was moved last; without them each
+** move would decode its section from the beginning. All moves of an image are known when the first
+** is made, so one walk over its symbols and relocations finds the starts of all: only the nearest
+** one before each field is of use.
 ** Address taken: compilers that put tables amid the code (GHC's info tables lie before each return
 ** point) name what follows a table by an absolute relocation only, without a symbol. */
-typedef struct starts {
+typedef struct fields {
     const ml_image *img;
-    ml_arena arena;
-    start *v; /* sorted */
-    size_t n, room;
-    start last;
-} starts;
+    field *v;
+    uint32_t first, n; /* t->far[first] is theirs, and n in all */
+    uint64_t *start;   /* by index into t->far, less first: what v found */
+    uint8_t *wanted;   /* by section: it has such fields */
+    uint32_t section;  /* where the instruction that was moved last stands, and where it ended */
+    uint64_t end;
+} fields;
 
 typedef struct place {
     ml_txn *t;
@@ -72,83 +77,98 @@ static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
 
 static int by_place(const void *a, const void *b)
 {
-    const start *x = a, *y = b;
+    const field *x = a, *y = b;
     if (x->section != y->section)
         return x->section < y->section ? -1 : 1;
-    return x->value < y->value ? -1 : x->value > y->value;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static bool add_start(starts *s, uint32_t section, uint64_t value)
+/* The first field at or behind a place; f->n when there is none. */
+static uint32_t field_from(const fields *f, uint32_t section, uint64_t offset)
 {
-    if (!ml_array_room(&s->arena, &s->v, s->n, &s->room, sizeof *s->v))
-        return false;
-    s->v[s->n++] = (start){section, value};
-    return true;
-}
-
-/* The code whose address one relocation section takes. */
-static bool know_targets(starts *s, const ml_target *target, const ml_irels *rels)
-{
-    for (uint32_t i = 0; rels->rela && i < rels->count; i++) {
-        ml_irel r = ml_image_rel(rels, i);
-        const ml_rrow *row = ml_target_row(target, r.type);
-        if (!row || row->formula != ML_S_A)
-            continue;
-        ml_isym sym = ml_image_symbol(s->img, r.symbol);
-        uint64_t value = sym.value + (uint64_t)r.addend;
-        if (sym.section >= s->img->nsections)
-            continue;
-        const ml_isec sec = ml_image_section(s->img, sym.section);
-        if ((sec.flags & ML_SEC_EXEC) && value < sec.data.n && !add_start(s, sym.section, value))
-            return false;
-    }
-    return true;
-}
-
-/* Reads the functions of an image and the code whose address it takes, unless they are known. */
-static bool know(starts *s, const ml_target *target, const ml_image *img)
-{
-    if (s->img == img)
-        return true;
-    ml_arena_free(&s->arena);
-    *s = (starts){.img = img};
-    bool good = true;
-    for (uint32_t i = 1; good && i < img->nsymbols; i++) {
-        ml_isym sym = ml_image_symbol(img, i);
-        if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
-            good = add_start(s, sym.section, sym.value);
-    }
-    for (uint32_t i = 0; good && i < img->nrels; i++)
-        good = know_targets(s, target, &img->rels[i]);
-    if (!good) {
-        s->img = NULL;
-        return false;
-    }
-    if (s->n)
-        qsort(s->v, s->n, sizeof *s->v, by_place);
-    return true;
-}
-
-/* The last known start of an instruction at or before the offset. */
-static uint64_t start_before(const starts *s, uint32_t section, uint64_t offset)
-{
-    size_t lo = 0, hi = s->n;
+    const field key = {.section = section, .offset = offset};
+    uint32_t lo = 0, hi = f->n;
     while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        const start *at = &s->v[mid];
-        if (at->section < section || (at->section == section && at->value <= offset))
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (by_place(&f->v[mid], &key) < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    uint64_t known = lo && s->v[lo - 1].section == section ? s->v[lo - 1].value : 0;
-    if (s->last.section == section && s->last.value <= offset && s->last.value > known)
-        known = s->last.value;
-    return known;
+    return lo;
 }
 
-static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *second, starts *s)
+/* An instruction starts there: noted at the first field behind it. */
+static void note_start(const fields *f, uint32_t section, uint64_t value)
 {
+    if (section >= f->img->nsections || !f->wanted[section])
+        return;
+    uint32_t i = field_from(f, section, value);
+    if (i < f->n && f->v[i].section == section && f->v[i].start < value)
+        f->v[i].start = value;
+}
+
+/* The code whose address one relocation section takes. */
+static void note_targets(const fields *f, const ml_target *target, const ml_irels *rels)
+{
+    for (uint32_t i = 0; rels->rela && i < rels->count; i++) {
+        ml_irel r = ml_image_rel(rels, i);
+        if (target->rows[r.type].formula != ML_S_A) /* scan has seen it */
+            continue;
+        ml_isym sym = ml_image_symbol(f->img, r.symbol);
+        note_start(f, sym.section, sym.value + (uint64_t)r.addend);
+    }
+}
+
+/* The starts before all fields of f, by place, then by their number. */
+static void find_starts(const ml_txn *t, const fields *f)
+{
+    const ml_input *in = &t->l->inputs[t->far[f->first].input];
+    const ml_image *img = f->img;
+    qsort(f->v, f->n, sizeof *f->v, by_place);
+    for (uint32_t i = 1; i < img->nsymbols; i++) {
+        ml_isym sym = ml_image_symbol(img, i);
+        if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
+            note_start(f, sym.section, sym.value);
+    }
+    for (uint32_t i = 0; i < img->nrels; i++)
+        if (in->piece[img->rels[i].target])
+            note_targets(f, t->target, &img->rels[i]);
+    for (uint32_t i = 0; i < f->n; i++) {
+        field *v = &f->v[i];
+        if (i && v->section == v[-1].section && v->start < v[-1].start)
+            v->start = v[-1].start;
+        f->start[v->far - f->first] = v->start;
+    }
+}
+
+/* Lists the fields from t->far[first] on that are of one image, with their starts. */
+static bool list_fields(ml_txn *t, uint32_t first, fields *f)
+{
+    uint32_t input = t->far[first].input, n = 0;
+    const ml_image *img = t->l->inputs[input].img;
+    while (first + n < t->nfar && t->far[first + n].input == input)
+        n++;
+    *f = (fields){.img = img, .first = first, .n = n};
+    f->v = ml_nalloc(&t->scratch, n, sizeof *f->v);
+    f->start = ml_nalloc(&t->scratch, n, sizeof *f->start);
+    f->wanted = ml_zalloc(&t->scratch, img->nsections, 1);
+    if (!f->v || !f->start || !f->wanted)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        const ml_irels *rels = &img->rels[t->far[first + i].rels];
+        uint64_t offset = ml_image_rel(rels, t->far[first + i].rel).offset;
+        f->v[i] = (field){.section = rels->target, .far = first + i, .offset = offset};
+        f->wanted[rels->target] = 1;
+    }
+    find_starts(t, f);
+    return true;
+}
+
+/* Moves the instruction of t->far[n], whose thunk has the same number. */
+static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
+{
+    const ml_far *f = &t->far[n];
     const ml_input *in = &t->l->inputs[f->input];
     place p = {.t = t, .in = in, .rels = &in->img->rels[f->rels]};
     p.r = ml_image_rel(p.rels, f->rel);
@@ -157,12 +177,13 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     uint8_t *code = t->view + t->pieces[in->piece[p.rels->target] - 1].offset;
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
-    if (!know(s, t->target, in->img))
-        return ml_nomem(t->d);
+    uint64_t start = s->start[n - s->first];
+    if (s->section == p.rels->target && s->end > start && s->end <= p.r.offset)
+        start = s->end;
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);
     ml_move_in move = {.code = code,
                        .size = ml_image_section(in->img, p.rels->target).data.n,
-                       .start = (size_t)start_before(s, p.rels->target, p.r.offset),
+                       .start = (size_t)start,
                        .field = (size_t)p.r.offset,
                        .addr = in->addr[p.rels->target],
                        .pcrel = p.row->formula == ML_S_A_P,
@@ -175,7 +196,8 @@ static int move_one(ml_txn *t, const ml_far *f, uint32_t n, const uint64_t *seco
     memcpy(code + out.site, out.patch, out.site_len);
     memcpy(t->view + offset, out.body, out.body_len);
     t->l->stats.moved++;
-    s->last = (start){p.rels->target, out.site + out.site_len};
+    s->section = p.rels->target;
+    s->end = out.site + out.site_len;
     return 0;
 }
 
@@ -193,17 +215,18 @@ static int no_room(ml_txn *t, const ml_far *f)
 
 int ml_far_move(ml_txn *t)
 {
-    starts s = {0};
+    fields f = {0};
     int rc = 0;
     for (uint32_t i = 0; i < t->nfar && t->d->count < ML_DIAG_MAX; i++) {
         uint64_t second;
         bool pair = second_of(t, i, &second);
-        int one = i < t->nmoved ? move_one(t, &t->far[i], i, pair ? &second : NULL, &s)
-                                : no_room(t, &t->far[i]);
+        if ((i == 0 || t->far[i].input != t->far[i - 1].input) && !list_fields(t, i, &f))
+            return ml_nomem(t->d);
+        int one =
+            i < t->nmoved ? move_one(t, i, pair ? &second : NULL, &f) : no_room(t, &t->far[i]);
         i += pair;
         if (one < 0)
             rc = one;
     }
-    ml_arena_free(&s.arena);
     return rc;
 }

@@ -9,6 +9,9 @@
 
 enum { DROPPED = 1, MERGED };
 
+/* In place of S, of a symbol that is DROPPED or MERGED: see apply_direct. */
+#define NO_PLAIN_S ((uint64_t)1 << 63)
+
 /* One input while it is relocated. */
 typedef struct work {
     ml_txn *t;
@@ -20,7 +23,7 @@ typedef struct work {
     uint64_t base; /* its address */
     bool exec;
     bool image;       /* only thread-local sections, else only others */
-    uint64_t *S;      /* by symbol index */
+    uint64_t *S;      /* by symbol index, or NO_PLAIN_S */
     uint8_t *dropped; /* by symbol index: DROPPED, or MERGED for a section symbol */
     int rc;
 } work;
@@ -129,7 +132,11 @@ static uint64_t merged_address(const work *w, const ml_irel *r)
 
 static inline uint64_t address_of(const work *w, const ml_irel *r)
 {
-    return w->dropped[r->symbol] == MERGED ? merged_address(w, r) : w->S[r->symbol];
+    switch (w->dropped[r->symbol]) {
+    case MERGED: return merged_address(w, r);
+    case DROPPED: return ml_binding_of(w->in, r->symbol).S;
+    default: return w->S[r->symbol];
+    }
 }
 
 /* The formulas that need more than S, A and P. */
@@ -137,7 +144,6 @@ static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
 {
     uint64_t S = address_of(w, r), A = (uint64_t)r->addend, P = w->base + r->offset;
     uint64_t GOT = w->t->l->got, v = 0;
-    ml_binding value = ml_binding_of(w->in, r->symbol);
     if ((row->needs & ML_NEED_GOT) && relaxed(w, r, row, S))
         return;
     uint64_t slot = row->needs & ML_NEED_GOT ? ml_binding_slot(w->t, w->in, r->symbol) : 0;
@@ -153,7 +159,7 @@ static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
     case ML_S_A_GOT: v = S + A - GOT; break;
     case ML_GOT_A_P: v = GOT + A - P; break;
     case ML_L_A_GOT: v = S + A - GOT; break; /* 64 bits reach S itself: L is S */
-    case ML_Z_A: v = value.size + A; break;
+    case ML_Z_A: v = ml_binding_of(w->in, r->symbol).size + A; break;
     default: break;
     }
     if (ml_fits(row->range, v))
@@ -207,6 +213,47 @@ static uint32_t apply(work *w, uint32_t k)
     return 1;
 }
 
+/* Applies relocations from number k on as long as they are direct, against a plain symbol, and
+** their value fits; returns the number of the first that is not. This is the loop in which a load
+** spends most of its time. A symbol whose S happens to be NO_PLAIN_S only
+** goes the long way. */
+static uint32_t apply_direct(const work *w, uint32_t k)
+{
+    const ml_rrow *rows = w->t->target->rows;
+    const uint64_t *S = w->S;
+    uint8_t *code = w->code;
+    const uint64_t base = w->base;
+    const uint32_t count = w->rels->rela ? w->rels->count : 0;
+    for (; k < count; k++) {
+        ml_irel r = ml_image_rel(&(ml_irels){.p = w->rels->p, .rela = 1}, k);
+        uint64_t s = S[r.symbol], v = s + (uint64_t)r.addend;
+        if (s == NO_PLAIN_S)
+            return k;
+        switch ((ml_direct)rows[r.type].direct) {
+        case ML_DIRECT_PC32:
+            v -= base + r.offset;
+            if (v != (uint64_t)(int32_t)v)
+                return k;
+            ml_put32(code + r.offset, (uint32_t)v);
+            break;
+        case ML_DIRECT_ABS32S:
+            if (v != (uint64_t)(int32_t)v)
+                return k;
+            ml_put32(code + r.offset, (uint32_t)v);
+            break;
+        case ML_DIRECT_ABS32U:
+            if (v > UINT32_MAX)
+                return k;
+            ml_put32(code + r.offset, (uint32_t)v);
+            break;
+        case ML_DIRECT_ABS64: ml_put64(code + r.offset, v); break;
+        case ML_DIRECT_PC64: ml_put64(code + r.offset, v - (base + r.offset)); break;
+        case ML_DIRECT_NO: return k;
+        }
+    }
+    return k;
+}
+
 /* Local symbols: most lie in a plain section of memory. */
 static void local_values(work *w)
 {
@@ -217,14 +264,14 @@ static void local_values(work *w)
         ml_isym s = ml_image_symbol(img, i);
         if (plain && s.type <= ML_TYPE_SECTION && s.section < img->nsections && s.section) {
             w->dropped[i] = in->piece[s.section] ? 0 : DROPPED;
-            w->S[i] = in->piece[s.section] ? in->addr[s.section] + s.value : 0;
+            w->S[i] = in->piece[s.section] ? in->addr[s.section] + s.value : NO_PLAIN_S;
             continue;
         }
         ml_binding v = ml_binding_of(in, i);
         bool merged = in->split && v.type == ML_TYPE_SECTION && !v.dropped &&
                       s.section < img->nsections && ml_is_merged(in, s.section);
-        w->S[i] = v.S;
         w->dropped[i] = v.dropped ? DROPPED : merged ? MERGED : 0;
+        w->S[i] = w->dropped[i] ? NO_PLAIN_S : v.S;
     }
 }
 
@@ -235,8 +282,9 @@ static void symbol_values(work *w)
     local_values(w);
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
         const ml_entry *e = w->in->bind[i - img->first_global];
-        w->S[i] = ml_entry_address(e);
-        w->dropped[i] = e->flags & ML_ENT_NOWHERE ? DROPPED : 0;
+        bool gone = e->flags & ML_ENT_NOWHERE;
+        w->S[i] = gone ? NO_PLAIN_S : ml_entry_address(e);
+        w->dropped[i] = gone ? DROPPED : 0;
     }
 }
 
@@ -254,7 +302,7 @@ static void relocate_input(work *w)
         w->size = p->filled ? (size_t)p->size : 0;
         w->base = ml_piece_addr(w->t, piece);
         w->exec = p->class == ML_CLASS_TEXT;
-        for (uint32_t k = 0; k < w->rels->count;)
+        for (uint32_t k = apply_direct(w, 0); k < w->rels->count; k = apply_direct(w, k))
             k += apply(w, k);
     }
 }

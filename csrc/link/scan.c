@@ -9,6 +9,15 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
+/* What a symbol is good for: a direct relocation that its type says may go with one of these asks
+** for nothing, whatever its addend (NEAR: unless that is large). */
+enum symbol_is {
+    IS_PLAIN = 1,   /* neither thread-local nor chosen at run time nor dropped */
+    IS_OF_LOAD = 2, /* plain, and in the block of this load */
+    IS_NEAR = 4     /* plain, and near it with SLACK to spare */
+};
+enum { SLACK = 1 << 24, TYPES = 64 };
+
 /* What goes along while one input's relocations are read. */
 typedef struct scan {
     ml_txn *t;
@@ -16,6 +25,8 @@ typedef struct scan {
     const ml_irels *rels;
     const ml_piece *piece; /* of the section that rels change */
     uint64_t size;         /* of that section's bytes */
+    uint8_t *is;           /* symbol_is, by symbol */
+    uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
     bool low;              /* something wants the low zone */
     int rc;
 } scan;
@@ -181,33 +192,75 @@ static bool check_symbol(scan *c, const ml_irel *r, const ml_rrow *row, const ml
     return true;
 }
 
-/* A local symbol in a section of memory, neither thread-local nor out of reach nor a function that
-** is chosen at run time. */
-static bool is_plain_local(const ml_input *in, uint32_t symbol)
+static uint8_t what_entry_is(const ml_txn *t, const ml_entry *e)
 {
-    const ml_image *img = in->img;
-    ml_isym s = ml_image_symbol(img, symbol);
-    return !(img->flags & ML_SEC_TLS) && !in->large && s.type < ML_TYPE_TLS &&
-           s.section < img->nsections && in->piece[s.section];
+    if (e->type >= ML_TYPE_TLS || (e->flags & ML_ENT_NOWHERE))
+        return 0;
+    if (e->flags & ML_ENT_LARGE)
+        return IS_PLAIN;
+    if (ml_def_in_load(e->def))
+        return IS_PLAIN | IS_OF_LOAD;
+    uint64_t S = ml_entry_address(e);
+    return is_near(t, S - SLACK) && is_near(t, S + SLACK) ? IS_PLAIN | IS_NEAR : IS_PLAIN;
 }
 
-/* The usual case: a direct reference to a name of this load asks for nothing. */
-static bool is_plain(const scan *c, const ml_irel *r, const ml_rrow *row)
+/* What the symbols of an input are. */
+static void look_at_symbols(scan *c)
 {
-    if (ml_formula_is_tls(row->formula) || (row->needs & ~(unsigned)(ML_NEED_STUB | ML_CODE)))
-        return false;
-    if (r->symbol < c->in->img->first_global)
-        return is_plain_local(c->in, r->symbol);
-    const ml_entry *e = c->in->bind[r->symbol - c->in->img->first_global];
-    return ml_def_in_load(e->def) && e->type < ML_TYPE_TLS &&
-           !(e->flags & (ML_ENT_NOWHERE | ML_ENT_LARGE));
+    const ml_input *in = c->in;
+    const ml_image *img = in->img;
+    bool plain = !(img->flags & ML_SEC_TLS) && !in->large;
+    for (uint32_t i = 0; i < img->first_global; i++) {
+        ml_isym s = ml_image_symbol(img, i);
+        bool good =
+            plain && s.type < ML_TYPE_TLS && s.section < img->nsections && in->piece[s.section];
+        c->is[i] = good ? IS_PLAIN | IS_OF_LOAD : 0;
+    }
+    for (uint32_t i = img->first_global; i < img->nsymbols; i++)
+        c->is[i] = what_entry_is(c->t, in->bind[i - img->first_global]);
+}
+
+/* Which symbols are easy for which types. */
+static void look_at_types(scan *c)
+{
+    const ml_target *target = c->t->target;
+    bool may_be_low = c->t->zone == ML_ZONE_NEAR && !c->t->o.fixed;
+    for (size_t i = 0; i < target->nrows && i < TYPES; i++) {
+        const ml_rrow *row = &target->rows[i];
+        if (row->direct == ML_DIRECT_NO || ((row->needs & ML_NEED_LOW) && may_be_low))
+            continue;
+        c->easy[i] = IS_OF_LOAD;
+        if (!(row->needs & ML_CODE))
+            c->easy[i] |= IS_PLAIN;
+        else if (row->formula != ML_S_A)
+            c->easy[i] |= IS_NEAR;
+    }
+}
+
+/* Skips relocations from number k on that are sound and ask for nothing; returns the number of the
+** first that needs a closer look. Most relocations are seen only here. */
+static uint32_t skip_easy(const scan *c, uint32_t k)
+{
+    const uint8_t *is = c->is, *easy = c->easy;
+    if (!c->rels->rela || c->size < 8 || c->piece->class >= ML_CLASS_TDATA)
+        return k;
+    uint64_t last = c->size - 8;
+    for (; k < c->rels->count; k++) {
+        ml_irel r = ml_image_rel(&(ml_irels){.p = c->rels->p, .rela = 1}, k);
+        if (r.type >= TYPES || r.offset > last)
+            break;
+        uint8_t good = is[r.symbol] & easy[r.type];
+        if (!good || (good == IS_NEAR && (uint64_t)r.addend + SLACK > 2 * (uint64_t)SLACK))
+            break;
+    }
+    return k;
 }
 
 static void scan_one(scan *c, uint32_t k)
 {
     ml_irel r = ml_image_rel(c->rels, k);
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
-    if (!check_row(c, &r, row) || row->formula == ML_R_NONE || is_plain(c, &r, row))
+    if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
         return;
     ml_binding v = ml_binding_of(c->in, r.symbol);
     if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))
@@ -227,9 +280,18 @@ static void scan_one(scan *c, uint32_t k)
         want_reach(c, &r, row, &v);
 }
 
-static int scan_input(scan *c)
+/* Will all be scanned again, for the low zone? Then there are no counts to finish; errors are to be
+** seen all. */
+static bool is_in_vain(const scan *c)
+{
+    return c->low && c->rc == 0 && c->t->zone == ML_ZONE_NEAR && !c->t->o.fixed;
+}
+
+static void scan_input(scan *c)
 {
     const ml_image *img = c->in->img;
+    if (img->nrels)
+        look_at_symbols(c);
     for (uint32_t i = 0; i < img->nrels; i++) {
         c->rels = &img->rels[i];
         uint32_t piece = c->in->piece[c->rels->target];
@@ -238,10 +300,12 @@ static int scan_input(scan *c)
         c->piece = &c->t->pieces[piece - 1];
         c->size = c->piece->filled ? c->piece->size : 0;
         c->t->l->stats.relocations += c->rels->count;
-        for (uint32_t k = 0; k < c->rels->count; k++)
+        for (uint32_t k = skip_easy(c, 0); k < c->rels->count; k = skip_easy(c, k + 1)) {
             scan_one(c, k);
+            if (is_in_vain(c))
+                return;
+        }
     }
-    return c->rc;
 }
 
 /* Scanning may run again, for another zone or range. */
@@ -264,13 +328,21 @@ int ml_scan(ml_txn *t)
 {
     scan c = {.t = t};
     forget(t);
-    for (uint32_t i = 0; i < t->l->ninputs; i++) {
+    uint32_t most = 0; /* symbols */
+    for (uint32_t i = 0; i < t->l->ninputs; i++)
+        if (t->l->inputs[i].img->nsymbols > most)
+            most = t->l->inputs[i].img->nsymbols;
+    c.is = ml_nalloc(&t->scratch, most, sizeof *c.is);
+    if (!c.is)
+        return ml_nomem(t->d);
+    look_at_types(&c);
+    for (uint32_t i = 0; i < t->l->ninputs && !is_in_vain(&c); i++) {
         c.in = &t->l->inputs[i];
         scan_input(&c);
     }
     if (c.rc < 0)
         return c.rc;
-    if (c.low && t->zone == ML_ZONE_NEAR && !t->o.fixed) {
+    if (is_in_vain(&c)) {
         t->zone = ML_ZONE_LOW;
         return 1;
     }

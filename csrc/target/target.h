@@ -73,6 +73,17 @@ enum ml_need {
     ML_CODE = 32         /* the field may be (part of) an instruction */
 };
 
+/* A row whose value needs S, A and P alone, in a field of 4 or 8 bytes: most relocations are such,
+** and are scanned and applied without another look at their row. */
+typedef enum ml_direct {
+    ML_DIRECT_NO,
+    ML_DIRECT_ABS64,
+    ML_DIRECT_ABS32U,
+    ML_DIRECT_ABS32S,
+    ML_DIRECT_PC64,
+    ML_DIRECT_PC32
+} ml_direct;
+
 typedef struct ml_rrow {
     const char *name; /* "R_X86_64_PC32" */
     uint32_t type;    /* its number */
@@ -80,6 +91,7 @@ typedef struct ml_rrow {
     ml_field field;
     ml_range range;
     unsigned needs; /* ml_need */
+    uint8_t direct; /* ml_direct; follows from the formula, the field and the range */
 } ml_rrow;
 
 /* Width in bytes of a field. */

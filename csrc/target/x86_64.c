@@ -15,10 +15,29 @@ enum { STUB_SIZE = 16, FIELD = 4, EM_X86_64_ = 62, INT3 = 0xcc };
 /* The two types that x86_64.def marks ML_RELAX. */
 enum { GOTPCRELX = 41, REX_GOTPCRELX = 42 };
 
+/* ml_direct of a row. */
+#define IS_PC(formula) ((formula) == ML_S_A_P || (formula) == ML_L_A_P)
+#define DIRECT32(formula, range)                                       \
+    ((formula) == ML_S_A && (range) == ML_FIT_U32   ? ML_DIRECT_ABS32U \
+     : (formula) == ML_S_A && (range) == ML_FIT_S32 ? ML_DIRECT_ABS32S \
+     : IS_PC(formula) && (range) == ML_FIT_S32      ? ML_DIRECT_PC32   \
+                                                    : ML_DIRECT_NO)
+#define DIRECT(formula, field, range)                                         \
+    ((field) == ML_F_LE32                          ? DIRECT32(formula, range) \
+     : (field) == ML_F_LE64 && (formula) == ML_S_A ? ML_DIRECT_ABS64          \
+     : (field) == ML_F_LE64 && IS_PC(formula)      ? ML_DIRECT_PC64           \
+                                                   : ML_DIRECT_NO)
+
 static const ml_rrow rows[] = {
 #define RELOC(number, name, formula, field, range, needs) \
-    [number] = {"R_X86_64_" #name, number, ML_##formula, ML_F_##field, ML_FIT_##range, needs},
-#define GAP(number) [number] = {NULL, number, ML_R_NONE, ML_F_NONE, ML_FIT_ANY, 0},
+    [number] = {"R_X86_64_" #name,                        \
+                number,                                   \
+                ML_##formula,                             \
+                ML_F_##field,                             \
+                ML_FIT_##range,                           \
+                needs,                                    \
+                DIRECT(ML_##formula, ML_F_##field, ML_FIT_##range)},
+#define GAP(number) [number] = {NULL, number, ML_R_NONE, ML_F_NONE, ML_FIT_ANY, 0, ML_DIRECT_NO},
 #include "target/x86_64.def"
 #undef RELOC
 #undef GAP
