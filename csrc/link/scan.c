@@ -25,6 +25,7 @@ typedef struct scan {
     const ml_irels *rels;
     const ml_piece *piece; /* of the section that rels change */
     uint64_t size;         /* of that section's bytes */
+    ml_slice data;         /* those bytes */
     uint8_t *is;           /* symbol_is, by symbol */
     uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
     bool low;              /* something wants the low zone */
@@ -37,12 +38,6 @@ static bool is_near(const ml_txn *t, uint64_t value)
     enum { MARGIN = 16 }; /* rewriting an instruction shifts its field by a byte or two */
     return ml_fits(ML_FIT_S32, value - t->lo + MARGIN) &&
            ml_fits(ML_FIT_S32, value - t->hi - MARGIN);
-}
-
-/* The bytes that rels change. */
-static ml_slice bytes_of(const scan *c)
-{
-    return ml_image_section(c->in->img, c->rels->target).data;
 }
 
 static void refuse(scan *c, const ml_irel *r, const ml_rrow *row, ml_code code, const char *hint,
@@ -97,7 +92,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     if (!v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value)))
         return;
     bool code = c->piece->class == ML_CLASS_TEXT;
-    ml_slice data = bytes_of(c);
+    ml_slice data = c->data;
     bool branch = row->formula == ML_L_A_P ||
                   (code && pcrel && t->target->branch(data.p, data.n, (size_t)r->offset));
     if (code && !branch)
@@ -108,13 +103,18 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
         ml_copies_want(t, v->e);
 }
 
+/* Can the code do without the slot, once its symbol is in reach? */
+static bool can_relax(const scan *c, const ml_irel *r, const ml_rrow *row)
+{
+    const ml_txn *t = c->t;
+    return (row->needs & ML_RELAX) && t->o.relax &&
+           t->target->can_relax(c->data.p, c->data.n, (size_t)r->offset, r->type, r->addend);
+}
+
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
-    ml_slice data = bytes_of(c);
-    if ((row->needs & ML_RELAX) && t->o.relax && !v->large &&
-        (v->in_load || (v->e && is_near(t, v->S))) &&
-        t->target->can_relax(data.p, data.n, (size_t)r->offset, r->type, r->addend))
+    if (!v->large && (v->in_load || (v->e && is_near(t, v->S))) && can_relax(c, r, row))
         return;
     if (!want_slot(c, r->symbol))
         c->rc = ml_nomem(t->d);
@@ -262,6 +262,8 @@ static void scan_one(scan *c, uint32_t k)
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
     if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
         return;
+    if ((c->is[r.symbol] & (IS_OF_LOAD | IS_NEAR)) && can_relax(c, &r, row))
+        return;
     ml_binding v = ml_binding_of(c->in, r.symbol);
     if ((v.dropped || v.type >= ML_TYPE_TLS) && !check_symbol(c, &r, row, &v))
         return;
@@ -299,6 +301,7 @@ static void scan_input(scan *c)
             continue;
         c->piece = &c->t->pieces[piece - 1];
         c->size = c->piece->filled ? c->piece->size : 0;
+        c->data = ml_image_section(img, c->rels->target).data;
         c->t->l->stats.relocations += c->rels->count;
         for (uint32_t k = skip_easy(c, 0); k < c->rels->count; k = skip_easy(c, k + 1)) {
             scan_one(c, k);
