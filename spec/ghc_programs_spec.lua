@@ -132,3 +132,37 @@ describe("examples/haskell #ghc", function()
       end)
    end
 end)
+
+describe("the pages on Haskell #ghc", function()
+   local FIB = [[
+module Fib where
+import qualified Data.Map as M
+import Foreign.C.Types
+foreign export ccall hsFib :: CInt -> CInt
+hsFib :: CInt -> CInt
+hsFib n = go M.empty 0 where
+  go seen i | i > n = seen M.! n
+            | i < 2 = go (M.insert i i seen) (i + 1)
+            | otherwise = go (M.insert i (seen M.! (i - 1) + seen M.! (i - 2)) seen) (i + 1)
+]]
+
+   local function last_block(path)
+      local last
+      for block in support.read(path):gmatch "\n```lua\n(.-)\n```\n" do
+         last = block
+      end
+      return last
+   end
+
+   for path, expected in pairs {
+      ["README.md"] = "832040\nlazy\n", ["docs/haskell.md"] = "832040\nxλ\n",
+   } do
+      it("have examples that run: " .. path, function()
+         local fib = haskell.compile(support.tmpdir(), "Fib", FIB)
+         local program = last_block(path):gsub('"Fib%.o"', ("%q"):format(fib))
+         local status, out, err = support.lua(program)
+         assert.equal(expected, out .. err)
+         assert.equal(0, status)
+      end)
+   end
+end)

@@ -25,8 +25,8 @@ describe("the example of the README", function()
          dir, here, here, build, support.interpreter)
    end
 
-   it("has two blocks of Lua", function()
-      assert.equal(2, #examples "README.md")
+   it("has three blocks of Lua; ghc_programs_spec runs the third", function()
+      assert.equal(3, #examples "README.md")
    end)
 
    setup(function()

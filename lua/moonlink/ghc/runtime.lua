@@ -5,9 +5,8 @@ local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
-local layout = require "moonlink.ghc.layout"
 local moonlink = require "moonlink"
-local pkg = require "moonlink.pkg"
+local names = require "moonlink.ghc.names"
 local reload = require "moonlink.ghc.reload"
 local rts = require "moonlink.ghc.rts"
 local value = require "moonlink.ghc.value"
@@ -26,7 +25,7 @@ local runtime = {}
 ---@field depth integer native calls into it that have not returned
 ---@field cell any memory: a stable pointer to an exception that ended at a foreign export
 ---@field private why? string of "broken"
-local methods = {}
+local methods = setmetatable({}, {__index = names})
 
 -- ---- is it there? ----
 
@@ -82,111 +81,7 @@ function methods:pending(where)
    end)
 end
 
--- ---- names ----
-
---- The unit id that symbols of a package bear: a package by name, or the id itself.
-local function unit_of(self, text)
-   local unit = self.unit_ids[text]
-   if unit then
-      return unit
-   end
-   local best
-   for _, p in ipairs(self.packages) do
-      if p.id == text or p.name == text and (not best
-         or pkg.compare(p.version, best.version) > 0) then
-         best = p
-      end
-   end
-   unit = best and require "moonlink.pkg.symbol".unit(best, self.version) or text
-   self.unit_ids[text] = unit
-   return unit
-end
-
---- The address of a symbol of a module; nil and an error when there is none.
----@param unit string package name, unit id, or "main" for objects that are no package's
----@param module string
----@param name string as Haskell has it
----@param kind string "closure", "con_info" ...
----@return integer?
----@return moonlink.Error? err
-function methods:symbol_address(unit, module, name, kind)
-   local symbol = pkg.make_symbol({
-      unit = unit_of(self, unit), module = module, name = name, kind = kind,
-   }, self.version)
-   local address, err = self.linker:address_of(symbol)
-   if address then
-      return address
-   elseif err.code ~= "undefined" then
-      return nil, err
-   end
-   return nil, errors.new {
-      code = "undefined", symbol = symbol,
-      message = ("%s: %s has no %s"):format(unit, module, name),
-      hint = ("no symbol %s in what was loaded: not exported by that module, not its name there, "
-         .. "or of a package that start was not given"):format(symbol),
-   }
-end
-
---- The name of the closure behind a key of layout.closures.
-function methods:closure_symbol(key)
-   local where = layout.closures[key]
-   return pkg.make_symbol({
-      unit = unit_of(self, where[1]), module = where[2], name = where[3], kind = "closure",
-   }, self.version)
-end
-
---- The address of a closure behind a key of layout.closures, looked up once.
-function methods:closure_address(key)
-   return self.closures[key]
-end
-
---- The info table of a constructor, by its name.
-function methods:info(name)
-   local address = self.infos[name]
-   if not address then
-      local unit, module = layout.home(name)
-      local err
-      address, err = self:symbol_address(unit, module, name, "con_info")
-      if not address then
-         error(err, 0)
-      end
-      self.infos[name] = address
-   end
-   return address
-end
-
---- The static closure of a constructor without contents.
-function methods:constructor_address(name)
-   local key = "con " .. name
-   local address = self.infos[key]
-   if not address then
-      local unit, module = layout.home(name)
-      local err
-      address, err = self:symbol_address(unit, module, name, "closure")
-      if not address then
-         error(err, 0)
-      end
-      self.infos[key] = address
-   end
-   return address
-end
-
---- The type of the closures that have this info table: it lies before the code it is named by.
----@param info integer
----@return integer
-function methods:closure_type(info)
-   local type = self.closure_types[info]
-   if not type then
-      type = self.rts.rts_getInt(info - 16) & 0xffffffff
-      self.closure_types[info] = type
-   end
-   return type
-end
-
---- The number of a constructor within its type, from 0.
-function methods:constructor_tag(info)
-   return self.rts.rts_getInt(info - 16) >> 32
-end
+-- ---- values ----
 
 --- Keeps a closure for Lua; within a frame.
 function methods:hold(_, closure)
