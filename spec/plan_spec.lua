@@ -135,3 +135,369 @@ describe("loading a plan", function()
       assert.same({}, ln:units())
    end)
 end)
+
+describe("choosing files", function()
+   --- A package in all forms: in folder one the archive, in folder two everything.
+   local function forms()
+      local w = new_world()
+      local folder, list = w:objects("m-1.0", {"int m(void) { return 5; }"})
+      support.sh("mkdir %s/one %s/two && cp %s %s/two/HSm-1.0.o", folder, folder, list[1], folder)
+      support.sh("ar rcs %s/one/libHSm-1.0.a %s && cp %s/one/*.a %s/two", folder, list[1], folder,
+         folder)
+      support.sh("gcc -shared -o %s/two/libHSm-1.0-ghc9.0.2.so %s", folder, list[1])
+      support.sh("cp %s/two/libHSm-1.0-ghc9.0.2.so %s/two/libHSm-1.0.so", folder, folder)
+      support.sh("cp %s/one/libHSm-1.0.a %s/one/libHSm-1.0_p.a", folder, folder)
+      w:add("m-1.0", {}, {hs_libraries = {"HSm-1.0"},
+         library_dirs = {folder .. "/one", folder .. "/two"}})
+      return w:open(), folder
+   end
+
+   it("is by the kind", function()
+      local db, folder = forms()
+      local expected = {
+         archive = "/one/libHSm-1.0.a", prelinked = "/two/HSm-1.0.o",
+         shared = "/two/libHSm-1.0-ghc9.0.2.so",
+      }
+      for kind, path in pairs(expected) do
+         local plan = assert(db:plan {"m", kind = kind})
+         assert.equal(folder .. path, plan.units[1].files[1].path)
+         assert.equal(kind, plan.units[1].files[1].kind)
+         local ln <close> = moonlink.new()
+         assert(ln:load(plan))
+         assert.equal(5, assert(ln:func "int m(void)")())
+         assert.equal(5, assert(ln:packages()[1]:func "int m(void)")())
+         assert.is_true(ln:packages()[1].memory > 0)
+      end
+   end)
+
+   it("is by a policy: of GHCi, of the link line, of ld, or a function", function()
+      local db, folder = forms()
+      local expected = {
+         ghci = "/two/HSm-1.0.o", ["ghci-dynamic"] = "/two/libHSm-1.0-ghc9.0.2.so",
+         link = "/one/libHSm-1.0.a", ld = "/one/libHSm-1.0.a",
+      }
+      for policy, path in pairs(expected) do
+         local plan = assert(db:plan {"m", policy = policy})
+         assert.equal(folder .. path, plan.units[1].files[1].path)
+      end
+      local locate = require "moonlink.pkg.locate"
+      local plan = assert(db:plan {"m", policy = locate.first(
+         locate.pattern("prelinked", "{name}.nowhere"),
+         locate.pattern("shared", "lib{name}.so"))})
+      assert.equal(folder .. "/two/libHSm-1.0.so", plan.units[1].files[1].path)
+      assert.same({folder .. "/one/HSm-1.0.nowhere", folder .. "/two/HSm-1.0.nowhere",
+         folder .. "/one/libHSm-1.0.so"}, plan.units[1].files[1].tried)
+   end)
+
+   it("is by the way: only the run-time system has all of them", function()
+      local ways = require "moonlink.pkg.ways"
+      local function suffix(way, is_rts, ghc)
+         return ways.suffix(assert(ways.parse(way)), is_rts, ghc or "9.0.2")
+      end
+      assert.equal("_thr_debug", suffix("debug threaded", true))
+      assert.equal("_thr_debug_p", suffix({"profiling", "debug", "threaded"}, true))
+      assert.equal("_thr_l", suffix("threaded,eventlog", true))
+      assert.equal("_debug", suffix("debug,eventlog", true))
+      assert.equal("_thr", suffix("thr_l", true, "9.4.1"))
+      assert.equal("_p", suffix("threaded profiling", false))
+      assert.equal("", suffix("threaded debug", false))
+      assert.equal("", suffix(nil, true))
+      local db, folder = forms()
+      local plan = assert(db:plan {"m", way = "threaded profiling"})
+      assert.equal(folder .. "/one/libHSm-1.0_p.a", plan.units[1].files[1].path)
+      local none, err = db:plan {"m", way = "fast"}
+      assert.is_nil(none)
+      assert.matches("'fast' is no way", tostring(err), 1, true)
+   end)
+
+   it("reads ld-options: roots, libraries, folders, the rest", function()
+      local w = three()
+      local folder, list = w:objects("extra", {"int extra(void) { return 3; }"})
+      support.sh("ar rcs %s/libextra.a %s", folder, list[1])
+      w.packages[1].ld_options = {
+         "-Wl,-u,unused", "-u", "a_b", "-lextra", "-L" .. folder, "-pthread", "-Wl,-z,now",
+         "-Wl,--undefined=low",
+      }
+      local unit = assert(w:open():plan {"low"}).units[1]
+      assert.same({"unused", "a_b", "low"}, unit.roots)
+      assert.same({"-pthread", "-Wl,-z,now"}, unit.options)
+      assert.equal(folder .. "/libextra.a", unit.files[2].path)
+      assert.equal("extra", unit.files[2].role)
+   end)
+end)
+
+describe("a plan is refused with its reason", function()
+   local function refusal(w, options)
+      local plan, err = w:open():plan(options)
+      assert.is_nil(plan)
+      assert.equal("package", err.code)
+      return err
+   end
+
+   it("for a package that is hidden, unless it is asked for", function()
+      local w = three()
+      w.packages[3].exposed = false
+      local err = refusal(w, {"top"})
+      assert.equal("hidden", err.reason)
+      assert.matches("package top-1.0 is hidden", tostring(err), 1, true)
+      local db = assert(pkg.open(w.db))
+      assert.same({"top-1.0"}, assert(db:plan {"top", hidden = true}).asked)
+      assert.same({"top-1.0"}, assert(db:plan {"top", flags = {"-package", "top"}}).asked)
+   end)
+
+   it("for a missing dependency, wherever it is", function()
+      local w = three()
+      w.packages[1].depends = {"gone-1.0"}
+      local err = refusal(w, {"top"})
+      assert.equal("missing", err.reason)
+      assert.matches("low-1.0 needs gone-1.0, which no database has", tostring(err), 1, true)
+      assert.same({"top-1.0", "mid-1.0", "low-1.0"}, err.chain)
+   end)
+
+   it("for a cycle, with its members", function()
+      local w = three()
+      w.packages[1].depends = {"mid-1.0"}
+      local err = refusal(w, {"top"})
+      assert.equal("cyclic", err.reason)
+      assert.matches("depends on itself: ", tostring(err), 1, true)
+      assert.matches("low-1.0 -> mid-1.0 -> low-1.0", tostring(err)
+         :gsub("mid%-1.0 %-> low%-1.0 %-> mid%-1.0", "low-1.0 -> mid-1.0 -> low-1.0"), 1, true)
+   end)
+
+   it("for a dependency of another ABI", function()
+      local w = three()
+      w.packages[2].abi_depends = {"low-1.0=0ther"}
+      local err = refusal(w, {"top"})
+      assert.equal("shadowed", err.reason)
+      assert.matches("mid-1.0 was built against another build of low-1.0 (ABI 0ther) than is there",
+         tostring(err), 1, true)
+   end)
+
+   it("for a package that is ignored or unknown", function()
+      local w = three()
+      local err = refusal(w, {"top", flags = {"-ignore-package", "low"}})
+      assert.matches("low-1.0", tostring(err), 1, true)
+      assert.matches("no package tops in", tostring(refusal(w, {"tops"})), 1, true)
+   end)
+
+   it("when its options are mistakes", function()
+      local db = three():open()
+      assert.has_error(function() db:plan {"top", knd = "archive"} end)
+      assert.has_error(function() db:plan {"top", kind = "archives"} end)
+      assert.has_error(function() db:plan {"top", policy = "lds"} end)
+      assert.has_error(function() db:plan {} end)
+   end)
+end)
+
+describe("what fails in a load of a plan", function()
+   local function refused(db, options, how)
+      local ln <close> = moonlink.new()
+      local loaded, err = ln:load(assert(db:plan(options)), how)
+      assert.is_nil(loaded)
+      assert.same({}, ln:packages())
+      assert.same({}, ln:units())
+      return err
+   end
+
+   local START = [[#include <stdlib.h>
+      __attribute__((constructor)) static void start(void) { setenv("MOONLINK_PLAN_%s", "1", 1); }
+   ]]
+
+   it("is a library that is missing", function()
+      local w = three()
+      support.sh("rm %s/mid-1.0/*.a", w.dir)
+      local db = w:open()
+      local plan = assert(db:plan {"top"})
+      assert.equal("mid-1.0", plan.missing[1].unit)
+      assert.equal("Cmid-1.0", plan.missing[1].library)
+      assert.matches("missing: Cmid-1.0 of mid-1.0", tostring(plan), 1, true)
+      local err = refused(db, {"top"})
+      assert.equal("noent", err.code)
+      assert.equal("mid-1.0", err.package)
+      assert.matches("library Cmid-1.0 is missing (looked at " .. w.dir, tostring(err), 1, true)
+   end)
+
+   it("is an object that lacks a symbol; no constructor has run", function()
+      local w = three()
+      w:archive("low-1.0", {START:format "LACK" .. "int low(void) { return 1; }"})
+      w:archive("top-1.0", {"extern int nowhere(void); int top(void) { return nowhere(); }"})
+      local err = refused(w:open(), {"top"})
+      assert.equal("undefined", err.code)
+      assert.equal("nowhere", err.symbol)
+      assert.equal("top-1.0", err.package)
+      assert.matches("package top-1.0: undefined 'nowhere'", tostring(err), 1, true)
+      assert.is_nil(os.getenv "MOONLINK_PLAN_LACK")
+   end)
+
+   it("keeps what came before, when that was wanted", function()
+      local w = three()
+      w:archive("top-1.0", {"extern int nowhere(void); int top(void) { return nowhere(); }"})
+      local ln <close> = moonlink.new()
+      local loaded, err = ln:load(assert(w:open():plan {"top"}), {atomic = false})
+      assert.is_nil(loaded)
+      assert.equal("top-1.0", err.package)
+      assert.same({"low-1.0", "mid-1.0"}, ids(ln:packages()))
+      assert.equal(11, assert(ln:func "int mid(void)")())
+      assert(err.kept:unload())
+      assert.same({}, ln:packages())
+   end)
+
+   it("is a constructor that raises: what came before is taken back", function()
+      local w = three()
+      local folder = w.dir .. "/top-1.0"
+      support.cc(folder .. "/x.o", [[
+         struct start { start() { throw 7; } } it;
+         extern "C" int top(void) { return 1; }]], "-O1 -fPIC", {compiler = "g++"})
+      support.sh("rm %s/*.a && ar rcs %s/libCtop-1.0.a %s/x.o", folder, folder, folder)
+      w.packages[3].extra_libraries = {"stdc++"}
+      local gcc = support.stdout "gcc -print-file-name=libstdc++.so"
+      local err = refused(w:open(), {"top", search = {gcc:match "^(.*)/"}})
+      assert.equal("init", err.code)
+      assert.equal("top-1.0", err.package)
+   end)
+
+   it("is an object that was compiled for profiling", function()
+      local w = three()
+      w:archive("mid-1.0", {"extern long CCS_DONT_CARE[]; long *mid(void) { return CCS_DONT_CARE; }"})
+      local err = refused(w:open(), {"top"})
+      assert.matches("was built with -prof but the profiling run-time system", tostring(err), 1, true)
+      assert.equal("mid-1.0", err.package)
+   end)
+
+   it("is a package that is loaded from elsewhere, or in another way", function()
+      local w = three()
+      support.sh("cp %s/low-1.0/libClow-1.0.a %s/low-1.0/libClow-1.0_p.a", w.dir, w.dir)
+      local db = w:open()
+      local ln <close> = moonlink.new()
+      assert(ln:load(assert(db:plan {"low"})))
+      local loaded, err = ln:load(assert(db:plan {"low", way = "profiling"}))
+      assert.is_nil(loaded)
+      assert.equal("state", err.code)
+      assert.matches("loaded in the way vanilla, the plan wants profiling", tostring(err), 1, true)
+      assert.same({"low-1.0"}, ids(ln:packages()))
+   end)
+
+   it("is a file that is no plan", function()
+      local dir = support.tmpdir()
+      for i, text in ipairs {"", "{", "os.exit(1)", "[1,2]", '{"format":"moonlink plan 1"}',
+         ("["):rep(100000), '{"a":"\\ud800"}', '"\1"', "1e", "01", "[1,]"} do
+         local path = support.write(("%s/%d.json"):format(dir, i), text)
+         local plan, err = pkg.read_plan(path)
+         assert.is_nil(plan)
+         assert.equal("format", err.code)
+      end
+      local ln <close> = moonlink.new()
+      assert.has_error(function() ln:load {format = "moonlink plan 1"} end)
+   end)
+end)
+
+describe("packages", function()
+   --- foo in two versions, and a user of each.
+   local function versions()
+      local w = new_world()
+      for _, v in ipairs {"1.0", "2.0"} do
+         w:archive("foo-" .. v, {("int foo(void) { return %d; }"):format(v * 1 // 1)})
+         w:add("foo-" .. v)
+         local user = "use" .. v:sub(1, 1) .. "-1.0"
+         w:archive(user, {("extern int foo(void); int use%s(void) { return foo() * 10; }")
+            :format(v:sub(1, 1))})
+         w:add(user, {"foo-" .. v})
+      end
+      return w:open()
+   end
+
+   it("are there in two versions, each seen by those that depend on it", function()
+      local db = versions()
+      local ln <close> = moonlink.new()
+      assert.same({"foo-2.0"}, assert(db:plan {"foo"}).asked)
+      local both = assert(ln:load(assert(db:plan {"use1", "use2"})))
+      assert.equal(10, assert(ln:func "int use1(void)")())
+      assert.equal(20, assert(ln:func "int use2(void)")())
+      assert.equal(1, assert(both:package "foo-1.0":func "int foo(void)")())
+      assert.equal(2, assert(both:package "foo-2.0":func "int foo(void)")())
+      assert(both:unload())
+      assert.same({}, ln:units())
+   end)
+
+   it("come into a linker that has another version", function()
+      local db = versions()
+      local ln <close> = moonlink.new()
+      local old = assert(ln:load(assert(db:plan {"foo-1.0"})))
+      local new = assert(ln:load(assert(db:plan {"foo-2.0"})))
+      assert.equal(2, assert(ln:func "int foo(void)")())
+      local user = assert(ln:load(assert(db:plan {"use1"})))
+      assert.same({"use1-1.0"}, user.loaded)
+      assert.equal(10, assert(ln:func "int use1(void)")())
+      assert(new:unload())
+      assert.equal(1, assert(ln:func "int foo(void)")())
+      assert(user:unload())
+      assert(old:unload())
+   end)
+
+   it("stay while somebody outside uses them", function()
+      local ln <close> = moonlink.new()
+      local loaded = assert(ln:load(assert(three():open():plan {"top"})))
+      local object = support.cc(support.tmpdir() .. "/own.o",
+         "extern int low(void); int own(void) { return low(); }")
+      local own = assert(ln:load(object))
+      local gone, err = loaded:unload()
+      assert.is_nil(gone)
+      assert.matches("own.o: low", tostring(err), 1, true)
+      assert.same({"low-1.0", "mid-1.0", "top-1.0"}, ids(ln:packages()))
+      assert(own:unload())
+      assert(loaded:unload())
+   end)
+
+   it("cost nothing but their index when members are taken as they are wanted", function()
+      local ln <close> = moonlink.new()
+      local loaded = assert(ln:load(assert(three():open():plan {"top"}), {members = "wanted"}))
+      for _, unit in ipairs(loaded.units) do
+         assert.same({}, unit:inputs())
+      end
+      local object = support.cc(support.tmpdir() .. "/own.o",
+         "extern int low(void); int own(void) { return low(); }")
+      local own = assert(ln:load(object))
+      assert.equal(1, assert(ln:func "int own(void)")())
+      assert.equal(2, #own:inputs())
+   end)
+
+   it("that need each other through roots are linked as one", function()
+      local w = new_world()
+      w:archive("rt-1.0", {"extern int hook(void); int rt(void) { return hook() + 1; }"})
+      w:archive("lib-1.0", {"extern int rt(void); int hook(void) { return 6; }"
+         .. "int lib(void) { return rt(); }"})
+      w:add("rt-1.0", {}, {ld_options = {"-Wl,-u,hook"}})
+      w:add("lib-1.0", {"rt-1.0"})
+      local plan = assert(w:open():plan {"lib"})
+      assert.same({{"rt-1.0", "lib-1.0"}}, plan.groups)
+      local ln <close> = moonlink.new()
+      assert(ln:load(plan))
+      assert.equal(7, assert(ln:func "int lib(void)")())
+      assert.equal(ln:packages()[1].unit, ln:packages()[2].unit)
+      assert.is_true(ln:packages()[1].memory > 0)
+   end)
+end)
+
+describe("shared libraries of packages", function()
+   local function shared(w, id, source, more)
+      local folder, list = w:objects(id, {source})
+      support.sh("gcc -shared -o %s/lib%s.so %s", folder, id, list[1])
+      w:add(id, more)
+      return folder
+   end
+
+   it("see what the database says that they depend on, though they name nothing", function()
+      local w = new_world()
+      shared(w, "low-1.0", "int low(void) { return 1; }")
+      shared(w, "mid-1.0", "extern int low(void); int mid(void) { return low() + 10; }",
+         {"low-1.0"})
+      local plan = assert(w:open():plan {"mid", kind = "shared"})
+      local ln <close> = moonlink.new()
+      local loaded = assert(ln:load(plan))
+      assert.equal(11, assert(ln:func "int mid(void)")())
+      assert.is_true(ln:packages()[2].memory > 0)
+      collectgarbage()
+      assert(loaded:unload())
+      assert.same({}, ln:packages())
+   end)
+end)

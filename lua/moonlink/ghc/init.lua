@@ -10,7 +10,7 @@
 local boundary = require "moonlink.ghc.boundary"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
-local group = require "moonlink.ghc.group"
+local group = require "moonlink.link.group"
 local layout = require "moonlink.ghc.layout"
 local locate = require "moonlink.ghc.locate"
 local moonlink = require "moonlink"

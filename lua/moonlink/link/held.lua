@@ -49,7 +49,7 @@ end
 --- The units that go when this plan lets go of its packages, dependants first.
 local function leaving(self)
    local list, seen, stays = {}, {}, {}
-   for _, entry in ipairs(packages.list(self.linker)) do
+   for _, entry in ipairs(packages.all(self.linker)) do
       local ours = false
       for _, each in ipairs(self.packages) do
          ours = ours or each == entry

@@ -18,6 +18,7 @@ local packages = {}
 ---@field files string[] what it was loaded from
 ---@field unit moonlink.LoadedUnit which it may share with others of its group
 ---@field group string[] ids of those
+---@field has_libraries boolean some of the files are shared libraries
 ---@field scoped boolean its names mean what its dependencies define, and nothing else
 ---@field count integer plans that hold it
 ---@field memory integer bytes; of shared libraries what is mapped of them
@@ -31,11 +32,16 @@ local metatable = {
    end,
 }
 
---- The address of a name that the package defines, or nil.
+--- The address of a name that the package defines, or nil. Of a shared library: what its name means
+--- among the libraries of this linker.
 ---@param name string
 ---@return integer?
 function methods:address(name)
-   return self.unit:address(name)
+   local address = self.unit:address(name)
+   if not address and self.has_libraries then
+      address = self.unit.linker.session:find_process(name)
+   end
+   return address
 end
 
 --- A C function of this package, whatever others define under that name.
@@ -48,14 +54,14 @@ function methods:func(prototype, opts)
    return call.func({
       types = unit.linker.types,
       address_of = function(_, name)
-         local address = unit:address(name)
+         local address = self:address(name)
          if address then
             return address, unit.core
          end
          return nil, errors.new {
             code = "undefined", symbol = name,
             message = ("package %s does not define '%s'"):format(self.id, name),
-            hint = "shared libraries, and what a package depends on, answer to ln:func",
+            hint = "ln:func finds what any package of the linker defines",
          }
       end,
    }, prototype, opts)
@@ -138,15 +144,23 @@ local function measure(list)
    end
 end
 
---- The packages that are loaded, oldest first, with what they have of memory now.
+--- The packages that are loaded, oldest first.
 ---@param linker moonlink.Linker
 ---@return moonlink.LoadedPackage[]
-function packages.list(linker)
+function packages.all(linker)
    local list = {}
    for _, entry in pairs(linker.loaded or {}) do
       list[#list + 1] = is_alive(entry) and entry or nil
    end
    table.sort(list, function(a, b) return a.order < b.order end)
+   return list
+end
+
+--- The same, with what they have of memory now.
+---@param linker moonlink.Linker
+---@return moonlink.LoadedPackage[]
+function packages.list(linker)
+   local list = packages.all(linker)
    measure(list)
    return list
 end

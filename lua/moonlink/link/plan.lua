@@ -3,7 +3,9 @@
 -- would be taken, finds what is missing before anything has changed; what fails later is undone.
 -- SPDX-License-Identifier: MIT
 
+local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local group_of = require "moonlink.link.group"
 local held = require "moonlink.link.held"
 local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
@@ -110,15 +112,17 @@ end
 
 --- Is some package there in two versions, in the plan or beside what is loaded?
 local function has_versions(linker, what)
-   local versions = {}
-   for _, entry in pairs(linker.loaded or {}) do
-      versions[entry.name] = packages.get(linker, entry.id) and entry.id
-   end
+   local names = {}
    for _, unit in ipairs(what.units) do
-      if versions[unit.name] and versions[unit.name] ~= unit.id then
+      if names[unit.name] then
          return true
       end
-      versions[unit.name] = unit.id
+      names[unit.name] = unit.id
+   end
+   for _, entry in ipairs(packages.all(linker)) do
+      if names[entry.name] and names[entry.name] ~= entry.id then
+         return true
+      end
    end
    return false
 end
@@ -232,6 +236,49 @@ local function rehearse(linker, groups, own, rest)
    return true
 end
 
+--- The shared libraries among the files of a unit, as far as they are no linker scripts.
+local function libraries_of(unit, into, seen)
+   for _, file in ipairs(unit.files) do
+      if not seen[file.path] and core.kind(file.path) == "shared" then
+         seen[file.path] = true
+         into[#into + 1] = file.path
+      end
+   end
+end
+
+--- Shared libraries of packages see each other, those that they depend on, and the system's ones
+-- that the packages name, whatever they say themselves: they are opened through a library that
+-- needs all of them. Takes them out of the list; gives the file to be removed, or nil and an error.
+local function open_together(group, by_id, list)
+   local libraries, seen, kept = {}, {}, {}
+   for i = #group.units, 1, -1 do
+      libraries_of(group.units[i], libraries, seen)
+   end
+   for _, input in ipairs(list) do
+      kept[#kept + 1] = not seen[input.path] and input or nil
+   end
+   for _, id in ipairs(below(group.units, by_id)) do
+      libraries_of(by_id[id], libraries, seen)
+   end
+   local file, err = group_of.file(libraries)
+   if not file then
+      return nil, err
+   end
+   table.insert(kept, 1, {path = file.path})
+   return kept, file
+end
+
+local function has_shared(group)
+   for _, unit in ipairs(group.units) do
+      for _, file in ipairs(unit.files) do
+         if file.role == "package" and file.kind == "shared" then
+            return true
+         end
+      end
+   end
+   return false
+end
+
 local function enter(linker, group, unit, what, own)
    local entries = {}
    for i, each in ipairs(group.units) do
@@ -239,6 +286,7 @@ local function enter(linker, group, unit, what, own)
          id = each.id, name = each.name, version = each.version, database = each.database,
          depends = table.move(each.depends, 1, #each.depends, 1, {}), kind = what.kind,
          way = what.way, files = paths(each), unit = unit, group = group.ids,
+         has_libraries = has_shared(group),
          scoped = own.packages == "own",
       })
    end
@@ -248,6 +296,14 @@ end
 --- Loads one group.
 local function load_group(linker, group, by_id, what, own, rest)
    local list, roots, search = inputs_of(group.units, own.members ~= "wanted")
+   local together
+   if has_shared(group) then
+      roots = {}
+      list, together = open_together(group, by_id, list)
+      if not list then
+         return nil, together
+      end
+   end
    for name, value in pairs(rest) do
       list[name] = value
    end
@@ -260,6 +316,9 @@ local function load_group(linker, group, by_id, what, own, rest)
       list.scope, list.duplicate, list.weak = scope, "last", "own"
    end
    local unit, err = linker:load(list)
+   if together then
+      together.remove()
+   end
    if not unit then
       return nil, blame(err, group.units)
    end

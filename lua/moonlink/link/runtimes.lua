@@ -80,6 +80,14 @@ local list = {
       patterns = {"^__cyg_profile_func_"},
    },
    {
+      name = "the profiling run-time system of GHC", flag = "-prof",
+      hint = 'compile it without -prof, or plan its packages with way = "profiling"',
+      patterns = {
+         "^CCS_", "^CC_LIST$", "^CCS?_LIST$", "^CCCS$", "^pushCostCentre$", "^enterFunCCS$",
+         "^registerCcs?List$", "^user_era$",
+      },
+   },
+   {
       name = "GCC's OpenMP runtime", flag = "-fopenmp", hint = add "gomp",
       patterns = {"^GOMP_"},
    },

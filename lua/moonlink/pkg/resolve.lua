@@ -72,21 +72,27 @@ local HINTS = {
    ["ignored dependency"] = "take the flag -ignore-package away",
 }
 
+--- The unusable unit that makes another one unusable; nil at the root.
+local function culprit(s, at, seen)
+   local lists = {at.depends, at.reason == "shadowed" and not at.depends[1] and at.unit.depends}
+   for _, list in ipairs(lists) do
+      for _, id in ipairs(list or {}) do
+         if s.unusable[id] and not seen[id] then
+            return s.unusable[id]
+         end
+      end
+   end
+end
+
 --- Why a unit cannot be used: follows the blame down to its root.
 local function unusable(s, id)
-   local chain, at, seen = {}, s.unusable[id], {}
+   local chain, at, seen, root = {}, s.unusable[id], {}, nil
    while at do
-      chain[#chain + 1] = at.unit.id
+      chain[#chain + 1], root = at.unit.id, at
       seen[at.unit.id] = true
-      local next_one = at.depends[1] and s.unusable[at.depends[1]]
-      if not next_one or seen[next_one.unit.id] or next_one.reason ~= at.reason then
-         if next_one and not seen[next_one.unit.id] then
-            chain[#chain + 1], at = next_one.unit.id, next_one
-         end
-         break
-      end
-      at = next_one
+      at = culprit(s, at, seen)
    end
+   at = root
    local blamed = at.depends[1]
    local texts = {
       missing = function() return ("needs %s, which no database has"):format(
