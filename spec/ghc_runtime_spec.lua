@@ -75,6 +75,7 @@ describe("a Haskell runtime #ghc", function()
          Int = {0, -1, math.maxinteger, math.mininteger}, Int8 = {-128, 127}, Word16 = {65535},
          Word32 = {0xffffffff}, Double = {1.5, -1 / 0}, Float = {0.25}, Bool = {true, false},
          Char = {"a", "λ", "\0"}, Integer = {5, "-123456789012345678901234567890"},
+         Natural = {0, "18446744073709551616"},
          String = {"", "λx. x"}, ["[Int]"] = {{}, {1, 2}}, ["Maybe Bool"] = {true},
          ["(Int, Char, [Double])"] = {{1, "b", {2.5}}}, ["Ordering"] = {-1, 0, 1},
          ["Either Int String"] = {{left = 1}, {right = "r"}}, ["[[Char]]"] = {{{"x"}, {}}},
@@ -89,7 +90,7 @@ describe("a Haskell runtime #ghc", function()
    it("refuses values that a type does not have", function()
       for t, value in pairs {
          Int8 = 128, Word16 = -1, Int = "3", Char = "ab", Bool = 1, String = "\xff", Integer = "3x",
-         ["(Int, Int)"] = 3, Ordering = 2,
+         ["(Int, Int)"] = 3, Ordering = 2, Natural = -1,
       } do
          assert.is_false(pcall(hs.make, hs, value, t), t)
       end
@@ -215,12 +216,29 @@ describe("starting Haskell #ghc", function()
 
    it("names what is not there, and leaves nothing behind", function()
       assert.equal("noent", refusal({topdir = "/nowhere"}).code)
-      assert.matches("no package nothing", tostring(refusal {packages = {"nothing"}}), 1, true)
-      assert.matches("no way of a runtime", tostring(refusal {way = "thraded"}), 1, true)
+      assert.matches("nothing", tostring(refusal {packages = {"nothing"}}), 1, true)
+      assert.matches("is no way", tostring(refusal {way = "thraded"}), 1, true)
       assert.matches("-Zwrong", tostring(refusal {options = "-Zwrong"}), 1, true)
       assert.equal("noent", refusal({objects = {"/nowhere.o"}}).code)
       local hs = assert(ghc.start {})
       assert(hs:exit())
+   end)
+
+   it("knows what it has loaded as packages, and plans find them there", function()
+      local hs <close> = assert(ghc.start {packages = {"containers"}})
+      local names = {}
+      for _, package in ipairs(hs.linker:packages()) do
+         names[package.name] = package.id
+      end
+      assert.equal("rts", names.rts)
+      assert.matches("^base", names.base)
+      assert.matches("^containers%-", names.containers)
+   end)
+
+   it("says of whom a library is missing", function()
+      local err = refusal {way = "profiling"}
+      assert.equal("noent", err.code)
+      assert.equal("rts", err.package)
    end)
 
    it("takes options of the right type only", function()
@@ -371,6 +389,22 @@ bval x = aval x * 10 + fromIntegral (helper 3)
       assert.matches("does not export it", raised(gone, 1), 1, true)
       hs:collect()
       assert.equal(42, kept:value "Int")
+   end)
+
+   it("leaves the libraries below alone, which keep their state", function()
+      local source = A:gsub("import Foreign", "import qualified Data.Map as M\n%0"):gsub("x %+ 1",
+         "x + fromIntegral (M.size (M.fromList [(x, x)]))")
+      hs:exit()
+      haskell.compile(folder, "A", source, "-O0")
+      hs = assert(ghc.start {packages = {"containers"}, objects = {a}})
+      local aval = assert(hs:func "int aval(int)")
+      assert.equal(8, aval(7))
+      local insert = hs:eval("containers", "Data.Map.Internal", "insert")
+      haskell.compile(folder, "A", (source:gsub("fromIntegral %(M", "100 + %0")), "-O0")
+      local new = assert(hs:reload(a))
+      assert.equal(108, aval(7))
+      assert.equal(insert, (hs:eval("containers", "Data.Map.Internal", "insert")))
+      assert.equal(1, #new:inputs())
    end)
 
    it("is refused, with the names, when it lacks what others use", function()

@@ -59,13 +59,11 @@ function functions.new(hs, prototype, address)
    if address ~= nil and math.type(address) ~= "integer" then
       errors.mistake("the address of a function expected, got %s", type(address))
    end
-   local fn, err
-   if address then
-      fn, err = call.func(at_address(hs.linker, address), prototype)
-   else
-      fn, err = hs.linker:func(prototype)
-   end
-   if not fn then
+   local view = address and at_address(hs.linker, address) or hs.linker
+   local good, fn, err = pcall(call.func, view, prototype)
+   if not good then
+      errors.mistake("%s", (tostring(fn):gsub("^[^:]+:%d+: ", "")))
+   elseif not fn then
       return nil, err
    end
    local info = call.info(fn)

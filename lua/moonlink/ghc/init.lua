@@ -14,7 +14,7 @@ local group = require "moonlink.link.group"
 local layout = require "moonlink.ghc.layout"
 local locate = require "moonlink.ghc.locate"
 local moonlink = require "moonlink"
-local pkg = require "moonlink.pkg"
+local packages = require "moonlink.link.packages"
 local rts = require "moonlink.ghc.rts"
 local runtime = require "moonlink.ghc.runtime"
 
@@ -118,9 +118,28 @@ local function load_static(ln, files, options)
    }
 end
 
+--- Enters packages in the linker's list, so that plans that are loaded later find them there.
+local function enter(self, plan, units, loaded)
+   local together = {}
+   for i, unit in ipairs(units) do
+      together[i] = unit.id
+   end
+   for _, unit in ipairs(type(loaded) == "table" and units or {}) do
+      local paths = {}
+      for i, file in ipairs(unit.files) do
+         paths[i] = file.path
+      end
+      packages.enter(self.linker, {
+         id = unit.id, name = unit.name, version = unit.version, database = unit.database,
+         depends = append({}, unit.depends), kind = plan.kind, way = plan.way, files = paths,
+         unit = loaded, group = together, scoped = false,
+      })
+   end
+end
+
 --- A package that somebody works at: all of it, as a unit that can be reloaded by its name.
-local function load_own(self, p, files)
-   local inputs = {}
+local function load_own(self, p)
+   local files, inputs = locate.files {p}, {}
    for i, path in ipairs(files.libraries) do
       inputs[i] = {path = path, whole = true}
    end
@@ -133,22 +152,21 @@ end
 --- The packages above the core.
 local function load_packages(self, plan)
    if plan.kind == "shared" then
-      local all = {libraries = {}}
-      for i = #plan.own_files, 1, -1 do
-         append(all.libraries, plan.own_files[i].libraries)
-      end
-      append(all.libraries, plan.rest_files.libraries)
-      assert(load_shared(self.linker, all, {below = plan.core_files.libraries, name = "packages"}))
+      local above = append(append({}, plan.rest), plan.own)
+      local below = locate.files(plan.core).libraries
+      enter(self, plan, above, assert(load_shared(self.linker, locate.files(above), {
+         below = below, name = "packages",
+      })))
       return
    end
-   assert(load_static(self.linker, plan.rest_files, {name = "packages"}))
-   for i, p in ipairs(plan.own) do
-      assert(load_own(self, p, plan.own_files[i]))
+   enter(self, plan, plan.rest, assert(load_static(self.linker, locate.files(plan.rest),
+      {name = "packages"})))
+   for _, p in ipairs(plan.own) do
+      enter(self, plan, {p}, assert(load_own(self, p)))
    end
 end
 
-local function flags_of(options, suffix)
-   local threaded = suffix:find("_thr", 1, true) ~= nil
+local function flags_of(options, threaded)
    local timer = options.timer
    if timer == nil then
       timer = threaded or options.program
@@ -161,56 +179,6 @@ local function flags_of(options, suffix)
       timer and "" or "-V0", signals and "" or "--install-signal-handlers=no",
       options.options or "",
    }, " ")
-end
-
---- The runtime itself and what it cannot be without.
-local CORE = {"rts", "base"}
-
---- Those of GHC's database and those of other ones that are not of the core.
-local function split(packages, core_packages)
-   local is_core, rest, own = {}, {}, {}
-   for _, p in ipairs(core_packages) do
-      is_core[p.id] = true
-   end
-   for _, p in ipairs(packages) do
-      local list = p.own and own or rest
-      list[#list + 1] = not is_core[p.id] and p or nil
-   end
-   return rest, own
-end
-
---- Everything that has to be found, before anything is loaded.
-local function prepare(options)
-   local suffix, err = locate.suffix(options.way)
-   local installation = nil
-   if suffix then
-      installation, err = locate.installation(options)
-   end
-   if not installation then
-      return nil, err
-   end
-   local names = append({table.unpack(CORE)}, options.packages or {})
-   local plan = {
-      suffix = suffix, version = installation.version, kind = options.kind or "archive",
-      options = options, own_files = {},
-   }
-   plan.packages, err = locate.closure(installation, names)
-   plan.core, err = plan.packages and locate.closure(installation, CORE), err
-   if not plan.core then
-      return nil, err
-   end
-   plan.rest, plan.own = split(plan.packages, plan.core)
-   plan.core_files, err = locate.files(plan.core, plan)
-   if plan.core_files then
-      plan.rest_files, err = locate.files(plan.rest, plan)
-   end
-   for i, p in ipairs(plan.rest_files and plan.own or {}) do
-      plan.own_files[i], err = locate.files({p}, plan)
-      if not plan.own_files[i] then
-         return nil, err
-      end
-   end
-   return plan.rest_files and plan, err
 end
 
 local function add_closures(self)
@@ -234,9 +202,7 @@ local function roots_of(self, files)
       roots[#roots + 1] = self:closure_symbol(key)
    end
    local pattern = boundary.PATTERN
-   roots[#roots + 1] = pkg.make_symbol({
-      unit = pattern[1], module = pattern[2], name = pattern[3], kind = "info",
-   }, self.version)
+   roots[#roots + 1] = self:symbol_name(pattern[1], pattern[2], pattern[3], "info")
    table.sort(roots)
    return roots
 end
@@ -255,16 +221,17 @@ local function registration(self, unit)
 end
 
 --- Loads, starts, and sets up what every call relies on. Raises.
-local function bring_up(self, plan)
-   local ln, options = self.linker, plan.options
+local function bring_up(self, plan, options)
+   local ln, files = self.linker, locate.files(plan.core)
    local shared = plan.kind == "shared"
-   local unit = assert((shared and load_shared or load_static)(ln, plan.core_files, {
-      roots = not shared and roots_of(self, plan.core_files) or nil, name = "Haskell runtime",
+   local unit = assert((shared and load_shared or load_static)(ln, files, {
+      roots = not shared and roots_of(self, files) or nil, name = "Haskell runtime",
    }))
+   enter(self, plan, plan.core, unit)
    self.rts = assert(rts.bind(ln))
    add_closures(self)
    self.anchors = rts.init(ln, self.rts, self.version, {
-      flags = flags_of(options, plan.suffix), args = options.args or {"moonlink"},
+      flags = flags_of(options, plan.threaded), args = options.args or {"moonlink"},
       program = options.program,
    })
    self.state = "up"
@@ -297,16 +264,16 @@ function ghc.start(options)
    local good, err = refuse_second()
    local plan = nil
    if good then
-      plan, err = prepare(options)
+      plan, err = locate.plan(options)
    end
    if not plan then
       return nil, err
    end
    local self = runtime.open(runtime.new {
-      linker = moonlink.new(options.linker), version = plan.version, kind = plan.kind,
-      packages = plan.packages, limit = options.limit or 1000000,
+      linker = moonlink.new(options.linker), version = plan.ghc, kind = plan.kind,
+      packages = plan.units, limit = options.limit or 1000000,
    })
-   good, err = pcall(bring_up, self, plan)
+   good, err = pcall(bring_up, self, plan, options)
    if not good then
       return give_up(self, err)
    end

@@ -25,9 +25,6 @@ local CONFIG_9_0 = {size = 112, enabled = 0, options = 16, main = 24, keep = 32}
 --- Values of rts_opts_enabled.
 layout.IGNORE_ALL, layout.SAFE_ONLY = 2, 3
 
---- Closure types of constructors and of functions: from the first to the last (ClosureTypes.h).
-layout.CONSTRUCTORS = {1, 7}
-
 --- Names by what they are wanted for: package, module, name.
 ---@type table<string, string[]>
 layout.closures = {
@@ -51,12 +48,8 @@ layout.closures = {
    show_natural = {"base", "GHC.Show", "$fShowNatural_$cshow"},
    integer_add = {"ghc-bignum", "GHC.Num.Integer", "integerAdd"},
    integer_times = {"ghc-bignum", "GHC.Num.Integer", "integerMul"},
-   empty_list = {"ghc-prim", "GHC.Types", "[]"},
+   to_natural = {"ghc-bignum", "GHC.Num.Integer", "integerToNatural"},
    unit = {"ghc-prim", "GHC.Tuple", "()"},
-   nothing = {"base", "GHC.Maybe", "Nothing"},
-   less = {"ghc-prim", "GHC.Types", "LT"},
-   equal = {"ghc-prim", "GHC.Types", "EQ"},
-   greater = {"ghc-prim", "GHC.Types", "GT"},
    my_thread = {"base", "GHC.Conc.Sync", "myThreadId"},
    weak_thread = {"base", "GHC.Conc.Sync", "mkWeakThreadId"},
    run_io = {"base", "GHC.TopHandler", "runIO"},

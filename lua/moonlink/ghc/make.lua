@@ -11,8 +11,11 @@ local makers = {}
 local make_any
 
 local function mistake(t, value)
-   errors.mistake("%s expected, got %s", t.text or t.name, type(value) == "string"
-      and ("'%s'"):format(value) or math.type(value) or type(value))
+   local shown = math.type(value) or type(value)
+   if shown == "string" then
+      shown = ("'%s'"):format(#value > 40 and value:sub(1, 40) .. "..." or value)
+   end
+   errors.mistake("%s expected, got %s", t.text or t.name, shown)
 end
 
 --- Inclusive ranges by type.
@@ -163,6 +166,16 @@ function makers.Integer(fr, value, t)
       mistake(t, value)
    end
    return from_digits(fr, sign, digits)
+end
+
+function makers.Natural(fr, value, t)
+   local n = type(value) == "number" and math.tointeger(value)
+   if n and n >= 0 then
+      return fr:construct(fr.hs:info "NS", 1, n)
+   elseif type(value) ~= "string" or not value:find "^%d+$" then
+      mistake(t, value)
+   end
+   return fr:apply(fr.hs:closure_address "to_natural", from_digits(fr, "", value))
 end
 
 function makers.any(fr, value, t)

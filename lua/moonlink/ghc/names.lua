@@ -21,9 +21,28 @@ local function unit_of(self, text)
          best = p
       end
    end
-   unit = best and require "moonlink.pkg.symbol".unit(best, self.version) or text
+   unit = best and (best.symbols or best.id) or text
    self.unit_ids[text] = unit
    return unit
+end
+
+--- The symbol of a name.
+---@param unit string package name, unit id, or "main" for objects that are no package's
+---@param module string
+---@param name string as Haskell has it
+---@param kind string "closure", "con_info" ...
+---@return string
+function names:symbol_name(unit, module, name, kind)
+   for _, text in ipairs {unit or false, module or false, name or false} do
+      if type(text) ~= "string" then
+         errors.mistake("package, module and name expected, got %s", type(text))
+      elseif not utf8.len(text) then
+         errors.mistake("%q is no name: it is not UTF-8", text)
+      end
+   end
+   return pkg.make_symbol({
+      unit = unit_of(self, unit), module = module, name = name, kind = kind,
+   }, self.version)
 end
 
 --- The address of a symbol of a module; nil and an error when there is none.
@@ -34,9 +53,7 @@ end
 ---@return integer?
 ---@return moonlink.Error? err
 function names:symbol_address(unit, module, name, kind)
-   local symbol = pkg.make_symbol({
-      unit = unit_of(self, unit), module = module, name = name, kind = kind,
-   }, self.version)
+   local symbol = self:symbol_name(unit, module, name, kind)
    local address, err = self.linker:address_of(symbol)
    if address then
       return address
@@ -54,9 +71,7 @@ end
 --- The name of the closure behind a key of layout.closures.
 function names:closure_symbol(key)
    local where = layout.closures[key]
-   return pkg.make_symbol({
-      unit = unit_of(self, where[1]), module = where[2], name = where[3], kind = "closure",
-   }, self.version)
+   return self:symbol_name(where[1], where[2], where[3], "closure")
 end
 
 --- The address of a closure behind a key of layout.closures, looked up once.

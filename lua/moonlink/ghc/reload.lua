@@ -151,6 +151,9 @@ function reload.run(hs, unit, what)
    for i, step in ipairs(steps) do
       step.old:unload "orphan"
       new[i].version = step.old.version + 1
+      for _, package in pairs(hs.linker.loaded or {}) do
+         package.unit = package.unit == step.old and new[i] or package.unit
+      end
    end
    functions.rebind(hs, stale)
    return new[1], new
