@@ -358,9 +358,10 @@ describe("what fails in a load of a plan", function()
 
    it("is an object that was compiled for profiling", function()
       local w = three()
-      w:archive("mid-1.0", {"extern long CCS_DONT_CARE[]; long *mid(void) { return CCS_DONT_CARE; }"})
+      w:archive("mid-1.0", {"extern long CCS_SYSTEM[]; long *mid(void) { return CCS_SYSTEM; }"})
       local err = refused(w:open(), {"top"})
-      assert.matches("was built with -prof but the profiling run-time system", tostring(err), 1, true)
+      assert.matches("was built with -prof but the profiling run-time system", tostring(err), 1,
+         true)
       assert.equal("mid-1.0", err.package)
    end)
 
@@ -500,4 +501,89 @@ describe("shared libraries of packages", function()
       assert(loaded:unload())
       assert.same({}, ln:packages())
    end)
+end)
+
+describe("code reaches what is outside of its load", function()
+   local LOW = "int value = 3; int low(int x) { return x + %d; }"
+   local HIGH = [[extern int low(int); extern int value; int own(int x) { return x * 2; }
+      int (*pointer)(int) = low;
+      int high(int x) { return low(own(x)) + value; }
+      int tail(int x) { return low(x + 1); }
+      int by_pointer(int x) { return pointer(x) == low(x) && pointer == low; }]]
+
+   --- The load of HIGH, bound as `bind` says, over LOW, which can be replaced.
+   local function load(bind, flags, f)
+      local dir = support.tmpdir()
+      local ln <close> = moonlink.new()
+      local low = assert(ln:load(support.cc(dir .. "/low.o", LOW:format(100), "-O1 -fPIC")))
+      local high = assert(ln:load {support.cc(dir .. "/high.o", HIGH, flags), bind = bind})
+      assert.equal(113, assert(ln:func "int high(int)")(5))
+      assert.equal(106, assert(ln:func "int tail(int)")(5))
+      assert.equal(1, assert(ln:func "int by_pointer(int)")(5))
+      f(high, ln)
+      assert(low:reload {inputs = {support.cc(dir .. "/new.o", LOW:format(200), "-O1 -fPIC")}})
+      assert.equal(213, assert(ln:func "int high(int)")(5))
+      assert.equal(206, assert(ln:func "int tail(int)")(5))
+      assert.equal(1, assert(ln:func "int by_pointer(int)")(5))
+   end
+
+   for _, flags in ipairs {"-O2 -fPIC", "-O2 -fno-pic -mcmodel=small", "-O2 -fPIC -fno-plt"} do
+      it("directly, compiled with " .. flags, function()
+         load("direct", flags, function(high)
+            assert.is_nil(high:symbol "low")
+            for name in pairs {low = 1, value = 1} do
+               local e = high.core:entry(name)
+               assert.is_nil(e.stub)
+               assert.is_nil(e.got)
+            end
+         end)
+      end)
+
+      it("by stubs, compiled with " .. flags, function()
+         load("stubs", flags, function(high, ln)
+            local e = high.core:entry "low"
+            if not flags:find "no%-plt" then
+               local code = assert(moonlink.read(e.stub, "c10"))
+               assert.matches("\xff\x25", code, 1, true) -- jmp *slot(%rip)
+            end
+            assert.equal(ln:address_of "low", assert(moonlink.read(e.got, "<I8")))
+            assert.is_nil(high.core:entry "own".stub)
+         end)
+      end)
+   end
+
+   it("by the GOT", function()
+      load("got", "-O2 -fPIC", function(high)
+         assert.is_nil(high.core:entry "low".stub)
+         assert.is_not_nil(high.core:entry "value".got)
+      end)
+      assert.has_error(function() moonlink.new {bind = "lazily"} end)
+   end)
+
+   it("as the load of a plan says", function()
+      local ln <close> = moonlink.new()
+      local loaded = assert(ln:load(assert(three():open():plan {"top"}), {bind = "stubs"}))
+      assert.equal(111, assert(ln:func "int top(void)")())
+      assert.is_not_nil(loaded.units[3].core:entry "mid".stub)
+   end)
+end)
+
+it("examples/cpackages builds, registers, plans and loads three C packages", function()
+   local temporary = support.tmpdir()
+   local status, out, err = support.exit(
+      support.crashes .. "TMPDIR=%s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s examples/cpackages/run.lua",
+      temporary, support.quote(package.path), support.quote(package.cpath), support.interpreter)
+   assert.equal("", err)
+   assert.equal(0, status)
+   assert.equal("", support.sh("ls %s", temporary))
+   for _, line in ipairs {
+      "Units is of units-2.0\nTables is hidden\n",
+      "1. units-2.0 from libCunits-2.0.a\n2. shapes-1.0 from libCshapes-1.0.a\n3. report-1.0 from",
+      ("a circle of 10 ft: %.3f m2\n"):format(math.pi * 3.048 ^ 2),
+      ("units-1.0: 5280 ft are %.4f m\n"):format(5280 * 0.3048006),
+      ("units-2.0: 5280 ft are %.4f m\n"):format(5280 * 0.3048),
+      "loaded at the end: 0\n",
+   } do
+      assert.matches(line, out, 1, true)
+   end
 end)

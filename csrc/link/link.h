@@ -45,6 +45,13 @@ typedef enum ml_on_weak {
     ML_WEAK_PROCESS /* gives way to the session's, then to the process's */
 } ml_on_weak;
 
+/* How code reaches what is defined outside of its load: other units, libraries. */
+typedef enum ml_crossing {
+    ML_CROSS_DIRECT, /* as directly as distances allow */
+    ML_CROSS_GOT,    /* GOT loads stay; branches are direct */
+    ML_CROSS_STUBS   /* GOT loads stay; branches go through stubs */
+} ml_crossing;
+
 /* Who shall see a load; ML_SEEN_*, or'ed. Any of them keeps its local functions for ml_place. */
 enum {
     ML_SEEN_GDB = 1,     /* gdb's and lldb's interface for JIT compilers */
@@ -62,6 +69,7 @@ typedef struct ml_options {
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
     bool relax;       /* GOT loads may become direct */
+    ml_crossing crossing;
     bool merge;       /* equal strings and constants of mergeable sections are kept once */
     ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
     unsigned debug;   /* ML_SEEN_* */

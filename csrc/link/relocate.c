@@ -7,9 +7,9 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { DROPPED = 1, MERGED };
+enum { DROPPED = 1, MERGED, STUBBED };
 
-/* In place of S, of a symbol that is DROPPED or MERGED: see apply_direct. */
+/* In place of S, of a symbol that is DROPPED, MERGED or STUBBED: see apply_direct. */
 #define NO_PLAIN_S ((uint64_t)1 << 63)
 
 /* One input while it is relocated. */
@@ -24,7 +24,8 @@ typedef struct work {
     bool exec;
     bool image;       /* only thread-local sections, else only others */
     uint64_t *S;      /* by symbol index, or NO_PLAIN_S */
-    uint8_t *dropped; /* by symbol index: DROPPED, or MERGED for a section symbol */
+    uint8_t *dropped; /* by symbol index: DROPPED, MERGED for a section symbol, STUBBED for one that
+                         branches reach by its stub alone */
     int rc;
 } work;
 
@@ -74,6 +75,13 @@ static void out_of_range(work *w, const ml_irel *r, const ml_rrow *row, uint64_t
     }
 }
 
+static bool is_branch(const work *w, const ml_irel *r, const ml_rrow *row)
+{
+    const ml_target *target = w->t->target;
+    return row->formula == ML_L_A_P || (w->exec && row->formula == ML_S_A_P &&
+                                        target->branch(w->code, w->size, (size_t)r->offset));
+}
+
 /* The value did not fit: a stub when scan made one and the reference can use it, a moved
 ** instruction when it is one, else an error. */
 static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
@@ -83,8 +91,7 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
     uint64_t A = (uint64_t)r->addend, P = w->base + r->offset;
     uint64_t L = ml_binding_stub(t, value.e);
     bool pcrel = row->formula != ML_S_A;
-    bool branch = row->formula == ML_L_A_P ||
-                  (w->exec && pcrel && t->target->branch(w->code, w->size, (size_t)r->offset));
+    bool branch = is_branch(w, r, row);
     bool function = (value.type == ML_TYPE_FUNC || value.type == ML_TYPE_IFUNC) && !w->exec;
     if (L && (branch || function)) {
         uint64_t by_stub = pcrel ? L + A - P : L + A;
@@ -109,11 +116,20 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
     t->far[t->nfar++] = (ml_far){(uint32_t)(w->in - t->l->inputs), w->nrels, k};
 }
 
+/* Is this a GOT load of something outside, which is to stay one? */
+static bool stays(const work *w, const ml_irel *r)
+{
+    if (w->t->o.crossing == ML_CROSS_DIRECT)
+        return false;
+    ml_binding v = ml_binding_of(w->in, r->symbol);
+    return v.e && !v.in_load;
+}
+
 static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
 {
     const ml_target *target = w->t->target;
     size_t field = (size_t)r->offset;
-    if (!(row->needs & ML_RELAX) || !w->t->o.relax ||
+    if (!(row->needs & ML_RELAX) || !w->t->o.relax || stays(w, r) ||
         !target->can_relax(w->code, w->size, field, r->type, r->addend) ||
         !target->relax(w->code, w->size, field, r->type, w->base + r->offset, S))
         return false;
@@ -134,6 +150,7 @@ static inline uint64_t address_of(const work *w, const ml_irel *r)
 {
     switch (w->dropped[r->symbol]) {
     case MERGED: return merged_address(w, r);
+    case STUBBED:
     case DROPPED: return ml_binding_of(w->in, r->symbol).S;
     default: return w->S[r->symbol];
     }
@@ -198,6 +215,8 @@ static uint32_t apply(work *w, uint32_t k)
         r.addend = implicit(w->code + r.offset, row->field);
     if (ml_formula_is_tls(row->formula) && !w->dropped[r.symbol])
         return apply_tls(w, k, &r, row);
+    if (w->dropped[r.symbol] == STUBBED && is_branch(w, &r, row))
+        S = ml_binding_stub(w->t, ml_binding_of(w->in, r.symbol).e);
     switch (row->formula) {
     case ML_S_A: v = S + (uint64_t)r.addend; break;
     case ML_S_A_P:
@@ -283,8 +302,9 @@ static void symbol_values(work *w)
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
         const ml_entry *e = w->in->bind[i - img->first_global];
         bool gone = e->flags & ML_ENT_NOWHERE;
-        w->S[i] = gone ? NO_PLAIN_S : ml_entry_address(e);
-        w->dropped[i] = gone ? DROPPED : 0;
+        bool by_stub = e->stub && w->t->o.crossing == ML_CROSS_STUBS && !ml_def_in_load(e->def);
+        w->dropped[i] = gone ? DROPPED : by_stub ? STUBBED : 0;
+        w->S[i] = w->dropped[i] ? NO_PLAIN_S : ml_entry_address(e);
     }
 }
 

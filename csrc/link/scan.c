@@ -83,18 +83,22 @@ static bool is_function(const ml_entry *e)
 }
 
 /* A direct reference to something that may be out of reach: a branch takes a stub, so does data
-** that holds a distance to a function; an instruction is counted as one to move. */
+** that holds a distance to a function; an instruction is counted as one to move. What is in reach
+** needs nothing, but branches that are to go through stubs. */
 static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
     uint64_t value = v->S + (uint64_t)r->addend;
     bool pcrel = row->formula != ML_S_A;
-    if (!v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value)))
+    bool reached = !v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value));
+    if (reached && (t->o.crossing != ML_CROSS_STUBS || !v->e))
         return;
     bool code = c->piece->class == ML_CLASS_TEXT;
     ml_slice data = c->data;
     bool branch = row->formula == ML_L_A_P ||
                   (code && pcrel && t->target->branch(data.p, data.n, (size_t)r->offset));
+    if (reached && !branch)
+        return;
     if (code && !branch)
         t->nmoved++;
     else if (v->e && (branch || is_function(v->e)))
@@ -114,7 +118,8 @@ static bool can_relax(const scan *c, const ml_irel *r, const ml_rrow *row)
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
-    if (!v->large && (v->in_load || (v->e && is_near(t, v->S))) && can_relax(c, r, row))
+    bool may = v->in_load || (v->e && !t->o.crossing && is_near(t, v->S));
+    if (!v->large && may && can_relax(c, r, row))
         return;
     if (!want_slot(c, r->symbol))
         c->rc = ml_nomem(t->d);
@@ -200,6 +205,8 @@ static uint8_t what_entry_is(const ml_txn *t, const ml_entry *e)
         return IS_PLAIN;
     if (ml_def_in_load(e->def))
         return IS_PLAIN | IS_OF_LOAD;
+    if (t->o.crossing != ML_CROSS_DIRECT)
+        return IS_PLAIN; /* near or not */
     uint64_t S = ml_entry_address(e);
     return is_near(t, S - SLACK) && is_near(t, S + SLACK) ? IS_PLAIN | IS_NEAR : IS_PLAIN;
 }

@@ -106,6 +106,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     static const char *const duplicate[] = {"error", "first", "last", NULL};
     static const char *const weak[] = {"first", "own", "process", NULL};
     static const char *const zone[] = {"near", "low", NULL};
+    static const char *const bind[] = {"direct", "got", "stubs", NULL};
     *o = (ml_options){.relax = true};
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "scope");
@@ -122,6 +123,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     o->duplicate = (ml_on_duplicate)option(L, "duplicate", "error", duplicate);
     o->weak = (ml_on_weak)option(L, "weak", "first", weak);
     o->zone = (ml_zone)option(L, "zone", "near", zone);
+    o->crossing = (ml_crossing)option(L, "bind", "direct", bind);
     if (lua_getfield(L, 2, "at") != LUA_TNIL) {
         o->fixed = true;
         o->at = (uint64_t)luaL_checkinteger(L, -1);

@@ -278,6 +278,7 @@ function core.session() end
 ---@field weak "first"|"own"|"process"|nil
 ---@field zone "near"|"low"|nil
 ---@field relax boolean? true by default
+---@field bind "direct"|"got"|"stubs"|nil how code reaches what is outside of its load
 ---@field merge boolean? equal strings and constants are kept once
 ---@field at integer? link for this address, map nothing
 ---@field debug { gdb: boolean?, perf: boolean?, jitdump: boolean?, lines: boolean? }?

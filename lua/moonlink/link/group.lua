@@ -1,6 +1,6 @@
 --- Shared libraries that need each other, opened as one. Where two refer to each other and neither
--- names the other (GHC's run-time system and base do), the first is refused when opened alone. A library that
--- contains nothing and needs all of them gives them one scope.
+-- names the other (GHC's run-time system and base do), the first is refused when opened alone. A
+-- library that contains nothing and needs all of them gives them one scope.
 -- Spec: gABI, chapter 5, "Dynamic Section".
 -- SPDX-License-Identifier: MIT
 

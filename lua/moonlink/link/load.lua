@@ -333,7 +333,8 @@ function load.begin(linker, options)
    local duplicate = options.duplicate
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
-      weak = options.weak, zone = options.zone, relax = options.relax, at = options.at,
+      weak = options.weak, zone = options.zone, relax = options.relax,
+      bind = options.bind, at = options.at,
       replace = options.replace,
       debug = self.seen, merge = options.merge,
    }

@@ -31,6 +31,7 @@ local options = {}
 ---@field allow_second_libc? boolean
 ---@field zone? "near"|"low"
 ---@field relax? boolean
+---@field bind? "direct"|"got"|"stubs" how code reaches what other units and libraries define
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "strip",
 ---  "place", "all"
 ---@field debug? string|string[] who shall see what is loaded: "auto", "gdb", "perf", "jitdump",
@@ -47,6 +48,7 @@ local types = {
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
+   bind = {"string"},
    progress = {"function"}, debug = {"string", "table"},
    -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
@@ -57,13 +59,13 @@ local choices = {
    duplicate = {error = true, first = true, last = true},
    undefined = {error = true, stub = true, null = true},
    weak = {first = true, own = true, process = true},
-   zone = {near = true, low = true},
+   zone = {near = true, low = true}, bind = {direct = true, got = true, stubs = true},
 }
 
 local defaults = {
    scope = {"self", "archives", "process", "fallback"},
    duplicate = "error", undefined = "error", weak = "first", zone = "near", relax = true,
-   debug = "auto",
+   bind = "direct", debug = "auto",
 }
 
 --- The keys of a table, for messages.
