@@ -449,6 +449,38 @@ describe("packages", function()
       assert(loaded:unload())
    end)
 
+   it("stay, all of them, while Lua has a function of one", function()
+      local ln <close> = moonlink.new()
+      local loaded = assert(ln:load(assert(three():open():plan {"top"})))
+      local low = assert(ln:func "int low(void)")
+      local gone, err = loaded:unload()
+      assert.is_nil(gone)
+      assert.matches("Lua has 1 function of it (low)", tostring(err), 1, true)
+      assert.same({"low-1.0", "mid-1.0", "top-1.0"}, ids(ln:packages()))
+      assert.equal(1, low())
+      low = nil -- luacheck: ignore
+      assert(loaded:unload())
+   end)
+
+   it("come from all databases of a stack, the topmost first", function()
+      local below, above = three(), new_world()
+      above:archive("low-1.0", {"int low(void) { return 2; }"})
+      above:add "low-1.0"
+      above:archive("user-1.0", {"extern int low(void), top(void);"
+         .. "int user(void) { return top() * 1000 + low(); }"})
+      above:add("user-1.0", {"top-1.0", "low-1.0"})
+      below:open()
+      above:open()
+      local stack = assert(pkg.stack {named = {above.db}, global = below.db, no_user = true,
+         path = false})
+      local plan = assert(stack:plan {"user"})
+      assert.equal(above.db, plan.units[1].database)
+      assert.equal(below.db, plan.units[2].database)
+      local ln <close> = moonlink.new()
+      assert(ln:load(plan))
+      assert.equal(112002, assert(ln:func "int user(void)")())
+   end)
+
    it("cost nothing but their index when members are taken as they are wanted", function()
       local ln <close> = moonlink.new()
       local loaded = assert(ln:load(assert(three():open():plan {"top"}), {members = "wanted"}))

@@ -1,6 +1,7 @@
 --- A plan that was loaded: it holds its packages, and lets go of them again.
 -- SPDX-License-Identifier: MIT
 
+local call = require "moonlink.call"
 local errors = require "moonlink.error"
 local packages = require "moonlink.link.packages"
 
@@ -70,15 +71,26 @@ local function leaving(self)
    return list, seen
 end
 
---- Somebody outside of the plan who uses what would go; asked before anything goes.
-local function outsider(list, going)
+--- A unit that would go and that somebody uses who would not; asked before anything goes.
+local function used(list, going)
    for _, unit in ipairs(list) do
       for _, user in ipairs(unit:users()) do
-         if user.kind == "unit" and not going[user.unit] then
-            return unit
+         if user.kind ~= "unit" or not going[user.unit] then
+            return unit, user.kind
          end
       end
    end
+end
+
+--- The same; functions that nobody has any more are collected first.
+local function in_use(linker, list, going)
+   local unit, kind = used(list, going)
+   if kind == "function" then
+      call.forget(linker)
+      collectgarbage()
+      unit = used(list, going)
+   end
+   return unit
 end
 
 --- Lets go of the packages: those that no other plan holds are unloaded, dependants first. Refused,
@@ -91,7 +103,7 @@ function methods:unload(how)
       errors.mistake "the plan was unloaded"
    end
    local list, going = leaving(self)
-   local first = not how and outsider(list, going)
+   local first = (how == nil or how == "refuse") and in_use(self.linker, list, going)
    if first then
       return first:unload()
    end

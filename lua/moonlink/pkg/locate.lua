@@ -224,13 +224,15 @@ local LIB_SO, LIB_A = {"shared", "lib{name}.so"}, {"archive", "lib{name}.a"}
 local shared_package = first(pattern("shared", "lib{name}{suffix}-ghc{ghc}.so"), any_ghc,
    pattern("prelinked", "{name}.dyn_o"), pattern("shared", "lib{name}{suffix}.so"))
 local static_package = first(pattern("prelinked", "{name}{object}"),
-   pattern("archive", "lib{name}{suffix}.a"), pattern("archive", "{name}{suffix}.a"))
+   pattern("archive", "lib{name}{suffix}.a"), pattern("archive", "{name}{suffix}.a"),
+   pattern("archive", "lib{name}{suffix}"), pattern("archive", "{name}{suffix}"))
 local linked_package = locate.each_folder("all",
    {"shared", "lib{name}{suffix}.so"}, {"archive", "lib{name}{suffix}.a"})
 
 --- Libraries of the system as GHCi finds them: name by name, each in all folders.
 local ghci_extra = first(pattern("shared", "lib{name}.so"), pattern("archive", "lib{name}.a"),
-   pattern("archive", "{name}.a"), pattern("shared", "lib{name}.so", "system"),
+   pattern("archive", "{name}.a"), pattern("archive", "lib{name}"), pattern("archive", "{name}"),
+   pattern("shared", "lib{name}.so", "system"),
    pattern("archive", "lib{name}.a", "system"), locate.soname)
 --- As ld finds them: folder by folder.
 local ld_extra = first(locate.each_folder("own", LIB_SO, LIB_A),
@@ -243,6 +245,8 @@ local link_extra = first(locate.each_folder("all", LIB_SO, LIB_A),
 ---@field choose moonlink.pkg.Policy
 ---@field kinds string[] those that libraries of packages may be
 ---@field ghci? boolean extra-ghci-libraries stand in place of extra-libraries
+---@field dynamic? boolean folders of shared libraries come first
+---@field bare? boolean LIBRARY_PATH, which compilers hand on, does not count
 
 --- The ready-made policies by name.
 ---@type table<string, moonlink.pkg.NamedPolicy>
@@ -254,6 +258,7 @@ locate.policies = {
    },
    ["ghci-dynamic"] = {
       text = "GHCi with a dynamic interpreter: the shared library of this GHC", ghci = true,
+      dynamic = true,
       choose = first(exact, locate.by_role(shared_package, ghci_extra)),
       kinds = {"shared", "prelinked"},
    },
@@ -263,6 +268,7 @@ locate.policies = {
       kinds = {"archive", "shared"},
    },
    ld = {
+      bare = true,
       text = "ld: the package's folders one after the other, in each lib*.so, then lib*.a",
       choose = first(exact, locate.by_role(
          locate.each_folder("own", {"shared", "lib{name}{suffix}-ghc{ghc}.so"},
@@ -293,7 +299,7 @@ end
 ---@return moonlink.pkg.Policy
 ---@return table<string, boolean>? only
 ---@return string name of the policy
----@return boolean ghci
+---@return moonlink.pkg.NamedPolicy|table what else is known of it
 function locate.choose(policy, kind)
    local of_kind = locate.kinds[kind or (policy == nil and "archive" or "")]
    if kind ~= nil and not of_kind then
@@ -302,14 +308,14 @@ function locate.choose(policy, kind)
    end
    policy = policy or of_kind.policy
    if type(policy) == "function" then
-      return policy, of_kind and of_kind.only, "a function", false
+      return policy, of_kind and of_kind.only, "a function", {}
    end
    local named = locate.policies[policy]
    if not named then
       errors.mistake("option 'policy': '%s' is none of the known ones (%s), nor a function",
          tostring(policy), known(locate.policies))
    end
-   return named.choose, of_kind and of_kind.only, policy, named.ghci or false
+   return named.choose, of_kind and of_kind.only, policy, named
 end
 
 return locate

@@ -188,7 +188,7 @@ local function outline(self, unit)
    local options = read_options(p.ld_options or {})
    local folders = list_of(unit, "library_dirs", roots)
    local dynamic = list_of(unit, "dynamic_library_dirs", roots)
-   if self.only and self.only.shared and dynamic[1] then
+   if self.dynamic and dynamic[1] then
       folders = append_new(append_new({}, dynamic), folders)
    else
       folders = append_new(append_new({}, folders), dynamic)
@@ -223,8 +223,33 @@ local function find_all(self, unit, out, more)
    end
 end
 
---- The unit behind this one, in the plan's order, that defines a root: what the name itself says,
---- else the indexes of archives. Reads an index only while a name is open.
+--- Takes out of a set the names that the unit's archives define; says whether there were any.
+local function take_defined(unit, open)
+   local any = false
+   for _, file in ipairs(unit.files) do
+      if file.kind == "archive" and file.role == "package" and next(open) then
+         for _, entry in ipairs(core.index(file.path) or {}) do
+            if open[entry.name] then
+               open[entry.name], any = nil, true
+            end
+         end
+      end
+   end
+   return any
+end
+
+local function has_index(unit)
+   for _, file in ipairs(unit.files) do
+      if file.role == "package" and file.kind ~= "archive" then
+         return false
+      end
+   end
+   return true
+end
+
+--- The units behind this one, in the plan's order, that define a root of it: what the names
+--- themselves say, else the indexes of archives. Those of units that count anyhow are read first,
+--- and no more than names are left for.
 local function definers(units, i)
    local open, found, by_symbols = {}, {}, {}
    for j = i + 1, #units do
@@ -239,15 +264,13 @@ local function definers(units, i)
          open[name] = true
       end
    end
-   for j = i, #units do
-      for _, file in ipairs(next(open) and units[j].files or {}) do
-         if file.kind == "archive" and file.role == "package" then
-            for _, entry in ipairs(core.index(file.path) or {}) do
-               if open[entry.name] then
-                  open[entry.name] = nil
-                  found[units[j].id] = true
-               end
-            end
+   found[units[i].id] = true
+   for _, anyhow in ipairs {true, false} do
+      for j = i, #units do
+         local id = units[j].id
+         if next(open) and (found[id] or false) == anyhow then
+            found[id] = take_defined(units[j], open) or anyhow or nil
+            open = anyhow and not has_index(units[j]) and {} or open -- it may define them all
          end
       end
    end
@@ -287,17 +310,27 @@ local function groups_of(units)
    return groups
 end
 
+--- Folders of the system, behind those that the environment names for compilers.
+local function system_folders(named)
+   local folders = {}
+   for folder in (named.bare and "" or os.getenv "LIBRARY_PATH" or ""):gmatch "[^:]+" do
+      folders[#folders + 1] = folder
+   end
+   return append_new(folders, strict.system_folders(core.tree()))
+end
+
 local function new_planner(databases, options)
    local way, err = ways.parse(options.way)
    if not way then
       return nil, err
    end
-   local policy, only, name, ghci = locate.choose(options.policy, options.kind)
+   local policy, only, name, named = locate.choose(options.policy, options.kind)
    local ghc = options.ghc or ghc_version(databases) or "9.0.2"
    return {
-      databases = databases, way = way, policy = policy, only = only, ghci = ghci, ghc = ghc,
+      databases = databases, way = way, policy = policy, only = only, ghc = ghc,
+      ghci = named.ghci, dynamic = named.dynamic or only and only.shared,
       look = locate.look(), search = options.search or {}, folders = {},
-      system = options.system or strict.system_folders(core.tree()), topdir = topdir_of(databases),
+      system = options.system or system_folders(named), topdir = topdir_of(databases),
       plan = {
          format = shape.FORMAT, kind = options.kind or options.policy and "any" or "archive",
          way = ways.name(way), policy = name, ghc = ghc, asked = {}, units = {}, groups = {},
