@@ -9,14 +9,13 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
-local graph = require "moonlink.pkg.graph"
 local locate = require "moonlink.pkg.locate"
+local plan_groups = require "moonlink.pkg.plan_groups"
 local plan_text = require "moonlink.pkg.plan_text"
 local resolve = require "moonlink.pkg.resolve"
 local shape = require "moonlink.plan"
 local stack = require "moonlink.pkg.stack"
 local strict = require "moonlink.pkg.strict"
-local symbol = require "moonlink.pkg.symbol"
 local variables = require "moonlink.pkg.variables"
 local ways = require "moonlink.pkg.ways"
 
@@ -223,93 +222,6 @@ local function find_all(self, unit, out, more)
    end
 end
 
---- Takes out of a set the names that the unit's archives define; says whether there were any.
-local function take_defined(unit, open)
-   local any = false
-   for _, file in ipairs(unit.files) do
-      if file.kind == "archive" and file.role == "package" and next(open) then
-         for _, entry in ipairs(core.index(file.path) or {}) do
-            if open[entry.name] then
-               open[entry.name], any = nil, true
-            end
-         end
-      end
-   end
-   return any
-end
-
-local function has_index(unit)
-   for _, file in ipairs(unit.files) do
-      if file.role == "package" and file.kind ~= "archive" then
-         return false
-      end
-   end
-   return true
-end
-
---- The units behind this one, in the plan's order, that define a root of it: what the names
---- themselves say, else the indexes of archives. Those of units that count anyhow are read first,
---- and no more than names are left for.
-local function definers(units, i)
-   local open, found, by_symbols = {}, {}, {}
-   for j = i + 1, #units do
-      by_symbols[units[j].symbols or units[j].id] = units[j].id
-   end
-   for _, name in ipairs(units[i].roots) do
-      local parsed = symbol.parse(name, {units = by_symbols})
-      local id = parsed and by_symbols[parsed.unit]
-      if id then
-         found[id] = true
-      else
-         open[name] = true
-      end
-   end
-   found[units[i].id] = true
-   for _, anyhow in ipairs {true, false} do
-      for j = i, #units do
-         local id = units[j].id
-         if next(open) and (found[id] or false) == anyhow then
-            found[id] = take_defined(units[j], open) or anyhow or nil
-            open = anyhow and not has_index(units[j]) and {} or open -- it may define them all
-         end
-      end
-   end
-   found[units[i].id] = nil
-   return found
-end
-
---- Units that need each other's symbols though the database names one direction only: roots of one
---- that a later one defines.
-local function groups_of(units)
-   local nodes = {}
-   for i, unit in ipairs(units) do
-      local node = {id = unit.id, depends = table.move(unit.depends, 1, #unit.depends, 1, {})}
-      for id in pairs(unit.roots[1] and definers(units, i) or {}) do
-         node.depends[#node.depends + 1] = id
-      end
-      nodes[i] = node
-   end
-   local order, cycles = graph.order(nodes)
-   local cycle_of, done, groups = {}, {}, {}
-   for _, cycle in ipairs(cycles) do
-      for _, node in ipairs(cycle) do
-         cycle_of[node.id] = cycle
-      end
-   end
-   for _, node in ipairs(order) do
-      local cycle = cycle_of[node.id]
-      if not done[cycle or node] then
-         done[cycle or node] = true
-         local group = {}
-         for i, member in ipairs(cycle or {node}) do
-            group[i] = member.id
-         end
-         groups[#groups + 1] = group
-      end
-   end
-   return groups
-end
-
 --- Folders of the system, behind those that the environment names for compilers.
 local function system_folders(named)
    local folders = {}
@@ -365,7 +277,7 @@ local function fill(self, order, asked)
    for i, id in ipairs(asked) do
       out.asked[i] = real[id]
    end
-   out.groups = groups_of(out.units)
+   out.groups = plan_groups.of(out.units)
    return plan_text.bless(out)
 end
 
