@@ -110,6 +110,41 @@ describe("a plan", function()
    end)
 end)
 
+describe("moonlink pkg plan", function()
+   local w = three()
+   w:open()
+
+   local function run(words)
+      return support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s MOONLINK_BUILD=%s %s bin/moonlink pkg "
+         .. "--global-package-db=%s --no-user-package-db %s", support.quote(package.path),
+         support.quote(package.cpath), support.quote(support.build), support.interpreter, w.db,
+         words)
+   end
+
+   it("prints what Lua has, or keeps it", function()
+      local plan = assert(pkg.open(w.db)):plan {"top"}
+      local status, out, err = run "plan top"
+      assert.same({0, tostring(plan) .. "\n", ""}, {status, out, err})
+      assert.equal(0, (run("plan top -o " .. w.dir .. "/p.json")))
+      assert.same(plan, assert(pkg.read_plan(w.dir .. "/p.json")))
+      status, out = run "plan --json top"
+      assert.equal(0, status)
+      assert.equal(support.read(w.dir .. "/p.json"), out)
+   end)
+
+   it("fails for what is missing or wrong", function()
+      local status, out = run "plan --kind=shared top"
+      assert.equal(1, status)
+      assert.matches("missing: Ctop-1.0 of top-1.0\n", out, 1, true)
+      for _, words in ipairs {"plan --kind=so top", "plan --way=fast top", "plan tops",
+         "plan --policy=best top"} do
+         local bad, nothing, message = run(words)
+         assert.same({1, ""}, {bad, nothing})
+         assert.matches("^moonlink pkg: ", message)
+      end
+   end)
+end)
+
 describe("loading a plan", function()
    it("makes each package a unit, and calls cross them", function()
       local ln <close> = moonlink.new()

@@ -22,7 +22,7 @@ local pkg = {
 local names = {
    "init", "list", "find-module", "latest", "describe", "field", "dump", "dot", "recache",
    "register", "update", "unregister", "expose", "hide", "trust", "distrust", "check",
-   "order", "why", "graph", "diff", "convert", "refresh",
+   "order", "why", "graph", "plan", "diff", "convert", "refresh",
 }
 
 -- Not init: a folder's init.lua is the folder's module.

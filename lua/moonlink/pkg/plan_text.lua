@@ -170,23 +170,35 @@ local function plain(value)
    return copy
 end
 
+--- A plan as JSON.
+---@param plan moonlink.pkg.Plan
+---@return string? one line
+---@return moonlink.Error? err
+function plan_text.encode(plan)
+   local fine, copy = pcall(plain, plan)
+   if fine then
+      return json.encode(copy)
+   end
+   return nil, errors.new {
+      code = "format", message = ("a plan with %q, which is not UTF-8, cannot be kept")
+         :format(copy),
+   }
+end
+
 --- Writes a plan to a file, as JSON.
 ---@param plan moonlink.pkg.Plan
 ---@param path string
 ---@return boolean?
 ---@return moonlink.Error? err
 function plan_text.save(plan, path)
-   local fine, copy = pcall(plain, plan)
-   if not fine then
-      return nil, errors.new {
-         code = "format", message = ("a plan with %q, which is not UTF-8, cannot be kept")
-            :format(copy),
-      }
+   local text, err = plan_text.encode(plan)
+   if not text then
+      return nil, err
    end
    local file, message = io.open(path, "wb")
    local good = file
    if file then
-      good, message = file:write(json.encode(copy), "\n")
+      good, message = file:write(text, "\n")
       local closed, why = file:close()
       good, message = good and closed, message or why
    end

@@ -49,7 +49,10 @@ flags.rows = {
    {"--define-name -D", takes = "NAME=VALUE", text = "what ${NAME} stands for in descriptions"},
    {"--reverse", text = "with order: dependants first"},
    {"--svg", text = "with graph: as SVG, drawn by dot of graphviz"},
-   {"--output -o", takes = "FILE", text = "with graph: write there"},
+   {"--output -o", takes = "FILE", text = "with graph and plan: write there"},
+   {"--kind", takes = "KIND", text = "with plan: archive, prelinked or shared"},
+   {"--way", takes = "WAY", text = "with plan: threaded, debug, profiling, eventlog, or several"},
+   {"--policy", takes = "POLICY", text = "with plan: link, ghci, ghci-dynamic or ld"},
    {"--to", takes = "FORM", text = "with convert: today, 6.6, 6.10 or 6.12"},
 }
 
