@@ -92,7 +92,7 @@ function pkg.main(words)
    local ctx = context.new()
    local good, status, err = pcall(run, words, ctx)
    if not good or not status then
-      ctx.err("moonlink pkg: ", context.message(good and err or status), "\n")
+      ctx.err("moonlink pkg: ", tostring(good and err or status), "\n")
       status = 1
    end
    local written, problem = ctx.flush()

@@ -45,11 +45,7 @@ end
 ---@param wanted? table<string, any> only these units
 ---@return string
 function draw.dot(databases, wanted)
-   local all = {}
-   for _, db in ipairs(databases) do
-      table.move(db.packages, 1, #db.packages, #all + 1, all)
-   end
-   local state = {drawn = {}, order = {}, broken = graph.broken(all)}
+   local state = {drawn = {}, order = {}, broken = graph.broken(index.packages(databases))}
    local lines = {"digraph packages {", "   node [shape=box]"}
    for i, db in ipairs(databases) do
       add_database(lines, i, db, wanted, state)

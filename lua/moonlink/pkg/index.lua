@@ -39,14 +39,20 @@ local function take(map, key, p)
    end
 end
 
+local function name_version_unit(p)
+   return ("%s\0%s\0%s"):format(p.name, version.key(p.version or ""), ids.unit(p))
+end
+
 --- Packages by name, version and unit id, so that what is printed does not depend on how a database
---- is laid out.
+--- is laid out. Equal ones stay in their order.
 ---@param packages moonlink.pkg.Package[]
+---@param key_of? fun(p: moonlink.pkg.Package): string another text to sort by
 ---@return moonlink.pkg.Package[] new
-function index.sorted(packages)
+function index.sorted(packages, key_of)
+   key_of = key_of or name_version_unit
    local keys, by_key, out = {}, {}, {}
    for i, p in ipairs(packages) do
-      local key = ("%s\0%s\0%s\0%09d"):format(p.name, version.key(p.version or ""), ids.unit(p), i)
+      local key = ("%s\0%09d"):format(key_of(p), i)
       keys[i], by_key[key] = key, p
    end
    table.sort(keys)
@@ -54,6 +60,17 @@ function index.sorted(packages)
       out[i] = by_key[key]
    end
    return out
+end
+
+--- All packages of several databases, in their order.
+---@param databases {packages: moonlink.pkg.Package[]}[]
+---@return moonlink.pkg.Package[] new
+function index.packages(databases)
+   local all = {}
+   for _, db in ipairs(databases) do
+      table.move(db.packages, 1, #db.packages, #all + 1, all)
+   end
+   return all
 end
 
 ---@param databases {packages: moonlink.pkg.Package[]}[] topmost first; the first one is changed

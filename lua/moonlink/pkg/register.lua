@@ -180,12 +180,9 @@ local function broken_by(plan, whole, at)
    if not plan.remove[1] then
       return {}
    end
-   local before, after, new = {}, {}, {}
+   local before, after, new = index.packages(whole), {}, {}
    for _, p in ipairs(plan.put) do
       new[p] = true
-   end
-   for _, db in ipairs(whole) do
-      table.move(db.packages, 1, #db.packages, #before + 1, before)
    end
    for _, p in ipairs(before) do
       after[#after + 1] = not at.gone[p] and p or nil

@@ -235,6 +235,15 @@ function methods:below(path)
    return {}
 end
 
+--- Opens the databases that packages of one may depend on, without itself.
+---@param path string
+---@return table[]? databases
+---@return any err
+function methods:open_below(path)
+   local paths = self:below(path)
+   return self:databases(table.move(paths, 2, #paths, 1, {}))
+end
+
 --- The roots of the variables in a database's packages.
 ---@param path string
 ---@return moonlink.pkg.Roots

@@ -123,11 +123,7 @@ strict.rules = {
 ---@field database? string path
 
 local function cycles(databases, out)
-   local all = {}
-   for _, db in ipairs(databases) do
-      table.move(db.packages, 1, #db.packages, #all + 1, all)
-   end
-   local _, found = graph.order(index.sorted(all))
+   local _, found = graph.order(index.sorted(index.packages(databases)))
    for _, cycle in ipairs(found) do
       out[#out + 1] = {rule = "cycle", text = register.cycle_text(cycle)}
    end

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local register = require "moonlink.pkg.register"
 
 local unregister = {}
@@ -43,14 +44,6 @@ function unregister.qualified(p, all)
    return n == 1 and id or id .. "@" .. ids.unit(p)
 end
 
-local function all_of(whole)
-   local all = {}
-   for _, db in ipairs(whole) do
-      table.move(db.packages, 1, #db.packages, #all + 1, all)
-   end
-   return all
-end
-
 --- Plans to remove packages, all at once: what is removed along with them cannot break.
 ---@param whole moonlink.pkg.Database[] the stack, topmost first
 ---@param databases moonlink.pkg.Database[] where to look, in this order
@@ -70,7 +63,7 @@ function unregister.plan(whole, databases, wanted)
          plan.remove[#plan.remove + 1] = p
       end
    end
-   local before, after = all_of(whole), {}
+   local before, after = index.packages(whole), {}
    for _, p in ipairs(before) do
       after[#after + 1] = not gone[p] and p or nil
    end

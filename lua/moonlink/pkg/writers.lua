@@ -138,14 +138,8 @@ local function fill(w, plan)
    return true
 end
 
---- The databases that packages of one may depend on, without itself.
-local function below(stack, path)
-   local paths = stack:below(path)
-   return stack:databases(table.move(paths, 2, #paths, 1, {}))
-end
-
 local function commit(self, path, notes)
-   local under, why = below(self.stack, path)
+   local under, why = self.stack:open_below(path)
    if not under then
       return nil, why
    end

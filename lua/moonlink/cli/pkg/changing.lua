@@ -134,7 +134,7 @@ function changing.warn(ctx, notes)
          table.concat(names, "\n    "))
    end
    for _, each in ipairs(notes.late) do
-      ctx:warn("WARNING: ", context.message(each))
+      ctx:warn("WARNING: ", tostring(each))
    end
 end
 

@@ -7,8 +7,9 @@ local eras = require "moonlink.pkg.era"
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local json = require "moonlink.show.json"
+local listing = require "moonlink.cli.pkg.listing"
 local paths = require "moonlink.pkg.check_paths"
-local several = require "moonlink.cli.pkg.several"
 
 local check = {
    name = "check",
@@ -123,7 +124,7 @@ end
 local function print_broken(ctx, broken)
    local names = {}
    for i, p in ipairs(broken) do
-      names[i] = ctx:has "--simple-output" and several.shown(ctx, p) or ids.package(p)
+      names[i] = ctx:has "--simple-output" and listing.shown(ctx, p) or ids.package(p)
    end
    if not names[1] then
       return
@@ -135,7 +136,6 @@ local function print_broken(ctx, broken)
 end
 
 local function print_json(ctx, sick, broken, oddities)
-   local json = require "moonlink.show.json"
    local result = {packages = json.list {}, broken = json.list {}, databases = json.list {}}
    for i, each in ipairs(sick) do
       result.packages[i] = {
@@ -149,7 +149,7 @@ local function print_json(ctx, sick, broken, oddities)
    for i, each in ipairs(oddities) do
       result.databases[i] = each
    end
-   ctx.out(json.encode(result), "\n")
+   ctx:json(result)
 end
 
 ---@param ctx moonlink.cli.pkg.Context
@@ -158,7 +158,7 @@ function check.run(ctx)
    local stack = ctx:stack()
    local whole = changing.open(stack, stack.all)
    local strict = ctx:has "--strict" and require "moonlink.pkg.strict" or nil
-   local packages = several.packages(whole)
+   local packages = index.packages(whole)
    local judge = changing.world(ctx, stack, whole)
    local judged = strict and packages or suspects(whole, judge)
    judge.units = judged[1] and index.new(whole).units

@@ -31,13 +31,6 @@ function context.fail(fmt, ...)
    error(setmetatable({message = fmt:format(...)}, failure), 0)
 end
 
---- What is told of an error.
----@param err any
----@return string
-function context.message(err)
-   return tostring(err)
-end
-
 --- Is there such a flag?
 ---@param name string its key, with dashes
 ---@return boolean

@@ -3,6 +3,7 @@
 
 local database = require "moonlink.pkg.database"
 local differences = require "moonlink.pkg.diff"
+local json = require "moonlink.show.json"
 
 local diff = {
    name = "diff",
@@ -12,7 +13,6 @@ local diff = {
 }
 
 local function print_json(ctx, found)
-   local json = require "moonlink.show.json"
    local out = json.list {}
    for i, each in ipairs(found) do
       local fields = json.list {}
@@ -24,7 +24,7 @@ local function print_json(ctx, found)
          change = not each.new and "removed" or not each.old and "added" or "changed",
       }
    end
-   ctx.out(json.encode(out), "\n")
+   ctx:json(out)
 end
 
 ---@param ctx moonlink.cli.pkg.Context

@@ -2,8 +2,8 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
-local opened = require "moonlink.cli.pkg.opened"
 
 local dot = {
    name = "dot",
@@ -42,7 +42,7 @@ end
 ---@param ctx moonlink.cli.pkg.Context
 ---@return integer status
 function dot.run(ctx)
-   local packages = opened.packages(ctx:databases().asked)
+   local packages = index.packages(ctx:databases().asked)
    if ctx:has "--json" then
       print_json(ctx, packages)
       return 0

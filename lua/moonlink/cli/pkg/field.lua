@@ -4,6 +4,7 @@
 local context = require "moonlink.cli.pkg.context"
 local describing = require "moonlink.cli.pkg.describing"
 local fields = require "moonlink.pkg.fields"
+local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
 local opened = require "moonlink.cli.pkg.opened"
 local variables = require "moonlink.pkg.variables"
@@ -57,7 +58,7 @@ local function values_of(ctx, p, asked, roots)
 end
 
 local function has_extra(databases, name)
-   for _, p in ipairs(opened.packages(databases)) do
+   for _, p in ipairs(index.packages(databases)) do
       if extra_value(p, name) then
          return true
       end

@@ -3,8 +3,8 @@
 
 local context = require "moonlink.cli.pkg.context"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local listing = require "moonlink.cli.pkg.listing"
-local opened = require "moonlink.cli.pkg.opened"
 local select = require "moonlink.pkg.select"
 
 local latest = {
@@ -22,7 +22,7 @@ function latest.run(ctx, args)
    if not wanted then
       context.fail("%s", message)
    end
-   local found = select.find({packages = opened.packages(ctx:databases().asked)}, wanted)
+   local found = select.find({packages = index.packages(ctx:databases().asked)}, wanted)
    local sorted = listing.sorted(found)
    local best = sorted[#sorted]
    if not best then

@@ -4,6 +4,7 @@
 
 local core = require "moonlink.core"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
 local opened = require "moonlink.cli.pkg.opened"
 local select = require "moonlink.pkg.select"
@@ -21,18 +22,16 @@ end
 ---@param packages moonlink.pkg.Package[]
 ---@return moonlink.pkg.Package[] sorted
 function listing.sorted(packages)
-   local keys, by_key = {}, {}
-   for i, p in ipairs(packages) do
-      -- Equal ones stay in their order.
-      keys[i] = ("%s\0%08d"):format(sort_key(p), i)
-      by_key[keys[i]] = p
-   end
-   table.sort(keys)
-   local sorted = {}
-   for i, key in ipairs(keys) do
-      sorted[i] = by_key[key]
-   end
-   return sorted
+   return index.sorted(packages, sort_key)
+end
+
+--- How a package is called in lists for programs.
+---@param ctx moonlink.cli.pkg.Context
+---@param p moonlink.pkg.Package
+---@return string
+function listing.shown(ctx, p)
+   return ctx:has "--show-unit-ids" and ids.unit(p) or ctx:has "--names-only" and p.name
+      or ids.package(p)
 end
 
 local function has_colours()
@@ -60,22 +59,11 @@ local function print_database(ctx, db, packages, broken)
    ctx.out(style.last)
 end
 
-local function simple_text(ctx)
-   if ctx:has "--show-unit-ids" then
-      return ids.unit
-   elseif ctx:has "--names-only" then
-      return function(p)
-         return p.name
-      end
-   end
-   return ids.package
-end
-
 local function print_simple(ctx, lists)
-   local text, words = simple_text(ctx), {}
+   local words = {}
    for _, list in ipairs(lists) do
       for _, p in ipairs(list.packages) do
-         words[#words + 1] = text(p)
+         words[#words + 1] = listing.shown(ctx, p)
       end
    end
    if words[1] then

@@ -4,6 +4,7 @@
 local graph = require "moonlink.pkg.graph"
 local hs = require "moonlink.pkg.hs_string"
 local ids = require "moonlink.pkg.ids"
+local index = require "moonlink.pkg.index"
 local select = require "moonlink.pkg.select"
 
 local opened = {}
@@ -94,15 +95,21 @@ function opened.find(databases, wanted)
    return lists
 end
 
---- All packages of several databases, in their order.
----@param databases table[]
----@return moonlink.pkg.Package[]
-function opened.packages(databases)
-   local list = {}
-   for _, db in ipairs(databases) do
-      table.move(db.packages, 1, #db.packages, #list + 1, list)
+--- Unit ids of the packages that words mean; one that means none ends the command.
+---@param ctx moonlink.cli.pkg.Context
+---@param databases moonlink.pkg.Database[]
+---@param words string[]
+---@return string[]
+function opened.units(ctx, databases, words)
+   local units = {}
+   for _, word in ipairs(words) do
+      for _, list in ipairs(opened.find(databases, ctx:selection(word))) do
+         for _, p in ipairs(list.packages) do
+            units[#units + 1] = ids.unit(p)
+         end
+      end
    end
-   return list
+   return units
 end
 
 --- Ids of the units of a stack that cannot be used.
@@ -114,7 +121,7 @@ function opened.broken(databases)
       once[#once + 1] = not seen[db] and db or nil
       seen[db] = true
    end
-   for p in pairs(graph.broken(opened.packages(once))) do
+   for p in pairs(graph.broken(index.packages(once))) do
       set[ids.unit(p)] = true
    end
    return set

@@ -5,8 +5,9 @@ local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
+local listing = require "moonlink.cli.pkg.listing"
+local opened = require "moonlink.cli.pkg.opened"
 local register = require "moonlink.pkg.register"
-local several = require "moonlink.cli.pkg.several"
 
 local order = {
    name = "order",
@@ -19,7 +20,7 @@ local order = {
 local function print_lines(ctx, list)
    local names = {}
    for i, p in ipairs(list) do
-      names[i] = several.shown(ctx, p)
+      names[i] = listing.shown(ctx, p)
    end
    if ctx:has "--simple-output" then
       ctx.out(names[1] and table.concat(names, " ") .. "\n" or "")
@@ -39,13 +40,13 @@ local function print_json(ctx, list, cycles)
          out.cycles[i][j] = ids.unit(p)
       end
    end
-   ctx.out(json.encode(out), "\n")
+   ctx:json(out)
 end
 
 --- Some packages with all that they need, in the order of the stack.
 local function closure(ctx, databases, words)
-   local roots = several.units(ctx, databases.asked, words)
-   local needed, missing = graph.closure(several.packages(databases.all), roots)
+   local roots = opened.units(ctx, databases.asked, words)
+   local needed, missing = graph.closure(index.packages(databases.all), roots)
    for _, each in ipairs(missing) do
       ctx:warn(('dependency "%s" of %s doesn\'t exist'):format(each.id, each.by or "?"))
    end
@@ -57,7 +58,7 @@ end
 ---@return integer status
 function order.run(ctx, args)
    local databases = ctx:databases()
-   local packages, good = several.packages(databases.asked), true
+   local packages, good = index.packages(databases.asked), true
    if args[1] then
       packages, good = closure(ctx, databases, args)
    end

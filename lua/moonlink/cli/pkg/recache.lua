@@ -25,12 +25,6 @@ local function open(stack)
    return database.change(path, {cache = false})
 end
 
---- The databases that the target's packages may depend on.
-local function below(stack)
-   local paths = stack:below(stack.target)
-   return stack:databases(table.move(paths, 2, #paths, 1, {}))
-end
-
 ---@param ctx moonlink.cli.pkg.Context
 ---@return integer? status
 ---@return any err
@@ -42,7 +36,7 @@ function recache.run(ctx)
       ctx.out(stack.target, "\n")
       return 0
    end
-   local others, problem = below(stack)
+   local others, problem = stack:open_below(stack.target)
    if not others then
       return nil, problem
    end

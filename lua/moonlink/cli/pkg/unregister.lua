@@ -4,6 +4,7 @@
 local changing = require "moonlink.cli.pkg.changing"
 local context = require "moonlink.cli.pkg.context"
 local eras = require "moonlink.pkg.era"
+local index = require "moonlink.pkg.index"
 local plans = require "moonlink.pkg.unregister"
 
 local unregister = {
@@ -24,10 +25,7 @@ local function guard(ctx, whole, made, breaks)
    if not guarded or not breaks[1] then
       return
    end
-   local all, names = {}, {}
-   for _, db in ipairs(whole) do
-      table.move(db.packages, 1, #db.packages, #all + 1, all)
-   end
+   local all, names = index.packages(whole), {}
    for i, p in ipairs(breaks) do
       names[i] = plans.qualified(p, all)
    end

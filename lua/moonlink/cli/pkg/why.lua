@@ -2,8 +2,10 @@
 -- SPDX-License-Identifier: MIT
 
 local graph = require "moonlink.pkg.graph"
+local index = require "moonlink.pkg.index"
 local json = require "moonlink.show.json"
-local several = require "moonlink.cli.pkg.several"
+local listing = require "moonlink.cli.pkg.listing"
+local opened = require "moonlink.cli.pkg.opened"
 
 local why = {
    name = "why",
@@ -17,15 +19,15 @@ local why = {
 ---@return integer status
 function why.run(ctx, args)
    local databases = ctx:databases()
-   local from = several.units(ctx, databases.asked, {args[1]})
-   local to = several.units(ctx, databases.all, {args[2]})
-   local way = graph.why(several.packages(databases.all), from, to)
+   local from = opened.units(ctx, databases.asked, {args[1]})
+   local to = opened.units(ctx, databases.all, {args[2]})
+   local way = graph.why(index.packages(databases.all), from, to)
    local names = json.list {}
    for i, p in ipairs(way or {}) do
-      names[i] = several.shown(ctx, p)
+      names[i] = listing.shown(ctx, p)
    end
    if ctx:has "--json" then
-      ctx.out(json.encode(names), "\n")
+      ctx:json(names)
    elseif way then
       ctx.out(table.concat(names, ctx:has "--simple-output" and " " or "\n   depends on "), "\n")
    else
