@@ -226,6 +226,8 @@ describe("looking at many packages", function()
       assert.is_nil(out:find("c-1.0", 1, true))
       w.run(0, "-f db graph -o g.dot")
       assert.matches("^digraph", support.read(w.dir .. "/g.dot"))
+      local _, err = w.run(1, "-f db graph -o /dev/full")
+      assert.equal("moonlink pkg: /dev/full: cannot write: No space left on device\n", err)
       -- A stand-in for graphviz.
       support.sh("mkdir %s/bin && printf '#!/bin/sh\\necho \"<svg>\"; cat \"$2\"' >%s/bin/dot && "
          .. "chmod +x %s/bin/dot", w.dir, w.dir, w.dir)

@@ -1,7 +1,7 @@
 --- moonlink link: links for a chosen address, maps nothing, writes the bytes.
 -- SPDX-License-Identifier: MIT
 
-local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local json = require "moonlink.show.json"
 local options = require "moonlink.cli.options"
 local session = require "moonlink.cli.session"
@@ -46,21 +46,6 @@ local function description(image)
    }
 end
 
-local function write(path, bytes)
-   local file <close>, message = io.open(path, "wb")
-   local good = file
-   if file then
-      good, message = file:write(bytes)
-      if good then
-         good, message = file:close()
-      end
-   end
-   if not good then
-      return nil, errors.new {code = "io", file = path, message = tostring(message)}
-   end
-   return true
-end
-
 ---@param parsed table
 ---@return integer? status
 ---@return any err
@@ -72,9 +57,9 @@ function link.run(parsed)
       return nil, err
    end
    local ok
-   ok, err = write(parsed.output, image.bytes)
+   ok, err = file.write(parsed.output, image.bytes)
    if ok then
-      ok, err = write(parsed.output .. ".json", json.encode(description(image)) .. "\n")
+      ok, err = file.write(parsed.output .. ".json", json.encode(description(image)) .. "\n")
    end
    if not ok then
       return nil, err

@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local file = require "moonlink.file"
 
 local ghc = {}
 
@@ -15,12 +16,14 @@ local ghc = {}
 ---@field platform? string "x86_64-linux"
 
 local function exists(path)
-   local file <close> = io.open(path, "rb")
-   return file ~= nil
+   local found <close> = io.open(path, "rb")
+   return found ~= nil
 end
 
-local function quote(text)
-   return "'" .. text:gsub("'", [['\'']]) .. "'"
+--- The first bytes of a file; nil when there are none.
+local function head(path, size)
+   local found <close> = io.open(path, "rb")
+   return found and found:read(size)
 end
 
 --- The program that a shell would run.
@@ -51,8 +54,7 @@ local function version_in(global)
 end
 
 local function platform_in(settings)
-   local file <close> = io.open(settings, "rb")
-   local text = file and file:read(65536) or ""
+   local text = head(settings, 65536) or ""
    local triple = text:match '"target platform string",%s*"([^"]+)"'
    return triple and short_platform(triple)
 end
@@ -60,8 +62,7 @@ end
 --- What a start script says of the folder that it starts GHC with; nil when it is no script, or
 --- one of another kind.
 local function of_script(program)
-   local file <close> = io.open(program, "rb")
-   local text = file and file:read(4096)
+   local text = head(program, 4096)
    if not text or text:sub(1, 2) ~= "#!" then
       return nil
    end
@@ -79,7 +80,7 @@ end
 
 --- Asks GHC itself.
 local function of_info(program)
-   local pipe <close> = io.popen(quote(program) .. " --info 2>/dev/null", "r")
+   local pipe <close> = io.popen(file.quote(program) .. " --info 2>/dev/null", "r")
    local text = pipe and pipe:read "a" or ""
    local said = {}
    for key, value in text:gmatch '%("([^"]*)","([^"]*)"%)' do

@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local question = require "moonlink.link.question"
 
 local symbols = {}
@@ -99,21 +100,7 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function symbols.write(path, units)
-   local text = symbols.text(units)
-   local file, why = io.open(path, "wb")
-   local ok = file
-   if file then
-      ok, why = file:write(text)
-      local closed, close_why = file:close()
-      if ok and not closed then
-         ok, why = nil, close_why
-      end
-   end
-   if not ok then
-      return nil, errors.new {code = "io", file = path,
-         message = ("%s: cannot write: %s"):format(path, (tostring(why):gsub("^.*: ", "")))}
-   end
-   return true
+   return file.write(path, symbols.text(units))
 end
 
 --- Reads a symbol file.
@@ -125,12 +112,12 @@ function symbols.read(text, path)
    local list, number = {}, 0
    for line in text:gmatch "([^\n]*)\n?" do
       number = number + 1
-      local address, size, type, name, unit, file =
+      local address, size, type, name, unit, source =
          line:match "^0x(%x+)\t0x(%x+)\t(%l+)\t([^\t]*)\t([^\t]*)\t([^\t]*)$"
       if address and #address <= 16 and #size <= 16 then
          list[#list + 1] = {
             address = tonumber("0x" .. address), size = tonumber("0x" .. size), type = type,
-            name = unescape(name), unit = unescape(unit), file = unescape(file),
+            name = unescape(name), unit = unescape(unit), file = unescape(source),
          }
       elseif line ~= "" and line:sub(1, 1) ~= "#" then
          return nil, errors.new {code = "format", file = path,

@@ -5,6 +5,7 @@ local context = require "moonlink.cli.pkg.context"
 local converting = require "moonlink.pkg.convert"
 local core = require "moonlink.core"
 local database = require "moonlink.pkg.database"
+local file = require "moonlink.file"
 local input = require "moonlink.pkg.input"
 local record = require "moonlink.pkg.record"
 
@@ -20,8 +21,8 @@ local function begins_as_database(path)
    if core.list_folder(path) then
       return true
    end
-   local file <close> = io.open(path, "rb")
-   local first = file and file:read(4096)
+   local opened <close> = io.open(path, "rb")
+   local first = opened and opened:read(4096)
    return first and first:find "^%s*%[" ~= nil
 end
 
@@ -62,11 +63,7 @@ local function write_file(path, bytes)
    if there then
       return nil, ("%s exists already\n  hint: give another name, or remove it"):format(path)
    end
-   local file <close>, message = io.open(path, "wb")
-   if not file then
-      return nil, message
-   end
-   return file:write(bytes)
+   return file.write(path, bytes)
 end
 
 local function texts(packages)

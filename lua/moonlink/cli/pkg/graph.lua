@@ -3,9 +3,11 @@
 
 local context = require "moonlink.cli.pkg.context"
 local draw = require "moonlink.pkg.draw"
+local file = require "moonlink.file"
 local graphs = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
-local several = require "moonlink.cli.pkg.several"
+local index = require "moonlink.pkg.index"
+local opened = require "moonlink.cli.pkg.opened"
 
 local graph = {
    name = "graph",
@@ -15,24 +17,18 @@ local graph = {
    least = 0,
 }
 
-local function quoted(path)
-   return "'" .. path:gsub("'", [['\'']]) .. "'"
-end
-
 --- Has `dot` of graphviz make a picture.
 local function svg(text)
    if not os.execute "command -v dot >/dev/null 2>&1" then
       context.fail "--svg needs the program 'dot'\n  hint: install graphviz"
    end
    local name = os.tmpname()
-   local file = assert(io.open(name, "wb"))
-   file:write(text)
-   file:close()
-   local pipe = assert(io.popen("dot -Tsvg " .. quoted(name)))
+   assert(file.write(name, text))
+   local pipe = assert(io.popen("dot -Tsvg " .. file.quote(name)))
    local picture = pipe:read "a"
-   local good = pipe:close()
+   local drawn = pipe:close()
    os.remove(name)
-   if not good then
+   if not drawn then
       context.fail "dot has failed"
    end
    return picture
@@ -47,8 +43,8 @@ function graph.run(ctx, args)
    local wanted
    if args[1] then
       wanted = {}
-      local units = several.units(ctx, databases.asked, args)
-      for _, p in ipairs((graphs.closure(several.packages(databases.all), units))) do
+      local units = opened.units(ctx, databases.asked, args)
+      for _, p in ipairs((graphs.closure(index.packages(databases.all), units))) do
          wanted[ids.unit(p)] = true
       end
    end
@@ -59,11 +55,8 @@ function graph.run(ctx, args)
       ctx.out(text)
       return 0
    end
-   local file <close>, message = io.open(output, "wb")
-   if not file or not file:write(text) then
-      return nil, message
-   end
-   return 0
+   local written, err = file.write(output, text)
+   return written and 0, err
 end
 
 return graph
