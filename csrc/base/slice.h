@@ -30,6 +30,25 @@ static inline bool ml_slice_sub(ml_slice s, uint64_t off, uint64_t len, ml_slice
     return true;
 }
 
+/* True when both hold the same bytes. */
+static inline bool ml_slice_equal(ml_slice a, ml_slice b)
+{
+    return a.n == b.n && (!a.n || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* True when the slice begins with the text. */
+static inline bool ml_slice_starts(ml_slice s, const char *text)
+{
+    size_t n = strlen(text);
+    return s.n >= n && (!n || memcmp(s.p, text, n) == 0);
+}
+
+/* True when the slice is the text. */
+static inline bool ml_slice_is(ml_slice s, const char *text)
+{
+    return s.n == strlen(text) && ml_slice_starts(s, text);
+}
+
 /* The NUL-terminated string at off, or NULL when there is none that ends inside the slice. */
 static inline const char *ml_slice_str(ml_slice s, uint64_t off)
 {

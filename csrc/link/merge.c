@@ -139,8 +139,7 @@ static uint64_t intern(ml_txn *t, ml_merged *m, ml_slice s)
         return UINT64_MAX;
     uint32_t k = ml_hash((const char *)s.p, s.n) & m->mask;
     for (; m->slots[k]; k = (k + 1) & m->mask) {
-        ml_slice old = m->v[m->slots[k] - 1];
-        if (old.n == s.n && memcmp(old.p, s.p, s.n) == 0)
+        if (ml_slice_equal(m->v[m->slots[k] - 1], s))
             return m->at[m->slots[k] - 1];
     }
     if (!ml_array_room(&t->scratch, &m->v, m->n, &m->room, sizeof *m->v) ||

@@ -194,7 +194,7 @@ static bool is_twin(ml_txn *t, const ml_entry *e)
     if (!in->member || !find_process(t, e->name, e->len, &p, &held))
         return false;
     ml_slice a = stem_of(in->file), b = stem_of(p.provider);
-    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+    return ml_slice_equal(a, b);
 }
 
 /* A weak definition of this load may have to share with one that came before it. Unique symbols

@@ -116,7 +116,7 @@ static tok next(scan *s)
 
 static bool is_word(const scan *s, const char *what)
 {
-    return !s->quoted && s->word.n == strlen(what) && memcmp(s->word.p, what, s->word.n) == 0;
+    return !s->quoted && ml_slice_is(s->word, what);
 }
 
 static int add(scan *s, ml_script_item item, ml_slice name)
@@ -138,7 +138,7 @@ static ml_slice without_sysroot(ml_slice w)
     size_t n = sizeof sysroot - 1;
     if (w.n > 1 && w.p[0] == '=')
         return (ml_slice){w.p + 1, w.n - 1};
-    if (w.n > n && memcmp(w.p, sysroot, n) == 0)
+    if (w.n > n && ml_slice_starts(w, sysroot))
         return (ml_slice){w.p + n, w.n - n};
     return w;
 }

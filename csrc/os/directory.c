@@ -105,9 +105,11 @@ int ml_directory_list(ml_diag *d, ml_arena *a, const ml_directory *dir, const ch
         }
     }
     closedir(stream);
+    if (e < 0)
+        return e;
     *out = l.at;
     *n = l.n;
-    return e;
+    return 0;
 }
 
 int ml_directory_sync(ml_diag *d, const ml_directory *dir, bool all)

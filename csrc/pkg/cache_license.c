@@ -39,12 +39,6 @@ static int find(const char *const *names, size_t n, ml_slice s)
     return NOT_FOUND;
 }
 
-static bool equal(ml_slice s, const char *text)
-{
-    size_t n = strlen(text);
-    return s.n == n && memcmp(s.p, text, n) == 0;
-}
-
 /* ---- versions ---- */
 
 size_t ml_cache_numbers(ml_slice text, uint64_t *out, size_t room)
@@ -267,7 +261,7 @@ static ml_slice word(expression *x)
 static bool accept(expression *x, const char *text)
 {
     size_t before = x->at;
-    if (equal(word(x), text))
+    if (ml_slice_is(word(x), text))
         return true;
     x->at = before;
     return false;
@@ -279,10 +273,11 @@ static void emit(expression *x, uint8_t v)
         ml_put_u8(x->out, v);
 }
 
-static bool starts(ml_slice *s, const char *text)
+/* Goes behind the text when the slice begins with it. */
+static bool behind(ml_slice *s, const char *text)
 {
     size_t n = strlen(text);
-    if (s->n < n || memcmp(s->p, text, n) != 0)
+    if (!ml_slice_starts(*s, text))
         return false;
     *s = (ml_slice){s->p + n, s->n - n};
     return true;
@@ -292,12 +287,12 @@ static bool reference(expression *x, ml_slice w)
 {
     ml_slice document = w;
     const uint8_t *colon = memchr(w.p, ':', w.n);
-    bool has = colon && starts(&document, "DocumentRef-");
+    bool has = colon && behind(&document, "DocumentRef-");
     if (has) {
         document.n = (size_t)(colon - document.p);
         w = (ml_slice){colon + 1, (size_t)(w.p + w.n - colon - 1)};
     }
-    if (!starts(&w, "LicenseRef-") || memchr(w.p, '+', w.n) || memchr(w.p, ':', w.n))
+    if (!behind(&w, "LicenseRef-") || memchr(w.p, '+', w.n) || memchr(w.p, ':', w.n))
         return false;
     emit(x, 2);
     emit(x, has);
@@ -394,7 +389,7 @@ static void put_old(ml_bytes *b, ml_slice s)
     ml_slice version = dash ? (ml_slice){dash + 1, s.n - name.n - 1} : (ml_slice){NULL, 0};
     for (uint8_t i = 0; i < UNKNOWN; i++) {
         bool fits = old[i].version == 'm' || (old[i].version == 'y') == (dash != NULL);
-        if (i == UNSPECIFIED || !fits || !equal(name, old[i].name))
+        if (i == UNSPECIFIED || !fits || !ml_slice_is(name, old[i].name))
             continue;
         ml_put_u8(b, i);
         if (old[i].version == 'm')
@@ -409,7 +404,7 @@ static void put_old(ml_bytes *b, ml_slice s)
 
 void ml_put_license(ml_bytes *b, ml_slice text)
 {
-    if (!text.n || equal(text, "NONE")) {
+    if (!text.n || ml_slice_is(text, "NONE")) {
         ml_put_u16(b, 0);
     } else if (is_expression(text)) {
         ml_put_u16(b, 1);

@@ -13,11 +13,6 @@ static ml_slice text(const ml_pkg_info *p, ml_pkg_field f)
     return p->v[f].text;
 }
 
-static bool same(ml_slice a, ml_slice b)
-{
-    return a.n == b.n && (!a.n || memcmp(a.p, b.p, a.n) == 0);
-}
-
 ml_slice ml_cache_package_name(const ml_pkg_info *p)
 {
     ml_slice main = text(p, ML_PKG_PACKAGE_NAME);
@@ -161,13 +156,11 @@ static void put_maybe(ml_bytes *b, ml_slice s, void (*put)(ml_bytes *b, ml_slice
 
 static void put_whole(ml_bytes *b, const ml_pkg_info *p)
 {
-    static const char public[] = "public";
     ml_put_short(b, ml_cache_package_name(p));
     ml_put_version(b, text(p, ML_PKG_VERSION));
     put_maybe(b, text(p, ML_PKG_LIB_NAME), ml_put_short);
     ml_put_short(b, none); /* component id: not in the text format */
-    ml_slice visibility = text(p, ML_PKG_VISIBILITY);
-    ml_put_u8(b, !same(visibility, (ml_slice){(const uint8_t *)public, sizeof public - 1}));
+    ml_put_u8(b, !ml_slice_is(text(p, ML_PKG_VISIBILITY), "public"));
     ml_put_short(b, text(p, ML_PKG_ID));
     put_instances(b, &cabal_part, p->v[ML_PKG_INSTANTIATED_WITH].list);
     ml_put_string(b, text(p, ML_PKG_KEY));
@@ -218,7 +211,7 @@ typedef struct units {
 static slot *find(const units *u, ml_slice id)
 {
     size_t i = ml_hash((const char *)id.p, id.n) & u->mask;
-    while (u->at[i].times && !same(u->at[i].id, id))
+    while (u->at[i].times && !ml_slice_equal(u->at[i].id, id))
         i = (i + 1) & u->mask;
     return &u->at[i];
 }
@@ -259,7 +252,7 @@ static bool put_hashes(ml_bytes *b, const units *u, ml_pkg_list l)
             ml_slice id = l.at[i], hash = none;
             split(l.at[i], '=', &id, &hash);
             const slot *s = find(u, id);
-            right &= s->times == 1 && same(s->abi, hash);
+            right &= s->times == 1 && ml_slice_equal(s->abi, hash);
             n += !pass && s->times == 1;
             if (pass && s->times == 1) {
                 ml_put_short(b, id);

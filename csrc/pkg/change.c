@@ -188,11 +188,9 @@ static int newest(ml_diag *d, const ml_store *s, int64_t *out)
     const char **names;
     size_t n;
     int e = ml_directory_list(d, &a, &s->dir, &names, &n);
-    for (size_t i = 0; i < n && e >= 0; i++) {
-        size_t len = strlen(names[i]);
+    for (size_t i = 0; e >= 0 && i < n; i++) {
         ml_file_id id;
-        bool conf = len >= 5 && memcmp(names[i] + len - 5, ".conf", 5) == 0;
-        e = conf ? ml_directory_stat(d, &s->dir, names[i], &id) : 0;
+        e = ml_store_is_conf(names[i]) ? ml_directory_stat(d, &s->dir, names[i], &id) : 0;
         if (e > 0 && id.mtime_ns > *out)
             *out = id.mtime_ns;
     }

@@ -515,7 +515,7 @@ int ml_pkg_layout(ml_diag *d, ml_pkg_infos *all, ml_arena *scratch, const char *
                   ml_pkg_raws *out)
 {
     parser ps = {.d = d, .all = all, .scratch = scratch, .file = file, .out = *out};
-    if (text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0)
+    if (ml_slice_starts(text, "\xef\xbb\xbf"))
         text = (ml_slice){text.p + 3, text.n - 3};
     ps.bad = find_control(text);
     ps.lx = (lexer){.at = text.p, .bol = text.p, .line = 1};

@@ -23,11 +23,6 @@ static ml_slice word(ml_pkg_cursor *c)
     return (ml_slice){start, (size_t)(c->at - start)};
 }
 
-static bool is(ml_slice s, const char *text)
-{
-    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
-}
-
 /* The operator at the cursor, behind spaces: it is taken only when it is there. */
 static bool take(ml_pkg_cursor *c, const char *op)
 {
@@ -35,7 +30,8 @@ static bool take(ml_pkg_cursor *c, const char *op)
     ml_pkg_skip_space(c);
     if (c->at > before.at || c->at[-1] == ')') {
         ml_slice w = word(c);
-        if (is(w, op) && (ml_pkg_space(c->at, c->end) || (c->at < c->end && *c->at == '('))) {
+        if (ml_slice_is(w, op) &&
+            (ml_pkg_space(c->at, c->end) || (c->at < c->end && *c->at == '('))) {
             ml_pkg_skip_space(c);
             return true;
         }
@@ -64,7 +60,7 @@ static shape read_simple(ml_pkg_cursor *c, ml_bytes *out, unsigned depth)
         return s;
     }
     ml_slice w = word(c);
-    if (!w.n || is(w, "AND") || is(w, "OR") || is(w, "WITH"))
+    if (!w.n || ml_slice_is(w, "AND") || ml_slice_is(w, "OR") || ml_slice_is(w, "WITH"))
         return NOTHING;
     ml_bytes_slice(out, w);
     if (c->at < c->end && *c->at == '+') {
@@ -143,7 +139,7 @@ int ml_pkg_read_license(ml_pkg_cursor *c, ml_slice *out)
     *out = word(c);
     bool one = c->at == c->end && out->n > 0;
     c->at = start;
-    if (one && is(*out, "NONE")) { /* as if it were not there */
+    if (one && ml_slice_is(*out, "NONE")) { /* as if it were not there */
         c->at = c->end;
         *out = (ml_slice){c->at, 0};
         return 1;

@@ -34,7 +34,7 @@ static void copy_words(ml_bytes *out, ml_slice s, bool add)
 /* The words before and after the only word that is one z; false when there is no such pair. */
 static bool split(ml_slice name, ml_slice *package, ml_slice *library)
 {
-    if (name.n < 7 || memcmp(name.p, "z-", 2) != 0)
+    if (name.n < 7 || !ml_slice_starts(name, "z-"))
         return false;
     const uint8_t *start = name.p + 2, *end = name.p + name.n, *found = NULL;
     for (const uint8_t *p = start; p < end;) {

@@ -101,11 +101,6 @@ static ml_slice name(parser *ps)
     return (ml_slice){start, (size_t)(p - start)};
 }
 
-static bool is(ml_slice s, const char *text)
-{
-    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
-}
-
 static int literal(parser *ps, bool character, ml_slice *out)
 {
     ml_string_error e = {0};
@@ -226,8 +221,8 @@ static int string_value(parser *ps, ml_slice *out, ml_slice *con)
 static int bool_value(parser *ps, bool *out)
 {
     ml_slice s = name(ps);
-    *out = is(s, "True");
-    if (*out || is(s, "False"))
+    *out = ml_slice_is(s, "True");
+    if (*out || ml_slice_is(s, "False"))
         return 0;
     ps->at -= s.n;
     return expected(ps, "True or False");
@@ -243,12 +238,12 @@ static int no_comma(parser *ps, bool *more, char close)
 static int version_value(parser *ps, ml_bytes *out)
 {
     bool paren = take(ps, '('), more = true;
-    if (!is(name(ps), "Version") || want(ps, '{') < 0)
+    if (!ml_slice_is(name(ps), "Version") || want(ps, '{') < 0)
         return ps->d->count ? -(int)ML_E_FORMAT : expected(ps, "Version");
     while (more) {
         ml_slice field = name(ps);
         int r = want(ps, '=');
-        if (r >= 0 && is(field, "versionBranch")) {
+        if (r >= 0 && ml_slice_is(field, "versionBranch")) {
             r = want(ps, '[');
             more = r >= 0 && !take(ps, ']');
             for (size_t n = 0; more && r >= 0; n++) {
@@ -284,11 +279,11 @@ static int identifier_value(parser *ps, ml_slice *pkg, ml_slice *version)
         r = want(ps, '=');
         if (r < 0)
             return r;
-        if (is(field, "pkgName")) {
+        if (ml_slice_is(field, "pkgName")) {
             r = string_value(ps, pkg, &con);
             if (con.n && ps->shape < ML_PKG_6_10)
                 ps->shape = ML_PKG_6_10;
-        } else if (is(field, "pkgVersion")) {
+        } else if (ml_slice_is(field, "pkgVersion")) {
             ml_bytes text = {0};
             r = version_value(ps, &text);
             if (r >= 0 && !ml_bytes_keep(&text, &ps->all->arena, version))
@@ -324,7 +319,7 @@ static int id_value(parser *ps, ml_slice *out)
 {
     ml_slice pkg, version;
     const uint8_t *start = ps->at;
-    if (!is(name(ps), "PackageIdentifier")) {
+    if (!ml_slice_is(name(ps), "PackageIdentifier")) {
         ps->at = start;
         return string_value(ps, out, &pkg);
     }
@@ -343,7 +338,7 @@ static int license_value(parser *ps, ml_slice *out)
     const uint8_t *start = ps->at;
     bool paren = take(ps, '(');
     ml_slice maybe = name(ps);
-    if (is(maybe, "Just")) {
+    if (ml_slice_is(maybe, "Just")) {
         ml_bytes text = {0};
         ml_slice version = {0}, con = *out;
         int r = version_value(ps, &text);
@@ -353,7 +348,7 @@ static int license_value(parser *ps, ml_slice *out)
         r = r < 0 ? r : join(ps, con, version, out);
         return r < 0 || !paren ? r : want(ps, ')');
     }
-    if (paren || (maybe.n && !is(maybe, "Nothing"))) {
+    if (paren || (maybe.n && !ml_slice_is(maybe, "Nothing"))) {
         ps->at = start;
         return expected(ps, "the argument of a licence");
     }
@@ -408,7 +403,7 @@ static int list_value(parser *ps, unsigned row, ml_pkg_list *out)
 static unsigned row_of(ml_slice field)
 {
     for (unsigned row = 0; row < ML_PKG_FIELDS; row++)
-        if (ml_pkg_fields[row].old && is(field, ml_pkg_fields[row].old))
+        if (ml_pkg_fields[row].old && ml_slice_is(field, ml_pkg_fields[row].old))
             return row;
     return ML_PKG_FIELDS;
 }
@@ -434,7 +429,7 @@ static int package_field(parser *ps, ml_pkg_info *info)
     ml_slice *pkg = &info->v[ML_PKG_NAME].text, *version = &info->v[ML_PKG_VERSION].text;
     skip_space(ps);
     const uint8_t *start = ps->at;
-    if (!is(name(ps), "PackageIdentifier")) {
+    if (!ml_slice_is(name(ps), "PackageIdentifier")) {
         ps->at = start;
         return expected(ps, "PackageIdentifier");
     }
@@ -456,7 +451,7 @@ static int one_field(parser *ps, ml_pkg_info *info)
     unsigned row = row_of(field);
     if (row < ML_PKG_FIELDS)
         return known_field(ps, row, &info->v[row]);
-    if (is(field, "package") || is(field, "sourcePackageId"))
+    if (ml_slice_is(field, "package") || ml_slice_is(field, "sourcePackageId"))
         return package_field(ps, info);
     ml_where at = place(ps, start);
     ml_pkg_warning w = {ps->file, at.line, at.column, true, NULL};

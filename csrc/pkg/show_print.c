@@ -98,11 +98,6 @@ static void put_dependency(const printer *pr, ml_slice id)
 
 /* ---- licences ---- */
 
-static bool is(ml_slice s, const char *text)
-{
-    return s.n == strlen(text) && (!s.n || memcmp(s.p, text, s.n) == 0);
-}
-
 typedef struct license_name {
     const char *spdx, *old;
     ml_pkg_shape since;
@@ -127,8 +122,8 @@ static const license_name license_names[] = {
 /* GPL or LGPL, with a version or not; false when it is neither. */
 static bool put_gpl(const printer *pr, ml_slice s)
 {
-    size_t n = s.n >= 4 && memcmp(s.p, "LGPL", 4) == 0 ? 4 : 3;
-    if (s.n < n || (n == 3 && memcmp(s.p, "GPL", 3) != 0) || (s.n > n && s.p[n] != '-'))
+    size_t n = ml_slice_starts(s, "LGPL") ? 4 : 3;
+    if ((n == 3 && !ml_slice_starts(s, "GPL")) || (s.n > n && s.p[n] != '-'))
         return false;
     ml_slice version = {s.p + n + (s.n > n), s.n > n ? s.n - n - 1 : 0};
     if (version_length(version) != version.n || (s.n > n && !version.n))
@@ -151,7 +146,7 @@ static void put_license(const printer *pr, ml_slice s)
 {
     for (size_t i = 0; i < sizeof license_names / sizeof *license_names; i++) {
         const license_name *l = &license_names[i];
-        if (!is(s, l->spdx) || pr->shape < l->since)
+        if (!ml_slice_is(s, l->spdx) || pr->shape < l->since)
             continue;
         ml_slice old = {(const uint8_t *)l->old, strlen(l->old)};
         if (!put_gpl(pr, old))
@@ -214,7 +209,7 @@ static bool follows(const ml_pkg_info *info, unsigned row)
         row == ML_PKG_VERSION)
         return true;
     if (row == ML_PKG_KEY)
-        return s.n == id.n && (!s.n || memcmp(s.p, id.p, s.n) == 0);
+        return ml_slice_equal(s, id);
     if (row != ML_PKG_ID)
         return false;
     ml_slice name = info->v[ML_PKG_NAME].text, version = info->v[ML_PKG_VERSION].text;

@@ -18,15 +18,10 @@ void ml_pkg_ids_free(ml_pkg_ids *ids)
     *ids = (ml_pkg_ids){0};
 }
 
-static bool same(ml_slice a, ml_slice b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static ml_slice *slot_of(const ml_pkg_ids *ids, ml_slice id)
 {
     size_t at = ml_hash((const char *)id.p, id.n) & (ids->room - 1);
-    while (ids->slots[at].n && !same(ids->slots[at], id))
+    while (ids->slots[at].n && !ml_slice_equal(ids->slots[at], id))
         at = (at + 1) & (ids->room - 1);
     return &ids->slots[at];
 }
@@ -107,7 +102,7 @@ static bool is_once(ml_pkg_list a, ml_pkg_list b)
     for (size_t i = 1; i < n; i++) {
         ml_slice x = i < a.n ? a.at[i] : b.at[i - a.n];
         for (size_t k = 0; k < i; k++)
-            if (same(x, k < a.n ? a.at[k] : b.at[k - a.n]))
+            if (ml_slice_equal(x, k < a.n ? a.at[k] : b.at[k - a.n]))
                 return false;
     }
     return true;
@@ -135,7 +130,7 @@ static ml_slice absolute(const ml_pkg_sound_in *in, ml_slice path, uint8_t buf[L
         return path;
     for (size_t i = 0; i < 2; i++) {
         size_t n = strlen(names[i]);
-        if (path.n < n || memcmp(path.p, names[i], n) != 0 || (path.n > n && path.p[n] != '/'))
+        if (!ml_slice_starts(path, names[i]) || (path.n > n && path.p[n] != '/'))
             continue;
         size_t rest = path.n - n;
         if (!roots[i].n || roots[i].n > LONGEST || rest > LONGEST - roots[i].n)
@@ -174,11 +169,6 @@ static bool is_own_module(ml_slice name)
     return name.n && !memchr(name.p, ' ', name.n);
 }
 
-static bool is_ghc_prim(ml_slice name)
-{
-    return name.n == 8 && memcmp(name.p, "GHC.Prim", 8) == 0;
-}
-
 static bool has_interface(const ml_pkg_sound_in *in, ml_pkg_list folders, ml_slice name)
 {
     static const char *const behind[] = {".hi", ".p_hi", ".dyn_hi"};
@@ -196,7 +186,7 @@ static bool has_modules(const ml_pkg_sound_in *in, ml_pkg_list folders, ml_pkg_l
         ml_slice name = modules.at[i];
         if (!is_own_module(name))
             return false;
-        if (!is_ghc_prim(name) && !has_interface(in, folders, name))
+        if (!ml_slice_is(name, "GHC.Prim") && !has_interface(in, folders, name))
             return false;
     }
     return true;
@@ -248,7 +238,7 @@ bool ml_pkg_sound(const ml_pkg_info *p, const ml_pkg_sound_in *in)
     const ml_pkg_value *v = p->v;
     ml_pkg_list depends = v[ML_PKG_DEPENDS].list;
     return is_plain_name(v[ML_PKG_NAME].text) && v[ML_PKG_ID].text.n &&
-           same(v[ML_PKG_ID].text, v[ML_PKG_KEY].text) && v[ML_PKG_INSTANTIATED_WITH].list.n == 0 &&
-           are_there(depends, in->ids) && is_once(depends, (ml_pkg_list){NULL, 0}) &&
-           has_folders(p, in) && has_files(p, in);
+           ml_slice_equal(v[ML_PKG_ID].text, v[ML_PKG_KEY].text) &&
+           v[ML_PKG_INSTANTIATED_WITH].list.n == 0 && are_there(depends, in->ids) &&
+           is_once(depends, (ml_pkg_list){NULL, 0}) && has_folders(p, in) && has_files(p, in);
 }

@@ -22,7 +22,7 @@ void ml_store_view_free(ml_store_view *v)
     *v = (ml_store_view){0};
 }
 
-static bool ends_with_conf(const char *name)
+bool ml_store_is_conf(const char *name)
 {
     size_t n = strlen(name);
     return n >= 5 && memcmp(name + n - 5, ".conf", 5) == 0;
@@ -173,7 +173,7 @@ static int read_confs(reading *r)
         return e;
     unsigned before = r->d->count;
     for (size_t i = 0; i < r->n; i++) {
-        if (!ends_with_conf(r->names[i]) || journalled(r, r->names[i]))
+        if (!ml_store_is_conf(r->names[i]) || journalled(r, r->names[i]))
             continue;
         e = read_conf(r, r->names[i], r->names[i]);
         if (e < 0 && r->d->count >= ML_DIAG_MAX)
@@ -191,7 +191,7 @@ static int read_cache(reading *r, const ml_file_id *cache)
     ml_store_view *v = r->v;
     v->cache = ML_CACHE_FRESH;
     for (size_t i = 0; i < r->n; i++) {
-        if (!ends_with_conf(r->names[i]))
+        if (!ml_store_is_conf(r->names[i]))
             continue;
         ml_file_id conf;
         int there = ml_directory_stat(r->d, &r->dir, r->names[i], &conf);

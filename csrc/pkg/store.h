@@ -44,6 +44,8 @@ int ml_store_place(ml_diag *d, ml_arena *a, const char *path, const char **where
 int ml_store_read(ml_diag *d, const char *path, bool use_cache, ml_store_view *v,
                   ml_pkg_infos *all);
 
+/* Is this the name of a package's file, NAME.conf? */
+bool ml_store_is_conf(const char *name);
 /* Can this text be the name of a unit's file? Else an error that shows it. */
 int ml_store_check_id(ml_diag *d, ml_slice id);
 

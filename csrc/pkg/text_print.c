@@ -38,7 +38,7 @@ static bool needs_quotes(ml_slice s, bool first)
 {
     if (first && s.n && s.p[0] == '{')
         return true;
-    if (!s.n || s.p[0] == '"' || s.p[s.n - 1] == ':' || (s.n >= 2 && memcmp(s.p, "--", 2) == 0))
+    if (!s.n || s.p[0] == '"' || s.p[s.n - 1] == ':' || ml_slice_starts(s, "--"))
         return true;
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] == ',' || s.p[i] == 0x7f ||

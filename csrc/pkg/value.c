@@ -302,8 +302,7 @@ int ml_pkg_read_visibility(ml_pkg_cursor *c, ml_slice *out)
     int r = ml_pkg_read_token(c, out);
     if (r < 0)
         return r;
-    bool known = (out->n == 6 && memcmp(out->p, "public", 6) == 0) ||
-                 (out->n == 7 && memcmp(out->p, "private", 7) == 0);
+    bool known = ml_slice_is(*out, "public") || ml_slice_is(*out, "private");
     return known ? 1
                  : ml_pkg_bad_value(c, c->at, "unexpected Unknown visibility: %.*s",
                                     (int)(out->n < 200 ? out->n : 200), (const char *)out->p);
