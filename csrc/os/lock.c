@@ -19,7 +19,7 @@ static int fail(ml_diag *d, const ml_directory *dir, const char *name, int code)
     const char *path = ml_format(&d->arena, "%s/%s", dir->path, name);
     ml_where at = {.file = path ? path : name};
     if (code == EAGAIN || code == EACCES)
-        return ml_fail(d, ML_E_STATE, at, "another program is changing this database: try again",
+        return ml_fail(d, ML_E_STATE, at, "another program is at work here: try again",
                        "is locked");
     return ml_fail(d, ML_E_IO, at, NULL, "cannot lock: %s", ml_os_error(code));
 }
@@ -29,7 +29,7 @@ static int fail_open(ml_diag *d, const ml_directory *dir, const char *name, int 
     const char *path = ml_format(&d->arena, "%s/%s", dir->path, name);
     ml_where at = {.file = path ? path : name};
     if (code == EACCES || code == EPERM)
-        return ml_fail(d, ML_E_IO, at, "become the user who owns the database, or use another one",
+        return ml_fail(d, ML_E_IO, at, "become the user who owns it, or use another one",
                        "you don't have permission to modify this file");
     return ml_fail(d, code == ENOENT ? ML_E_NOENT : ML_E_IO, at,
                    code == EROFS ? "the file system is mounted read-only" : NULL,

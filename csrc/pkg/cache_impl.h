@@ -35,7 +35,7 @@ ml_slice ml_cache_string(ml_cache_in *in);              /* [Char] */
 ml_slice ml_cache_version(ml_cache_in *in);             /* "1.2" */
 ml_slice ml_cache_license(ml_cache_in *in);             /* Either SPDX.License License */
 
-/* A text that is put together. */
+/* A text that is put together; in the arena at once, as texts of a cache are many and short. */
 typedef struct ml_cache_text {
     char *p;
     size_t n, room;
@@ -52,14 +52,14 @@ ml_slice ml_cache_text_end(ml_cache_in *in, ml_cache_text *t);
 
 /* ---- writing ---- */
 
-void ml_put_u8(ml_bytes *b, uint8_t v);
-void ml_put_u16(ml_bytes *b, uint16_t v);
-void ml_put_u32(ml_bytes *b, uint32_t v);
-void ml_put_u64(ml_bytes *b, uint64_t v);
-void ml_put_short(ml_bytes *b, ml_slice s);  /* ByteString, ShortText */
-void ml_put_string(ml_bytes *b, ml_slice s); /* [Char] */
-void ml_put_version(ml_bytes *b, ml_slice text);
-void ml_put_license(ml_bytes *b, ml_slice text);
+void ml_cache_put_u8(ml_bytes *b, uint8_t v);
+void ml_cache_put_u16(ml_bytes *b, uint16_t v);
+void ml_cache_put_u32(ml_bytes *b, uint32_t v);
+void ml_cache_put_u64(ml_bytes *b, uint64_t v);
+void ml_cache_put_short(ml_bytes *b, ml_slice s);  /* ByteString, ShortText */
+void ml_cache_put_string(ml_bytes *b, ml_slice s); /* [Char] */
+void ml_cache_put_version(ml_bytes *b, ml_slice text);
+void ml_cache_put_license(ml_bytes *b, ml_slice text);
 
 /* The numbers of a version; how many, at most room. */
 size_t ml_cache_numbers(ml_slice text, uint64_t *out, size_t room);

@@ -58,7 +58,7 @@ size_t ml_cache_numbers(ml_slice text, uint64_t *out, size_t room)
 
 enum { PACKED = 4, PACKED_MAX = 0xfffe }; /* so many numbers up to that share one word */
 
-void ml_put_version(ml_bytes *b, ml_slice text)
+void ml_cache_put_version(ml_bytes *b, ml_slice text)
 {
     uint64_t few[PACKED];
     size_t n = ml_cache_numbers(text, few, PACKED);
@@ -68,9 +68,9 @@ void ml_put_version(ml_bytes *b, ml_slice text)
         packed = few[i] <= PACKED_MAX;
         word |= (few[i] + 1) << (48 - 16 * i);
     }
-    ml_put_u8(b, !packed);
+    ml_cache_put_u8(b, !packed);
     if (packed) {
-        ml_put_u64(b, word);
+        ml_cache_put_u64(b, word);
         return;
     }
     uint64_t *all = ml_heap_grow(NULL, n, sizeof *all);
@@ -80,11 +80,11 @@ void ml_put_version(ml_bytes *b, ml_slice text)
     ml_cache_numbers(text, all, n);
     for (size_t i = 0; i < n; i++) {
         if (i == 1)
-            ml_put_u64(b, n - 1);
-        ml_put_u64(b, all[i]);
+            ml_cache_put_u64(b, n - 1);
+        ml_cache_put_u64(b, all[i]);
     }
     if (n == 1)
-        ml_put_u64(b, 0);
+        ml_cache_put_u64(b, 0);
     ml_heap_free(all);
 }
 
@@ -270,7 +270,7 @@ static bool accept(expression *x, const char *text)
 static void emit(expression *x, uint8_t v)
 {
     if (x->out)
-        ml_put_u8(x->out, v);
+        ml_cache_put_u8(x->out, v);
 }
 
 /* Goes behind the text when the slice begins with it. */
@@ -297,9 +297,9 @@ static bool reference(expression *x, ml_slice w)
     emit(x, 2);
     emit(x, has);
     if (has && x->out)
-        ml_put_string(x->out, document);
+        ml_cache_put_string(x->out, document);
     if (x->out)
-        ml_put_string(x->out, w);
+        ml_cache_put_string(x->out, w);
     return true;
 }
 
@@ -391,27 +391,27 @@ static void put_old(ml_bytes *b, ml_slice s)
         bool fits = old[i].version == 'm' || (old[i].version == 'y') == (dash != NULL);
         if (i == UNSPECIFIED || !fits || !ml_slice_is(name, old[i].name))
             continue;
-        ml_put_u8(b, i);
+        ml_cache_put_u8(b, i);
         if (old[i].version == 'm')
-            ml_put_u8(b, dash != NULL);
+            ml_cache_put_u8(b, dash != NULL);
         if (dash)
-            ml_put_version(b, version);
+            ml_cache_put_version(b, version);
         return;
     }
-    ml_put_u8(b, UNKNOWN);
-    ml_put_string(b, s);
+    ml_cache_put_u8(b, UNKNOWN);
+    ml_cache_put_string(b, s);
 }
 
-void ml_put_license(ml_bytes *b, ml_slice text)
+void ml_cache_put_license(ml_bytes *b, ml_slice text)
 {
     if (!text.n || ml_slice_is(text, "NONE")) {
-        ml_put_u16(b, 0);
+        ml_cache_put_u16(b, 0);
     } else if (is_expression(text)) {
-        ml_put_u16(b, 1);
+        ml_cache_put_u16(b, 1);
         expression x = {.s = text, .out = b};
         parse(&x, OR);
     } else {
-        ml_put_u8(b, 1);
+        ml_cache_put_u8(b, 1);
         put_old(b, text);
     }
 }

@@ -5,24 +5,24 @@
 ** SPDX-License-Identifier: MIT */
 #include "pkg/cache_impl.h"
 
-void ml_put_u8(ml_bytes *b, uint8_t v)
+void ml_cache_put_u8(ml_bytes *b, uint8_t v)
 {
     ml_bytes_put(b, &v, 1);
 }
 
-void ml_put_u16(ml_bytes *b, uint16_t v)
+void ml_cache_put_u16(ml_bytes *b, uint16_t v)
 {
     const uint8_t bytes[] = {(uint8_t)(v >> 8), (uint8_t)v};
     ml_bytes_put(b, bytes, sizeof bytes);
 }
 
-void ml_put_u32(ml_bytes *b, uint32_t v)
+void ml_cache_put_u32(ml_bytes *b, uint32_t v)
 {
-    ml_put_u16(b, (uint16_t)(v >> 16));
-    ml_put_u16(b, (uint16_t)v);
+    ml_cache_put_u16(b, (uint16_t)(v >> 16));
+    ml_cache_put_u16(b, (uint16_t)v);
 }
 
-void ml_put_u64(ml_bytes *b, uint64_t v)
+void ml_cache_put_u64(ml_bytes *b, uint64_t v)
 {
     uint8_t bytes[8];
     for (unsigned i = 0; i < 8; i++)
@@ -30,9 +30,9 @@ void ml_put_u64(ml_bytes *b, uint64_t v)
     ml_bytes_put(b, bytes, sizeof bytes);
 }
 
-void ml_put_short(ml_bytes *b, ml_slice s)
+void ml_cache_put_short(ml_bytes *b, ml_slice s)
 {
-    ml_put_u64(b, s.n);
+    ml_cache_put_u64(b, s.n);
     ml_bytes_put(b, s.p, s.n);
 }
 
@@ -45,8 +45,8 @@ static size_t characters(ml_slice s)
     return n;
 }
 
-void ml_put_string(ml_bytes *b, ml_slice s)
+void ml_cache_put_string(ml_bytes *b, ml_slice s)
 {
-    ml_put_u64(b, characters(s));
+    ml_cache_put_u64(b, characters(s));
     ml_bytes_put(b, s.p, s.n);
 }

@@ -61,7 +61,7 @@ static void put_instance(ml_bytes *b, const part *k, ml_slice s, unsigned depth)
 {
     ml_slice name = s, module = none;
     split(s, '=', &name, &module);
-    ml_put_short(b, name);
+    ml_cache_put_short(b, name);
     put_module(b, k, module, depth);
 }
 
@@ -70,7 +70,7 @@ static void put_substitution(ml_bytes *b, const part *k, ml_slice s, unsigned de
     uint64_t n = 0;
     for (ml_slice rest = s; rest.n; n++)
         next_instance(rest, &rest);
-    ml_put_u64(b, n);
+    ml_cache_put_u64(b, n);
     for (ml_slice rest = s; rest.n;)
         put_instance(b, k, next_instance(rest, &rest), depth);
 }
@@ -79,8 +79,8 @@ static void put_unit(ml_bytes *b, const part *k, ml_slice s, unsigned depth)
 {
     ml_slice component, inside;
     bool indefinite = depth < ML_CACHE_DEPTH && split(s, '[', &component, &inside);
-    ml_put_u8(b, indefinite ? k->indefinite : k->definite);
-    ml_put_short(b, indefinite ? component : s);
+    ml_cache_put_u8(b, indefinite ? k->indefinite : k->definite);
+    ml_cache_put_short(b, indefinite ? component : s);
     if (!indefinite)
         return;
     inside.n -= inside.n && inside.p[inside.n - 1] == ']';
@@ -91,21 +91,21 @@ static void put_unit(ml_bytes *b, const part *k, ml_slice s, unsigned depth)
 static void put_module(ml_bytes *b, const part *k, ml_slice s, unsigned depth)
 {
     bool hole = s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>';
-    ml_put_u8(b, hole);
+    ml_cache_put_u8(b, hole);
     if (hole) {
-        ml_put_short(b, (ml_slice){s.p + 1, s.n - 2});
+        ml_cache_put_short(b, (ml_slice){s.p + 1, s.n - 2});
         return;
     }
     const uint8_t *colon = s.n ? memrchr(s.p, ':', s.n) : NULL;
     ml_slice unit = colon ? (ml_slice){s.p, (size_t)(colon - s.p)} : none;
     ml_slice name = colon ? (ml_slice){colon + 1, s.n - unit.n - 1} : s;
     put_unit(b, k, unit, depth);
-    ml_put_short(b, name);
+    ml_cache_put_short(b, name);
 }
 
 static void put_instances(ml_bytes *b, const part *k, ml_pkg_list l)
 {
-    ml_put_u64(b, l.n);
+    ml_cache_put_u64(b, l.n);
     for (size_t i = 0; i < l.n; i++)
         put_instance(b, k, l.at[i], 0);
 }
@@ -115,13 +115,13 @@ static void put_exports(ml_bytes *b, const part *k, ml_pkg_list l)
 {
     static const char from[] = " from ";
     enum { FROM = sizeof from - 1 };
-    ml_put_u64(b, l.n);
+    ml_cache_put_u64(b, l.n);
     for (size_t i = 0; i < l.n; i++) {
         ml_slice s = l.at[i];
         const uint8_t *mark = s.n ? memmem(s.p, s.n, from, FROM) : NULL;
         ml_slice name = {s.p, mark ? (size_t)(mark - s.p) : s.n};
-        ml_put_short(b, name);
-        ml_put_u8(b, mark != NULL);
+        ml_cache_put_short(b, name);
+        ml_cache_put_u8(b, mark != NULL);
         if (mark)
             put_module(b, k, (ml_slice){mark + FROM, s.n - name.n - FROM}, 0);
     }
@@ -132,22 +132,22 @@ static void put_exports(ml_bytes *b, const part *k, ml_pkg_list l)
 static void put_strings(ml_bytes *b, const ml_pkg_info *p, ml_pkg_field f)
 {
     ml_pkg_list l = p->v[f].list;
-    ml_put_u64(b, l.n);
+    ml_cache_put_u64(b, l.n);
     for (size_t i = 0; i < l.n; i++)
-        ml_put_string(b, l.at[i]);
+        ml_cache_put_string(b, l.at[i]);
 }
 
 static void put_shorts(ml_bytes *b, const ml_pkg_info *p, ml_pkg_field f)
 {
     ml_pkg_list l = p->v[f].list;
-    ml_put_u64(b, l.n);
+    ml_cache_put_u64(b, l.n);
     for (size_t i = 0; i < l.n; i++)
-        ml_put_short(b, l.at[i]);
+        ml_cache_put_short(b, l.at[i]);
 }
 
 static void put_maybe(ml_bytes *b, ml_slice s, void (*put)(ml_bytes *b, ml_slice s))
 {
-    ml_put_u8(b, s.n != 0);
+    ml_cache_put_u8(b, s.n != 0);
     if (s.n)
         put(b, s);
 }
@@ -156,27 +156,27 @@ static void put_maybe(ml_bytes *b, ml_slice s, void (*put)(ml_bytes *b, ml_slice
 
 static void put_whole(ml_bytes *b, const ml_pkg_info *p)
 {
-    ml_put_short(b, ml_cache_package_name(p));
-    ml_put_version(b, text(p, ML_PKG_VERSION));
-    put_maybe(b, text(p, ML_PKG_LIB_NAME), ml_put_short);
-    ml_put_short(b, none); /* component id: not in the text format */
-    ml_put_u8(b, !ml_slice_is(text(p, ML_PKG_VISIBILITY), "public"));
-    ml_put_short(b, text(p, ML_PKG_ID));
+    ml_cache_put_short(b, ml_cache_package_name(p));
+    ml_cache_put_version(b, text(p, ML_PKG_VERSION));
+    put_maybe(b, text(p, ML_PKG_LIB_NAME), ml_cache_put_short);
+    ml_cache_put_short(b, none); /* component id: not in the text format */
+    ml_cache_put_u8(b, !ml_slice_is(text(p, ML_PKG_VISIBILITY), "public"));
+    ml_cache_put_short(b, text(p, ML_PKG_ID));
     put_instances(b, &cabal_part, p->v[ML_PKG_INSTANTIATED_WITH].list);
-    ml_put_string(b, text(p, ML_PKG_KEY));
-    ml_put_license(b, text(p, ML_PKG_LICENSE));
+    ml_cache_put_string(b, text(p, ML_PKG_KEY));
+    ml_cache_put_license(b, text(p, ML_PKG_LICENSE));
     for (ml_pkg_field f = ML_PKG_COPYRIGHT; f <= ML_PKG_CATEGORY; f++)
-        ml_put_short(b, text(p, f));
-    ml_put_short(b, text(p, ML_PKG_ABI));
-    ml_put_u8(b, p->v[ML_PKG_INDEFINITE].yes);
-    ml_put_u8(b, p->v[ML_PKG_EXPOSED].yes);
+        ml_cache_put_short(b, text(p, f));
+    ml_cache_put_short(b, text(p, ML_PKG_ABI));
+    ml_cache_put_u8(b, p->v[ML_PKG_INDEFINITE].yes);
+    ml_cache_put_u8(b, p->v[ML_PKG_EXPOSED].yes);
     put_exports(b, &cabal_part, p->v[ML_PKG_EXPOSED_MODULES].list);
     put_shorts(b, p, ML_PKG_HIDDEN_MODULES);
-    ml_put_u8(b, p->v[ML_PKG_TRUSTED].yes);
+    ml_cache_put_u8(b, p->v[ML_PKG_TRUSTED].yes);
     put_strings(b, p, ML_PKG_IMPORT_DIRS);
     put_strings(b, p, ML_PKG_LIBRARY_DIRS);
     put_strings(b, p, ML_PKG_DYNAMIC_LIBRARY_DIRS);
-    ml_put_string(b, text(p, ML_PKG_DATA_DIR));
+    ml_cache_put_string(b, text(p, ML_PKG_DATA_DIR));
     put_strings(b, p, ML_PKG_HS_LIBRARIES);
     put_strings(b, p, ML_PKG_EXTRA_LIBRARIES);
     put_strings(b, p, ML_PKG_EXTRA_GHCI_LIBRARIES);
@@ -184,16 +184,16 @@ static void put_whole(ml_bytes *b, const ml_pkg_info *p)
     put_strings(b, p, ML_PKG_INCLUDES);
     put_shorts(b, p, ML_PKG_DEPENDS);
     ml_pkg_list hashes = p->v[ML_PKG_ABI_DEPENDS].list;
-    ml_put_u64(b, hashes.n);
+    ml_cache_put_u64(b, hashes.n);
     for (size_t i = 0; i < hashes.n; i++) {
         ml_slice id = hashes.at[i], hash = none;
         split(hashes.at[i], '=', &id, &hash);
-        ml_put_short(b, id);
-        ml_put_short(b, hash);
+        ml_cache_put_short(b, id);
+        ml_cache_put_short(b, hash);
     }
     for (ml_pkg_field f = ML_PKG_CC_OPTIONS; f <= ML_PKG_HADDOCK_HTML; f++)
         put_strings(b, p, f);
-    put_maybe(b, text(p, ML_PKG_PKGROOT), ml_put_string);
+    put_maybe(b, text(p, ML_PKG_PKGROOT), ml_cache_put_string);
 }
 
 /* ---- hashes that abi-depends gets ---- */
@@ -247,7 +247,7 @@ static bool put_hashes(ml_bytes *b, const units *u, ml_pkg_list l)
     bool right = true;
     for (int pass = 0; pass < 2; pass++) {
         if (pass)
-            ml_put_u64(b, n);
+            ml_cache_put_u64(b, n);
         for (size_t i = 0; i < l.n; i++) {
             ml_slice id = l.at[i], hash = none;
             split(l.at[i], '=', &id, &hash);
@@ -255,8 +255,8 @@ static bool put_hashes(ml_bytes *b, const units *u, ml_pkg_list l)
             right &= s->times == 1 && ml_slice_equal(s->abi, hash);
             n += !pass && s->times == 1;
             if (pass && s->times == 1) {
-                ml_put_short(b, id);
-                ml_put_string(b, s->abi);
+                ml_cache_put_short(b, id);
+                ml_cache_put_string(b, s->abi);
             }
         }
     }
@@ -268,26 +268,26 @@ static bool put_hashes(ml_bytes *b, const units *u, ml_pkg_list l)
 static void put_names(ml_bytes *b, const ml_pkg_info *p)
 {
     ml_slice name = ml_cache_package_name(p), version = text(p, ML_PKG_VERSION);
-    ml_put_u64(b, name.n + (version.n ? 1 + version.n : 0));
+    ml_cache_put_u64(b, name.n + (version.n ? 1 + version.n : 0));
     ml_bytes_put(b, name.p, name.n);
     if (version.n)
-        ml_put_u8(b, '-');
+        ml_cache_put_u8(b, '-');
     ml_bytes_put(b, version.p, version.n);
-    ml_put_short(b, name);
+    ml_cache_put_short(b, name);
     enum { USUAL = 16 };
     uint64_t numbers[USUAL];
     size_t n = ml_cache_numbers(version, numbers, USUAL);
     uint64_t *all = n > USUAL ? ml_heap_grow(NULL, n, sizeof *all) : numbers;
     b->failed |= !all;
-    ml_put_u64(b, n);
+    ml_cache_put_u64(b, n);
     if (all && n > USUAL)
         ml_cache_numbers(version, all, n);
     for (size_t i = 0; all && i < n; i++)
-        ml_put_u64(b, all[i]);
+        ml_cache_put_u64(b, all[i]);
     if (all != numbers)
         ml_heap_free(all);
-    ml_put_u64(b, 0); /* tags */
-    put_maybe(b, text(p, ML_PKG_LIB_NAME), ml_put_short);
+    ml_cache_put_u64(b, 0); /* tags */
+    put_maybe(b, text(p, ML_PKG_LIB_NAME), ml_cache_put_short);
 }
 
 /* True when abi-depends is right. */
@@ -300,19 +300,19 @@ static bool put_for_ghc(ml_bytes *b, const units *u, const ml_pkg_info *p)
         ML_PKG_CC_OPTIONS,           ML_PKG_INCLUDES,       ML_PKG_INCLUDE_DIRS,
         ML_PKG_HADDOCK_INTERFACES,   ML_PKG_HADDOCK_HTML};
     put_names(b, p);
-    ml_put_short(b, text(p, ML_PKG_ID));
-    ml_put_short(b, text(p, ML_PKG_ID)); /* instance of */
+    ml_cache_put_short(b, text(p, ML_PKG_ID));
+    ml_cache_put_short(b, text(p, ML_PKG_ID)); /* instance of */
     put_instances(b, &ghc_part, p->v[ML_PKG_INSTANTIATED_WITH].list);
-    ml_put_string(b, text(p, ML_PKG_ABI));
+    ml_cache_put_string(b, text(p, ML_PKG_ABI));
     put_shorts(b, p, ML_PKG_DEPENDS);
     bool right = put_hashes(b, u, p->v[ML_PKG_ABI_DEPENDS].list);
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         put_strings(b, p, strings[i]);
     put_exports(b, &ghc_part, p->v[ML_PKG_EXPOSED_MODULES].list);
     put_shorts(b, p, ML_PKG_HIDDEN_MODULES);
-    ml_put_u8(b, p->v[ML_PKG_INDEFINITE].yes);
-    ml_put_u8(b, p->v[ML_PKG_EXPOSED].yes);
-    ml_put_u8(b, p->v[ML_PKG_TRUSTED].yes);
+    ml_cache_put_u8(b, p->v[ML_PKG_INDEFINITE].yes);
+    ml_cache_put_u8(b, p->v[ML_PKG_EXPOSED].yes);
+    ml_cache_put_u8(b, p->v[ML_PKG_TRUSTED].yes);
     return right;
 }
 
@@ -332,9 +332,9 @@ int ml_cache_write(ml_diag *d, const ml_cache_input *in, ml_bytes *out, uint8_t 
         return ml_nomem(d);
     ml_bytes_put(out, head, sizeof head); /* version 1.0, no more header */
     size_t at = out->n;
-    ml_put_u32(out, 0);
+    ml_cache_put_u32(out, 0);
     size_t from = out->n;
-    ml_put_u64(out, in->n);
+    ml_cache_put_u64(out, in->n);
     for (size_t i = 0; i < in->n; i++) {
         bool right = put_for_ghc(out, &u, in->packages[i]);
         if (broken)
@@ -342,7 +342,7 @@ int ml_cache_write(ml_diag *d, const ml_cache_input *in, ml_bytes *out, uint8_t 
     }
     ml_heap_free(u.at);
     size_t length = out->n - from;
-    ml_put_u64(out, in->n);
+    ml_cache_put_u64(out, in->n);
     for (size_t i = 0; i < in->n; i++)
         put_whole(out, in->packages[i]);
     if (out->failed)

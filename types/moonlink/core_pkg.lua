@@ -60,6 +60,7 @@ function core.pkg.parse(bytes, options) end
 ---@return moonlink.core.Packages?
 ---@return moonlink.Error? err
 function core.pkg.make(tables) end
+
 ---@class moonlink.core.Found
 ---@field kind "folder"|"file"|"old-folder"
 ---@field path string where the packages are
