@@ -388,6 +388,10 @@ describe("records", function()
       assert.has_error(function() core.pkg.make {{name = 1}} end)
       assert.has_error(function() core.pkg.make {{depends = "a"}} end)
       assert.has_error(function() core.pkg.make {{exposed = "True"}} end)
+      -- A table that makes its values up holds none of the names.
+      local made_up = setmetatable({}, {__index = function() return 1 end})
+      assert.has_error(function() core.pkg.make {made_up} end,
+         "package 1: field 'name': string expected, got number")
       assert.has_error(function() core.pkg.make {"a"} end)
    end)
 end)

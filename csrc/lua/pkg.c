@@ -240,25 +240,23 @@ static int pkg_parse(lua_State *L)
 
 /* ---- tables into packages ---- */
 
-static void wrong_type(lua_State *L, lua_Integer i, const char *field, const char *what)
+/* Raises about the value on top; row: ML_PKG_FIELDS for `extra`. */
+static void wrong_type(lua_State *L, lua_Integer i, unsigned row, const char *what)
 {
-    luaL_error(L, "package %d: field '%s': %s expected, got %s", (int)i, field, what,
-               luaL_typename(L, -1));
-}
-
-static const char *field_name(lua_State *L, unsigned row)
-{
-    push_name(L, row);
-    const char *s = lua_tostring(L, -1);
-    lua_pop(L, 1); /* the tables' own key keeps it, or it is short: for messages only */
-    return s;
+    const char *got = luaL_typename(L, -1);
+    if (row < ML_PKG_FIELDS)
+        push_name(L, row);
+    else
+        lua_pushliteral(L, "extra");
+    luaL_error(L, "package %d: field '%s': %s expected, got %s", (int)i, lua_tostring(L, -1), what,
+               got);
 }
 
 /* The string on top as the canonical text of a field. */
 static int take_text(lua_State *L, lua_Integer i, unsigned row, ml_lua_infos *x, ml_slice *out)
 {
     if (lua_type(L, -1) != LUA_TSTRING)
-        wrong_type(L, i, field_name(L, row), "string");
+        wrong_type(L, i, row, "string");
     ml_slice s;
     const char *text = lua_tolstring(L, -1, &s.n);
     s.p = (const uint8_t *)ml_strndup(&x->infos.arena, text, s.n);
@@ -286,7 +284,7 @@ static int take_text(lua_State *L, lua_Integer i, unsigned row, ml_lua_infos *x,
 static int take_list(lua_State *L, lua_Integer i, unsigned row, ml_lua_infos *x, ml_pkg_list *out)
 {
     if (lua_type(L, -1) != LUA_TTABLE)
-        wrong_type(L, i, field_name(L, row), "table");
+        wrong_type(L, i, row, "table");
     size_t n = (size_t)luaL_len(L, -1);
     if (!n)
         return 0;
@@ -307,7 +305,7 @@ static int take_list(lua_State *L, lua_Integer i, unsigned row, ml_lua_infos *x,
 static int take_extra(lua_State *L, lua_Integer i, ml_lua_infos *x, ml_pkg_info *p)
 {
     if (lua_type(L, -1) != LUA_TTABLE)
-        wrong_type(L, i, "extra", "table");
+        wrong_type(L, i, ML_PKG_FIELDS, "table");
     size_t n = (size_t)luaL_len(L, -1);
     ml_pkg_extra *at = ml_nalloc(&x->infos.arena, n, sizeof *at);
     if (!at)
@@ -315,11 +313,11 @@ static int take_extra(lua_State *L, lua_Integer i, ml_lua_infos *x, ml_pkg_info 
     for (size_t k = 0; k < n; k++) {
         lua_geti(L, -1, (lua_Integer)k + 1);
         if (lua_type(L, -1) != LUA_TTABLE)
-            wrong_type(L, i, "extra", "table of name and value");
+            wrong_type(L, i, ML_PKG_FIELDS, "table of name and value");
         for (int part = 0; part < 2; part++) {
             lua_getfield(L, -1, part ? "value" : "name");
             if (lua_type(L, -1) != LUA_TSTRING)
-                wrong_type(L, i, "extra", "string");
+                wrong_type(L, i, ML_PKG_FIELDS, "string");
             size_t len;
             const char *s = lua_tolstring(L, -1, &len);
             ml_slice copy = {(const uint8_t *)ml_strndup(&x->infos.arena, s, len), len};
@@ -340,7 +338,7 @@ static int take_field(lua_State *L, lua_Integer i, unsigned row, ml_lua_infos *x
     switch (ml_pkg_fields[row].value) {
     case ML_PKG_BOOL:
         if (lua_type(L, -1) != LUA_TBOOLEAN)
-            wrong_type(L, i, field_name(L, row), "boolean");
+            wrong_type(L, i, row, "boolean");
         v->yes = lua_toboolean(L, -1);
         return 0;
     case ML_PKG_LIST: return take_list(L, i, row, x, &v->list);
