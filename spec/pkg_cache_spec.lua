@@ -2,6 +2,7 @@
 -- Data.Binary, what is read with what was written, and nothing that a file holds may do harm.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 local pkgdb = require "spec.support.pkgdb"
 local database = require "moonlink.pkg.database"
@@ -203,9 +204,9 @@ end
 describe("what is read from package.cache", function()
    for seed = 1, 8 do
       it("is what the .conf files say, seed " .. seed, function()
-         local random, packages = pkgdb.generator(seed), {}
+         local below, packages = random.new(seed), {}
          for i = 1, 20 do
-            packages[i] = pkgdb.random(random, i)
+            packages[i] = pkgdb.random(below, i)
          end
          local path = made(packages)
          local cached = assert(database.open(path))
@@ -242,7 +243,7 @@ describe("what is read from package.cache", function()
 end)
 
 describe("a cache that cannot be read", function()
-   local path = made {pkgdb.random(pkgdb.generator(7), 1), pkgdb.random(pkgdb.generator(8), 2)}
+   local path = made {pkgdb.random(random.new(7), 1), pkgdb.random(random.new(8), 2)}
    local good = cache_of(path)
    local expected = all_fields(assert(database.open(path, {cache = false})))
 

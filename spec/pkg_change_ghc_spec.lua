@@ -1,7 +1,7 @@
 --- Commands that change databases, beside the real ghc-pkg. #ghc
 -- SPDX-License-Identifier: MIT
 
-local pair = require "spec.support.ghc_pkg"
+local pair = require "spec.support.beside_ghc_pkg"
 
 local function conf(lines)
    return table.concat(lines, "\n") .. "\n"

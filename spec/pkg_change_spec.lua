@@ -5,11 +5,8 @@ local database = require "moonlink.pkg.database"
 local dkjson = require "dkjson"
 local support = require "spec.support"
 
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-local program = ("env -u GHC_PACKAGE_PATH MOONLINK_BUILD=%s %s %s/bin/moonlink pkg "
-   .. "--no-user-package-db --global-package-db=global"):format(support.quote(build),
-   support.interpreter, support.quote(here))
+local program = ("env -u GHC_PACKAGE_PATH %s pkg --no-user-package-db --global-package-db=global")
+   :format(support.moonlink())
 
 local function conf(id, depends, more)
    local name, version = id:match "^([%a]+)%-([%d.]+)"

@@ -3,6 +3,7 @@
 
 local conf = require "spec.support.conf"
 local core = require "moonlink.core"
+local random = require "spec.support.random"
 local record = require "moonlink.pkg.record"
 
 local function old(p, shape)
@@ -82,7 +83,7 @@ end)
 describe("a generated package", function()
    it("is the same after both conversions, but for what the warnings name", function()
       for seed = 1, 200 do
-         local p = conf.package(core.pkg.fields, conf.random(seed))
+         local p = conf.package(core.pkg.fields, random.new(seed))
          p.id = "foo-1.0-ab"
          local bytes = old(p, "6.12")
          local back = record.all(assert(core.pkg.parse(bytes)))[1]

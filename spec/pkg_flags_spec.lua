@@ -4,6 +4,7 @@
 local environment = require "moonlink.pkg.environment"
 local flags = require "moonlink.pkg.flags"
 local fuzzy = require "moonlink.pkg.fuzzy"
+local random = require "spec.support.random"
 
 describe("flags about packages", function()
    it("are taken out of a command line", function()
@@ -132,13 +133,11 @@ describe("near names", function()
    end)
 
    it("are counted alike for short and for long words", function()
-      local random = 99
+      local below = random.new(99)
       local function word(n)
          local letters = {}
          for i = 1, n do
-            random = (random * 1103515245 + 12345) & 0x7fffffff
-            letters[i] = ("abc"):sub(random % 3 + 1, random % 3 + 1)
-            random = random >> 3
+            letters[i] = random.pick(below, {"a", "b", "c"})
          end
          return table.concat(letters)
       end

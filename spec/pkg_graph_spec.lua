@@ -3,6 +3,7 @@
 
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local random = require "spec.support.random"
 local version = require "moonlink.pkg.version"
 
 --- Packages of a text: "a: b c" is a package a that depends on b and c.
@@ -125,11 +126,7 @@ describe("the order of packages", function()
    end)
 
    it("is a topological order of any graph without cycles", function()
-      local random = 12345
-      local function below(n)
-         random = (random * 1103515245 + 12345) & 0x7fffffff
-         return (random >> 8) % n + 1
-      end
+      local below = random.new(12345)
       for _ = 1, 50 do
          local packages, n = {}, below(40)
          for i = 1, n do

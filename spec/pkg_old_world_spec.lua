@@ -4,11 +4,8 @@
 local database = require "moonlink.pkg.database"
 local support = require "spec.support"
 
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-local program = ("env -u GHC_PACKAGE_PATH MOONLINK_BUILD=%s %s %s/bin/moonlink pkg "
-   .. "--no-user-package-db --global-package-db=package.conf"):format(support.quote(build),
-   support.interpreter, support.quote(here))
+local program = ("env -u GHC_PACKAGE_PATH %s pkg --no-user-package-db "
+   .. "--global-package-db=package.conf"):format(support.moonlink())
 
 local function conf(name, version, more)
    return ("name: %s\nversion: %s\nlicense: BSD3\ncopyright:\nmaintainer:\nexposed: True\n%s")

@@ -4,6 +4,7 @@
 
 local conf = require "spec.support.conf"
 local core = require "moonlink.core"
+local random = require "spec.support.random"
 local record = require "moonlink.pkg.record"
 
 local function shown(p, options)
@@ -114,7 +115,7 @@ end)
 describe("what is printed", function()
    it("is read as the same package", function()
       for seed = 1, 300 do
-         local p = conf.package(core.pkg.fields, conf.random(seed))
+         local p = conf.package(core.pkg.fields, random.new(seed))
          local text = shown(p)
          local infos = assert(core.pkg.parse(text, {format = "text"}))
          assert.equal(text, infos:print(1))
@@ -129,9 +130,9 @@ describe("what is printed", function()
 
    it("is the same whatever the layout it was read from", function()
       for seed = 1, 300 do
-         local random = conf.random(seed)
-         local p = conf.package(core.pkg.fields, random)
-         local text = conf.text(core.pkg.fields, p, random)
+         local below = random.new(seed)
+         local p = conf.package(core.pkg.fields, below)
+         local text = conf.text(core.pkg.fields, p, below)
          local infos, err = core.pkg.parse(text, {format = "text", file = "seed-" .. seed})
          assert(infos, tostring(err) .. "\n" .. text)
          assert.equal(shown(p), infos:print(1))

@@ -2,13 +2,11 @@
 -- database and on databases written for the purpose: standard output byte for byte, and the status.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-local ours = ("MOONLINK_BUILD=%s %s %s/bin/moonlink pkg"):format(support.quote(build),
-   support.interpreter, support.quote(here))
+local ours = support.moonlink() .. " pkg"
 -- No user's database, and no shared one: the global database is a copy.
 local global = dir .. "/lib/package.conf.d"
 local setting = "cd " .. dir .. " && HOME=" .. dir .. " LC_ALL=C.UTF-8 %s %s --global-package-db="
@@ -193,11 +191,11 @@ exposed-modules: Q, R from x-1.2-q:A, S , T  from x-1.2-q:B
    end)
 
    it("about lines that are filled", function()
-      math.randomseed(20240607)
+      local below = random.new(20240607)
       for round = 1, 12 do
          local words = {}
-         for i = 1, math.random(1, 40) do
-            words[i] = ("x"):rep(math.random(1, 1 << math.random(1, 6)))
+         for i = 1, below(40) do
+            words[i] = ("x"):rep(below(1 << below(6)))
          end
          package("empty", "w", "1", "w-1", ("depends: %s\nhs-libraries: %s\nexposed-modules: M, %s")
             :format(table.concat(words, " "), table.concat(words, " "),

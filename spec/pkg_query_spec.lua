@@ -6,11 +6,8 @@ local dkjson = require "dkjson"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
 -- No GHC, no home: what a machine has must not show.
-local script = ("MOONLINK_BUILD=%s %s %s/bin/moonlink pkg"):format(support.quote(build),
-   support.stdout("command -v %s", support.interpreter), support.quote(here))
+local script = support.moonlink() .. " pkg"
 local program = ("GHC_PACKAGE_PATH= HOME=%s %s"):format(dir, script)
 
 local function package(db, name, version, id, more)

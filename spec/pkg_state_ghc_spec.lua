@@ -4,6 +4,7 @@
 local ghcworld = require "spec.support.ghcworld"
 local messages = require "moonlink.pkg.messages"
 local pkg = require "moonlink.pkg"
+local random = require "spec.support.random"
 local state = require "moonlink.pkg.state"
 local support = require "spec.support"
 
@@ -136,7 +137,7 @@ local function our_complaint(s, import)
 end
 
 local function compare_world(seed)
-   local below = ghcworld.random(seed)
+   local below = random.new(seed)
    local databases = ghcworld.databases(below)
    ghcworld.write(databases)
    local flags, imports = ghcworld.flags(below, databases), ghcworld.imports(below)

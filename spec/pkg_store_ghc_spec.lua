@@ -2,6 +2,7 @@
 -- programs that GHC compiles against what moonlink registered. #ghc
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 local pkgdb = require "spec.support.pkgdb"
 local database = require "moonlink.pkg.database"
@@ -48,11 +49,11 @@ describe("package.cache", function()
 
    for seed = 1, 6 do
       it(("of generated packages is what ghc-pkg writes, seed %d #ghc"):format(seed), function()
-         local random, path = pkgdb.generator(seed), support.tmpdir() .. "/db"
+         local below, path = random.new(seed), support.tmpdir() .. "/db"
          assert(database.init(path))
          local w <close> = assert(database.change(path))
          for i = 1, 60 do
-            local p = pkgdb.random(random, i)
+            local p = pkgdb.random(below, i)
             p.instantiated_with = nil -- those that are not for GHC alone end ghc-pkg
             p.abi_depends = {"base-4.15.1.0=0123", ("gen-x%d-1=ff"):format(i // 2), "rts=ff"}
             assert(w:put(p))

@@ -3,6 +3,7 @@
 
 local conf = require "spec.support.conf"
 local core = require "moonlink.core"
+local random = require "spec.support.random"
 local record = require "moonlink.pkg.record"
 local support = require "spec.support"
 
@@ -99,8 +100,8 @@ describe("generated packages #ghc", function()
    it("are read, printed and warned about as Cabal does", function()
       local texts = {}
       for seed = 1, 600 do
-         local random = conf.random(seed)
-         texts[seed] = conf.text(core.pkg.fields, conf.package(core.pkg.fields, random), random)
+         local below = random.new(seed)
+         texts[seed] = conf.text(core.pkg.fields, conf.package(core.pkg.fields, below), below)
       end
       for i, answer in ipairs(ask.all(texts)) do
          assert.same(answer, ours(texts[i]), texts[i])
@@ -112,13 +113,13 @@ describe("generated packages #ghc", function()
          "\t", "\1", "-", "True", "=", "<", "x: y\n"}
       local texts = {}
       for seed = 1, 600 do
-         local random = conf.random(seed * 7)
-         local p = conf.package(core.pkg.fields, random)
+         local below = random.new(seed * 7)
+         local p = conf.package(core.pkg.fields, below)
          p.license, p.lib_name = nil, nil -- more is accepted; see docs/packages.md
-         local text = conf.text(core.pkg.fields, p, random)
-         local at = random(#text + 1)
-         texts[seed] = text:sub(1, at - 1) .. INSERTED[random(#INSERTED)]
-            .. text:sub(at + random(4) - 1)
+         local text = conf.text(core.pkg.fields, p, below)
+         local at = below(#text + 1)
+         texts[seed] = text:sub(1, at - 1) .. INSERTED[below(#INSERTED)]
+            .. text:sub(at + below(4) - 1)
          if not utf8.len(texts[seed]) then
             texts[seed] = text
          end
@@ -140,7 +141,7 @@ describe("generated packages #ghc", function()
       support.sh("LD_PRELOAD= ghc-pkg init %s/db", dir)
       local expected = {}
       for seed = 1, 40 do
-         local p = conf.package(core.pkg.fields, conf.random(seed * 3))
+         local p = conf.package(core.pkg.fields, random.new(seed * 3))
          p.name, p.version, p.lib_name = ("p%02d"):format(seed), "1.0", nil
          p.id = p.name .. "-1.0"
          p.key, p.abi_depends = p.id, nil

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local random = require "spec.support.random"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -100,7 +101,7 @@ describe("packages that are certainly sound", function()
       .. "l/libHSd-ghc9.0.2.so", root)
 
    --- A sound package, in which each of some fields may be replaced.
-   local function random_package(random, i)
+   local function random_package(below, i)
       local p = {
          name = "p" .. i, version = "1.0", id = "p" .. i, key = "p" .. i,
          import_dirs = {root .. "/i"}, library_dirs = {"${pkgroot}/l"},
@@ -117,22 +118,17 @@ describe("packages that are certainly sound", function()
          {"hs_libraries", {"HSy"}}, {"hs_libraries", {}}, {"depends", {"p1", "p1"}},
          {"depends", {"none"}}, {"depends", {}}, {"instantiated_with", {"A=p1:A"}}, {"version", ""},
       }
-      for _ = 1, random(3) - 1 do
-         local change = changes[random(#changes)]
+      for _ = 1, below(3) - 1 do
+         local change = random.pick(below, changes)
          p[change[1]] = change[2]
       end
       return p
    end
 
    it("are those of which no rule has anything to say", function()
-      local seed = 20061130
-      local function random(n)
-         seed = (seed * 1103515245 + 12345) % 2147483648
-         return seed // 65536 % n + 1
-      end
-      local list = {}
+      local below, list = random.new(20061130), {}
       for i = 1, 400 do
-         list[i] = random_package(random, i)
+         list[i] = random_package(below, i)
       end
       local infos = assert(core.pkg.make(list))
       local tree <close> = core.tree()

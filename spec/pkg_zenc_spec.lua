@@ -1,21 +1,18 @@
 --- Z-encoding and the symbols that GHC makes with it.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local zenc = require "moonlink.pkg.zenc"
 
 local encode, decode = zenc.encode, zenc.decode
 
 --- Texts out of pieces that matter to the encoding, the same ones on every run.
 local function texts(count, pieces)
-   local random, list = 4711, {}
-   local function below(n)
-      random = (random * 1103515245 + 12345) & 0x7fffffff
-      return (random >> 8) % n + 1
-   end
+   local below, list = random.new(4711), {}
    for i = 1, count do
       local parts = {}
       for k = 1, below(9) - 1 do
-         parts[k] = pieces[below(#pieces)]
+         parts[k] = random.pick(below, pieces)
       end
       list[i] = table.concat(parts)
    end

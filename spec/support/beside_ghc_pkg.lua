@@ -8,10 +8,7 @@ local support = require "spec.support"
 local pair = {}
 pair.__index = pair
 
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-local OURS = ("MOONLINK_BUILD=%s %s %s/bin/moonlink pkg"):format(support.quote(build),
-   support.interpreter, support.quote(here))
+local OURS = support.moonlink() .. " pkg"
 
 --- Two folders with the same files.
 ---@param files table<string, string> by name

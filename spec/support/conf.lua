@@ -19,31 +19,20 @@ local NOT_ASKED = {package_name = true, visibility = true, pkgroot = true, hugs_
    instantiated_with = true, library_dirs_static = true, bytecode_library_dirs = true,
    extra_libraries_static = true}
 
---- A generator of numbers, the same for the same seed.
----@param seed integer
----@return fun(n: integer): integer from 1 to n
-function conf.random(seed)
-   local state = seed
-   return function(n)
-      state = (state * 6364136223846793005 + 1442695040888963407) & -1
-      return ((state >> 33) % n) + 1
-   end
-end
-
-local function some(random, list, count)
+local function some(below, list, count)
    local out = {}
    for i = 1, count do
-      out[i] = list[random(#list)]
+      out[i] = list[below(#list)]
    end
    return out
 end
 
-local function text(random)
+local function text(below)
    local lines = {}
-   for i = 1, ({1, 1, 1, 3, 6})[random(5)] do
-      local words = table.concat(some(random, WORDS, random(12)), " ")
-      lines[i] = (i > 1 and (" "):rep(({0, 0, 2})[random(3)]) or "") .. words
-      if i > 1 and random(6) == 1 then
+   for i = 1, ({1, 1, 1, 3, 6})[below(5)] do
+      local words = table.concat(some(below, WORDS, below(12)), " ")
+      lines[i] = (i > 1 and (" "):rep(({0, 0, 2})[below(3)]) or "") .. words
+      if i > 1 and below(6) == 1 then
          lines[i] = ""
       end
    end
@@ -55,36 +44,36 @@ end
 local COUNTS = {0, 1, 1, 2, 3, 5, 9, 20}
 local LISTS = {depends = IDS, hidden_modules = MODULES}
 
-local function list(random, name)
-   local n = COUNTS[random(#COUNTS)]
+local function list(below, name)
+   local n = COUNTS[below(#COUNTS)]
    if name == "exposed_modules" then
-      local out = some(random, MODULES, n)
+      local out = some(below, MODULES, n)
       for i = 1, #out do
-         out[i] = out[i] .. (random(12) == 1 and " from u-1:M" or "")
+         out[i] = out[i] .. (below(12) == 1 and " from u-1:M" or "")
       end
       return out
    elseif name == "abi_depends" then
-      local out = some(random, IDS, n)
+      local out = some(below, IDS, n)
       for i = 1, #out do
          out[i] = out[i] .. "=1f"
       end
       return out
    end
-   return some(random, LISTS[name] or TOKENS, n)
+   return some(below, LISTS[name] or TOKENS, n)
 end
 
 --- A package as a plain table.
 ---@param fields { name: string, kind: string }[] core.pkg.fields
----@param random fun(n: integer): integer
+---@param below fun(n: integer): integer
 ---@return table
-function conf.package(fields, random)
-   local p = {name = WORD.name[random(#WORD.name)]}
+function conf.package(fields, below)
+   local p = {name = WORD.name[below(#WORD.name)]}
    for _, field in ipairs(fields) do
-      if not NOT_ASKED[field.name] and random(3) == 1 then
+      if not NOT_ASKED[field.name] and below(3) == 1 then
          local words = WORD[field.name]
-         p[field.name] = field.kind == "bool" or field.kind == "text" and text(random)
-            or field.kind == "list" and list(random, field.name)
-            or words and words[random(#words)]
+         p[field.name] = field.kind == "bool" or field.kind == "text" and text(below)
+            or field.kind == "list" and list(below, field.name)
+            or words and words[below(#words)]
       end
    end
    return p
@@ -97,7 +86,7 @@ local function quote(token)
    return '"' .. token:gsub('["\\]', "\\%0"):gsub("\n", "\\n"):gsub("\t", "\\t") .. '"'
 end
 
-local function list_text(random, name, items)
+local function list_text(below, name, items)
    local words = {}
    local plain = name == "exposed_modules" or LISTS[name] or name == "abi_depends"
    for i, item in ipairs(items) do
@@ -105,30 +94,30 @@ local function list_text(random, name, items)
    end
    local separators = name == "exposed_modules" and {", ", " , ", ",\n    "}
       or {", ", ",", " , ", " ", "\n    ", ",\n     "}
-   return table.concat(words, separators[random(#separators)])
+   return table.concat(words, separators[below(#separators)])
 end
 
 --- A text that describes a package, its layout chosen by chance.
 ---@param fields { name: string, text: string, kind: string }[] core.pkg.fields
 ---@param p table
----@param random fun(n: integer): integer
+---@param below fun(n: integer): integer
 ---@return string
-function conf.text(fields, p, random)
-   local out, indent = {}, ({"", "", "  "})[random(3)]
+function conf.text(fields, p, below)
+   local out, indent = {}, ({"", "", "  "})[below(3)]
    for _, field in ipairs(fields) do
       local value = p[field.name]
       if value ~= nil then
-         value = field.kind == "list" and list_text(random, field.name, value)
+         value = field.kind == "list" and list_text(below, field.name, value)
             or field.kind == "text" and value:gsub("\n( *[^ \n])", "\n    %1")
             or field.kind == "bool" and "True" or value
          if field.name == "data_dir" then
             value = quote(value)
          end
-         local name = random(9) == 1 and field.text:upper() or field.text
-         local gap = ({" ", "", "   ", "\n     "})[random(field.kind == "text" and 3 or 4)]
-         out[#out + 1] = indent .. name .. ({":", " :"})[random(2)] .. gap .. value
-         if random(8) == 1 then
-            out[#out + 1] = ({"", "-- comment", "   "})[random(3)]
+         local name = below(9) == 1 and field.text:upper() or field.text
+         local gap = ({" ", "", "   ", "\n     "})[below(field.kind == "text" and 3 or 4)]
+         out[#out + 1] = indent .. name .. ({":", " :"})[below(2)] .. gap .. value
+         if below(8) == 1 then
+            out[#out + 1] = ({"", "-- comment", "   "})[below(3)]
          end
       end
    end

@@ -3,24 +3,23 @@
 -- its messages, its status and every file of the databases are on record.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 
-local ghcpkg = {}
+local script = {}
 
--- Numbers of our own: math.random belongs to whoever runs the specs.
+--- What the script is made by.
 local function generator(seed)
-   local state = seed * 2654435761 % 4294967296 + 1
-   local function next_number(n)
-      state = (state * 1103515245 + 12345) % 2147483648
-      return state // 65536 % n + 1
-   end
-   local function pick(list)
-      return list[next_number(#list)]
-   end
-   local function chance(percent)
-      return next_number(100) <= percent
-   end
-   return {number = next_number, pick = pick, chance = chance}
+   local below = random.new(seed)
+   return {
+      number = below,
+      pick = function(list)
+         return random.pick(below, list)
+      end,
+      chance = function(percent)
+         return below(100) <= percent
+      end,
+   }
 end
 
 local NAMES = {"a", "b", "bee", "Bee", "net-core"}
@@ -163,7 +162,7 @@ local COMMANDS = {
 ---@param steps integer how many commands
 ---@return string[] commands what follows the program's name
 ---@return string[] files descriptions, to be written to in/N.conf
-function ghcpkg.script(seed, steps)
+function script.script(seed, steps)
    local rng, commands, files = generator(seed), {}, {}
    for i = 1, 60 do
       files[i] = description(rng)
@@ -180,7 +179,7 @@ end
 -- them speak of.
 ---@param files string[]
 ---@return string path
-function ghcpkg.world(files)
+function script.world(files)
    local root = support.tmpdir()
    support.sh("cd %s && mkdir -p in imports/B imports/Data/Map lib 'with space' html home"
       .. " && touch imports/A.hi imports/B/C.hi imports/Data/Set.hi imports/Data/Map/Lazy.dyn_hi"
@@ -207,7 +206,7 @@ pkg() { %s "$@" >"log/$n.out" 2>"log/$n.err" </dev/null; echo $? >"log/$n.status
 ---@param root string
 ---@param program string shell words
 ---@param commands string[]
-function ghcpkg.run(root, program, commands)
+function script.run(root, program, commands)
    local lines = {RUN:format(root, program)}
    for i, command in ipairs(commands) do
       lines[#lines + 1] = ("n=%d; pkg %s"):format(i, command)
@@ -220,7 +219,7 @@ end
 ---@param step integer
 ---@param what "out"|"err"|"status"|"files"
 ---@return string
-function ghcpkg.record(root, step, what)
+function script.record(root, step, what)
    local text = support.read(("%s/log/%d.%s"):format(root, step, what))
    local start, stop = text:find(root, 1, true)
    while start do
@@ -230,4 +229,4 @@ function ghcpkg.record(root, step, what)
    return (text:gsub("^[^\n]* 9%.0%.2[^\n]*\n", "VERSION\n")) -- the first line of -v
 end
 
-return ghcpkg
+return script

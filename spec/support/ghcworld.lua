@@ -1,28 +1,16 @@
 --- Small package databases and flags out of a seed, for the real ghc and the package model alike.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 
 local ghcworld = {}
 
+local pick = random.pick
+
 local NAMES = {"alpha", "alpha", "beta", "beta", "gamma", "delta", "base", "rts", "ghc-prim"}
 local VERSIONS = {"1.0", "1.9", "1.10", "2.0"}
 local MODULES = {"Data.One", "Data.Two", "Data.Ones", "One", "Two", "Control.Three", "Main.Four"}
-
---- A source of numbers that is the same on every run: below(n) is in 1 .. n.
----@param seed integer
----@return fun(n: integer): integer
-function ghcworld.random(seed)
-   local state = seed * 7919 + 17
-   return function(n)
-      state = (state * 6364136223846793005 + 1442695040888963407)
-      return (state >> 33) % n + 1
-   end
-end
-
-local function pick(below, list)
-   return list[below(#list)]
-end
 
 local function some(below, list, most)
    local taken, seen = {}, {}

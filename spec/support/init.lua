@@ -132,6 +132,16 @@ function support.stdout(fmt, ...)
    return (support.sh(fmt, ...):gsub("\n+$", ""))
 end
 
+--- The program under test, as words of a shell command that may run in any folder and with any
+--- PATH.
+---@return string
+function support.moonlink()
+   local here = support.stdout "pwd"
+   local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
+   return ("MOONLINK_BUILD=%s %s %s/bin/moonlink"):format(support.quote(build),
+      support.stdout("command -v %s", support.interpreter), support.quote(here))
+end
+
 -- Compilers run without the sanitizers' libraries that a run of the suite may have preloaded.
 local COMPILE = "LD_PRELOAD= %s %s -c -o %s -x %s %s"
 

@@ -1,4 +1,4 @@
---- What the specs of package databases share.
+--- Packages and file systems that are tables alone, for specs of checks and plans.
 -- SPDX-License-Identifier: MIT
 
 local packages = {}

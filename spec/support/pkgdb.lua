@@ -1,7 +1,8 @@
---- What the specs of package databases share: GHC's cache spelt out byte for byte, generated
--- packages, and looking at a database from outside.
+--- Package databases on disk: GHC's cache spelt out byte for byte, generated packages, and what a
+-- database looks like from outside.
 -- SPDX-License-Identifier: MIT
 
+local random = require "spec.support.random"
 local support = require "spec.support"
 
 local pkgdb = {}
@@ -144,30 +145,30 @@ local WORDS = {
 }
 
 --- A package with fields at random.
----@param random fun(m: integer, n: integer): integer
+---@param below fun(n: integer): integer in 1 .. n
 ---@param number integer makes its name unique
 ---@return table
-function pkgdb.random(random, number)
+function pkgdb.random(below, number)
    local function pick(from)
-      return from[random(1, #from)]
+      return random.pick(below, from)
    end
    local function some(prefix, most)
       local list = {}
-      for i = 1, random(0, most) do
+      for i = 1, below(most + 1) - 1 do
          list[i] = prefix .. pick(WORDS)
       end
       return list
    end
    local version = {}
-   for i = 1, random(1, 6) do
+   for i = 1, below(6) do
       version[i] = pick {0, 1, 7, 2026, 65534, 65535, 1000000}
    end
    local p = pkgdb.package("gen-x" .. number, table.concat(version, "."), {
-      license = pick(LICENSES), exposed = random(0, 1) == 1, trusted = random(0, 1) == 1,
+      license = pick(LICENSES), exposed = below(2) == 2, trusted = below(2) == 2,
       copyright = "© " .. pick(WORDS), description = "One\n\nTwo " .. pick(WORDS),
       synopsis = pick(WORDS), exposed_modules = {"A", "B.C", "D from base-4:E.F"},
       hidden_modules = {"Z"}, depends = {"base-4", "rts"}, data_dir = "/data " .. pick(WORDS),
-      abi_depends = {"base-4=0123", "rts=ff"}, instantiated_with = random(0, 3) == 0
+      abi_depends = {"base-4=0123", "rts=ff"}, instantiated_with = below(4) == 1
          and {"H=base-4:Prelude", "I=<I>"} or nil,
    })
    for _, field in ipairs {"import_dirs", "library_dirs", "dynamic_library_dirs", "hs_libraries",
@@ -176,20 +177,11 @@ function pkgdb.random(random, number)
       "haddock_html"} do
       p[field] = some(field .. "/", 3)
    end
-   if random(0, 3) == 0 then
+   if below(4) == 1 then
       p.package_name, p.lib_name, p.visibility = p.name, "sub", pick {"public", "private"}
       p.name = ("z-%s-z-sub"):format(p.package_name)
    end
    return p
-end
-
---- A generator of integers from a seed.
-function pkgdb.generator(seed)
-   local state = seed
-   return function(m, n)
-      state = (state * 6364136223846793005 + 1442695040888963407)
-      return m + (state >> 33) % (n - m + 1)
-   end
 end
 
 return pkgdb
