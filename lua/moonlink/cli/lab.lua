@@ -1,0 +1,276 @@
+--- `moonlink lab`: runs experiments and shows what they gave.
+-- SPDX-License-Identifier: MIT
+
+local core = require "moonlink.core"
+local lab = require "moonlink.lab"
+local meter = require "moonlink.lab.meter"
+local report = require "moonlink.lab.report"
+local usage = require "moonlink.cli.usage"
+
+local command = {
+   name = "lab",
+   summary = "Run experiments: ways of loading code, side by side.",
+}
+
+local HELP = [[
+Usage: moonlink lab COMMAND [OPTION...] [WORD...]
+
+Compares ways of getting compiled code into a running process.
+
+Commands:
+   run SCRIPT [-- WORD...]   run the experiments that a Lua script returns; WORDs are its arguments
+   list [SCRIPT]             strategies and axes; with a script the cases of its experiments
+   show RESULT               print a result that was saved
+   compare A B               what differs between two results, and whether by more than chance
+   html RESULT -o FILE       a page with charts, which needs nothing else
+
+Options:
+   -o FILE             where run saves the result (NAME.json without it), html the page
+   --set NAME=NUMBER   in place of the script's: runs, warmup, timeout (seconds)
+   --only PATTERN      run only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
+   --csv, --json       show: as CSV with a row for each number, as JSON
+   --color WHEN        auto, always or never; auto heeds NO_COLOR
+   -h, --help          print this
+
+Example:
+   moonlink lab run examples/lab_zlib.lua --set runs=30
+]]
+
+local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only", ["--color"] = "color"}
+local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json"}
+local SETTINGS = {runs = true, warmup = true, timeout = true}
+
+local function enter_setting(options, text)
+   local key, value = text:match "^(%l+)=(.+)$"
+   local number = tonumber(value)
+   number = number and math.tointeger(number) or number
+   if not (SETTINGS[key] and number) then
+      usage.fail("--set takes runs=N, warmup=N or timeout=SECONDS, not '%s'", text)
+   elseif key ~= "timeout" and (math.type(number) ~= "integer" or number < 0)
+      or key ~= "warmup" and number <= 0 then
+      usage.fail("--set %s: a positive number expected", text)
+   end
+   options.settings[key] = number
+end
+
+--- Options and words, in any order; what stands behind `--` is the script's.
+local function read_words(args)
+   local options, words, rest, i = {settings = {}}, {}, {}, 1
+   while args[i] do
+      local name, value = args[i]:match "^(%-%-[%a]+)=(.*)$"
+      local key = TAKES[name or args[i]]
+      if args[i] == "--" then
+         table.move(args, i + 1, #args, 1, rest)
+         break
+      elseif key then
+         if not name then
+            i = i + 1
+            value = args[i] or usage.fail("option '%s' wants a value", args[i - 1])
+         end
+         options[key] = value
+         if key == "set" then
+            enter_setting(options, value)
+         end
+      elseif FLAGS[args[i]] then
+         options[FLAGS[args[i]]] = true
+      elseif args[i]:find "^%-." then
+         usage.fail("unknown option '%s'", args[i])
+      else
+         words[#words + 1] = args[i]
+      end
+      i = i + 1
+   end
+   return options, words, rest
+end
+
+--- The experiments that a script returns.
+local function experiments_of(path, rest)
+   local chunk, why = loadfile(path)
+   if not chunk then
+      return nil, why
+   end
+   local list = table.pack(chunk(table.unpack(rest)))
+   if list.n == 1 and type(list[1]) == "table" and not lab.is_experiment(list[1]) then
+      list = list[1]
+   end
+   for _, each in ipairs(list) do
+      if not lab.is_experiment(each) then
+         list = {}
+      end
+   end
+   if #list == 0 then
+      return nil, ("%s returns no experiment\n  hint: end it with `return lab.experiment {...}`")
+         :format(path)
+   end
+   return list
+end
+
+local function text_options(options)
+   local color = report.wants_color(options.color, core.is_terminal(1))
+   return {color = color}
+end
+
+local function run_one(each, options, path)
+   local show, finish = meter.new {
+      now = core.now, is_terminal = core.is_terminal(2),
+      write = function(text)
+         io.stderr:write(text)
+         io.stderr:flush()
+      end,
+   }
+   local settings = options.settings
+   local result = each:run {
+      runs = settings.runs, warmup = settings.warmup, timeout = settings.timeout,
+      only = options.only, progress = show,
+   }
+   finish()
+   local good, err = lab.save(result, path)
+   if not good then
+      return nil, err
+   end
+   io.stdout:write(report.text(result, text_options(options)), "\nsaved as ", path, "\n")
+   return true
+end
+
+local function path_of(name)
+   return (name:gsub("[^%w_.-]+", "-"):gsub("^[.-]+", "")) .. ".json"
+end
+
+local function run(options, words, rest)
+   local list, err = experiments_of(words[1], rest)
+   if not list then
+      return nil, err
+   elseif options.output and #list > 1 then
+      usage.fail("-o is for one experiment; %s returns %d", words[1], #list)
+   end
+   for _, each in ipairs(list) do
+      local good
+      good, err = run_one(each, options, options.output or path_of(each.name))
+      if not good then
+         return nil, err
+      end
+   end
+   return 0
+end
+
+local function list_all()
+   io.stdout:write "Strategies:\n"
+   for _, name in ipairs(lab.strategies()) do
+      local s = lab.strategy(name)
+      local keys = {}
+      for key in pairs(s.known) do
+         keys[#keys + 1] = key
+      end
+      table.sort(keys)
+      io.stdout:write(("   %-20s %s\n   %20s axes: %s\n"):format(name, s.about, "",
+         keys[1] and table.concat(keys, ", ") or "none"))
+   end
+   io.stdout:write "Axes:\n"
+   for _, axis in ipairs(lab.axes) do
+      local values = {}
+      for i, value in ipairs(axis.values) do
+         values[i] = tostring(value)
+      end
+      io.stdout:write(("   %-10s %s (%s)\n"):format(axis.key, axis.about,
+         values[1] and table.concat(values, ", ") or "a number"))
+   end
+end
+
+local function list(_, words, rest)
+   if not words[1] then
+      list_all()
+      return 0
+   end
+   local experiments, err = experiments_of(words[1], rest)
+   if not experiments then
+      return nil, err
+   end
+   for _, each in ipairs(experiments) do
+      io.stdout:write(each.name, "\n")
+      for _, case in ipairs(each:cases()) do
+         io.stdout:write("   ", case, "\n")
+      end
+   end
+   return 0
+end
+
+local function show(options, words)
+   local result, err = lab.open(words[1])
+   if not result then
+      return nil, err
+   elseif options.csv then
+      io.stdout:write(report.csv(result))
+   elseif options.json then
+      io.stdout:write(report.json(result), "\n")
+   else
+      io.stdout:write(report.text(result, text_options(options)), "\n")
+   end
+   return 0
+end
+
+local function compare(options, words)
+   local a, err = lab.open(words[1])
+   if not a then
+      return nil, err
+   end
+   local b
+   b, err = lab.open(words[2])
+   if not b then
+      return nil, err
+   end
+   io.stdout:write(report.compare_text(report.compare(a, b), text_options(options)), "\n")
+   return 0
+end
+
+local function html(options, words)
+   if not options.output then
+      usage.fail "html wants -o FILE"
+   end
+   local result, err = lab.open(words[1])
+   if not result then
+      return nil, err
+   end
+   local file <close>, why = io.open(options.output, "wb")
+   if not file then
+      return nil, why
+   end
+   local good
+   good, why = file:write(report.html(result))
+   if good then
+      good, why = file:close()
+   end
+   if not good then
+      return nil, ("%s: %s"):format(options.output, why)
+   end
+   return 0
+end
+
+--- Each with the number of words that it takes, least and most.
+local COMMANDS = {
+   run = {run, 1, 1}, list = {list, 0, 1}, show = {show, 1, 1}, compare = {compare, 2, 2},
+   html = {html, 1, 1},
+}
+
+--- Runs one command.
+---@param args string[] what follows `moonlink lab`
+---@return integer? status
+---@return any err
+function command.main(args)
+   local options, words, rest = read_words(args)
+   if options.help then
+      io.stdout:write(HELP)
+      return 0
+   end
+   local name = table.remove(words, 1)
+   local row = COMMANDS[name]
+   if not name then
+      usage.fail "a command is wanted: run, list, show, compare, html"
+   elseif not row then
+      usage.fail("unknown command '%s'", name)
+   elseif #words < row[2] or #words > row[3] then
+      usage.fail("%s takes %s", name, row[3] == 2 and "two files" or "one file")
+   end
+   return row[1](options, words, rest)
+end
+
+return command

@@ -1,0 +1,352 @@
+--- Experiments: strategies and inputs side by side. Every run has a process of its own; the cases
+-- take turns, A B C A B C, so that a machine that drifts hurts all alike; a timeout or a crash is a
+-- result.
+-- SPDX-License-Identifier: MIT
+
+local axes = require "moonlink.lab.axes"
+local core = require "moonlink.core"
+local errors = require "moonlink.error"
+local isolate = require "moonlink.isolate"
+local machine = require "moonlink.lab.machine"
+local metrics = require "moonlink.lab.metrics"
+local plan = require "moonlink.lab.plan"
+local shell = require "moonlink.lab.shell"
+local strategy = require "moonlink.lab.strategy"
+local worker = require "moonlink.lab.worker"
+
+local experiment = {}
+
+---@class moonlink.lab.Spec
+---@field name string
+---@field inputs any[] paths, tables (moonlink.lab.Input) or plans of packages
+---@field strategies (string|table)[]
+---@field axes? table<string, any[]> values to try of axes; a case takes part in those that it knows
+---@field call? table prototype, arguments, `expect`: the first call of each run
+---@field call_edited? table the same, when the edit of the input has taken effect
+---@field work? fun(loaded: moonlink.lab.Loaded, run: moonlink.lab.Run): table<string, number>?
+---@field metrics? moonlink.lab.Metric[] what the numbers of `work` are
+---@field runs? integer 7
+---@field warmup? integer runs that are thrown away, 1
+---@field rounds? integer loads and unloads at the end of each run
+---@field timeout? number seconds of one run, 60
+---@field memory? integer bytes that a run may have
+---@field prepare? "each"|"once"
+
+---@class moonlink.lab.CaseToRun
+---@field id string
+---@field strategy moonlink.lab.Strategy
+---@field input moonlink.lab.Input
+---@field values table<string, any>
+---@field plan moonlink.lab.Plan
+
+---@class moonlink.lab.Case
+---@field id string what tells it from other cases of its input
+---@field strategy string
+---@field input string
+---@field size integer objects
+---@field bytes integer
+---@field axes table<string, any>
+---@field refused? {why: string, report: string}
+---@field samples table<string, any>[] one per run; one without metrics for a run that failed
+---@field calls? {from: string, to: string, calls: integer}[] between packages; when `work` counts
+---@field failures {run: integer, kind: string, text: string}[] run 0: while warming up
+
+---@class moonlink.lab.Result
+---@field format string
+---@field name string
+---@field machine moonlink.lab.Machine
+---@field runs integer
+---@field warmup integer
+---@field metrics moonlink.lab.Metric[]
+---@field stages string[] of samples, in their order
+---@field cases moonlink.lab.Case[]
+
+experiment.FORMAT = "moonlink lab 1"
+
+local MAX_FAILURES = 2 -- one after the other; then the case is given up
+
+local FIELDS = {
+   name = "string", inputs = "table", strategies = "table", axes = "table", call = "table",
+   call_edited = "table", work = "function", metrics = "table", runs = "number",
+   warmup = "number", rounds = "number", timeout = "number", memory = "number",
+   prepare = "string",
+}
+
+local function check_number(spec, key, least)
+   local value = spec[key]
+   if value and not (math.tointeger(value) and value >= least) then
+      errors.mistake("experiment '%s': field '%s': an integer from %d expected", spec.name, key,
+         least)
+   end
+end
+
+local function check_spec(spec)
+   if type(spec) ~= "table" then
+      errors.mistake("a table expected, got %s", type(spec))
+   end
+   for key, value in pairs(spec) do
+      if not FIELDS[key] then
+         errors.mistake("an experiment has no field '%s'", tostring(key))
+      elseif type(value) ~= FIELDS[key] then
+         errors.mistake("an experiment's field '%s': %s expected, got %s", key, FIELDS[key],
+            type(value))
+      end
+   end
+   for _, key in ipairs {"name", "inputs", "strategies"} do
+      if spec[key] == nil then
+         errors.mistake("an experiment without field '%s'", key)
+      end
+   end
+   check_number(spec, "runs", 1)
+   check_number(spec, "warmup", 0)
+   check_number(spec, "rounds", 1)
+   if spec.prepare and spec.prepare ~= "each" and spec.prepare ~= "once" then
+      errors.mistake("experiment '%s': prepare is \"each\" or \"once\"", spec.name)
+   end
+end
+
+--- The wanted values that a strategy or input knows. `used` notes them, so that one that nobody
+--- knows can be told.
+local function wanted_of(spec, s, input, used)
+   local out = {}
+   for key, values in pairs(spec.axes or {}) do
+      local known = s.known[key] or input.known[key]
+      for _, value in ipairs(type(values) == "table" and values or {values}) do
+         if known and axes.has(known, value) then
+            out[key] = out[key] or {}
+            table.insert(out[key], value)
+            used[key .. "=" .. tostring(value)] = true
+         end
+      end
+   end
+   return out
+end
+
+local function check_used(spec, used)
+   for key, values in pairs(spec.axes or {}) do
+      for _, value in ipairs(type(values) == "table" and values or {values}) do
+         if not used[key .. "=" .. tostring(value)] then
+            errors.mistake("experiment '%s': nothing in it has an axis '%s' with value '%s'",
+               spec.name, key, tostring(value))
+         end
+      end
+   end
+end
+
+local function add_cases(self, s, input, used)
+   local wanted = wanted_of(self.spec, s, input, used)
+   for _, values in ipairs(axes.combine(wanted, s.fixed)) do
+      local varied = {}
+      for key in pairs(wanted) do
+         varied[key] = values[key]
+      end
+      local words = axes.words(varied)
+      table.insert(words, 1, s.name)
+      self.list[#self.list + 1] = {
+         id = table.concat(words, "/"), strategy = s, input = input, values = values,
+         shown = varied,
+      }
+   end
+end
+
+local function full_name(case)
+   return case.input.name .. "/" .. case.id
+end
+
+local methods = {}
+local metatable = {__index = methods, __name = "moonlink.lab.Experiment"}
+
+--- Makes an experiment of its description, checked; nothing runs yet.
+---@param spec moonlink.lab.Spec
+---@return moonlink.lab.Experiment
+function experiment.new(spec)
+   check_spec(spec)
+   local self, used, seen = {spec = spec, name = spec.name, inputs = {}, list = {}}, {}, {}
+   for i, what in ipairs(spec.inputs) do
+      self.inputs[i] = plan.input(what)
+   end
+   for _, input in ipairs(self.inputs) do
+      for _, what in ipairs(spec.strategies) do
+         add_cases(self, strategy.new(what), input, used)
+      end
+   end
+   check_used(spec, used)
+   for _, case in ipairs(self.list) do
+      local name = full_name(case)
+      if seen[name] then
+         errors.mistake("experiment '%s': two cases are called '%s'", spec.name, name)
+      end
+      seen[name] = true
+   end
+   return setmetatable(self, metatable)
+end
+
+--- The names of the cases, in the order in which they run.
+---@return string[]
+function methods:cases()
+   local out = {}
+   for i, case in ipairs(self.list) do
+      out[i] = full_name(case)
+   end
+   return out
+end
+
+--- The plan of a case; one for all cases with the same input and values of its axes.
+local function plan_of(case, made, folder)
+   local values, words = {}, {}
+   for _, key in ipairs(axes.sorted(case.input.known)) do
+      values[key] = case.values[key] == nil and case.input.known[key][1] or case.values[key]
+      words[#words + 1] = key .. "=" .. tostring(values[key])
+   end
+   local key = case.input.name .. "\n" .. table.concat(words, "\n")
+   if not made[key] then
+      made.count = made.count + 1
+      local below = ("%s/input%d"):format(folder, made.count)
+      shell.run {"mkdir", "-p", below}
+      made[key] = plan.make(case.input, values, below)
+   end
+   if case.strategy.order then
+      plan.order(made[key])
+   end
+   return made[key]
+end
+
+local function chosen(self, only)
+   local out = {}
+   for _, case in ipairs(self.list) do
+      if not only or full_name(case):find(only) then
+         out[#out + 1] = case
+      end
+   end
+   if #out == 0 then
+      errors.mistake("experiment '%s': no case matches '%s'", self.name, tostring(only))
+   end
+   return out
+end
+
+local KINDS = {timeout = "timeout", signal = "crash", memory = "crash", exit = "crash"}
+
+local function text_of(err)
+   local text = tostring(err)
+   if err.output and err.output ~= "" then
+      text = ("%s\noutput:\n%s"):format(text, err.output)
+   end
+   return text
+end
+
+--- Files what a process gave back; true when there is a sample.
+local function enter(case, number, results, err)
+   local refused = err and type(err.value) == "table" and err.value.refused
+   if refused then
+      case.out.refused = {why = err.value.why, report = err.value.report}
+   elseif err then
+      case.failed = (case.failed or 0) + 1
+      table.insert(case.out.failures, {
+         run = math.max(number, 0), kind = KINDS[err.code] or "error", text = text_of(err),
+      })
+   else
+      case.failed = 0
+   end
+   if number > 0 and not refused then
+      local sample = results and results[1] or {}
+      sample.run = number
+      case.out.calls, sample.calls = sample.calls or case.out.calls, nil
+      case.out.samples[number] = sample
+   end
+   return results ~= nil
+end
+
+local function is_given_up(case)
+   return case.out.refused ~= nil or (case.failed or 0) >= MAX_FAILURES
+end
+
+--- The preparation of a case that is prepared once, in a process of its own, too.
+local function prepare_once(case, state, limits)
+   local folder = ("%s/once%d"):format(state.folder, case.number)
+   shell.run {"mkdir", "-p", folder}
+   local results, err = isolate(worker.prepare, limits, case, folder)
+   if not results then
+      case.failed = MAX_FAILURES - 1
+      return enter(case, 0, nil, err)
+   end
+   case.built, case.out.prepare_ms = results[1], results[2]
+   return true
+end
+
+local function run_once(case, number, state)
+   local limits = {timeout = state.timeout, memory = state.memory}
+   if state.prepare == "once" and case.built == nil and not prepare_once(case, state, limits) then
+      return
+   end
+   local folder = state.folder .. "/run"
+   shell.run {"mkdir", "-p", folder}
+   enter(case, number, isolate(worker.run, limits, case, folder, case.built))
+   shell.run {"rm", "-rf", folder}
+end
+
+--- The case as `worker` wants it, with an empty result.
+local function begin_case(self, case, number, made, folder)
+   local made_plan = plan_of(case, made, folder)
+   return {
+      id = case.id, strategy = case.strategy, input = case.input, values = case.values,
+      number = number,
+      plan = made_plan, call = self.spec.call, call_edited = self.spec.call_edited,
+      work = self.spec.work, rounds = self.spec.rounds,
+      out = {
+         id = case.id, strategy = case.strategy.name, input = case.input.name,
+         size = #made_plan.objects, bytes = made_plan.bytes, axes = case.shown, samples = {},
+         failures = {},
+      },
+   }
+end
+
+--- Runs all cases in turn.
+local function run_all(cases, state, report)
+   local total, done, start = #cases * (state.runs + state.warmup), 0, core.now()
+   for number = 1 - state.warmup, state.runs do
+      for _, case in ipairs(cases) do
+         if not is_given_up(case) then
+            report {done = done, total = total, id = full_name(case),
+               left = done > 0 and (core.now() - start) / done * (total - done) or nil}
+            run_once(case, number, state)
+            done = done + 1
+            if is_given_up(case) then
+               total = total - (state.runs - number)
+            end
+         end
+      end
+   end
+end
+
+---@class moonlink.lab.RunOptions each lies over the experiment's own
+---@field runs? integer
+---@field warmup? integer
+---@field timeout? number
+---@field only? string a Lua pattern: cases whose names (INPUT/STRATEGY/VALUE...) match
+---@field progress? fun(state: {done: integer, total: integer, id: string, left: number?}) before
+---  each run; `left` is in seconds
+
+--- Runs the experiment.
+---@param options? moonlink.lab.RunOptions
+---@return moonlink.lab.Result
+function methods:run(options)
+   local o, spec = options or {}, self.spec
+   local folder <close> = shell.folder()
+   local result = {
+      format = experiment.FORMAT, name = self.name, machine = machine.describe(),
+      runs = o.runs or spec.runs or 7, warmup = o.warmup or spec.warmup or 1, cases = {},
+   }
+   local made, cases = {count = 0}, {}
+   for i, case in ipairs(chosen(self, o.only)) do
+      cases[i] = begin_case(self, case, i, made, folder.path)
+      result.cases[i] = cases[i].out
+   end
+   run_all(cases, {
+      runs = result.runs, warmup = result.warmup, timeout = o.timeout or spec.timeout or 60,
+      memory = spec.memory, prepare = spec.prepare, folder = folder.path,
+   }, o.progress or function() end)
+   result.metrics, result.stages = metrics.of(result.cases, spec.metrics), metrics.stages
+   return result
+end
+
+return experiment

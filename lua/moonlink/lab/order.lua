@@ -1,0 +1,61 @@
+--- In which order objects can be loaded one by one: who needs whom, by their symbols.
+-- SPDX-License-Identifier: MIT
+
+local graph = require "moonlink.pkg.graph"
+local objects = require "moonlink.cli.objects"
+
+local order = {}
+
+--- The node of each object: the places of objects that define what it wants.
+local function nodes_of(list)
+   local definer, nodes = {}, {}
+   for i, object in ipairs(list) do
+      for _, symbol in ipairs(object.core:symbols()) do
+         if symbol.bind ~= "local" and symbol.place ~= "undefined" then
+            definer[symbol.name] = definer[symbol.name] or tostring(i)
+         end
+      end
+   end
+   for i, object in ipairs(list) do
+      local node = {id = tostring(i), place = i, depends = {}}
+      for _, symbol in ipairs(object.core:symbols()) do
+         local needed = symbol.bind ~= "local" and symbol.place == "undefined"
+            and definer[symbol.name]
+         node.depends[#node.depends + 1] = needed or nil
+      end
+      nodes[i] = node
+   end
+   return nodes
+end
+
+--- Groups of places: each group needs only earlier ones; those of a group need each other.
+---@param paths string[] objects
+---@return integer[][]?
+---@return moonlink.Error? err
+function order.groups(paths)
+   local list, err = objects.open(paths, {})
+   if not list then
+      return nil, err
+   end
+   local sorted, cycles = graph.order(nodes_of(list))
+   local cycle_of, done, groups = {}, {}, {}
+   for _, cycle in ipairs(cycles) do
+      for _, node in ipairs(cycle) do
+         cycle_of[node] = cycle
+      end
+   end
+   for _, node in ipairs(sorted) do
+      local members = cycle_of[node] or {node}
+      if not done[cycle_of[node] or node] then
+         done[cycle_of[node] or node] = true
+         local group = {}
+         for i, member in ipairs(members) do
+            group[i] = member.place
+         end
+         groups[#groups + 1] = group
+      end
+   end
+   return groups
+end
+
+return order

@@ -1,0 +1,206 @@
+--- Strategies that load with moonlink itself: loose objects, archives, objects joined by `ld -r`.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local shell = require "moonlink.lab.shell"
+
+local own = {}
+
+local LINK_AXES = {"zone", "relax", "gc", "debug", "units"}
+
+--- The options of a linker that the axes stand for.
+local function options_of(run)
+   local values = run.axes
+   return {
+      zone = values.zone, relax = values.relax, gc_sections = values.gc,
+      keep = values.gc and run.plan.want[1] and run.plan.want or nil,
+      debug = values.debug or "none",
+   }
+end
+
+--- What is loaded as one unit each: lists of places in plan.objects.
+local function units_of(plan, how)
+   if how == "each" then
+      return plan.groups
+   elseif how == "package" then
+      return plan.packages
+   end
+   local all = {}
+   for i in ipairs(plan.objects) do
+      all[i] = i
+   end
+   return {all}
+end
+
+local function paths_of(plan, places)
+   local out = {}
+   for i, place in ipairs(places) do
+      out[i] = plan.objects[place]
+   end
+   return out
+end
+
+local function append(list, more)
+   return table.move(more, 1, #more, #list + 1, list)
+end
+
+--- Loads lists of inputs in turn.
+local function load_units(lists, run)
+   local ln = moonlink.new(options_of(run))
+   local loaded = {linker = ln, units = {}, places = {}, stages = {}}
+   for i, inputs in ipairs(lists) do
+      loaded.units[i] = assert(ln:load(inputs))
+      for stage, ms in pairs(loaded.units[i].stats.ms) do
+         loaded.stages[stage] = (loaded.stages[stage] or 0) + ms
+      end
+   end
+   return loaded
+end
+
+local function bind(loaded, prototype)
+   return assert(loaded.linker:func(prototype))
+end
+
+local function unload(loaded)
+   assert(loaded.linker:close())
+end
+
+local COUNTS = {"got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations"}
+local SLOT, STUB = 8, 16 -- bytes of one: csrc/target/x86_64.def
+
+local function numbers(loaded)
+   local sum = {}
+   for _, unit in ipairs(loaded.units) do
+      for _, key in ipairs(COUNTS) do
+         sum[key] = (sum[key] or 0) + (unit.stats[key] or 0)
+      end
+   end
+   local ms = loaded.stages
+   return {
+      got_bytes = sum.got_slots * SLOT, stub_bytes = sum.stubs * STUB,
+      image_kb = sum.memory / 1024, relaxed = sum.relaxed, moved = sum.moved,
+      relocations = sum.relocations,
+      stages = {add = ms.add, resolve = ms.resolve, link = ms.link},
+   }
+end
+
+own.direct = {
+   name = "direct", about = "moonlink loads the loose objects",
+   axes = LINK_AXES, fixed = {units = "all"}, order = true,
+   load = function(_, run)
+      local lists = {}
+      for i, places in ipairs(units_of(run.plan, run.axes.units)) do
+         lists[i] = append(paths_of(run.plan, places), run.plan.libraries)
+      end
+      return load_units(lists, run)
+   end,
+   bind = bind, unload = unload, numbers = numbers,
+   reload = function(loaded, change, run)
+      for i, places in ipairs(units_of(run.plan, run.axes.units)) do
+         for _, place in ipairs(places) do
+            if place == change.index then
+               local inputs = append(paths_of(change.plan, places), run.plan.libraries)
+               assert(loaded.units[i]:reload {inputs = inputs})
+            end
+         end
+      end
+      return loaded
+   end,
+}
+
+--- Makes one file for each package: make(paths, out) → path.
+local function pack(plan, folder, ending, make)
+   local files = {}
+   for i, places in ipairs(plan.packages) do
+      files[i] = ("%s/%d%s"):format(folder, i, ending)
+      make(shell.response(files[i] .. ".list", paths_of(plan, places)), files[i])
+   end
+   return {files = files}
+end
+
+--- The file is made anew, and the unit that came of it reloaded.
+local function reload_packed(s)
+   return function(loaded, change, run)
+      local built = s.prepare(change.plan, run:again())
+      if #loaded.units == #built.files then
+         for i, places in ipairs(change.plan.packages) do
+            for _, place in ipairs(places) do
+               if place == change.index then
+                  assert(loaded.units[i]:reload {inputs = s.inputs(built.files[i], run)})
+               end
+            end
+         end
+      else
+         local all = {}
+         for _, file in ipairs(built.files) do
+            append(all, s.inputs(file, run))
+         end
+         assert(loaded.units[1]:reload {inputs = all})
+      end
+      return loaded
+   end
+end
+
+local function load_packed(s)
+   return function(built, run)
+      local lists = {}
+      for i, file in ipairs(built.files) do
+         lists[i] = s.inputs(file, run)
+      end
+      if run.axes.units ~= "package" then
+         local all = {}
+         for _, list in ipairs(lists) do
+            append(all, list)
+         end
+         lists = {all}
+      end
+      for _, list in ipairs(lists) do
+         append(list, run.plan.libraries)
+         list.roots = run.axes.members == "wanted" and run.plan.want or nil
+      end
+      return load_units(lists, run)
+   end
+end
+
+local PACKED_UNITS = {"all", "package"}
+
+local archive = {
+   prepare = function(plan, run)
+      return pack(plan, run.folder, ".a", function(list, out)
+         run:command {"ar", "qcs", out, list} -- q: r would replace members of one name
+      end)
+   end,
+   inputs = function(file, run)
+      return {{path = file, whole = run.axes.members ~= "wanted"}}
+   end,
+}
+
+own.archive = {
+   name = "archive", about = "an archive of each package, which moonlink loads",
+   axes = {"zone", "relax", "gc", "debug", "members", units = PACKED_UNITS},
+   fixed = {units = "all", members = "all"},
+   prepare = archive.prepare, load = load_packed(archive), bind = bind,
+   reload = reload_packed(archive), unload = unload, numbers = numbers,
+}
+
+local prelinked = {
+   prepare = function(plan, run)
+      local linker = run:linker()
+      return pack(plan, run.folder, ".o", function(list, out)
+         run:command {linker, "-r", "-o", out, list}
+      end)
+   end,
+   inputs = function(file)
+      return {file}
+   end,
+}
+
+own.prelinked = {
+   name = "prelinked", about = "ld -r joins the objects of each package, moonlink loads the result",
+   axes = {"zone", "relax", "gc", "debug", "linker", units = PACKED_UNITS},
+   fixed = {units = "all", linker = "bfd"},
+   prepare = prelinked.prepare, load = load_packed(prelinked), bind = bind,
+   reload = reload_packed(prelinked), unload = unload, numbers = numbers,
+}
+
+return own

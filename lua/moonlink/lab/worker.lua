@@ -1,0 +1,162 @@
+--- One run: everything that happens in the process that was made for it. Takes a case, gives a
+-- sample: plain numbers.
+-- SPDX-License-Identifier: MIT
+
+local measure = require "moonlink.lab.measure"
+local plans = require "moonlink.lab.plan"
+local runs = require "moonlink.lab.run"
+local shell = require "moonlink.lab.shell"
+
+local worker = {}
+
+local now = measure.now
+
+local function ms_since(start)
+   return (now() - start) * 1e3
+end
+
+--- What `work` gets for a program that was loaded.
+---@class moonlink.lab.Loaded
+---@field raw any what the strategy's `load` gave
+local loaded_methods = {}
+local loaded_metatable = {__index = loaded_methods, __name = "moonlink.lab.Loaded"}
+
+--- A C function of it as a Lua function.
+---@param prototype string
+---@return function
+function loaded_methods:func(prototype)
+   return self.strategy.bind(self.raw, prototype, self.run)
+end
+
+--- Calls one function with its arguments, and checks the result when there is something to check.
+---@param call table prototype, arguments, and `expect`
+local function check_call(loaded, call)
+   local result = loaded:func(call[1])(table.unpack(call, 2, call.n or #call))
+   if call.expect ~= nil and result ~= call.expect then
+      error(("%s gave %s, not %s"):format(call[1], tostring(result), tostring(call.expect)), 0)
+   end
+end
+
+local function prepare(case, run)
+   if not case.strategy.prepare then
+      return {}, 0
+   end
+   local start = now()
+   local built = case.strategy.prepare(case.plan, run)
+   return built == nil and {} or built, ms_since(start)
+end
+
+local function file_kb(built)
+   local bytes = 0
+   for _, path in ipairs(type(built) == "table" and built.files or {}) do
+      bytes = bytes + shell.size(path)
+   end
+   return bytes > 0 and bytes / 1024 or nil
+end
+
+--- From files to the first call that has returned.
+local function load_and_call(case, run, built, sample)
+   local before = measure.start()
+   local start = now()
+   local raw = case.strategy.load(built, run)
+   sample.load_ms = ms_since(start)
+   local loaded = setmetatable({raw = raw, strategy = case.strategy, run = run}, loaded_metatable)
+   if case.call then
+      start = now()
+      check_call(loaded, case.call)
+      sample.first_call_us = ms_since(start) * 1e3
+   end
+   for key, value in pairs(measure.since(before)) do
+      sample[key] = value
+   end
+   for key, value in pairs(case.strategy.numbers and case.strategy.numbers(raw, run) or {}) do
+      sample[key] = value
+   end
+   return loaded, before
+end
+
+local function reload(case, run, loaded, sample)
+   if not (case.plan.edit and case.strategy.reload) then
+      return
+   end
+   local change = plans.change(case.plan)
+   local start = now()
+   loaded.raw = case.strategy.reload(loaded.raw, change, run)
+   if case.call_edited then
+      check_call(loaded, case.call_edited)
+   end
+   sample.reload_ms = ms_since(start)
+end
+
+local function unload(case, run, loaded, sample, before)
+   if case.strategy.unload then
+      local start = now()
+      case.strategy.unload(loaded.raw, run)
+      sample.unload_ms = ms_since(start)
+      loaded.raw = nil
+      collectgarbage()
+      local left = measure.since(before)
+      sample.left_kb, sample.left_mappings = left.memory_kb, left.mappings
+   end
+end
+
+--- Loading, calling and unloading over and over: what a round takes, and what it leaves behind.
+local function rounds(case, run, built, sample)
+   if not (case.rounds and case.strategy.unload) then
+      return
+   end
+   collectgarbage()
+   local before, start = measure.read(), now()
+   for _ = 1, case.rounds do
+      local raw = case.strategy.load(built, run)
+      local loaded = setmetatable({raw = raw, strategy = case.strategy, run = run},
+         loaded_metatable)
+      if case.call then
+         check_call(loaded, case.call)
+      end
+      case.strategy.unload(raw, run)
+   end
+   sample.round_us = ms_since(start) * 1e3 / case.rounds
+   collectgarbage()
+   local left = measure.since(before)
+   sample.rounds_left_kb, sample.rounds_left_mappings = left.memory_kb, left.mappings
+end
+
+--- The preparation alone, for experiments that prepare once.
+---@param case moonlink.lab.CaseToRun
+---@param folder string that lives as long as the experiment
+---@return any built plain data
+---@return number ms
+function worker.prepare(case, folder)
+   return prepare(case, runs.new(case.plan, case.values, folder))
+end
+
+--- One whole run.
+---@param case moonlink.lab.CaseToRun
+---@param folder string for its files
+---@param built? any from an earlier preparation
+---@return table<string, any> sample
+function worker.run(case, folder, built)
+   local run, sample = runs.new(case.plan, case.values, folder), {}
+   if case.strategy.begin then
+      case.strategy.begin(run)
+   end
+   collectgarbage()
+   if built == nil then
+      built, sample.prepare_ms = prepare(case, run)
+   end
+   sample.file_kb = file_kb(built)
+   local loaded, before = load_and_call(case, run, built, sample)
+   sample.ready_ms = sample.prepare_ms and sample.prepare_ms + sample.load_ms
+   local stages = sample.stages or {load = sample.load_ms}
+   stages.prepare, sample.stages = sample.prepare_ms, stages
+   for key, value in pairs(case.work and case.work(loaded, run) or {}) do
+      sample[key] = value
+   end
+   reload(case, run, loaded, sample)
+   unload(case, run, loaded, sample, before)
+   rounds(case, run, built, sample)
+   return sample
+end
+
+return worker

@@ -1,0 +1,333 @@
+--- The laboratory: experiments on real inputs, each run in a process of its own.
+-- SPDX-License-Identifier: MIT
+
+local lab = require "moonlink.lab"
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+
+local function source(name, text)
+   return support.write(("%s/%s"):format(dir, name), text)
+end
+
+-- a needs b, b needs a's variable and c: a and b need each other.
+local A = source("a.c", "int b(int); int va = 3; int a(int x) { return b(x) + va; }")
+local B = source("b.c", "extern int va; int c(int); int b(int x) { return c(x) * 2 + va - 3; }")
+local C = source("c.c", "int vc = 5; int c(int x) { return x + vc; }")
+local C2 = source("c2.c", "int vc = 5; int c(int x) { return x + vc + 100; }")
+local TOP = source("top.c", "int c(int); int top(int x) { return c(x) + 1; }")
+
+local function chain() -- top needs c, and no more
+   return {name = "chain", sources = {TOP, C}, edit = {from = C, to = C2}}
+end
+
+local CALL = {"int top(int)", 1, expect = 7}
+
+--- Runs an experiment; its cases by id.
+local function results(spec, options)
+   spec.name = spec.name or "test"
+   local result = lab.experiment(spec):run(options or {runs = 1, warmup = 0})
+   local by_id = {}
+   for _, case in ipairs(result.cases) do
+      by_id[case.id] = case
+   end
+   return by_id, result
+end
+
+local function succeeded(case, runs)
+   assert.is_nil(case.refused)
+   assert.same({}, case.failures)
+   assert.equal(runs or 1, #case.samples)
+   return case.samples[1]
+end
+
+describe("lab: the ready-made strategies", function()
+   it("load, call, take an edit and unload", function()
+      local cases = results {
+         inputs = {chain()}, strategies = lab.strategies(), call = CALL,
+         call_edited = {"int top(int)", 1, expect = 107}, rounds = 2,
+      }
+      for _, name in ipairs {"direct", "archive", "prelinked", "shared-each", "shared-batch"} do
+         local sample = succeeded(cases[name])
+         for _, key in ipairs {"load_ms", "ready_ms", "first_call_us", "reload_ms", "unload_ms",
+            "round_us"} do
+            assert.is_true(sample[key] > 0, name .. " " .. key)
+         end
+         assert.equal(2, cases[name].size)
+      end
+   end)
+
+   it("make the files that they say they make", function()
+      local cases = results {inputs = {chain()}, strategies = {"direct", "archive"}, call = CALL}
+      assert.is_nil(cases.direct.samples[1].file_kb)
+      assert.equal(0, cases.direct.samples[1].prepare_ms)
+      assert.is_true(cases.archive.samples[1].file_kb > 0)
+      assert.is_true(cases.archive.samples[1].prepare_ms > 0)
+   end)
+
+   it("load objects as units of their own, also those that need each other", function()
+      local cases = results {
+         inputs = {{name = "ring", sources = {A, B, C}}}, strategies = {"direct"},
+         axes = {units = {"all", "each"}, pic = {"pic", "none"}},
+         call = {"int a(int)", 1, expect = 15},
+      }
+      for _, how in ipairs {"pic=pic/units=all", "pic=none/units=all", "pic=pic/units=each",
+         "pic=none/units=each"} do
+         succeeded(cases["direct/" .. how])
+      end
+   end)
+
+   it("give the PIC report for what no shared library can hold", function()
+      local cases = results {
+         inputs = {chain()}, strategies = {"direct", "shared-batch", "shared-each"},
+         axes = {pic = {"pic", "none"}}, call = CALL,
+      }
+      succeeded(cases["direct/pic=none"])
+      succeeded(cases["shared-batch/pic=pic"])
+      for _, name in ipairs {"shared-batch/pic=none", "shared-each/pic=none"} do
+         local refused = cases[name].refused
+         assert.matches("that a shared library cannot hold", refused.why, 1, true)
+         assert.matches("R_X86_64_PC32 against 'vc'", refused.report, 1, true)
+         assert.matches("compile c.c again with -fPIC", refused.report, 1, true)
+         assert.same({}, cases[name].samples)
+         assert.same({}, cases[name].failures)
+      end
+   end)
+
+   it("say of objects that need each other's data why they cannot be opened one by one", function()
+      local cases = results {
+         inputs = {{name = "ring", sources = {A, B, C}}}, strategies = {"shared-each"},
+         axes = {bind = {"now"}}, call = {"int a(int)", 1, expect = 15},
+      }
+      local refused = cases["shared-each/bind=now"].refused
+      assert.matches("need each other", refused.why, 1, true)
+      assert.matches("a.o", refused.report, 1, true)
+      assert.matches("undefined symbol", refused.report, 1, true)
+   end)
+
+   it("say that a linker is not there", function()
+      local bare = lab.strategy {base = "shared-batch", name = "bare", axes = {"bind", "symbolic",
+         "gc", linker = {"none-such"}}, fixed = {linker = "none-such", bind = "lazy"}}
+      local cases = results {inputs = {chain()}, strategies = {bare}}
+      assert.equal("none-such is not installed", cases.bare.refused.why)
+   end)
+
+   it("load an archive of the system from its members", function()
+      local path = support.stdout "gcc -print-file-name=libz.a"
+      local cases = results {
+         inputs = {path}, strategies = {"direct", "archive"}, axes = {members = {"all", "wanted"}},
+         call = {"unsigned long crc32(unsigned long, const char *, unsigned)", 0, "123456789", 9,
+            expect = 0xcbf43926}, -- the check value of CRC-32
+      }
+      succeeded(cases["archive/members=all"])
+      local count = tonumber(support.stdout("ar t %s | wc -l", path))
+      assert.equal(count, cases.direct.size)
+   end)
+end)
+
+describe("lab: strategies of one's own", function()
+   it("are a table of functions", function()
+      local moonlink = require "moonlink"
+      local mine = {
+         name = "mine",
+         load = function(_, run)
+            local ln = moonlink.new()
+            assert(ln:load(run.plan.objects))
+            return ln
+         end,
+         bind = function(ln, prototype) return assert(ln:func(prototype)) end,
+      }
+      local cases, result = results {inputs = {chain()}, strategies = {mine}, call = CALL}
+      local sample = succeeded(cases.mine)
+      assert.is_nil(sample.unload_ms)
+      for _, metric in ipairs(result.metrics) do
+         assert.is_not.equal("unload_ms", metric.key)
+      end
+   end)
+
+   it("take what they lack from another one, with other values of its axes", function()
+      local low = lab.with("direct", {zone = "low"})
+      assert.equal("direct zone=low", low.name)
+      local function work(loaded)
+         return {base = loaded.raw.units[1].stats.base}
+      end
+      local cases = results {inputs = {chain()}, strategies = {"direct", low}, work = work}
+      assert.is_true(succeeded(cases["direct zone=low"]).base < 1 << 31)
+      assert.is_true(succeeded(cases.direct).base > 1 << 31)
+   end)
+
+   it("are checked when they are made", function()
+      local function noop() end
+      assert.matches("field 'bind' is missing",
+         support.refused(lab.strategy, {name = "x", load = noop}), 1, true)
+      assert.matches("unknown field 'lod'",
+         support.refused(lab.strategy, {name = "x", lod = noop}), 1, true)
+      assert.matches("unknown strategy 'drect' (known: direct,",
+         support.refused(lab.strategy, "drect"), 1, true)
+      assert.matches("unknown axis 'zones'", support.refused(lab.strategy,
+         {name = "x", load = noop, bind = noop, axes = {"zones"}}), 1, true)
+      assert.matches("has no value 'far'", support.refused(lab.with, "direct", {zone = "far"}), 1,
+         true)
+   end)
+end)
+
+describe("lab: experiments", function()
+   local function of_function(load)
+      return {
+         inputs = {chain()}, strategies = {{name = "x", load = load, bind = function() end},
+            "direct"},
+      }
+   end
+
+   it("make crashes, timeouts and errors results, and go on", function()
+      local moonlink = require "moonlink"
+      local function crash() moonlink.new():func "int raise(int)"(11) end
+      local function endless() while true do end end -- luacheck: ignore 542
+      local function raise() error "no luck" end
+      for kind, load in pairs {crash = crash, timeout = endless, error = raise} do
+         local cases = results(of_function(load), {
+            runs = 3, warmup = 0, timeout = kind == "timeout" and 2 or 60,
+         })
+         succeeded(cases.direct, 3)
+         assert.equal(kind, cases.x.failures[1].kind)
+         assert.equal(1, cases.x.failures[1].run)
+         assert.equal(2, #cases.x.failures) -- given up
+         assert.is_nil(cases.x.samples[1].load_ms)
+      end
+   end)
+
+   it("call a wrong result an error", function()
+      local cases = results {inputs = {chain()}, strategies = {"direct"},
+         call = {"int top(int)", 1, expect = 8}}
+      assert.matches("int top(int) gave 7, not 8", cases.direct.failures[1].text, 1, true)
+   end)
+
+   it("run their cases in turn, the first ones for warming up", function()
+      local order = {}
+      local e = lab.experiment {name = "turns", inputs = {chain()},
+         strategies = {"direct", lab.with("direct", {relax = false}, "other")}}
+      local result = e:run {runs = 2, warmup = 1, progress = function(state)
+         order[#order + 1] = state.id
+         assert.equal(6, state.total)
+         assert.equal(#order - 1, state.done)
+      end}
+      local a, b = "chain/direct", "chain/other"
+      assert.same({a, b, a, b, a, b}, order)
+      assert.same({a, b}, e:cases())
+      assert.equal(2, #result.cases[1].samples)
+   end)
+
+   it("run in processes of their own, with the numbers of work among the samples", function()
+      local counter = 0
+      local cases, result = results({
+         inputs = {chain()}, strategies = {"direct"},
+         work = function(loaded)
+            counter = counter + 1
+            return {seen = counter, sum = loaded:func "int top(int)"(40)}
+         end,
+         metrics = {{key = "sum", title = "the sum", unit = "", better = "more"}},
+      }, {runs = 3, warmup = 0})
+      assert.equal(0, counter)
+      assert.same({1, 1, 1}, lab.column(cases.direct, "seen"))
+      assert.same({46, 46, 46}, lab.column(cases.direct, "sum"))
+      assert.equal("the sum", result.metrics[1].title)
+   end)
+
+   it("prepare once when they are told to", function()
+      local log = dir .. "/log"
+      local counted = lab.strategy {base = "archive", name = "counted",
+         prepare = function(plan, run)
+            local file <close> = assert(io.open(log, "a"))
+            file:write "x"
+            return lab.strategy "archive".prepare(plan, run)
+         end}
+      local cases = results({inputs = {chain()}, strategies = {counted}, prepare = "once",
+         call = CALL}, {runs = 3, warmup = 0})
+      assert.is_nil(succeeded(cases.counted, 3).prepare_ms)
+      assert.is_true(cases.counted.prepare_ms > 0)
+      assert.equal("x", support.read(log))
+   end)
+
+   it("say which axis or value nothing in them has", function()
+      local function refused(axes)
+         return support.refused(lab.experiment, {name = "t", inputs = {chain()},
+            strategies = {"direct"}, axes = axes})
+      end
+      assert.matches("nothing in it has an axis 'linker' with value 'bfd'",
+         refused {linker = {"bfd"}}, 1, true)
+      assert.matches("axis 'zone' with value 'far'", refused {zone = {"near", "far"}}, 1, true)
+   end)
+
+   it("leave nothing behind", function()
+      local e = lab.experiment {name = "t", inputs = {chain()}, strategies = {"archive"}}
+      e:run {runs = 1, warmup = 0}
+      local left = support.stdout "ls -d ${TMPDIR:-/tmp}/moonlink-lab.* 2>/dev/null || true"
+      assert.equal("", left)
+   end)
+
+   it("are saved with all samples, and opened again", function()
+      local _, result = results {inputs = {chain()}, strategies = {"direct", "shared-batch"},
+         axes = {pic = {"none"}}}
+      local path = dir .. "/result.json"
+      assert.is_true(lab.save(result, path))
+      local again = assert(lab.open(path))
+      assert.equal(result.name, again.name)
+      for i, case in ipairs(result.cases) do
+         assert.equal(case.id, again.cases[i].id)
+         assert.same(case.samples, again.cases[i].samples)
+         assert.same(case.refused, again.cases[i].refused)
+      end
+   end)
+
+   it("do not open what is none", function()
+      local path = support.write(dir .. "/no.json", '{"name": "x", "cases": 3}')
+      local result, err = lab.open(path)
+      assert.is_nil(result)
+      assert.equal("format", err.code)
+      assert.equal("io", select(2, lab.open(dir .. "/absent.json")).code)
+   end)
+end)
+
+describe("lab: plans", function()
+   it("have packages, which strategies load one by one", function()
+      local spec = {
+         inputs = {{name = "two", packages = {
+            {name = "low", sources = {C}}, {name = "high", sources = {TOP}},
+         }}},
+         strategies = {"direct", "archive", "prelinked"}, axes = {units = {"package"}}, call = CALL,
+         work = function(loaded) return {units = #loaded.raw.units} end,
+      }
+      for _, case in pairs((results(spec))) do
+         assert.equal(2, succeeded(case).units)
+      end
+   end)
+
+   it("are made by functions, once for each combination of their axes", function()
+      local input = {
+         name = "made", axes = {count = {2, 3}},
+         make = function(folder, values)
+            local sources = {}
+            for i = 1, values.count do
+               sources[i] = support.write(("%s/f%d.c"):format(folder, i),
+                  ("int f%d(void) { return %d; }"):format(i, i))
+            end
+            return {sources = sources}
+         end,
+      }
+      local cases = results {inputs = {input}, strategies = {"direct"}, axes = {count = {2, 3}},
+         call = {"int f2(void)", expect = 2}}
+      assert.equal(2, cases["direct/count=2"].size)
+      assert.equal(3, cases["direct/count=3"].size)
+      succeeded(cases["direct/count=3"])
+   end)
+
+   it("say what is wrong with an input", function()
+      local function refused(input)
+         return support.refused(lab.experiment, {name = "t", inputs = {input},
+            strategies = {"direct"}})
+      end
+      assert.matches("unknown field 'object'", refused {name = "x", object = {}}, 1, true)
+      assert.matches("an input without a name", refused {objects = {}}, 1, true)
+      assert.matches("no-such.o", refused "/no-such.o", 1, true)
+   end)
+end)
