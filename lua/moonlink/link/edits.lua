@@ -5,6 +5,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local opts = require "moonlink.link.options"
 
 local edits = {}
@@ -66,22 +67,13 @@ function edits.merged(own, options)
    return out
 end
 
-local function contains(list, name)
-   for _, each in ipairs(list) do
-      if each == name then
-         return true
-      end
-   end
-   return false
-end
-
 --- What becomes of one name: where defined, where referred to, flags as of txn:edit.
 local function of_name(wanted, name)
    local definition = (wanted.prefix or "") .. (wanted.rename and wanted.rename[name] or name)
    local reference, wrap = definition, wanted.wrap or {}
-   if contains(wrap, definition) then
+   if lists.contains(wrap, definition) then
       reference = "__wrap_" .. definition
-   elseif contains(wrap, definition:match "^__real_(.+)") then
+   elseif lists.contains(wrap, definition:match "^__real_(.+)") then
       reference = definition:match "^__real_(.+)"
    end
    local function matches(field)

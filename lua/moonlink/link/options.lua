@@ -4,6 +4,7 @@
 
 local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 
 local options = {}
 
@@ -70,12 +71,7 @@ local defaults = {
 
 --- The keys of a table, for messages.
 local function known(of)
-   local names = {}
-   for name in pairs(of) do
-      names[#names + 1] = name
-   end
-   table.sort(names)
-   return table.concat(names, ", ")
+   return table.concat(lists.keys(of), ", ")
 end
 
 local function check(name, value)

@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local lists = require "moonlink.lists"
 local paths = require "moonlink.pkg.check_paths"
 local modules = require "moonlink.pkg.check_modules"
 
@@ -128,15 +129,7 @@ function check.twice(judge, list)
       end
       seen[name] = mark
    end
-   if not twice then
-      return nil
-   end
-   local names = {}
-   for name in pairs(twice) do
-      names[#names + 1] = name
-   end
-   table.sort(names)
-   return table.concat(names, " ")
+   return twice and table.concat(lists.keys(twice), " ")
 end
 
 local function depends_once(p, judge, report)

@@ -5,6 +5,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local lists = require "moonlink.lists"
 
 local files = {}
 
@@ -71,15 +72,6 @@ local function holders(w)
    return ids
 end
 
-local function sorted(set)
-   local list = {}
-   for key in pairs(set) do
-      list[#list + 1] = key
-   end
-   table.sort(list)
-   return list
-end
-
 --- Another unit's file stands where this one's must go: it moves to its own name.
 local function make_way(w, name, ids, list, taken)
    local other = ids[name]
@@ -105,7 +97,7 @@ local function plan_folder(w)
    for _, id in ipairs(w.order) do
       make_way(w, id .. ".conf", ids, list, taken)
    end
-   for _, name in ipairs(sorted(ids)) do
+   for _, name in ipairs(lists.keys(ids)) do
       if w.touched[ids[name]] and not taken[name] then
          list[#list + 1] = {name = name, id = ids[name]}
       end
@@ -163,7 +155,7 @@ local function plan_old_folder(w)
       table.insert(content[name], w.added[id].infos:table(1))
    end
    local list = {}
-   for _, name in ipairs(sorted(changed)) do
+   for _, name in ipairs(lists.keys(changed)) do
       local bytes, err
       if #content[name] > 0 then
          bytes, err = show(content[name], w.shape)

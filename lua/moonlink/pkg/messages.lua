@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local ids = require "moonlink.pkg.ids"
+local lists = require "moonlink.lists"
 local version = require "moonlink.pkg.version"
 
 local messages = {}
@@ -112,12 +113,7 @@ function messages.verbose(s)
       end
       add("these packages are involved in a cycle:\n  %s", table.concat(names, " "))
    end
-   local gone = {}
-   for id in pairs(s.unusable) do
-      gone[#gone + 1] = id
-   end
-   table.sort(gone)
-   for _, id in ipairs(gone) do
+   for _, id in ipairs(lists.keys(s.unusable)) do
       local text = messages.reason(s.unusable[id], ("package %s is"):format(id))
       add("%s", table.concat(text, "\n"))
    end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local fuzzy = require "moonlink.pkg.fuzzy"
+local lists = require "moonlink.lists"
 local messages = require "moonlink.pkg.messages"
 local validate = require "moonlink.pkg.validate"
 
@@ -101,12 +102,8 @@ local function add_renamed(s, map, unit, renamings)
 end
 
 local function add_unusable(s, map)
-   local found, ids = {}, {}
-   for id in pairs(s.unusable) do
-      ids[#ids + 1] = id
-   end
-   table.sort(ids)
-   for _, id in ipairs(ids) do
+   local found = {}
+   for _, id in ipairs(lists.keys(s.unusable)) do
       local one = s.unusable[id]
       local p, key = one.unit.package, id .. messages.holes(one.unit)
       for _, field in ipairs {"exposed_modules", "hidden_modules"} do

@@ -5,6 +5,7 @@
 local errors = require "moonlink.error"
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local lists = require "moonlink.lists"
 local state = require "moonlink.pkg.state"
 local validate = require "moonlink.pkg.validate"
 
@@ -74,8 +75,8 @@ local HINTS = {
 
 --- The unusable unit that makes another one unusable; nil at the root.
 local function culprit(s, at, seen)
-   local lists = {at.depends, at.reason == "shadowed" and not at.depends[1] and at.unit.depends}
-   for _, list in ipairs(lists) do
+   local both = {at.depends, at.reason == "shadowed" and not at.depends[1] and at.unit.depends}
+   for _, list in ipairs(both) do
       for _, id in ipairs(list or {}) do
          if s.unusable[id] and not seen[id] then
             return s.unusable[id]
@@ -126,17 +127,8 @@ local function is_hidden(s, unit, seen_names)
    return not s.visible[unit.id] and not (unit.exposed and seen_names[unit.name])
 end
 
-local function sorted_keys(of)
-   local list = {}
-   for key in pairs(of) do
-      list[#list + 1] = key
-   end
-   table.sort(list)
-   return list
-end
-
 local function unknown(s, text)
-   for _, id in ipairs(sorted_keys(s.unusable)) do
+   for _, id in ipairs(lists.keys(s.unusable)) do
       if names_it(text, s.unusable[id].unit) then
          return unusable(s, id)
       end

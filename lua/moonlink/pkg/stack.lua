@@ -7,6 +7,7 @@
 
 local core = require "moonlink.core"
 local ghc = require "moonlink.pkg.ghc"
+local lists = require "moonlink.lists"
 
 local stack = {}
 
@@ -29,19 +30,6 @@ local stack = {}
 ---@field topdir? string GHC's folder: where the global database lies
 local methods = {}
 local metatable = {__index = methods}
-
-local function append(list, more)
-   return table.move(more, 1, #more, #list + 1, list)
-end
-
-local function contains(list, item)
-   for _, each in ipairs(list) do
-      if each == item then
-         return true
-      end
-   end
-   return false
-end
 
 --- An absolute path without empty and "." parts. ".." stays: behind a symbolic link it is not the
 --- parent of the name before it.
@@ -76,7 +64,7 @@ local function wants_user(options)
    if options.no_user or options.user then
       return false
    end
-   return contains(options.named or {}, "--user") or ghc.has_user_databases()
+   return lists.contains(options.named or {}, "--user") or ghc.has_user_databases()
 end
 
 --- Where the global and the user's database are.
@@ -103,7 +91,7 @@ local function base(path, usual)
    for part in path:gmatch "[^:]+" do
       list[#list + 1] = part
    end
-   return path:sub(-1) == ":" and append(list, usual) or list
+   return path:sub(-1) == ":" and lists.append(list, usual) or list
 end
 
 --- The named databases as paths, in order; without `paths_only` also those that "--user" and
@@ -123,24 +111,6 @@ local function named_paths(self, named, bottom, paths_only)
    return list
 end
 
-local function reversed(list)
-   local out = {}
-   for i = #list, 1, -1 do
-      out[#out + 1] = list[i]
-   end
-   return out
-end
-
-local function unique(list)
-   local out = {}
-   for _, item in ipairs(list) do
-      if not contains(out, item) then
-         out[#out + 1] = item
-      end
-   end
-   return out
-end
-
 --- Those of `wanted` that the stack has; one that it has twice comes twice.
 local function present(all, wanted)
    local out = {}
@@ -157,13 +127,13 @@ local function arrange(self, named, below)
    local bottom = below[#below]
    local chosen = named_paths(self, named, bottom)
    self.all = {}
-   for _, path in ipairs(reversed(named_paths(self, named, bottom, true))) do
-      self.all[#self.all + 1] = not contains(below, path) and path or nil
+   for _, path in ipairs(lists.reversed(named_paths(self, named, bottom, true))) do
+      self.all[#self.all + 1] = not lists.contains(below, path) and path or nil
    end
-   append(self.all, below)
-   self.asked = present(self.all, #chosen == 0 and below or reversed(unique(chosen)))
+   lists.append(self.all, below)
+   self.asked = present(self.all, #chosen == 0 and below or lists.reversed(lists.unique(chosen)))
    local target = #chosen > 0 and chosen[#chosen] or bottom
-   self.target = target and contains(self.all, target) and target or nil
+   self.target = target and lists.contains(self.all, target) and target or nil
 end
 
 --- The stack that options mean. Fails when no database is named and none is found.
@@ -260,7 +230,7 @@ function methods:plan(options)
    if not databases then
       return nil, err
    end
-   return require "moonlink.pkg.plan".new(reversed(databases), options)
+   return require "moonlink.pkg.plan".new(lists.reversed(databases), options)
 end
 
 return stack

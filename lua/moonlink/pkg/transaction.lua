@@ -6,6 +6,7 @@
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local files = require "moonlink.pkg.files"
+local ids = require "moonlink.pkg.ids"
 
 ---@class moonlink.pkg.Change
 ---@field db moonlink.pkg.Database as it is under the lock
@@ -27,11 +28,7 @@ end
 
 --- The unit id; packages of GHC 6.6 to 6.10 have none but name and version.
 local function id_of(p)
-   local id = p.id
-   if not id or id == "" then
-      id = (p.name or "") .. (p.version and p.version ~= "" and "-" .. p.version or "")
-   end
-   return id
+   return p.name and ids.unit(p) or p.id or ""
 end
 
 local function check_open(w)

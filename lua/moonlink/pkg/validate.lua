@@ -4,6 +4,7 @@
 
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
+local lists = require "moonlink.lists"
 local version = require "moonlink.pkg.version"
 
 local validate = {}
@@ -74,11 +75,7 @@ end
 ---@param units table<string, moonlink.pkg.Unit>
 ---@return moonlink.pkg.Unit[]
 function validate.sorted(units)
-   local list = {}
-   for id in pairs(units) do
-      list[#list + 1] = id
-   end
-   table.sort(list)
+   local list = lists.keys(units)
    for i, id in ipairs(list) do
       list[i] = units[id]
    end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local database = require "moonlink.pkg.database"
+local lists = require "moonlink.lists"
 
 local writers = {}
 
@@ -109,19 +110,8 @@ function writers.plan(stack, paths, make, options)
          wanted[#wanted + 1] = path
       end
       unlock(self)
-      paths = writers.unique(wanted)
+      paths = lists.unique(wanted)
    end
-end
-
----@param list string[]
----@return string[]
-function writers.unique(list)
-   local seen, out = {}, {}
-   for _, each in ipairs(list) do
-      out[#out + 1] = not seen[each] and each or nil
-      seen[each] = true
-   end
-   return out
 end
 
 --- A package that is there twice goes with its first removal.

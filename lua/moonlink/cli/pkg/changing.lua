@@ -1,6 +1,7 @@
 --- What the commands that change databases share: what they say, and how they carry out plans.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local locking = require "moonlink.pkg.writers"
 local context = require "moonlink.cli.pkg.context"
 local core = require "moonlink.core"
@@ -127,7 +128,7 @@ end
 ---@param ctx moonlink.cli.pkg.Context
 ---@param notes {abi: string[], late: any[]}
 function changing.warn(ctx, notes)
-   local names = locking.unique(notes.abi)
+   local names = lists.unique(notes.abi)
    table.sort(names)
    if names[1] then
       ctx:warn("the following packages have broken abi-depends fields:\n    ",

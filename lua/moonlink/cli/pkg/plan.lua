@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local context = require "moonlink.cli.pkg.context"
+local lists = require "moonlink.lists"
 local locate = require "moonlink.pkg.locate"
 local plan_text = require "moonlink.pkg.plan_text"
 local planner = require "moonlink.pkg.plan"
@@ -18,23 +19,10 @@ local plan = {
 local function choice(ctx, flag, of)
    local _, value = ctx:last(flag)
    if value and not of[value] then
-      local names = {}
-      for name in pairs(of) do
-         names[#names + 1] = name
-      end
-      table.sort(names)
-      context.fail("%s: '%s' is none of its values (%s)", flag, value, table.concat(names, ", "))
+      context.fail("%s: '%s' is none of its values (%s)", flag, value,
+         table.concat(lists.keys(of), ", "))
    end
    return value
-end
-
---- The databases, the one that wins last.
-local function reversed(list)
-   local out = {}
-   for i = #list, 1, -1 do
-      out[#out + 1] = list[i]
-   end
-   return out
 end
 
 ---@param ctx moonlink.cli.pkg.Context
@@ -47,7 +35,7 @@ function plan.run(ctx, args)
    options.policy = choice(ctx, "--policy", locate.policies)
    local _, way = ctx:last "--way"
    options.way = way
-   local made, err = planner.new(reversed(ctx:databases().all), options)
+   local made, err = planner.new(lists.reversed(ctx:databases().all), options)
    if not made then
       return nil, err
    end

@@ -1,0 +1,60 @@
+--- Lists: the small things that many modules ask of them. All give new lists but append.
+-- SPDX-License-Identifier: MIT
+
+local lists = {}
+
+--- The keys of a table, sorted.
+---@param of table<string, any>
+---@return string[]
+function lists.keys(of)
+   local keys = {}
+   for key in pairs(of) do
+      keys[#keys + 1] = key
+   end
+   table.sort(keys)
+   return keys
+end
+
+--- Puts the items of a second list behind those of the first.
+---@param list any[]
+---@param more any[]
+---@return any[] list
+function lists.append(list, more)
+   return table.move(more, 1, #more, #list + 1, list)
+end
+
+---@param list any[]
+---@param item any
+---@return boolean
+function lists.contains(list, item)
+   for _, each in ipairs(list) do
+      if each == item then
+         return true
+      end
+   end
+   return false
+end
+
+---@param list any[]
+---@return any[]
+function lists.reversed(list)
+   local out = {}
+   for i = #list, 1, -1 do
+      out[#out + 1] = list[i]
+   end
+   return out
+end
+
+--- Each item once, where it stands first.
+---@param list any[]
+---@return any[]
+function lists.unique(list)
+   local seen, out = {}, {}
+   for _, each in ipairs(list) do
+      out[#out + 1] = not seen[each] and each or nil
+      seen[each] = true
+   end
+   return out
+end
+
+return lists
