@@ -21,6 +21,9 @@ local function chain() -- top needs c, and no more
    return {name = "chain", sources = {TOP, C}, edit = {from = C, to = C2}}
 end
 
+local READY = {
+   "direct", "archive", "prelinked", "shared-each", "shared-batch", "shared-incremental", "dlmopen",
+}
 local CALL = {"int top(int)", 1, expect = 7}
 
 --- Runs an experiment; its cases by id.
@@ -44,10 +47,10 @@ end
 describe("lab: the ready-made strategies", function()
    it("load, call, take an edit and unload", function()
       local cases = results {
-         inputs = {chain()}, strategies = lab.strategies(), call = CALL,
+         inputs = {chain()}, strategies = READY, call = CALL,
          call_edited = {"int top(int)", 1, expect = 107}, rounds = 2,
       }
-      for _, name in ipairs {"direct", "archive", "prelinked", "shared-each", "shared-batch"} do
+      for _, name in ipairs(READY) do
          local sample = succeeded(cases[name])
          for _, key in ipairs {"load_ms", "ready_ms", "first_call_us", "reload_ms", "unload_ms",
             "round_us"} do
@@ -87,6 +90,7 @@ describe("lab: the ready-made strategies", function()
       for _, name in ipairs {"shared-batch/pic=none", "shared-each/pic=none"} do
          local refused = cases[name].refused
          assert.matches("that a shared library cannot hold", refused.why, 1, true)
+         assert.matches("c.o: .text+0x", refused.report, 1, true)
          assert.matches("R_X86_64_PC32 against 'vc'", refused.report, 1, true)
          assert.matches("compile c.c again with -fPIC", refused.report, 1, true)
          assert.same({}, cases[name].samples)
@@ -103,6 +107,38 @@ describe("lab: the ready-made strategies", function()
       assert.matches("need each other", refused.why, 1, true)
       assert.matches("a.o", refused.report, 1, true)
       assert.matches("undefined symbol", refused.report, 1, true)
+   end)
+
+   it("link a batch against earlier ones, and all later ones anew after an edit", function()
+      local cases = results {
+         inputs = {chain()}, strategies = {"shared-incremental"}, axes = {batch = {1, 2}},
+         call = CALL, call_edited = {"int top(int)", 1, expect = 107},
+         work = function(loaded, run)
+            local files = loaded.raw.built.files
+            local _, text = require "moonlink.lab.shell".try {"readelf", "-d", files[#files]}
+            return {files = #files, needs = text:find(run.folder, 1, true) and 1 or 0}
+         end,
+      }
+      local apart = succeeded(cases["shared-incremental/batch=1"])
+      assert.same({2, 1}, {apart.files, apart.needs})
+      local together = succeeded(cases["shared-incremental/batch=2"])
+      assert.same({1, 0}, {together.files, together.needs})
+   end)
+
+   it("have peers, where they are installed", function()
+      local cases = results {inputs = {chain()}, strategies = {"libtcc", "orc"}, call = CALL}
+      for _, name in ipairs {"libtcc", "orc"} do
+         if cases[name].refused then
+            assert.matches("is not installed", cases[name].refused.why, 1, true)
+         else
+            succeeded(cases[name])
+         end
+      end
+   end)
+
+   it("have GHC's linker for a peer #ghc", function()
+      local cases = results {inputs = {chain()}, strategies = {"ghc-rts"}, call = CALL}
+      succeeded(cases["ghc-rts"])
    end)
 
    it("say that a linker is not there", function()

@@ -238,7 +238,8 @@ end
 local function enter(case, number, results, err)
    local refused = err and type(err.value) == "table" and err.value.refused
    if refused then
-      case.out.refused = {why = err.value.why, report = err.value.report}
+      local output = err.output ~= "" and "\n" .. err.output or "" -- a library's own words
+      case.out.refused = {why = err.value.why, report = err.value.report .. output}
    elseif err then
       case.failed = (case.failed or 0) + 1
       table.insert(case.out.failures, {

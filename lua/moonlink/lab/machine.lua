@@ -25,7 +25,7 @@ end
 ---@class moonlink.lab.Machine
 ---@field cpu string
 ---@field cores integer
----@field memory number GiB
+---@field memory string "24 GiB"
 ---@field kernel string
 ---@field load string load average of the last minute, when the experiment began
 ---@field lua string
@@ -44,8 +44,8 @@ function machine.describe()
    return {
       cpu = info:match "model name%s*:%s*([^\n]+)" or "unknown processor",
       cores = math.tointeger(tonumber(first_line {"nproc"})) or 1,
-      memory = kilobytes and math.floor(tonumber(kilobytes) / 1048576 + 0.5) or 0,
-      kernel = first_line {"uname", "-sr"} or "unknown",
+      memory = kilobytes and ("%.0f GiB"):format(tonumber(kilobytes) / 1048576) or "unknown",
+      kernel = first_line {"uname", "-r"} or "unknown",
       load = (shell.read "/proc/loadavg" or ""):match "%S+" or "unknown",
       lua = _VERSION, date = os.date "!%Y-%m-%dT%H:%M:%SZ", versions = versions,
    }

@@ -16,6 +16,7 @@ local plan = {}
 ---@field objects string[] paths
 ---@field packages integer[][] places in `objects` of each package's, in the order of loading
 ---@field package_names string[]
+---@field origins table<string, {file: string, member?: string}> by path: what users know it as
 ---@field groups? integer[][] for strategies with `order`: see moonlink.lab.order
 ---@field libraries string[] "-lNAME" that they need
 ---@field want string[] names that are wanted of archives
@@ -139,7 +140,7 @@ local function compile(input, source, out, values)
 end
 
 --- Members with one name come out as files with different ones.
-local function unpack(archive, folder)
+local function unpack(archive, folder, origins)
    local members, err = core.members(archive)
    if not members then
       error(err, 0)
@@ -152,7 +153,8 @@ local function unpack(archive, folder)
          error(err, 0)
       elseif core.kind_of(bytes:sub(1, 4096)) == "object" then
          local name = base_name(member.name):gsub("[^%w_.+-]", "_")
-         out[#out + 1] = shell.write(("%s/%d-%s.o"):format(folder, #out + 1, name), bytes)
+         local path = shell.write(("%s/%d-%s.o"):format(folder, #out + 1, name), bytes)
+         out[#out + 1], origins[path] = path, {file = archive, member = member.name}
       end
    end
    return out
@@ -168,8 +170,9 @@ local function add_objects(self, input, folder, values)
       local out = ("%s/%d-%s.o"):format(folder, i, base_name(source))
       objects[#objects + 1] = compile(input, source, out, values)
       self.object_of[source] = out
+      self.origins[out] = {file = base_name(source) .. ".o"}
    end
-   for _, path in ipairs(input.archive and unpack(input.archive, folder) or {}) do
+   for _, path in ipairs(input.archive and unpack(input.archive, folder, self.origins) or {}) do
       objects[#objects + 1] = path
    end
    local places = {}
@@ -215,8 +218,8 @@ function plan.make(input, values, folder)
    end
    local self = {
       name = input.name, objects = {}, packages = {}, package_names = {}, object_of = {},
-      libraries = input.libraries or {}, want = input.want or {}, compiler = input.compiler or "cc",
-      bytes = 0,
+      origins = {}, libraries = input.libraries or {}, want = input.want or {}, bytes = 0,
+      compiler = input.compiler or "cc",
    }
    for i, one in ipairs(input.packages or {input}) do
       local below = ("%s/p%d"):format(folder, i)

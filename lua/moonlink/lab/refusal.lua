@@ -11,15 +11,20 @@ local LONGEST = 200 -- bytes of the one line
 --- What keeps objects out of a shared library: a summary and a line for each relocation; nil when
 --- nothing does, or when the objects cannot be read.
 ---@param paths string[]
+---@param origins table<string, table> of the plan
 ---@return string? why
 ---@return string? report
-function refusal.pic(paths)
+function refusal.pic(paths, origins)
    local list = objects.open(paths, {})
    if not list then
       return nil
    end
    local names, lines, bad = pic.names(list), {}, 0
    for _, object in ipairs(list) do
+      local origin = origins[object.file]
+      if origin then
+         object.file, object.member = origin.file, origin.member
+      end
       local findings = pic.findings(object, names)
       bad = bad + (#findings > 0 and 1 or 0)
       for _, finding in ipairs(findings) do
@@ -46,11 +51,12 @@ end
 
 --- The refusal that a failed `cc -shared` stands for.
 ---@param paths string[] the objects
+---@param origins table<string, table> of the plan
 ---@param output string what compiler and linker said
 ---@return string why
 ---@return string report
-function refusal.of_link(paths, output)
-   local why, report = refusal.pic(paths)
+function refusal.of_link(paths, origins, output)
+   local why, report = refusal.pic(paths, origins)
    if why then
       return why, ("%s\n\nThe linker's own words:\n%s"):format(report, output)
    end

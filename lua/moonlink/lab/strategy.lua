@@ -49,6 +49,8 @@ local FIELDS = {
 local modules = {
    {"direct", "own"}, {"archive", "own"}, {"prelinked", "own"},
    {"shared-each", "shared"}, {"shared-batch", "shared"},
+   {"shared-incremental", "shared"}, {"dlmopen", "shared"},
+   {"libtcc", "peers"}, {"orc", "peers"}, {"ghc-rts", "peers"},
 }
 
 --- The names of the ready-made strategies.

@@ -29,22 +29,27 @@ local function link(plan, run, places, out, needed)
       "-o", out, shell.response(out .. ".list", paths), needed or {}, plan.libraries,
    }
    if not ok then
-      run:refuse(refusal.of_link(paths, output))
+      run:refuse(refusal.of_link(paths, plan.origins, output))
    end
    return out
 end
 
---- One library of each list of places.
-local function link_all(plan, run, lists)
-   local files = {}
-   for i, places in ipairs(lists) do
-      files[i] = link(plan, run, places, ("%s/lib%d.so"):format(run.folder, i))
+---@class moonlink.lab.Sharing how objects become libraries
+---@field lists fun(plan: moonlink.lab.Plan, run: moonlink.lab.Run): integer[][] places in
+---  plan.objects of each library's objects
+---@field flags integer for dlopen, beside lazy or now
+---@field is_apart? boolean in a namespace of their own
+---@field is_chained? boolean each is linked against all earlier ones
+
+--- Makes the libraries from number `first` on; those before are in `files`.
+local function link_from(plan, run, how, first, files)
+   local lists = how.lists(plan, run)
+   for i = first, #lists do
+      local out = ("%s/lib%d.so"):format(run.folder, i)
+      local needed = how.is_chained and table.move(files, 1, i - 1, 1, {}) or nil
+      files[i] = link(plan, run, lists[i], out, needed)
    end
    return {files = files, lists = lists}
-end
-
-local function mode_of(run)
-   return run.axes.bind == "now" and library.NOW or library.LAZY
 end
 
 --- Not measured: a program that opens libraries has dlopen at hand.
@@ -53,23 +58,68 @@ local function begin(run)
 end
 
 --- Opens libraries in turn; the first that cannot be opened is a refusal.
-local function open_all(built, run, flags, is_apart)
-   local loaded = {libraries = run.libraries, built = built}
+local function open_all(built, run, how)
+   local mode = (run.axes.bind == "now" and library.NOW or library.LAZY) | how.flags
    for i, path in ipairs(built.files) do
-      local ok, err = loaded.libraries:open(path, mode_of(run) | flags, is_apart)
+      local ok, err = run.libraries:open(path, mode, how.is_apart)
       if not ok then
          run:refuse(refusal.of_open(run.plan, built.lists[i], tostring(err)))
       end
    end
-   return loaded
+   return {libraries = run.libraries, built = built}
 end
 
-local function bind(loaded, prototype)
-   return assert(loaded.libraries:func(prototype))
+local function place_of(lists, index)
+   for i, places in ipairs(lists) do
+      for _, place in ipairs(places) do
+         if place == index then
+            return i
+         end
+      end
+   end
 end
 
-local function unload(loaded)
+--- All libraries are closed, those that must be are made anew, all opened again: addresses of a
+--- closed one may be in any other.
+local function relink(loaded, change, run, how)
    loaded.libraries:close()
+   local old, again = loaded.built, run:again()
+   local first = place_of(old.lists, change.index)
+   local files = table.move(old.files, 1, first - 1, 1, {})
+   local built = {lists = old.lists, files = files}
+   if how.is_chained then -- later ones name the file
+      built = link_from(change.plan, again, how, first, files)
+   else
+      files[first] = link(change.plan, run, old.lists[first], again.folder .. "/lib.so")
+      table.move(old.files, first + 1, #old.files, first + 1, files)
+   end
+   return open_all(built, run, how)
+end
+
+--- A strategy of a way of sharing.
+local function variant(name, about, how, more)
+   local out = {
+      name = name, about = about, axes = AXES, fixed = FIXED, begin = begin,
+      prepare = function(plan, run)
+         return link_from(plan, run, how, 1, {})
+      end,
+      load = function(built, run)
+         return open_all(built, run, how)
+      end,
+      bind = function(loaded, prototype)
+         return assert(loaded.libraries:func(prototype))
+      end,
+      reload = function(loaded, change, run)
+         return relink(loaded, change, run, how)
+      end,
+      unload = function(loaded)
+         loaded.libraries:close()
+      end,
+   }
+   for key, value in pairs(more or {}) do
+      out[key] = value
+   end
+   shared[name] = out
 end
 
 local function all_of(plan)
@@ -92,47 +142,34 @@ local function each_of(plan)
    return lists
 end
 
---- All libraries are closed, those that hold the object made anew, all opened again: addresses of a
---- closed one may be in any other.
-local function relink(lists_of, flags)
-   return function(loaded, change, run)
-      loaded.libraries:close()
-      local again, files = run:again(), {}
-      for i, places in ipairs(lists_of(change.plan, run)) do
-         files[i] = loaded.built.files[i]
-         for _, place in ipairs(places) do
-            if place == change.index then
-               files[i] = link(change.plan, run, places, ("%s/lib%d.so"):format(again.folder, i))
-            end
-         end
-      end
-      return open_all({files = files, lists = loaded.built.lists}, run, flags)
+local BATCH = 10 -- objects in a batch, for plans of one package
+
+--- Packages, or as many objects as the axis says; objects that need each other stay together.
+local function batches_of(plan, run)
+   local size = run.axes.batch
+   if not size and #plan.packages > 1 then
+      return plan.packages
    end
+   local lists, last = {}, {}
+   for _, group in ipairs(plan.groups) do
+      table.move(group, 1, #group, #last + 1, last)
+      if #last >= (size or BATCH) then
+         lists[#lists + 1], last = last, {}
+      end
+   end
+   lists[#lists + 1] = last[1] and last
+   return lists
 end
 
-shared["shared-batch"] = {
-   name = "shared-batch", about = "cc -shared makes one library of all objects, dlopen opens it",
-   axes = AXES, fixed = FIXED, begin = begin, bind = bind, unload = unload,
-   prepare = function(plan, run)
-      return link_all(plan, run, all_of(plan))
-   end,
-   load = function(built, run)
-      return open_all(built, run, 0)
-   end,
-   reload = relink(all_of, 0),
-}
-
-shared["shared-each"] = {
-   name = "shared-each",
-   about = "cc -shared makes a library of each object; dlopen opens them, what is needed first",
-   axes = AXES, fixed = FIXED, order = true, begin = begin, bind = bind, unload = unload,
-   prepare = function(plan, run)
-      return link_all(plan, run, each_of(plan))
-   end,
-   load = function(built, run)
-      return open_all(built, run, library.GLOBAL)
-   end,
-   reload = relink(each_of, library.GLOBAL),
-}
+variant("shared-each",
+   "cc -shared makes a library of each object; dlopen opens them, what is needed first",
+   {lists = each_of, flags = library.GLOBAL}, {order = true})
+variant("shared-batch", "cc -shared makes one library of all objects, dlopen opens it",
+   {lists = all_of, flags = 0})
+variant("shared-incremental", "a library of each batch of objects, linked against all earlier ones",
+   {lists = batches_of, flags = 0, is_chained = true},
+   {order = true, axes = {"linker", "bind", "symbolic", "gc", "batch"}})
+variant("dlmopen", "as shared-batch, opened in a namespace with a C library of its own",
+   {lists = all_of, flags = 0, is_apart = true})
 
 return shared
