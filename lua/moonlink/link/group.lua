@@ -4,7 +4,7 @@
 -- Spec: gABI, chapter 5, "Dynamic Section".
 -- SPDX-License-Identifier: MIT
 
-local errors = require "moonlink.error"
+local file = require "moonlink.file"
 
 local group = {}
 
@@ -68,15 +68,11 @@ end
 ---@return moonlink.Error? err
 function group.file(paths)
    local path = os.tmpname()
-   local file, message = io.open(path, "wb")
-   local good = file and file:write(group.image(path:match "[^/]*$", paths))
-   good = file and file:close() and good
-   if not good then
+   local written, err = file.write(path, group.image(path:match "[^/]*$", paths))
+   if not written then
       os.remove(path)
-      return nil, errors.new {
-         code = "io", file = path, message = message or path .. ": cannot be written",
-         hint = "shared libraries that need each other are opened through a file that names them",
-      }
+      err.hint = "shared libraries that need each other are opened through a file that names them"
+      return nil, err
    end
    return {path = path, remove = function() os.remove(path) end}
 end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local files = require "moonlink.file"
 local json = require "moonlink.show.json"
 local json_read = require "moonlink.show.json_read"
 
@@ -195,17 +196,7 @@ function plan_text.save(plan, path)
    if not text then
       return nil, err
    end
-   local file, message = io.open(path, "wb")
-   local good = file
-   if file then
-      good, message = file:write(text, "\n")
-      local closed, why = file:close()
-      good, message = good and closed, message or why
-   end
-   if not good then
-      return nil, errors.new {code = "io", file = path, message = message}
-   end
-   return true
+   return files.write(path, text .. "\n")
 end
 
 methods.save = plan_text.save
@@ -215,8 +206,8 @@ methods.save = plan_text.save
 ---@return moonlink.pkg.Plan?
 ---@return moonlink.Error? err
 function plan_text.read(path)
-   local file <close>, message = io.open(path, "rb")
-   local text = file and file:read "a"
+   local source <close>, message = io.open(path, "rb")
+   local text = source and source:read "a"
    if not text then
       message = message or path .. ": cannot read"
       return nil, errors.new {code = "io", file = path, message = message}
