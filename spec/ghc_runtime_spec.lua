@@ -198,6 +198,29 @@ describe("a Haskell runtime #ghc", function()
       assert.matches("was closed", raised(values[1].value, values[1], "String"), 1, true)
    end)
 
+   it("refuses finalisers of Lua while addresses of the heap are held", function()
+      local refused = 0
+      local function finalise()
+         setmetatable({}, {__gc = function()
+            local good, err = pcall(hs.collect, hs)
+            refused = refused + ((good or not err:find "is being used") and 0 or 1)
+            if refused < 20 then
+               finalise()
+            end
+         end})
+      end
+      finalise()
+      local text = ("abc"):rep(500)
+      for _ = 1, 300 do
+         assert.equal(text, hs:make(text, "String"):value "String")
+         if refused == 20 then
+            break
+         end
+      end
+      assert.equal(20, refused)
+      hs:collect()
+   end)
+
    it("is refused a second time in a process", function()
       local second, err = ghc.start {}
       assert.is_nil(second)
@@ -304,6 +327,21 @@ describe("the runtimes of GHC #ghc", function()
          assert.equal(0, status)
       end)
    end
+
+   it("can be compared in one script, one after the other", function()
+      local status, out, err = support.lua([[
+         local objects = {archive = ..., shared = select(2, ...)}
+         local ghc = require "moonlink.ghc"
+         for _, kind in ipairs {"archive", "shared", "archive", "shared"} do
+            local hs <close> = assert(ghc.start {
+               packages = {"containers"}, objects = {objects[kind]}, kind = kind,
+            })
+            print(assert(hs:func "int hsDiv(int, int)")(84, 2))
+         end
+      ]], static, dynamic)
+      assert.equal(("42\n"):rep(4), out .. err)
+      assert.equal(0, status)
+   end)
 
    it("end with an error of Lua, not the process, when the heap is exhausted", function()
       for _, way in ipairs {"", "threaded"} do

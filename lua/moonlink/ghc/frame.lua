@@ -1,6 +1,9 @@
 --- A stay inside the runtime: a capability is held, closures are built, evaluated and read.
 -- The address of a closure is good until something is evaluated, since the collector moves it. What
--- is needed longer is entered among a frame's live closures and asked for again afterwards.
+-- is needed longer is entered among a frame's live closures and asked for again afterwards. While
+-- Lua works with such addresses, a finaliser may run, which must not enter the runtime: `inside`
+-- says so, and is false while Haskell code runs, which may call Lua that enters it again. Hooks are
+-- taken away meanwhile: they run between any two instructions.
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
@@ -12,6 +15,7 @@ local frame = {}
 ---@field cap integer the Capability
 ---@field slot any memory of two words: the Capability and a result
 ---@field live integer[] closures that must be found again after an evaluation
+---@field hook? table what restores a hook of Lua
 local methods = {}
 local metatable = {__index = methods}
 
@@ -90,7 +94,10 @@ local function evaluate(self, action)
    local hs = self.hs
    local slot = self.slot
    slot:set(("jj"):pack(self.cap, 0))
-   local good, err = pcall(hs.rts.rts_evalIO, slot, action, slot:address() + 8)
+   local result_at, eval = slot:address() + 8, hs.rts.rts_evalIO
+   hs.inside = false -- no step of Lua's collector between here and the call
+   local good, err = pcall(eval, slot, action, result_at)
+   hs.inside = true
    if not good and hs:notice(err) then
       error(hs:over_error(), 0)
    end
@@ -177,9 +184,12 @@ function methods:force(i)
 end
 
 local function leave(hs, self, good, ...)
-   hs.depth = hs.depth - 1
    if hs.state == "up" then
       hs.rts.rts_unlock(self.cap)
+   end
+   hs.depth, hs.inside = hs.depth - 1, false
+   if self.hook then
+      debug.sethook(table.unpack(self.hook, 1, 3))
    end
    if not good then
       error((...), 0)
@@ -189,6 +199,16 @@ local function leave(hs, self, good, ...)
       error(err, 0)
    end
    return ...
+end
+
+--- Takes a hook of Lua away; gives what restores it. One that C has set stays: all it can do is
+--- raise.
+local function without_hook()
+   local hook, mask, count = debug.gethook()
+   if type(hook) == "function" then
+      debug.sethook()
+      return {hook, mask, count}
+   end
 end
 
 --- Calls f(frame, ...) inside the runtime; raises what it raises.
@@ -204,9 +224,9 @@ function frame.with(hs, f, ...)
       slot = moonlink.alloc(16)
       hs.slots[depth] = slot
    end
-   hs.depth = depth
-   local self = setmetatable({hs = hs, cap = hs.rts.rts_lock(), slot = slot, live = {}},
-      metatable)
+   local self = setmetatable({hs = hs, slot = slot, live = {}, hook = without_hook()}, metatable)
+   hs.depth, hs.inside = depth, true
+   self.cap = hs.rts.rts_lock()
    return leave(hs, self, pcall(f, self, ...))
 end
 

@@ -24,6 +24,7 @@ local runtime = {}
 ---@field closures table<string, integer> addresses by the names of layout.closures
 ---@field depth integer native calls into it that have not returned
 ---@field cell any memory: a stable pointer to an exception that ended at a foreign export
+---@field inside? boolean Lua holds addresses of closures
 ---@field private why? string of "broken"
 local methods = setmetatable({}, {__index = names})
 
@@ -39,8 +40,11 @@ function methods:over_error()
    }
 end
 
---- Raises when it has ended.
+--- Raises when it has ended, or must not be entered now.
 function methods:check()
+   if self.inside then
+      errors.mistake "the Haskell runtime is being used: no finaliser may enter it now"
+   end
    if self.state ~= "up" and self.state ~= "down" then
       errors.mistake("%s", tostring(self:over_error()))
    end
@@ -233,7 +237,9 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function methods:exit()
-   if self.depth > 0 and self.state == "up" then
+   if self.inside then
+      self:check()
+   elseif self.depth > 0 and self.state == "up" then
       errors.mistake "the Haskell runtime cannot end: a call into it has not returned"
    end
    if self.state == "up" or self.orderly then
