@@ -422,6 +422,15 @@ describe("what fails in a load of a plan", function()
          assert.is_nil(plan)
          assert.equal("format", err.code)
       end
+      local w = three()
+      assert(assert(w:open():plan {"top"}):save(w.dir .. "/plan.json"))
+      local text = support.read(w.dir .. "/plan.json")
+      for _, field in ipairs {"tried", "path", "groups", "missing", "depends", "way"} do
+         local less = text:gsub('"' .. field .. '":', '"x":')
+         local plan, err = pkg.read_plan(support.write(w.dir .. "/less.json", less))
+         assert.is_nil(plan)
+         assert.matches("field '" .. field .. "'", tostring(err), 1, true)
+      end
       local ln <close> = moonlink.new()
       assert.has_error(function() ln:load {format = "moonlink plan 1"} end)
    end)

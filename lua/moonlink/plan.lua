@@ -14,12 +14,18 @@ function plan.is(value)
    return type(value) == "table" and rawget(value, "format") == plan.FORMAT
 end
 
-local FILE = {library = "string", role = "string", kind = "string", path = "string"}
+local FILE = {
+   library = "string", role = "string", kind = "string", path = "string", why = "string",
+   tried = "strings",
+}
+local MISSING = {unit = "string", library = "string", role = "string", tried = "strings"}
 local UNIT = {
    id = "string", name = "string", version = "string", database = "string", depends = "strings",
    roots = "strings", search = "strings", options = "strings",
 }
-local PLAN = {kind = "string", way = "string", policy = "string", asked = "strings"}
+local PLAN = {
+   kind = "string", way = "string", policy = "string", ghc = "string", asked = "strings",
+}
 
 local function is_list(value, of)
    if type(value) ~= "table" then
@@ -114,8 +120,7 @@ function plan.problem(value)
       end
    end
    for _, each in ipairs(value.missing) do
-      why = why or wrong(each, {unit = "string", library = "string", tried = "strings"},
-         "what is missing")
+      why = why or wrong(each, MISSING, "what is missing")
    end
    return why or wrong_groups(value.groups, seen)
 end
