@@ -89,7 +89,7 @@ setup(function()
    support.sh("cd %s && ar rc libtwo.a two.o three.o && mkdir sub && cp libtwo.a sub/libsub.a", dir)
 end)
 
-local commands = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize"}
+local commands = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "repl"}
 
 describe("moonlink", function()
    it("prints its help and its version", function()

@@ -7,7 +7,7 @@ local cli = {}
 
 local FAILED, WRONG_USAGE = 1, 2
 
-local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "pkg"}
+local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "repl", "pkg"}
 
 local function complain(text)
    io.stdout:flush()

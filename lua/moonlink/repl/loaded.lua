@@ -1,0 +1,252 @@
+--- What a session has loaded: each `:load` and `:add` is one unit, made of files that may have to
+-- be compiled first. Nothing here prints but through the session.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local declare = require "moonlink.repl.declare"
+local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
+local source = require "moonlink.repl.source"
+
+local loaded = {}
+
+---@class moonlink.repl.Loaded
+---@field unit moonlink.LoadedUnit
+---@field words string[] what was typed
+---@field name string for messages and for `:unload`
+
+local SWITCHES = {["--whole-archive"] = true, ["--no-whole-archive"] = true}
+
+local function is_file(word)
+   return not SWITCHES[word] and word:sub(1, 2) ~= "-l"
+end
+
+--- Compiles a source. What the compiler knows of its functions is declared once it is loaded.
+local function compile(session, word, prototypes)
+   local object = session.folder:object()
+   if not object then
+      return nil, errors.new {code = "io", message = "no temporary folder can be made"}
+   end
+   local found, more = source.compile(word, object, session.cflags)
+   local bytes = found and source.read(object)
+   os.remove(object)
+   if not bytes then
+      return nil, more
+   elseif more then
+      session.err(more .. "\n")
+   end
+   lists.append(prototypes, found)
+   return {bytes = bytes, name = word} -- whoever asks where a name is from shall read of the source
+end
+
+--- The inputs that words stand for.
+---@return any[]? inputs
+---@return string[]|moonlink.Error prototypes or the error
+local function inputs_of(session, words)
+   local inputs, prototypes = {}, {}
+   for i, word in ipairs(words) do
+      local input, err = word, nil
+      if is_file(word) and source.is(word) then
+         input, err = compile(session, word, prototypes)
+      elseif is_file(word) then
+         input = {path = word}
+      end
+      if not input then
+         return nil, err
+      end
+      inputs[i] = input
+   end
+   return inputs, prototypes
+end
+
+--- Declares what compilers told. Prototypes with types that are not known stay undeclared.
+local function declare_all(session, prototypes)
+   for _, text in ipairs(prototypes) do
+      declare.text(session.ln, text)
+   end
+end
+
+local function name_of(words)
+   local files = {}
+   for _, word in ipairs(words) do
+      files[#files + 1] = not SWITCHES[word] and (word:match "[^/]+$" or word) or nil
+   end
+   return #files > 1 and ("%s and %d more"):format(files[1], #files - 1) or files[1]
+end
+
+--- Loads inputs as one more unit.
+local function enter(session, words, inputs, prototypes)
+   inputs.name = name_of(words)
+   local unit, err = session.ln:load(inputs)
+   session.finish()
+   if not unit then
+      return nil, err
+   end
+   declare_all(session, prototypes)
+   local new = {unit = unit, words = words, name = unit.name}
+   table.insert(session.loaded, new)
+   session:look()
+   return new
+end
+
+--- Loads files as one more unit.
+---@param session moonlink.repl.Session
+---@param words string[] files, -lNAME, --whole-archive
+---@return moonlink.repl.Loaded?
+---@return moonlink.Error? err
+function loaded.add(session, words)
+   local inputs, more = inputs_of(session, words)
+   if not inputs then
+      return nil, more
+   end
+   return enter(session, words, inputs, more)
+end
+
+--- Those that are still there: Lua code may have unloaded some.
+---@param session moonlink.repl.Session
+---@return moonlink.repl.Loaded[]
+function loaded.list(session)
+   local out = {}
+   for _, each in ipairs(session.loaded) do
+      if each.unit:alive() and not each.unit.orphaned then
+         out[#out + 1] = each
+      end
+   end
+   session.loaded = out
+   return out
+end
+
+--- Does a name that somebody typed mean this one? Its whole name, or a file of it.
+local function answers(each, name)
+   if each.name == name then
+      return true
+   end
+   for _, word in ipairs(each.words) do
+      if word == name or word:match "[^/]+$" == name then
+         return true
+      end
+   end
+end
+
+--- The one that a name means.
+---@param session moonlink.repl.Session
+---@param name string
+---@return moonlink.repl.Loaded?
+---@return moonlink.Error? err
+function loaded.find(session, name)
+   for _, each in ipairs(loaded.list(session)) do
+      if answers(each, name) then
+         return each
+      end
+   end
+   return nil, errors.new {
+      code = "argument", message = ("nothing that is loaded is called '%s'"):format(name),
+      hint = "`:show` lists what is loaded",
+   }
+end
+
+--- Takes one out.
+---@param session moonlink.repl.Session
+---@param each moonlink.repl.Loaded
+---@param how? string as of unit:unload
+---@return boolean?
+---@return moonlink.Error? err
+function loaded.unload(session, each, how)
+   local ok, err = each.unit:unload(how)
+   loaded.list(session)
+   session:look()
+   return ok, err
+end
+
+--- Takes all out, the latest first.
+---@param session moonlink.repl.Session
+---@param how? string
+---@return boolean?
+---@return moonlink.Error? err
+function loaded.clear(session, how)
+   local list = loaded.list(session)
+   for i = #list, 1, -1 do
+      if list[i].unit:alive() then
+         local ok, err = loaded.unload(session, list[i], how)
+         if not ok then
+            return nil, err
+         end
+      end
+   end
+   return true
+end
+
+--- Would inputs load once what is loaded has gone? In a linker of its own, which sees what stays:
+--- packages, and what Lua code has loaded.
+local function rehearse(session, inputs)
+   local function stays(q)
+      local address, _, _, owner = session.ln.session:find(q.name)
+      for _, each in ipairs(session.loaded) do
+         if each.unit.core == owner then
+            return nil
+         end
+      end
+      return address
+   end
+   local trial <close> = moonlink.new(session.ln.options)
+   local what = table.move(inputs, 1, #inputs, 1, {})
+   what.scope = {"self", "archives", stays, "process", "fallback"}
+   return trial:check(what)
+end
+
+--- Loads files in the place of all that is loaded. What is loaded stays when the files could not be
+--- loaded, as far as that can be known without running them.
+---@param session moonlink.repl.Session
+---@param words string[]
+---@return moonlink.repl.Loaded?
+---@return moonlink.Error? err
+function loaded.replace(session, words)
+   if #loaded.list(session) == 0 then
+      return loaded.add(session, words)
+   end
+   local inputs, more = inputs_of(session, words)
+   if not inputs then
+      return nil, more
+   end
+   local ok, err = rehearse(session, inputs)
+   session.finish()
+   if ok then
+      ok, err = loaded.clear(session)
+   end
+   if not ok then
+      return nil, err
+   end
+   return enter(session, words, inputs, more)
+end
+
+--- Loads one again; the old version stays when that fails.
+---@param session moonlink.repl.Session
+---@param each moonlink.repl.Loaded
+---@return moonlink.ReloadReport?
+---@return moonlink.Error? err
+function loaded.reload(session, each)
+   local inputs, prototypes = inputs_of(session, each.words)
+   if not inputs then
+      return nil, prototypes
+   end
+   local unit, report = each.unit:reload {inputs = inputs}
+   session.finish()
+   if not unit then
+      return nil, report
+   end
+   declare_all(session, prototypes)
+   return report
+end
+
+--- The files of one, as far as they are files.
+---@param each moonlink.repl.Loaded
+---@return string[]
+function loaded.files(each)
+   local out = {}
+   for _, word in ipairs(each.words) do
+      out[#out + 1] = is_file(word) and word or nil
+   end
+   return out
+end
+
+return loaded

@@ -1,0 +1,97 @@
+--- Values as a session prints them: C's as their type says, Lua's as one would type them.
+-- SPDX-License-Identifier: MIT
+
+local call = require "moonlink.call"
+local number = require "moonlink.show.number"
+local values = require "moonlink.cli.values"
+
+local show = {}
+
+local DEEP, LONG = 3, 40 -- tables in tables, and fields, that are printed
+
+local escapes = {["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ['"'] = '\\"', ["\\"] = "\\\\"}
+
+local function quoted(text)
+   return '"' .. text:gsub('[%c"\\]', function(c)
+      return escapes[c] or ("\\x%02x"):format(c:byte())
+   end) .. '"'
+end
+
+local function before(a, b)
+   if type(a) ~= type(b) then
+      return type(a) == "number"
+   elseif type(a) == "number" or type(a) == "string" then
+      return a < b
+   end
+   return tostring(a) < tostring(b)
+end
+
+local any
+
+local function key_text(key, depth)
+   if type(key) == "string" and key:find "^[%a_][%w_]*$" then
+      return key
+   end
+   return "[" .. any(key, depth) .. "]"
+end
+
+local function fields(value, depth)
+   local keys, out = {}, {}
+   for i = 1, math.min(#value, LONG) do
+      out[i] = any(value[i], depth)
+   end
+   for key in next, value do
+      local listed = math.type(key) == "integer" and key >= 1 and key <= #value
+      keys[#keys + 1] = not listed and key or nil
+   end
+   table.sort(keys, before)
+   for i = 1, math.min(#keys, LONG) do
+      out[#out + 1] = ("%s = %s"):format(key_text(keys[i], depth), any(rawget(value, keys[i]),
+         depth))
+   end
+   if #keys > LONG or #value > LONG then
+      out[#out + 1] = "..."
+   end
+   return table.concat(out, ", ")
+end
+
+function any(value, depth)
+   local kind = type(value)
+   local meta = getmetatable(value)
+   local own = type(meta) == "table" and (rawget(meta, "__tostring") or rawget(meta, "__name"))
+   if kind == "string" then
+      return quoted(value)
+   elseif kind == "number" and math.type(value) == "float" then
+      local text = number.double(value)
+      return text:find "^-?%d+$" and text .. ".0" or text
+   elseif kind == "table" and not own then
+      return depth < DEEP and "{" .. fields(value, depth + 1) .. "}" or "{...}"
+   elseif kind == "function" then
+      local info = call.info(value)
+      return info and info.prototype or tostring(value)
+   end
+   return tostring(value)
+end
+
+--- A value of Lua.
+---@param value any
+---@return string
+function show.value(value)
+   local good, text = pcall(any, value, 0)
+   return good and text or "a value that cannot be printed: " .. tostring(text)
+end
+
+--- A value of a C type; nil for void.
+---@param value any
+---@param t moonlink.CType
+---@return string?
+function show.typed(value, t)
+   if type(value) == "string" then
+      return quoted(value)
+   elseif t.kind == "array" or t.kind == "record" then
+      return type(value) == "number" and number.hex(value) or tostring(value)
+   end
+   return values.show(value, t)
+end
+
+return show

@@ -1,0 +1,105 @@
+--- Sources as inputs: `:load add.c` compiles the file and loads the object.
+-- What gcc says of the functions of a C file (-aux-info) becomes their prototypes.
+-- SPDX-License-Identifier: MIT
+
+local errors = require "moonlink.error"
+
+local source = {}
+
+--- Compilers by the ending of the file: environment variable, default, language for messages.
+local compilers = {
+   c = {"CC", "gcc"}, s = {"CC", "gcc"}, S = {"CC", "gcc"},
+   cc = {"CXX", "g++"}, cpp = {"CXX", "g++"}, cxx = {"CXX", "g++"}, C = {"CXX", "g++"},
+}
+
+local function quote(text)
+   return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+--- The bytes of a file, or nil.
+---@param path string
+---@return string?
+function source.read(path)
+   local file <close> = io.open(path, "rb")
+   return file and file:read "a"
+end
+
+--- Is this a file to be compiled?
+---@param path string
+---@return boolean
+function source.is(path)
+   return compilers[path:match "%.(%a+)$" or ""] ~= nil
+end
+
+---@class moonlink.repl.Folder what compilers write, until the session ends
+---@field path? string made with the first object
+---@field count integer
+local folder = {}
+folder.__index = folder
+
+--- The folder goes with all that is in it.
+function folder:close()
+   if self.path then
+      os.execute("rm -rf " .. quote(self.path))
+      self.path = nil
+   end
+end
+
+folder.__close = folder.close
+folder.__gc = folder.close
+
+---@return moonlink.repl.Folder
+function source.folder()
+   return setmetatable({count = 0}, folder)
+end
+
+--- A path for a new object.
+---@return string?
+function folder:object()
+   if not self.path then
+      local pipe <close> = io.popen 'mktemp -d "${TMPDIR:-/tmp}/moonlink.XXXXXX"'
+      self.path = pipe and pipe:read "l"
+   end
+   self.count = self.count + 1
+   return self.path and ("%s/%d.o"):format(self.path, self.count)
+end
+
+--- The prototypes of what a file defines for others, out of what -aux-info wrote.
+local function prototypes(path, text)
+   local out = {}
+   for file, line in text:gmatch "/%* ([^\n]-):%d+:%u%u %*/ ([^\n]*)" do
+      local prototype = line:match "^extern (.-;)"
+      if file == path and prototype then
+         out[#out + 1] = prototype
+      end
+   end
+   return out
+end
+
+--- Compiles a file.
+---@param path string of the source
+---@param object string path of the object
+---@param flags string as in a command line
+---@return string[]? prototypes of its functions, when the compiler tells them
+---@return moonlink.Error|string|nil err or what the compiler warned of
+function source.compile(path, object, flags)
+   local ending = path:match "%.(%a+)$"
+   local compiler = os.getenv(compilers[ending][1]) or compilers[ending][2]
+   local said, about = object .. ".log", object .. ".aux"
+   local plain_c = ending == "c" and compiler:find "gcc[%-%d]*$"
+   local good = os.execute(("%s %s %s -c -o %s %s >%s 2>&1"):format(compiler, flags,
+      plain_c and "-aux-info " .. quote(about) or "", quote(object), quote(path), quote(said)))
+   local text = (source.read(said) or ""):gsub("%s+$", "")
+   if not good then
+      return nil, errors.new {
+         code = "refused", file = path, message = ("%s does not compile"):format(path),
+         hint = "`:set cflags FLAGS` gives the compiler other options", detail = text,
+      }
+   end
+   local found = prototypes(path, plain_c and source.read(about) or "")
+   os.remove(said)
+   os.remove(about)
+   return found, text ~= "" and text or nil
+end
+
+return source
