@@ -6,7 +6,7 @@
 
 local stats = {}
 
-local RESAMPLES = 2000
+local RESAMPLES = 1000
 local MANY = 1000 -- samples, from which on ranks alone give the interval
 local Z = 1.959964 -- 95 % of the normal distribution lie within so many standard deviations
 local FEW = 5 -- samples, up to which the interval is all of them
@@ -39,7 +39,7 @@ local function middle(sorted)
    if #sorted % 2 == 1 then
       return sorted[half + 1]
    end
-   return (sorted[half] + sorted[half + 1]) / 2
+   return sorted[half] / 2 + sorted[half + 1] / 2
 end
 
 --- A generator of numbers from 1 to n: xorshift64*, from a fixed seed.
@@ -69,7 +69,7 @@ local function resample(sorted, draw, counts)
       seen = seen + counts[i]
       first = first or seen >= lower and sorted[i] or nil
       if seen >= upper then
-         return (first + sorted[i]) / 2
+         return first / 2 + sorted[i] / 2
       end
    end
 end
