@@ -2,6 +2,7 @@
 -- What a browser draws of the page is looked at in lab_report_chromium_spec.lua.
 
 local dkjson = require "dkjson"
+local random = require "spec.support.random"
 local report = require "moonlink.lab.report"
 local results = require "spec.support.results"
 local support = require "spec.support"
@@ -297,10 +298,8 @@ end)
 
 describe("two results compared", function()
    local function uniform(seed)
-      return function()
-         seed = seed * 6364136223846793005 + 1442695040888963407
-         return (seed >> 11) / (1 << 53)
-      end
+      local below = random.new(seed)
+      return function() return below(1 << 31) / ((1 << 31) + 1) end
    end
 
    --- Many cases of one metric with drawn times; those of `scale` are so many times as long.

@@ -1,13 +1,11 @@
 --- Medians, their intervals, ratios of pairs: known answers, and coverage of drawn samples.
 
+local random = require "spec.support.random"
 local stats = require "moonlink.lab.stats"
 
---- A generator of the spec's own: the same numbers in each run.
 local function uniform(seed)
-   return function()
-      seed = (seed * 6364136223846793005 + 1442695040888963407)
-      return (seed >> 11) / (1 << 53)
-   end
+   local below = random.new(seed)
+   return function() return below(1 << 31) / ((1 << 31) + 1) end
 end
 
 --- Times as one measures them: a floor and a tail upwards. Their median is known.

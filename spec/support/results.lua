@@ -33,7 +33,10 @@ local METRICS = {
    {key = "peak", title = "peak memory", unit = "bytes", better = "less"},
 }
 
-local MACHINE = {cpu = "A Processor 3000", cores = 2, memory = "8 GiB", kernel = "6.1.0"}
+local MACHINE = {
+   cpu = "A Processor 3000", cores = 2, memory = 8, kernel = "Linux 6.1.0",
+   versions = {gcc = "12.2.0", lld = "14.0.6"},
+}
 
 local function result(name, cases)
    local metrics = {}

@@ -6,7 +6,7 @@
 
 local stats = {}
 
-local RESAMPLES = 1000
+local RESAMPLES = 2000
 local MANY = 1000 -- samples, from which on ranks alone give the interval
 local Z = 1.959964 -- 95 % of the normal distribution lie within so many standard deviations
 local FEW = 5 -- samples, up to which the interval is all of them
@@ -53,9 +53,9 @@ local function draws(n)
    end
 end
 
---- The median of one resample. Places are drawn, not values: counted, they are sorted already.
-local function resample(sorted, draw, counts)
-   local n = #sorted
+--- The two middle ones of one resample, as places; of an odd count they are the same. Places are
+--- drawn, not values: counted, they are sorted already.
+local function resample(n, draw, counts)
    for i = 1, n do
       counts[i] = 0
    end
@@ -67,18 +67,21 @@ local function resample(sorted, draw, counts)
    local seen, first = 0, nil
    for i = 1, n do
       seen = seen + counts[i]
-      first = first or seen >= lower and sorted[i] or nil
+      first = first or seen >= lower and i or nil
       if seen >= upper then
-         return first / 2 + sorted[i] / 2
+         return first, i
       end
    end
 end
 
---- Medians of resamples, in the order in which they were drawn.
+--- Medians of resamples, in the order in which they were drawn. Each is followed by its mirror
+--- image, which is as likely: so neither end of an interval is longer by chance.
 local function medians(sorted, draw)
-   local out, counts = {}, {}
-   for i = 1, RESAMPLES do
-      out[i] = resample(sorted, draw, counts)
+   local n, out, counts = #sorted, {}, {}
+   for i = 1, RESAMPLES, 2 do
+      local a, b = resample(n, draw, counts)
+      out[i] = sorted[a] / 2 + sorted[b] / 2
+      out[i + 1] = sorted[n + 1 - b] / 2 + sorted[n + 1 - a] / 2
    end
    return out
 end

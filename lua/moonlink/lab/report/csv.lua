@@ -2,6 +2,7 @@
 -- Spec: RFC 4180, lines ended by a line feed alone.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local stats = require "moonlink.lab.stats"
 local number = require "moonlink.show.number"
 local view = require "moonlink.lab.report.view"
@@ -27,15 +28,6 @@ local function line(cells)
    return table.concat(out, ",")
 end
 
-local function sorted_keys(set)
-   local keys = {}
-   for key in pairs(set) do
-      keys[#keys + 1] = key
-   end
-   table.sort(keys)
-   return keys
-end
-
 --- The names of all axes of all cases.
 local function axes_of(result)
    local names = {}
@@ -44,7 +36,7 @@ local function axes_of(result)
          names[name] = true
       end
    end
-   return sorted_keys(names)
+   return lists.keys(names)
 end
 
 --- What a row says of its case: the columns before the numbers.
@@ -76,7 +68,7 @@ local function add_sample(add, result, case, i)
          add(case, {run, "ok", metric.key, metric.unit, value, ""})
       end
    end
-   for _, name in ipairs(sorted_keys(sample.stages or {})) do
+   for _, name in ipairs(lists.keys(sample.stages or {})) do
       add(case, {run, "ok", "stage:" .. name, "ms", sample.stages[name], ""})
    end
 end

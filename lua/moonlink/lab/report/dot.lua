@@ -2,6 +2,7 @@
 -- to another, with their number, the thicker the more.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local plain = require "moonlink.lab.report.plain"
 
 local dot = {}
@@ -53,12 +54,7 @@ function dot.graph(calls, name)
    local lines = {
       ("digraph %s {"):format(quoted(name or "calls")), "   rankdir=LR", "   node [shape=box]",
    }
-   local names = {}
-   for node in pairs(nodes) do
-      names[#names + 1] = node
-   end
-   table.sort(names)
-   for _, node in ipairs(names) do
+   for _, node in ipairs(lists.keys(nodes)) do
       lines[#lines + 1] = "   " .. quoted(node)
    end
    for _, edge in ipairs(edges) do

@@ -2,6 +2,7 @@
 -- Pure; nothing here knows how it will look.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local stats = require "moonlink.lab.stats"
 local units = require "moonlink.lab.report.units"
 
@@ -236,11 +237,28 @@ function view.unit(group, metric)
    return units.common(metric.unit, math.min(least, most), most)
 end
 
+local KNOWN = {cpu = true, cores = true, memory = true, kernel = true}
+
+--- Names with values, sorted; of a table of versions what is in it.
+local function named(t, skip)
+   local out = {}
+   for _, name in ipairs(lists.keys(t)) do
+      local value = t[name]
+      if type(value) == "table" then
+         local inner = named(value, {})
+         table.move(inner, 1, #inner, #out + 1, out)
+      elseif not skip[name] then
+         out[#out + 1] = ("%s %s"):format(name, tostring(value))
+      end
+   end
+   return out
+end
+
 --- What a machine says of itself, in one line.
----@param machine table<string, any>
+---@param machine table<string, any> memory is in GiB, when it is a number
 ---@return string
 function view.machine(machine)
-   local parts, known = {}, {cpu = true, cores = true, memory = true, kernel = true}
+   local parts = {}
    local function add(format, value)
       if type(value) == "string" or type(value) == "number" then
          parts[#parts + 1] = format:format(tostring(value))
@@ -248,16 +266,10 @@ function view.machine(machine)
    end
    add("%s", machine.cpu)
    add(machine.cores == 1 and "%s core" or "%s cores", machine.cores)
-   add("%s memory", machine.memory)
-   add("Linux %s", machine.kernel)
-   local names = {}
-   for name in pairs(machine) do
-      names[#names + 1] = not known[name] and tostring(name) or nil
-   end
-   table.sort(names)
-   for _, name in ipairs(names) do
-      add(name:gsub("%%", "%%%%") .. " %s", machine[name])
-   end
+   add(type(machine.memory) == "number" and "%s GiB" or "%s", machine.memory)
+   add("%s", machine.kernel)
+   local more = named(machine, KNOWN)
+   table.move(more, 1, #more, #parts + 1, parts)
    return table.concat(parts, ", ")
 end
 
