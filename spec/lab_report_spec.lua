@@ -122,6 +122,7 @@ describe("a result as JSON", function()
       {'{"metrics":[],"cases":[{"id":"a","failures":[{"run":"x"}]}]}', "failures[1].run"},
       {'{"metrics":[],"cases":[{"id":"a","calls":[{"to":"x"}]}]}', "calls[1].from"},
       {'{"metrics":[],"cases":[],"stages":[1]}', "result.stages"},
+      {'{"format":"another","metrics":[],"cases":[]}', 'its format is "another"'},
       {'{"metrics":[],"cases":[],"runs":"many"}', "result.runs"},
       {'{"metrics":[],"cases":[],"runs":1e400}', "result.runs"},
       {'{"metrics":[],"cases":[{"id":"a","size":1e300}]}', "cases[1].size"},
@@ -439,7 +440,7 @@ describe("a page of HTML", function()
       for _, title in ipairs {
          "time to load, ms (less is better)", "time to first call, µs (less is better)",
          "calls per second, million calls/s (more is better)", "peak memory, MB (less is better)",
-         "time from the start of the load, ms",
+         "time from the start, ms",
       } do
          assert.is_truthy(page:find(title, 1, true), title)
       end

@@ -228,7 +228,7 @@ local function stage_picture(shown, place, title)
       local parts = {}
       svg.axis_below(parts, {
          left = f.left, right = f.right, top = 0, bottom = bottom, places = places, at = d.at,
-         width = width, title = ("time from the start of the load, %s"):format(unit),
+         width = width, title = ("time from the start, %s"):format(unit),
       })
       for i, c in ipairs(shown) do
          add_label(parts, f, c, (i - 1) * f.row)

@@ -41,6 +41,11 @@ local function pen(calls, most)
    return 1 + 4 * math.log(calls) / math.log(most)
 end
 
+---@class moonlink.lab.Call
+---@field from string the package that calls
+---@field to string the package that is called
+---@field calls integer how often
+
 --- A call graph. Calls within one package are an arrow to itself.
 ---@param calls moonlink.lab.Call[]
 ---@param name? string of the graph

@@ -1,5 +1,5 @@
 --- Reports of a result: on a terminal, as CSV and JSON, as a page of HTML with charts, as a graph;
--- and two results compared. A result is plain data (docs/lab-reports.md); everything here is a
+-- and two results compared. A result is plain data (docs/lab.md); everything here is a
 -- function from it to text.
 -- SPDX-License-Identifier: MIT
 

@@ -8,42 +8,6 @@ local json_read = require "moonlink.show.json_read"
 
 local read = {}
 
----@class moonlink.lab.Metric
----@field key string the field of samples that holds it
----@field title string
----@field unit string "ms", "bytes" ...; "" for a plain count
----@field better "less"|"more"
-
----@class moonlink.lab.Failure
----@field run integer which run, from 1
----@field kind string "timeout", "crash", "error"
----@field text string
-
----@class moonlink.lab.Call
----@field from string the package that calls
----@field to string the package that is called
----@field calls integer how often
-
----@class moonlink.lab.Case
----@field id string what tells it from other cases of its input
----@field strategy string
----@field input string
----@field size? integer how many objects
----@field axes table<string, string|number|boolean>
----@field refused? { why: string, report: string? } the strategy cannot take the input
----@field samples table<string, any>[] raw, one for each run that succeeded, in order
----@field failures moonlink.lab.Failure[]
----@field calls? moonlink.lab.Call[] of the trace mode
-
----@class moonlink.lab.Result
----@field name string
----@field machine table<string, any>
----@field runs integer
----@field warmup integer
----@field stages? string[] the order of the stages, where it is not the linker's own
----@field metrics moonlink.lab.Metric[]
----@field cases moonlink.lab.Case[]
-
 --- A field, of the type that is wanted, or the default. Raises a text.
 local function field(t, where, name, kind, default)
    local value = t[name]
@@ -57,6 +21,7 @@ local function field(t, where, name, kind, default)
    return value
 end
 
+local FORMAT = "moonlink lab 1"
 local MOST = 1 << 53
 
 --- A field that counts something.
@@ -157,6 +122,9 @@ local function check_result(r)
       if type(name) ~= "string" then
          error("result.stages: names are wanted", 0)
       end
+   end
+   if r.format ~= nil and r.format ~= FORMAT then
+      error(("its format is %s, this version reads %q"):format(json.encode(r.format), FORMAT), 0)
    end
    if r.metrics == nil or r.cases == nil then
       error("it has no metrics or no cases", 0)
