@@ -93,6 +93,26 @@ describe("a folder of .conf files", function()
       assert.same({"", "a-1"}, sorted_ids(assert(database.open(path)))) -- as an empty file
    end)
 
+   it("is refused when a device stands for a file of it: that may have no end", function()
+      local path = pkgdb.folder {a = pkgdb.text("a", "1")}
+      support.sh("ln -s /dev/zero %s/zero.conf", path)
+      local _, err = database.open(path)
+      assert.equal(path .. "/zero.conf: is not a regular file", err.message)
+   end)
+
+   it("is not waited for when a pipe took the place of a file that the cache knows", function()
+      local path = support.tmpdir() .. "/db"
+      assert(database.init(path))
+      local w <close> = assert(database.change(path))
+      assert(w:put(pkgdb.package("p", "1", {extra = {{name = "x-mine", value = "kept"}}})))
+      assert(w:commit())
+      assert.equal("kept", database.open(path).packages[1].extra[1].value)
+      support.sh("cd %s && rm p-1.conf && mkfifo p-1.conf && touch -d yesterday p-1.conf", path)
+      local db = assert(database.open(path))
+      assert.equal("fresh", db.cache.state)
+      assert.same({}, db.packages[1].extra)
+   end)
+
    it("is missing, or no folder", function()
       local dir = support.tmpdir()
       local _, err = database.open(dir .. "/none")

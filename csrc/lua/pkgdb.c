@@ -42,6 +42,15 @@ static work *work_new(lua_State *L)
     return w;
 }
 
+/* The argument as a path: one with a NUL would name another file. */
+static const char *check_path(lua_State *L, int arg)
+{
+    size_t n;
+    const char *path = luaL_checklstring(L, arg, &n);
+    luaL_argcheck(L, strlen(path) == n, arg, "a path without NUL expected");
+    return path;
+}
+
 /* Reads into packages: pushes them and { kind=, path=, cache=, newer=, error= }. */
 static int push_read(lua_State *L, work *w, const char *path, bool use_cache)
 {
@@ -65,7 +74,7 @@ static int push_read(lua_State *L, work *w, const char *path, bool use_cache)
 /* pkg.read(path, use the cache?) -> packages, what was found */
 static int pkg_read(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
+    const char *path = check_path(L, 1);
     lua_settop(L, 2);
     work *w = work_new(L);
     return push_read(L, w, path, lua_toboolean(L, 2));
@@ -74,7 +83,7 @@ static int pkg_read(lua_State *L)
 /* pkg.init(path) -> true */
 static int pkg_init(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
+    const char *path = check_path(L, 1);
     work *w = work_new(L);
     if (ml_store_init(&w->d, path) < 0)
         return ml_lua_fail(L, &w->d);
@@ -123,18 +132,50 @@ static ml_store *check_store(lua_State *L)
     return &s->s;
 }
 
+/* Is the table on top, whose keys are stores, holding the lock of the database at that path? */
+static bool holds(lua_State *L, const char *path)
+{
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        const store *s = lua_touserdata(L, -2);
+        if (s->open && ml_store_is_at(&s->s, path)) {
+            lua_pop(L, 2);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits for others, but not for a change of this very state: nobody would end that one. */
+static int open_store(lua_State *L, ml_diag *d, const char *path, bool wait, ml_store *out)
+{
+    int e = ml_store_open(d, path, false, out);
+    if (!wait || -e != ML_E_STATE)
+        return e;
+    ml_diag_free(d);
+    if (!holds(L, path))
+        return ml_store_open(d, path, true, out);
+    return ml_fail(d, ML_E_STATE, (ml_where){.file = path},
+                   "commit or abort that change first; `local w <close> = ...` does so in any case",
+                   "is being changed by this program already");
+}
+
 /* pkg.open(path, wait?) -> store that holds the lock */
 static int pkg_open(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
+    const char *path = check_path(L, 1);
     lua_settop(L, 2);
     work *w = work_new(L);
     store *s = lua_newuserdatauv(L, sizeof *s, 0);
     *s = (store){0};
     luaL_setmetatable(L, STORE);
-    if (ml_store_open(&w->d, path, lua_toboolean(L, 2), &s->s) < 0)
+    luaL_getmetafield(L, -1, "stores");
+    if (open_store(L, &w->d, path, lua_toboolean(L, 2), &s->s) < 0)
         return ml_lua_fail(L, &w->d);
     s->open = true;
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
     return 1;
 }
 
@@ -170,7 +211,7 @@ static int store_names(lua_State *L)
 static int store_file(lua_State *L)
 {
     ml_store *s = check_store(L);
-    const char *name = luaL_checkstring(L, 2);
+    const char *name = check_path(L, 2);
     luaL_argcheck(L, !strchr(name, '/'), 2, "a name in the folder expected");
     work *w = work_new(L);
     ml_slice bytes;
@@ -401,6 +442,12 @@ void ml_open_pkgdb(lua_State *L)
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");
+        lua_newtable(L); /* those that were opened, as keys that keep nothing alive */
+        lua_createtable(L, 0, 1);
+        lua_pushstring(L, "k");
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+        lua_setfield(L, -2, "stores");
     }
     lua_pop(L, 2);
     lua_getfield(L, -1, "pkg");

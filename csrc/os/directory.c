@@ -205,6 +205,19 @@ static int read_rest(ml_diag *d, ml_arena *a, const ml_directory *dir, const cha
     }
 }
 
+/* A device may have no end. */
+static int check_regular(ml_diag *d, const ml_directory *dir, const char *name, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail(d, dir, name, "stat", errno);
+    if (S_ISREG(st.st_mode))
+        return 0;
+    const char *path = ml_format(&d->arena, "%s/%s", dir->path, name);
+    return ml_fail(d, ML_E_KIND, (ml_where){.file = path ? path : name}, NULL,
+                   "is not a regular file");
+}
+
 /* Reads to the end: of a regular file, a read that gives less than asked has seen it. */
 static int read_all(ml_diag *d, ml_arena *a, const ml_directory *dir, const char *name, int fd,
                     ml_slice *out)
@@ -213,6 +226,9 @@ static int read_all(ml_diag *d, ml_arena *a, const ml_directory *dir, const char
     ssize_t n = read_some(fd, first, sizeof first);
     if (n < 0)
         return fail(d, dir, name, "read", errno);
+    int e = n == FIRST_READ ? check_regular(d, dir, name, fd) : 0;
+    if (e < 0)
+        return e;
     if (n == FIRST_READ)
         return read_rest(d, a, dir, name, fd, (ml_slice){first, sizeof first}, out);
     uint8_t *p = ml_alloc(a, (size_t)n + 1);

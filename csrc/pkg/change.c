@@ -164,6 +164,37 @@ int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out)
     return e;
 }
 
+/* The file that is locked while a database at that path is changed. */
+static int locked_file(ml_diag *d, const char *path, ml_file_id *out)
+{
+    ml_store s = {.dir = {.fd = -1}, .lock = -1, .file = ML_STORE_LOCK};
+    const char *folder;
+    int e = ml_store_place(d, &s.arena, path, &s.path);
+    if (e > 0)
+        folder = s.path;
+    else if (e == 0 && !split(&s, &folder, &s.file))
+        e = ml_nomem(d);
+    if (e >= 0)
+        e = ml_directory_open(d, folder, &s.dir);
+    if (e >= 0)
+        e = ml_directory_stat(d, &s.dir, s.file, out);
+    ml_store_close(&s);
+    return e;
+}
+
+bool ml_store_is_at(const ml_store *s, const char *path)
+{
+    ml_diag ignored;
+    ml_diag_init(&ignored);
+    const char *name = s->kind == ML_STORE_FILE ? s->file : ML_STORE_LOCK;
+    ml_file_id own, other;
+    bool same = ml_directory_stat(&ignored, &s->dir, name, &own) > 0 &&
+                locked_file(&ignored, path, &other) > 0 && own.dev == other.dev &&
+                own.ino == other.ino;
+    ml_diag_free(&ignored);
+    return same;
+}
+
 /* ---- writing what nobody looks at yet ---- */
 
 static void forget(const ml_store *s, size_t n)

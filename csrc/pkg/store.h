@@ -65,6 +65,9 @@ typedef struct ml_store {
 int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out);
 void ml_store_close(ml_store *s);
 
+/* Is the database at that path the one that is open, by whatever name? */
+bool ml_store_is_at(const ml_store *s, const char *path);
+
 /* One file of a change. */
 typedef struct ml_store_file {
     const char *name; /* in the folder */

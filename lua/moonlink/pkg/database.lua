@@ -25,9 +25,12 @@ local database = {}
 ---@field warnings table[] what was odd in the .conf files
 ---@field infos userdata the same packages as the core has them
 
---- The x- fields of a package, which no cache has: from its .conf file.
-local function kept_fields(db, id)
-   local file = io.open(("%s/%s.conf"):format(db.where, id), "rb")
+--- The x- fields of a package, which no cache has: from its .conf file. Opening what is no file,
+--- a pipe for instance, could take forever.
+local function kept_fields(db, tree, id)
+   local path = ("%s/%s.conf"):format(db.where, id)
+   local plain = core.pkg.check_id(id) and tree:kind(path) == "file"
+   local file = plain and io.open(path, "rb")
    local text = file and file:read "a"
    if file then
       file:close()
@@ -40,12 +43,12 @@ end
 --- Records from a cache answer for their x- fields, too.
 local function add_kept_fields(db)
    local meta = getmetatable(db.packages[1])
-   local index = meta.__index
+   local index, tree = meta.__index, core.tree()
    function meta.__index(p, key)
       if key ~= "extra" then
          return index(p, key)
       end
-      local extra = kept_fields(db, p.id)
+      local extra = kept_fields(db, tree, p.id)
       rawset(p, key, extra)
       return extra
    end
