@@ -6,6 +6,7 @@
 
 local core = require "moonlink.core"
 local lists = require "moonlink.lists"
+local record = require "moonlink.pkg.record"
 
 local files = {}
 
@@ -107,7 +108,7 @@ end
 
 --- Packages as one file of the old form.
 local function show(list, shape)
-   local infos, err = core.pkg.make(list)
+   local infos, err = record.infos(list)
    if not infos then
       return nil, err
    end

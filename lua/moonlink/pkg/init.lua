@@ -11,46 +11,56 @@
 
 local pkg = {}
 
--- Where each function lives. Modules are loaded when one of theirs is first used: who only lists a
--- database pays for nothing else.
+-- Where each function lives, and what it takes (kinds of pkg/argument.lua). Modules are loaded when
+-- one of theirs is first used: who only lists a database pays for nothing else.
 local homes = {
-   open = {"database"}, init = {"database"}, change = {"database"},
-   print = {"record"}, copy = {"record"}, old = {"record"}, modern = {"record"},
-   stack = {"stack", "new"}, expand = {"variables"},
-   select = {"select", "argument"}, select_exact = {"select", "exact"},
-   find_module = {"select", "module"},
-   order = {"graph"}, broken = {"graph"}, why = {"graph"}, closure = {"graph"}, reverse = {"graph"},
-   dependants = {"graph"}, compare = {"version"},
-   zenc = {"zenc", "encode"}, zdec = {"zenc", "decode"},
-   parse_symbol = {"symbol", "parse"}, make_symbol = {"symbol", "make"},
-   state = {"state", "new"}, lookup = {"state"}, environment = {"environment", "load"},
-   check = {"check", "package"}, register = {"register", "plan"},
-   unregister = {"unregister", "plan"}, refresh = {"refresh", "plan"}, draw = {"draw", "dot"},
-   plan = {"plan", "new"}, diff_plans = {"plan_text", "diff"}, read_plan = {"plan_text", "read"},
-   diff = {"diff", "packages"}, convert = {"convert", "packages"},
+   open = {"database", "open", "path", "table?"},
+   init = {"database", "init", "path"},
+   change = {"database", "change", "path", "table?"},
+   print = {"record", "print", "table", "table?"},
+   copy = {"record", "copy", "table"},
+   old = {"record", "old", "packages", "string"},
+   modern = {"record", "modern", "table"},
+   stack = {"stack", "new", "table?"},
+   expand = {"variables", "expand", "table", "table"},
+   select = {"select", "argument", "string", "table?"},
+   select_exact = {"select", "exact", "string", "boolean?"},
+   find_module = {"select", "module", "string", "boolean?"},
+   order = {"graph", "order", "packages"},
+   broken = {"graph", "broken", "packages", "function?"},
+   why = {"graph", "why", "packages", "units", "units"},
+   closure = {"graph", "closure", "packages", "strings"},
+   reverse = {"graph", "reverse", "packages"},
+   dependants = {"graph", "dependants", "packages", "strings"},
+   compare = {"version", "compare", "string", "string"},
+   zenc = {"zenc", "encode", "string", "string?"},
+   zdec = {"zenc", "decode", "string"},
+   parse_symbol = {"symbol", "parse", "string", "table?"},
+   make_symbol = {"symbol", "make", "table", "string?"},
+   state = {"state", "new", "state"},
+   lookup = {"state", "lookup", "made", "string", "table?"},
+   environment = {"environment", "load", "table"},
+   check = {"check", "package", "table", "table", "table?"},
+   register = {"register", "plan", "databases", "database", "packages", "table?"},
+   unregister = {"unregister", "plan", "databases", "databases", "packages"},
+   refresh = {"refresh", "plan", "databases", "databases"},
+   draw = {"draw", "dot", "databases", "table?"},
+   plan = {"plan", "new", "databases", "table?"},
+   diff_plans = {"plan_text", "diff", "table", "table"},
+   read_plan = {"plan_text", "read", "path"},
+   diff = {"diff", "packages", "packages", "packages"},
+   convert = {"convert", "packages", "packages", "string"},
+   parse = {"input", "parse", "string", "table?"},
 }
-
---- The packages that a text describes: today's text format, or an old record.
----@param bytes string
----@param options? {file?: string, format?: "text"|"show"}
----@return moonlink.pkg.Record[]?
----@return table[]|moonlink.Error warnings or err
-function pkg.parse(bytes, options)
-   local infos, err = require("moonlink.core").pkg.parse(bytes, options)
-   if not infos then
-      return nil, err
-   end
-   return require("moonlink.pkg.record").all(infos), infos:warnings()
-end
 
 local function find(_, name)
    local home = homes[name]
    if not home then
       return nil
    end
-   local fn = require("moonlink.pkg." .. home[1])[home[2] or name]
-   pkg[name] = fn
-   return fn
+   local fn = require("moonlink.pkg." .. home[1])[home[2]]
+   pkg[name] = require("moonlink.pkg.argument").guard(name, fn, {table.unpack(home, 3)})
+   return pkg[name]
 end
 
 return setmetatable(pkg, {__index = find})

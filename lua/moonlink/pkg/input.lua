@@ -8,6 +8,19 @@ local input = {}
 
 local kept = {pkgroot = true, pkgrooturl = true}
 
+--- The packages that a text describes: today's text format, or an old record.
+---@param bytes string
+---@param options? {file?: string, format?: "text"|"show"}
+---@return moonlink.pkg.Record[]?
+---@return table[]|moonlink.Error warnings or err
+function input.parse(bytes, options)
+   local infos, err = core.pkg.parse(bytes, options)
+   if not infos then
+      return nil, err
+   end
+   return record.all(infos), infos:warnings()
+end
+
 --- Replaces ${NAME} by what `lookup` gives, wherever it stands; the variables that databases know
 --- stay. A name does not go over the end of a line.
 ---@param text string

@@ -6,6 +6,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local errors = require "moonlink.error"
 
 local record = {}
 
@@ -144,13 +145,27 @@ function record.modern(p)
    return copy, warnings
 end
 
+--- Packages as the core has them. A field of a wrong type is a mistake of the program's.
+---@param list table[] records or plain tables
+---@return userdata?
+---@return moonlink.Error?
+function record.infos(list)
+   local good, infos, err = pcall(core.pkg.make, list)
+   if good then
+      return infos, err
+   elseif type(infos) == "string" and infos:find "^package %d+: " then
+      errors.mistake("%s", infos)
+   end
+   error(infos, 0)
+end
+
 --- Packages as a database of the old format.
 ---@param list table[] records or plain tables
 ---@param shape "6.6"|"6.10"|"6.12"
 ---@return string? bytes
 ---@return string[]|moonlink.Error warnings what that GHC's record has no room for
 function record.old(list, shape)
-   local infos, err = core.pkg.make(list)
+   local infos, err = record.infos(list)
    if not infos then
       return nil, err
    end
@@ -167,7 +182,7 @@ end
 ---@return string?
 ---@return moonlink.Error?
 function record.print(p, options)
-   local infos, err = core.pkg.make { p }
+   local infos, err = record.infos {p}
    if not infos then
       return nil, err
    end

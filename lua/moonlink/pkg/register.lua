@@ -25,6 +25,7 @@ local register = {}
 ---@field put moonlink.pkg.Package[]
 ---@field remove moonlink.pkg.Package[]
 ---@field breaks moonlink.pkg.Package[] what could be used before, and cannot after it
+---@field field? string of a plan that does nothing but set this field
 
 ---@class moonlink.pkg.RegisterOptions
 ---@field force? "none"|"files"|"all"

@@ -2,6 +2,7 @@
 --- in module GHC.Base of unit base.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
 local ids = require "moonlink.pkg.ids"
 local version = require "moonlink.pkg.version"
 local wired = require "moonlink.pkg.wired"
@@ -214,9 +215,16 @@ function symbol.parse(text, options)
    return found
 end
 
+local function encoded(text, ghc)
+   if type(text) ~= "string" then
+      errors.mistake("a part of the symbol: string expected, got %s", type(text))
+   end
+   return assert(zenc.encode(text, ghc))
+end
+
 local function module_prefix(unit, module, ghc)
-   local code = assert(zenc.encode(module, ghc))
-   return unit == "main" and code or ("%s_%s"):format(assert(zenc.encode(unit, ghc)), code)
+   local code = encoded(module, ghc)
+   return unit == "main" and code or ("%s_%s"):format(encoded(unit, ghc), code)
 end
 
 --- The symbol of a name. Raises when a part is no UTF-8.
@@ -225,7 +233,7 @@ end
 ---@return string
 function symbol.make(s, ghc)
    local function code(text)
-      return assert(zenc.encode(text, ghc))
+      return encoded(text, ghc)
    end
    if s.kind == "primop" then
       return "stg_" .. code(s.name)

@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local record = require "moonlink.pkg.record"
 local errors = require "moonlink.error"
 local files = require "moonlink.pkg.files"
 local ids = require "moonlink.pkg.ids"
@@ -26,9 +27,26 @@ function transaction.new(store, db, options)
    }, Change)
 end
 
+--- A field that names a package.
+local function text_of(p, field)
+   local text = p[field]
+   if text ~= nil and type(text) ~= "string" then
+      errors.mistake("field '%s': string expected, got %s", field, type(text))
+   end
+   return text or ""
+end
+
 --- The unit id; packages of GHC 6.6 to 6.10 have none but name and version.
 local function id_of(p)
-   return p.name and ids.unit(p) or p.id or ""
+   text_of(p, "id")
+   text_of(p, "version")
+   return text_of(p, "name") ~= "" and ids.unit(p) or p.id or ""
+end
+
+local function check_package(p)
+   if type(p) ~= "table" then
+      errors.mistake("a package (a table) expected, got %s", p == nil and "no value" or type(p))
+   end
 end
 
 local function check_open(w)
@@ -72,7 +90,7 @@ end
 
 --- The package as the core will read it, and, for today's form, its text.
 local function canonical(p, kind)
-   local infos, err = core.pkg.make {p}
+   local infos, err = record.infos {p}
    if not infos or kind ~= "folder" then
       return infos, err
    end
@@ -91,6 +109,7 @@ end
 ---@return moonlink.Error?
 function Change:put(p)
    check_open(self)
+   check_package(p)
    local id = id_of(p)
    local ok, err = core.pkg.check_id(id)
    if not ok then
@@ -112,6 +131,7 @@ end
 ---@return boolean found was there such a package?
 function Change:remove(p)
    check_open(self)
+   check_package(p)
    local id = id_of(p)
    local there = self.added[id] ~= nil
    for _, i in ipairs(self:_numbers(id)) do
@@ -125,7 +145,8 @@ end
 local function below_of(list)
    local all = {}
    for i, db in ipairs(list or {}) do
-      all[i] = db.infos
+      all[i] = type(db) == "table" and db.infos
+         or errors.mistake "below: a list of databases that pkg.open gave expected"
    end
    return all
 end
@@ -138,6 +159,7 @@ end
 --- is there, late = an error that left something to be tidied by the next change}
 function Change:commit(options)
    check_open(self)
+   local below = below_of(options and options.below) -- before the change is over
    local store <close> = self.store
    local added, count = {}, #self.order
    for i, id in ipairs(self.order) do -- the last one is first in the cache
@@ -150,7 +172,7 @@ function Change:commit(options)
    end
    local ok, broken, late = store:commit {
       files = plan, base = self.db.infos, removed = self.removed, added = added,
-      below = below_of(options and options.below),
+      below = below,
    }
    if not ok then
       return nil, broken

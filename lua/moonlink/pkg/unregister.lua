@@ -85,6 +85,7 @@ function unregister.set(databases, wanted, field, value)
          return nil, each.word
       end
       local plan = plan_of(plans, order, db)
+      plan.field = field
       for _, p in ipairs(found) do
          if not changed[p] then
             local copy = register.copy(p)
