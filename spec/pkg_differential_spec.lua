@@ -17,7 +17,7 @@ describe("moonlink pkg beside ghc-pkg #ghc", function()
          script.run(ours, program, commands)
          for i, command in ipairs(commands) do
             for _, what in ipairs {"out", "status", "files"} do
-               local message = ("step %d: ghc-pkg %s: %s"):format(i, command, what)
+               local message = ("step %d: %s: %s"):format(i, command, what)
                assert.equal(script.record(theirs, i, what), script.record(ours, i, what), message)
             end
          end

@@ -84,6 +84,12 @@ local function run(words, ctx)
    return find_command(operands).run(ctx, table.move(operands, 2, #operands, 1, {}))
 end
 
+--- What is told of an error. Ctrl-C is one that the interpreter raises wherever the program is.
+local function message(err)
+   local text = tostring(err)
+   return text:match ":%d+: (interrupted)!$" or text
+end
+
 --- Runs one command.
 ---@param words string[] what follows `moonlink pkg`
 ---@return integer status
@@ -92,7 +98,7 @@ function pkg.main(words)
    local ctx = context.new()
    local good, status, err = pcall(run, words, ctx)
    if not good or not status then
-      ctx.err("moonlink pkg: ", tostring(good and err or status), "\n")
+      ctx.err("moonlink pkg: ", message(good and err or status), "\n")
       status = 1
    end
    local written, problem = ctx.flush()

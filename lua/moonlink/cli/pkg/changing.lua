@@ -6,6 +6,7 @@ local locking = require "moonlink.pkg.writers"
 local context = require "moonlink.cli.pkg.context"
 local core = require "moonlink.core"
 local ids = require "moonlink.pkg.ids"
+local opened = require "moonlink.cli.pkg.opened"
 local selecting = require "moonlink.pkg.select"
 
 local changing = {}
@@ -78,6 +79,30 @@ function changing.open(stack, paths)
    return databases
 end
 
+--- Opens the whole stack. What is read a second time, under more locks, is told of once.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@return moonlink.pkg.Database[]
+function changing.open_all(ctx, stack)
+   if ctx.told then
+      return changing.open(stack, stack.all)
+   end
+   ctx.told = true
+   return opened.stack(ctx, stack)
+end
+
+--- With -v: says which databases plans will change.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@param plans moonlink.pkg.Plan[]
+function changing.tell_targets(ctx, stack, plans)
+   local paths = {}
+   for i, plan in ipairs(plans) do
+      paths[i] = plan.target.path
+   end
+   opened.tell_stack(ctx, stack, paths)
+end
+
 local function shown(p)
    local id, unit = ids.package(p), ids.unit(p)
    return id == unit and id or ("%s (%s)"):format(id, unit)
@@ -114,9 +139,25 @@ function changing.print_plans(ctx, plans)
    end
 end
 
---- What ghc-pkg of the time said while it wrote a database that is one file.
+--- With -v: says which files were written. A field that is set takes no file away.
+local function tell_written(ctx, plan)
+   local path = plan.target.path
+   path = path:sub(-1) == "/" and path or path .. "/"
+   for _, p in ipairs(plan.field and {} or plan.remove) do
+      ctx:info("removing ", path, ids.unit(p), ".conf")
+   end
+   for _, p in ipairs(plan.put) do
+      ctx:info("writing ", path, ids.unit(p), ".conf")
+   end
+   ctx:info("writing cache ", path, "package.cache")
+end
+
+--- What ghc-pkg says, or said in its time, while it writes a database.
 local function announce(ctx, plans)
    for _, plan in ipairs(plans) do
+      if ctx.verbosity > 1 and plan.target.kind == "folder" then
+         tell_written(ctx, plan)
+      end
       if plan.target.kind == "file" then
          ctx:info("Saving old package config file... done.")
          ctx:info("Writing new package config file... done.")

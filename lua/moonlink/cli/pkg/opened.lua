@@ -38,17 +38,22 @@ local function warn_of_cache(ctx, stack, db)
    ctx:warn(lines[2], advice:format(db.path == stack.user and " --user" or ""))
 end
 
---- Says what is odd about a database; with -v, too, which files were read.
+--- Says what is odd about a database.
 ---@param ctx moonlink.cli.pkg.Context
 ---@param stack moonlink.pkg.Stack
 ---@param db table
 ---@param changes? boolean a command that changes usually mends the cache
 function opened.report(ctx, stack, db, changes)
-   local chatty = ctx.verbosity > 1
-   if chatty or (ctx.verbosity == 1 and not changes) then
+   if ctx.verbosity > 1 or (ctx.verbosity == 1 and not changes) then
       warn_of_cache(ctx, stack, db)
    end
-   if not chatty or db.kind ~= "folder" then
+end
+
+--- With -v: says which files a database was read from.
+---@param ctx moonlink.cli.pkg.Context
+---@param db table
+function opened.tell_files(ctx, db)
+   if ctx.verbosity < 2 or db.kind ~= "folder" then
       return
    elseif db.cache.state == "fresh" then
       ctx:info("using cache: ", cache_of(db.path))
@@ -59,20 +64,46 @@ function opened.report(ctx, stack, db, changes)
    end
 end
 
+--- With -v: says what the stack is.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@param targets? string[] paths of databases that will change
+function opened.tell_stack(ctx, stack, targets)
+   if ctx.verbosity < 2 then
+      return
+   end
+   ctx:info("db stack: ", hs.show_list(stack.all))
+   for _, path in ipairs(targets or {}) do
+      ctx:info("modifying: ", path)
+   end
+   ctx:info("flag db stack: ", hs.show_list(stack.asked))
+end
+
+--- Opens all databases of a stack; the first that cannot be ends the command.
+---@param ctx moonlink.cli.pkg.Context
+---@param stack moonlink.pkg.Stack
+---@return table[] databases in the stack's order
+function opened.stack(ctx, stack)
+   local list = {}
+   for i, path in ipairs(stack.all) do
+      local db, err = stack:open(path)
+      if not db then
+         error(err, 0)
+      end
+      opened.tell_files(ctx, db)
+      list[i] = db
+   end
+   return list
+end
+
 --- Opens a whole stack. A database that cannot be read ends the command, also when it was not asked
 --- for: what is broken depends on it.
 ---@param ctx moonlink.cli.pkg.Context
 ---@param stack moonlink.pkg.Stack
 ---@return moonlink.cli.pkg.Opened
 function opened.all(ctx, stack)
-   local all, err = stack:databases(stack.all)
-   if not all then
-      error(err, 0)
-   end
-   if ctx.verbosity > 1 then
-      ctx:info("db stack: ", hs.show_list(stack.all))
-      ctx:info("flag db stack: ", hs.show_list(stack.asked))
-   end
+   local all = opened.stack(ctx, stack)
+   opened.tell_stack(ctx, stack)
    return {stack = stack, all = all, asked = stack:databases(stack.asked)}
 end
 

@@ -4,6 +4,7 @@
 local changing = require "moonlink.cli.pkg.changing"
 local context = require "moonlink.cli.pkg.context"
 local database = require "moonlink.pkg.database"
+local opened = require "moonlink.cli.pkg.opened"
 
 local recache = {
    name = "recache",
@@ -44,11 +45,16 @@ function recache.run(ctx)
    if not change then
       return nil, err
    end
+   opened.tell_files(ctx, change.db)
+   opened.tell_stack(ctx, stack, {stack.target})
    local done, notes = change:commit {below = others}
    if not done then
       return nil, notes
    elseif ctx.verbosity > 0 then
       changing.warn(ctx, {abi = notes.abi or {}, late = {notes.late}})
+   end
+   if ctx.verbosity > 1 then
+      ctx:info("writing cache ", (stack.target:gsub("/?$", "/package.cache")))
    end
    if ctx:has "--json" then
       ctx:json {path = stack.target}

@@ -138,11 +138,12 @@ function register.go(ctx, files, update)
    end
    local packages
    local function make()
-      local whole = changing.open(stack, stack.all)
+      local whole = changing.open_all(ctx, stack)
       local target = changing.open(stack, {stack.target})[1]
       local era = era_of(ctx, target)
       if not packages then
          packages = {}
+         changing.tell_targets(ctx, stack, {{target = target}})
          for _, name in ipairs(files) do
             local more = read(ctx, name, ctx:has "--expand-env-vars" or era.expands)
             table.move(more, 1, #more, #packages + 1, packages)

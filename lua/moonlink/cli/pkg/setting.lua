@@ -21,8 +21,12 @@ function setting.command(name, field, value, summary)
          local wanted = changing.selected(ctx, args)
          local stack = ctx:stack()
          return changing.run(ctx, stack, unregister.certain(stack), function()
+            changing.open_all(ctx, stack)
             local made, word = plans.set(changing.open(stack, stack.asked), wanted, field, value)
             return made or context.fail("cannot find package %s", word)
+         end, function(made)
+            changing.tell_targets(ctx, stack, made)
+            return true
          end)
       end,
    }

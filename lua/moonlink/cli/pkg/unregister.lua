@@ -49,7 +49,7 @@ function unregister.run(ctx, args)
    local stack = ctx:stack()
    local whole, breaks
    return changing.run(ctx, stack, unregister.certain(stack), function()
-      whole = changing.open(stack, stack.all)
+      whole = changing.open_all(ctx, stack)
       local made, found = plans.plan(whole, changing.open(stack, stack.asked), wanted)
       if not made then
          context.fail("cannot find package %s", found)
@@ -57,6 +57,7 @@ function unregister.run(ctx, args)
       breaks = found
       return made
    end, function(made)
+      changing.tell_targets(ctx, stack, made)
       guard(ctx, whole, made, breaks)
       return true
    end)
