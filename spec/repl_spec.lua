@@ -158,6 +158,17 @@ NULL
          "} pair;", "#define SIZE (8 + 4)", "SIZE", "typedef unsigned long whole;", ":type whole"})
    end)
 
+   it("prints tables as long as they are short", function()
+      local out = output {"t = {}", "t.t = t", "t", "x = {[true] = 1, ['a b'] = {}, [1.5] = 2}",
+         "x",
+         "for i = 1, 1e5 do t[i] = i end", "t", "package"}
+      local begin = '{t = {t = {t = {...}}}}\n{[1.5] = 2, ["a b"] = {}, [true] = 1}\n{1, 2, '
+      assert.equal(begin, out:sub(1, #begin))
+      for line in out:gmatch "[^\n]+" do
+         assert.is_true(#line < 10000)
+      end
+   end)
+
    it("keeps the last value in _", function()
       assert.equal("5\n50\n", output {"2 + 3", "_ * 10"})
    end)
@@ -249,6 +260,20 @@ describe("moonlink repl loads", function()
          "val()", ":load bad.c", "val()"}
       assert.matches("^bad%.c does not compile\n  hint: [^\n]*\nbad%.c:2:1: error: ", err)
       assert.matches("\n1\n1\n$", out)
+   end)
+
+   it("again what failed, once it is mended", function()
+      support.write(dir .. "/late.c", "int late(void) { return")
+      local err, out = complaint({":reload", ":!echo ' 5; }' >> late.c", ":reload", "late()"},
+         "late.c")
+      assert.matches("^late%.c does not compile\n.*\nlate%.c does not compile\n", err)
+      assert.matches("^loaded late%.c: %d+ bytes\n5\n$", out)
+   end)
+
+   it("libraries out of folders that are named", function()
+      support.sh("mkdir -p %s/lib && ar rcs %s/lib/libalone.a %s/alone.o", dir, dir, dir)
+      assert.equal("7\n", output {":load --whole-archive -Llib -lalone", "int alone(void)",
+         "alone()"}:match "\n(%d+\n)$")
    end)
 
    it("C++ by its own compiler", function()

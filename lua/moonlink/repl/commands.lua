@@ -22,18 +22,12 @@ local commands = {}
 
 local list
 
-local function say_loaded(session, new)
-   local stats = new.unit.stats
-   session.out(("loaded %s: %d bytes\n"):format(new.name, stats.memory or 0))
-   return true
-end
-
 local function load(session, given)
    if #given == 0 then
       return nil, "`:load` takes files"
    end
    local new, err = loaded.replace(session, given)
-   return new and say_loaded(session, new), err
+   return new and session:say_loaded(new), err
 end
 
 local function add(session, given)
@@ -41,7 +35,7 @@ local function add(session, given)
       return nil, "`:add` takes files"
    end
    local new, err = loaded.add(session, given)
-   return new and say_loaded(session, new), err
+   return new and session:say_loaded(new), err
 end
 
 local function unload(session, given, bang)
@@ -49,6 +43,7 @@ local function unload(session, given, bang)
    if #given == 0 then
       local ok, err = loaded.clear(session, how)
       if ok then
+         session.wanted = nil
          ok, err = packages.clear(session, how)
       end
       return ok, err
@@ -80,6 +75,8 @@ local function reload(session, given)
          end
          all[i] = each
       end
+   elseif #all == 0 and session.wanted then
+      return session:load_wanted()
    elseif #all == 0 then
       return nil, "nothing is loaded"
    end

@@ -18,7 +18,7 @@ local loaded = {}
 local SWITCHES = {["--whole-archive"] = true, ["--no-whole-archive"] = true}
 
 local function is_file(word)
-   return not SWITCHES[word] and word:sub(1, 2) ~= "-l"
+   return not SWITCHES[word] and not word:find "^%-[lL]."
 end
 
 --- Compiles a source. What the compiler knows of its functions is declared once it is loaded.
@@ -43,19 +43,23 @@ end
 ---@return any[]? inputs
 ---@return string[]|moonlink.Error prototypes or the error
 local function inputs_of(session, words)
-   local inputs, prototypes = {}, {}
-   for i, word in ipairs(words) do
+   local inputs, prototypes, folders = {}, {}, {}
+   for _, word in ipairs(words) do
       local input, err = word, nil
-      if is_file(word) and source.is(word) then
+      if word:find "^%-L." then
+         folders[#folders + 1] = word:sub(3)
+         input = nil
+      elseif is_file(word) and source.is(word) then
          input, err = compile(session, word, prototypes)
       elseif is_file(word) then
          input = {path = word}
       end
-      if not input then
+      if err then
          return nil, err
       end
-      inputs[i] = input
+      inputs[#inputs + 1] = input
    end
+   inputs.search = lists.append(folders, session.ln.options.search or {})
    return inputs, prototypes
 end
 
@@ -69,9 +73,10 @@ end
 local function name_of(words)
    local files = {}
    for _, word in ipairs(words) do
-      files[#files + 1] = not SWITCHES[word] and (word:match "[^/]+$" or word) or nil
+      local named = not SWITCHES[word] and not word:find "^%-L."
+      files[#files + 1] = named and (word:match "[^/]+$" or word) or nil
    end
-   return #files > 1 and ("%s and %d more"):format(files[1], #files - 1) or files[1]
+   return #files > 1 and ("%s and %d more"):format(files[1], #files - 1) or files[1] or "(nothing)"
 end
 
 --- Loads inputs as one more unit.
@@ -83,6 +88,7 @@ local function enter(session, words, inputs, prototypes)
       return nil, err
    end
    declare_all(session, prototypes)
+   session.wanted = nil
    local new = {unit = unit, words = words, name = unit.name}
    table.insert(session.loaded, new)
    session:look()
@@ -96,10 +102,15 @@ end
 ---@return moonlink.Error? err
 function loaded.add(session, words)
    local inputs, more = inputs_of(session, words)
-   if not inputs then
-      return nil, more
+   local new
+   if inputs then
+      new, more = enter(session, words, inputs, more)
    end
-   return enter(session, words, inputs, more)
+   if not new and #loaded.list(session) == 0 then
+      session.wanted = words -- for `:reload`, when the files are mended
+      session:look()
+   end
+   return new, more
 end
 
 --- Those that are still there: Lua code may have unloaded some.
@@ -190,6 +201,7 @@ local function rehearse(session, inputs)
    end
    local trial <close> = moonlink.new(session.ln.options)
    local what = table.move(inputs, 1, #inputs, 1, {})
+   what.search = inputs.search
    what.scope = {"self", "archives", stays, "process", "fallback"}
    return trial:check(what)
 end
@@ -229,6 +241,7 @@ function loaded.reload(session, each)
    if not inputs then
       return nil, prototypes
    end
+   inputs.search = nil -- as it was
    local unit, report = each.unit:reload {inputs = inputs}
    session.finish()
    if not unit then
@@ -238,12 +251,12 @@ function loaded.reload(session, each)
    return report
 end
 
---- The files of one, as far as they are files.
----@param each moonlink.repl.Loaded
+--- The files among words.
+---@param words string[]
 ---@return string[]
-function loaded.files(each)
+function loaded.files(words)
    local out = {}
-   for _, word in ipairs(each.words) do
+   for _, word in ipairs(words) do
       out[#out + 1] = is_file(word) and word or nil
    end
    return out

@@ -20,6 +20,7 @@ local session = {}
 ---@field loaded moonlink.repl.Loaded[]
 ---@field folder moonlink.repl.Folder for objects that it compiles
 ---@field cflags string
+---@field wanted? string[] what `:load` could not load while nothing else was there
 ---@field watching boolean
 ---@field databases string[] paths
 ---@field held {plan: moonlink.LoadedPlan, names: string[]}[] packages that were loaded
@@ -46,13 +47,22 @@ local function place_of(path)
    return folder, folder .. "/" .. (name or path)
 end
 
+--- The words of all that is loaded or should be.
+local function all_words(self)
+   local out = {self.wanted}
+   for _, each in ipairs(loaded.list(self)) do
+      out[#out + 1] = each.words
+   end
+   return out
+end
+
 --- Looks at the folders of what is loaded, when it is told to.
 function methods:look()
    if not self.watching then
       return
    end
    local folders = {}
-   for _, each in ipairs(loaded.list(self)) do
+   for _, each in ipairs(all_words(self)) do
       for _, path in ipairs(loaded.files(each)) do
          folders[(place_of(path))] = true
       end
@@ -81,35 +91,56 @@ function methods:watch(on)
    return true
 end
 
---- Reloads what is made of one of these files.
----@param changed table<string, boolean>
----@return integer how many units changed
-function methods:reload_changed(changed)
-   local count = 0
-   for _, each in ipairs(loaded.list(self)) do
-      for _, path in ipairs(loaded.files(each)) do
-         if changed[select(2, place_of(path))] then
-            count = count + 1
-            self:report(self:reload(each))
-            break
-         end
+--- Is one of these files among the words?
+local function holds(words, changed)
+   for _, path in ipairs(loaded.files(words)) do
+      if changed[select(2, place_of(path))] then
+         return true
       end
    end
-   return count
+   return false
+end
+
+--- Reloads what is made of one of these files; loads what could not be loaded before.
+---@param changed table<string, boolean>
+function methods:reload_changed(changed)
+   if self.wanted and holds(self.wanted, changed) then
+      self:report(self:load_wanted())
+      return
+   end
+   for _, each in ipairs(loaded.list(self)) do
+      if holds(each.words, changed) then
+         self:report(self:reload(each))
+      end
+   end
 end
 
 --- Is one of these files loaded? For those who would have to make room for a message first.
 ---@param changed table<string, boolean>
 ---@return boolean
 function methods:concerns(changed)
-   for _, each in ipairs(loaded.list(self)) do
-      for _, path in ipairs(loaded.files(each)) do
-         if changed[select(2, place_of(path))] then
-            return true
-         end
+   for _, words in ipairs(all_words(self)) do
+      if holds(words, changed) then
+         return true
       end
    end
    return false
+end
+
+--- Loads what could not be loaded the last time.
+---@return boolean?
+---@return any err
+function methods:load_wanted()
+   local new, err = loaded.add(self, self.wanted)
+   return new and self:say_loaded(new), err
+end
+
+--- Says what was loaded.
+---@param new moonlink.repl.Loaded
+---@return boolean true
+function methods:say_loaded(new)
+   self.out(("loaded %s: %d bytes\n"):format(new.name, new.unit.stats.memory or 0))
+   return true
 end
 
 --- Reloads one unit and says what became of its variables.
@@ -167,7 +198,11 @@ function methods:report(done, err)
       return true
    end
    self.failed = true
-   self.err(tostring(err) .. "\n")
+   local text = tostring(err)
+   if not text:find "^input:" then -- where in this program it was raised is nothing to know here
+      text = text:gsub("^[^%s:]+:%d+: ", "")
+   end
+   self.err(text .. "\n")
    return false
 end
 

@@ -7,7 +7,7 @@ local values = require "moonlink.cli.values"
 
 local show = {}
 
-local DEEP, LONG = 3, 40 -- tables in tables, and fields, that are printed
+local DEEP, MOST = 3, 100 -- tables in tables, and fields in all, that are printed
 
 local escapes = {["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ['"'] = '\\"', ["\\"] = "\\\\"}
 
@@ -28,34 +28,41 @@ end
 
 local any
 
-local function key_text(key, depth)
+local function key_text(key, room)
    if type(key) == "string" and key:find "^[%a_][%w_]*$" then
       return key
    end
-   return "[" .. any(key, depth) .. "]"
+   return "[" .. any(key, DEEP, room) .. "]"
 end
 
-local function fields(value, depth)
-   local keys, out = {}, {}
-   for i = 1, math.min(#value, LONG) do
-      out[i] = any(value[i], depth)
-   end
+local function keys_behind(value, length)
+   local keys = {}
    for key in next, value do
-      local listed = math.type(key) == "integer" and key >= 1 and key <= #value
+      local listed = math.type(key) == "integer" and key >= 1 and key <= length
       keys[#keys + 1] = not listed and key or nil
    end
    table.sort(keys, before)
-   for i = 1, math.min(#keys, LONG) do
-      out[#out + 1] = ("%s = %s"):format(key_text(keys[i], depth), any(rawget(value, keys[i]),
-         depth))
-   end
-   if #keys > LONG or #value > LONG then
-      out[#out + 1] = "..."
+   return keys
+end
+
+--- The fields of a table, as long as there is room.
+local function fields(value, depth, room)
+   local length, out = rawlen(value), {}
+   local keys = keys_behind(value, length)
+   for i = 1, length + #keys do
+      room.left = room.left - 1
+      if room.left < 0 then
+         out[i] = "..."
+         break
+      end
+      local key = keys[i - length]
+      local text = any(rawget(value, i <= length and i or key), depth, room)
+      out[i] = i <= length and text or ("%s = %s"):format(key_text(key, room), text)
    end
    return table.concat(out, ", ")
 end
 
-function any(value, depth)
+function any(value, depth, room)
    local kind = type(value)
    local meta = getmetatable(value)
    local own = type(meta) == "table" and (rawget(meta, "__tostring") or rawget(meta, "__name"))
@@ -65,7 +72,7 @@ function any(value, depth)
       local text = number.double(value)
       return text:find "^-?%d+$" and text .. ".0" or text
    elseif kind == "table" and not own then
-      return depth < DEEP and "{" .. fields(value, depth + 1) .. "}" or "{...}"
+      return depth < DEEP and "{" .. fields(value, depth + 1, room) .. "}" or "{...}"
    elseif kind == "function" then
       local info = call.info(value)
       return info and info.prototype or tostring(value)
@@ -77,7 +84,7 @@ end
 ---@param value any
 ---@return string
 function show.value(value)
-   local good, text = pcall(any, value, 0)
+   local good, text = pcall(any, value, 0, {left = MOST})
    return good and text or "a value that cannot be printed: " .. tostring(text)
 end
 

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 
 local source = {}
 
@@ -12,16 +13,14 @@ local compilers = {
    cc = {"CXX", "g++"}, cpp = {"CXX", "g++"}, cxx = {"CXX", "g++"}, C = {"CXX", "g++"},
 }
 
-local function quote(text)
-   return "'" .. text:gsub("'", [['\'']]) .. "'"
-end
+local quote = file.quote
 
 --- The bytes of a file, or nil.
 ---@param path string
 ---@return string?
 function source.read(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:read "a"
+   local opened <close> = io.open(path, "rb")
+   return opened and opened:read "a"
 end
 
 --- Is this a file to be compiled?
@@ -67,9 +66,9 @@ end
 --- The prototypes of what a file defines for others, out of what -aux-info wrote.
 local function prototypes(path, text)
    local out = {}
-   for file, line in text:gmatch "/%* ([^\n]-):%d+:%u%u %*/ ([^\n]*)" do
+   for of, line in text:gmatch "/%* ([^\n]-):%d+:%u%u %*/ ([^\n]*)" do
       local prototype = line:match "^extern (.-;)"
-      if file == path and prototype then
+      if of == path and prototype then
          out[#out + 1] = prototype
       end
    end
