@@ -17,9 +17,12 @@ local function quoted(text)
    end) .. '"'
 end
 
+local ranks = {number = "1", string = "2"}
+
+--- An order of keys: numbers, strings, the others by type.
 local function before(a, b)
    if type(a) ~= type(b) then
-      return type(a) == "number"
+      return (ranks[type(a)] or type(a)) < (ranks[type(b)] or type(b))
    elseif type(a) == "number" or type(a) == "string" then
       return a < b
    end
