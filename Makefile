@@ -92,7 +92,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test ghc haskell bench corpus
+.PHONY: deps bench-deps demo test ghc chromium haskell bench corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -111,6 +111,11 @@ ghc: deps  ## run the specs that compare with GHC and ghc-pkg, which it installs
 	@.ci/deps ghc
 	@$(BUILD_ALL)
 	@$(SUITE) --run=ghc $(BUSTED)
+
+chromium: deps  ## run the specs that look at reports in headless Chromium, which it installs
+	@.ci/deps chromium
+	@$(BUILD_ALL)
+	@$(SUITE) --run=chromium $(BUSTED)
 
 haskell: deps  ## compile, load, call and reload a Haskell library; installs GHC
 	@.ci/deps ghc
@@ -191,7 +196,7 @@ tsan-run: all
 valgrind: deps  ## run the quick specs under valgrind: memory errors and leaks
 	@.ci/deps valgrind
 	@$(BUILD_ALL)
-	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow,layout,ghc $(BUSTED)
+	@SUITE_WRAP='$(VALGRIND)' $(SUITE) --exclude-tags=slow,layout,ghc,chromium $(BUSTED)
 
 fault: deps  ## fail the n-th allocation and system call, for every n
 	@$(MAKE) BUILD=build-fault FAULT=1 fault-run

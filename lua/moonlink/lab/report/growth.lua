@@ -158,7 +158,7 @@ local function draw(family, metric, width)
    local height = narrow and 300 or 380
    local b = bounds(family.series)
    local factor, unit = units.fit(metric.unit, b.y_most)
-   local box = {top = 28, bottom = height - 42, right = width - 24, width = width}
+   local box = {top = 28, bottom = height - 44, right = width - 24, width = width}
    local y = scale_of(b.y_least * factor, b.y_most * factor, box.bottom, box.top, 5)
    local widest = 0
    for _, place in ipairs(y.places) do

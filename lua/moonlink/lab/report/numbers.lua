@@ -1,6 +1,7 @@
 --- Tables of the HTML report: medians of all metrics, and all numbers of one.
 -- SPDX-License-Identifier: MIT
 
+local plain = require "moonlink.lab.report.plain"
 local stats = require "moonlink.lab.stats"
 local svg = require "moonlink.lab.report.svg"
 local units = require "moonlink.lab.report.units"
@@ -30,8 +31,8 @@ end
 
 --- A name stays on one line, unless it would take the table's room.
 local function case_cell(c)
-   local label = escape(c.label)
-   return ('<td class="case%s">%s</td>'):format(#label <= SHORT and " nowrap" or "", label)
+   local nowrap = plain.width(plain.line(c.label)) <= SHORT and " nowrap" or ""
+   return ('<td class="case%s">%s</td>'):format(nowrap, escape(c.label))
 end
 
 local function overview_row(c, columns)

@@ -12,9 +12,8 @@ local function is_mark(code)
 end
 
 local function shown(code)
-   if code < 0x20 then
-      return utf8.char(0x2400 + code)
-   elseif code >= 0x7F and code < 0xA0 or is_mark(code) or code >= 0xFFFE and code <= 0xFFFF then
+   if code < 0x20 or code >= 0x7F and code < 0xA0 or is_mark(code) or code == 0xFFFE
+      or code == 0xFFFF then
       return ("<U+%04X>"):format(code)
    end
    return utf8.char(code)

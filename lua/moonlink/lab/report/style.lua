@@ -29,9 +29,9 @@ h1{font-size:28px;line-height:1.2;margin:0 0 4px}
 h2{font-size:20px;line-height:1.3;margin:40px 0 4px;padding-top:12px;
 border-top:1px solid var(--grid)}
 h3{font-size:16px;margin:20px 0 6px}
-h1,h2,h3,p,figcaption,li,td,th{overflow-wrap:anywhere;unicode-bidi:isolate}
+h1,h2,h3,p,li,td,th,summary{overflow-wrap:anywhere;unicode-bidi:isolate}
 p{margin:6px 0}
-.soft,footer,figcaption{color:var(--soft);font-size:14px}
+.soft,footer{color:var(--soft);font-size:14px}
 footer{margin-top:40px;padding-top:12px;border-top:1px solid var(--grid)}
 pre,.case{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{font-size:12.5px;line-height:1.45;white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0 12px;
@@ -72,7 +72,7 @@ svg .value{font-weight:600}
 .mark{stroke-width:1.5}
 .narrow{display:none!important}
 details summary{cursor:pointer;color:var(--soft);font-size:14px}
-@media (max-width:799px){
+@media screen and (max-width:799px){
 body{padding:16px 10px 32px}
 h1{font-size:23px}
 .wide{display:none!important}
@@ -92,6 +92,7 @@ body{padding:0;max-width:none;font-size:11pt}
 figure,tr,pre.short{break-inside:avoid}
 h2,h3{break-after:avoid}
 nav{display:none}
+details summary{list-style:none}
 figure>svg.wide{display:block!important}
 .narrow,figure>svg.narrow{display:none!important}
 details::details-content{content-visibility:visible;block-size:auto;opacity:1}

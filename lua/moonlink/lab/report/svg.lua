@@ -113,13 +113,13 @@ function svg.axis_below(parts, axis)
       parts[#parts + 1] = svg.line(x, axis.top, x, axis.bottom, "grid")
       local half = #label * svg.CHAR / 2
       if x - half >= free and x + half <= axis.width then
-         parts[#parts + 1] = svg.text(x, axis.bottom + 15, label, {anchor = "middle"})
+         parts[#parts + 1] = svg.text(x, axis.bottom + 17, label, {anchor = "middle"})
          free = x + half + 6
       end
    end
    parts[#parts + 1] = svg.line(axis.left, axis.bottom, axis.right, axis.bottom, "axis")
    local fits = plain.width(plain.line(axis.title)) * svg.CHAR <= axis.right - 4
-   parts[#parts + 1] = svg.text(fits and axis.right or 4, axis.bottom + 33, axis.title,
+   parts[#parts + 1] = svg.text(fits and axis.right or 4, axis.bottom + 34, axis.title,
       {class = "title", anchor = fits and "end" or "start", room = axis.width - 8})
 end
 
