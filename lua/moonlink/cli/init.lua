@@ -7,7 +7,8 @@ local cli = {}
 
 local FAILED, WRONG_USAGE = 1, 2
 
-local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "repl", "pkg"}
+local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "repl", "pkg",
+   "lab"}
 
 local function complain(text)
    io.stdout:flush()
@@ -67,6 +68,8 @@ local function run_command(args)
       usage.fail "a command is wanted"
    elseif args[1] == "pkg" then
       return require("moonlink.cli.pkg").main(rest_of(args))
+   elseif args[1] == "lab" then
+      return require("moonlink.cli.lab").main(rest_of(args))
    end
    return run_linker_command(args)
 end

@@ -128,7 +128,7 @@ local function run_one(each, options, path)
    if not good then
       return nil, err
    end
-   io.stdout:write(report.text(result, text_options(options)), "\nsaved as ", path, "\n")
+   io.stdout:write(report.text(result, text_options(options)), "saved as ", path, "\n")
    return true
 end
 
@@ -203,7 +203,7 @@ local function show(options, words)
    elseif options.json then
       io.stdout:write(report.json(result), "\n")
    else
-      io.stdout:write(report.text(result, text_options(options)), "\n")
+      io.stdout:write(report.text(result, text_options(options)))
    end
    return 0
 end
@@ -218,7 +218,7 @@ local function compare(options, words)
    if not b then
       return nil, err
    end
-   io.stdout:write(report.compare_text(report.compare(a, b), text_options(options)), "\n")
+   io.stdout:write(report.compare_text(report.compare(a, b), text_options(options)))
    return 0
 end
 

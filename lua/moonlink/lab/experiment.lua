@@ -250,6 +250,9 @@ local function enter(case, number, results, err)
    end
    if number > 0 and not refused then
       local sample = results and results[1] or {}
+      for key, value in pairs(sample) do -- as it comes back from JSON
+         sample[key] = type(value) == "number" and math.tointeger(value) or value
+      end
       sample.run = number
       case.out.calls, sample.calls = sample.calls or case.out.calls, nil
       case.out.samples[number] = sample

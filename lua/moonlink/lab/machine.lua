@@ -45,7 +45,7 @@ function machine.describe()
       cpu = info:match "model name%s*:%s*([^\n]+)" or "unknown processor",
       cores = math.tointeger(tonumber(first_line {"nproc"})) or 1,
       memory = kilobytes and ("%.0f GiB"):format(tonumber(kilobytes) / 1048576) or "unknown",
-      kernel = first_line {"uname", "-r"} or "unknown",
+      kernel = first_line {"uname", "-sr"} or "unknown",
       load = (shell.read "/proc/loadavg" or ""):match "%S+" or "unknown",
       lua = _VERSION, date = os.date "!%Y-%m-%dT%H:%M:%SZ", versions = versions,
    }

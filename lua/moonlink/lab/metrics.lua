@@ -29,6 +29,7 @@ local rows = {
    {"image_kb", "unit", "KiB"},
    {"got_bytes", "GOT slots", "bytes"},
    {"stub_bytes", "stubs", "bytes"},
+   {"linked_objects", "objects linked", ""},
    {"relocations", "relocations", ""},
    {"relaxed", "GOT loads made direct", ""},
    {"moved", "instructions moved", ""},

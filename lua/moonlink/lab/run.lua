@@ -10,6 +10,7 @@ local run = {}
 ---@field plan moonlink.lab.Plan
 ---@field axes table<string, any> the values of this case
 ---@field folder string for files; empty at first, gone after the run
+---@field exercise? fun(bind: fun(prototype: string): function) makes the experiment's first call
 ---@field count integer folders below that `again` has made
 local methods = {}
 

@@ -29,12 +29,27 @@ function loaded_methods:func(prototype)
 end
 
 --- Calls one function with its arguments, and checks the result when there is something to check.
+---@param bind fun(prototype: string): function
 ---@param call table prototype, arguments, and `expect`
-local function check_call(loaded, call)
-   local result = loaded:func(call[1])(table.unpack(call, 2, call.n or #call))
+local function make_call(bind, call)
+   local result = bind(call[1])(table.unpack(call, 2, call.n or #call))
    if call.expect ~= nil and result ~= call.expect then
       error(("%s gave %s, not %s"):format(call[1], tostring(result), tostring(call.expect)), 0)
    end
+end
+
+local function check_call(loaded, call)
+   make_call(function(prototype)
+      return loaded:func(prototype)
+   end, call)
+end
+
+local function new_run(case, folder)
+   local run = runs.new(case.plan, case.values, folder)
+   run.exercise = case.call and function(bind)
+      make_call(bind, case.call)
+   end
+   return run
 end
 
 local function prepare(case, run)
@@ -128,7 +143,7 @@ end
 ---@return any built plain data
 ---@return number ms
 function worker.prepare(case, folder)
-   return prepare(case, runs.new(case.plan, case.values, folder))
+   return prepare(case, new_run(case, folder))
 end
 
 --- One whole run.
@@ -137,7 +152,7 @@ end
 ---@param built? any from an earlier preparation
 ---@return table<string, any> sample
 function worker.run(case, folder, built)
-   local run, sample = runs.new(case.plan, case.values, folder), {}
+   local run, sample = new_run(case, folder), {}
    if case.strategy.begin then
       case.strategy.begin(run)
    end

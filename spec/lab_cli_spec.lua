@@ -1,0 +1,93 @@
+--- `moonlink lab`, as a shell sees it.
+-- SPDX-License-Identifier: MIT
+
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+local here = support.stdout "pwd"
+local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
+local program = ("MOONLINK_BUILD=%s %s %s/bin/moonlink"):format(support.quote(build),
+   support.interpreter, support.quote(here))
+
+local function run(fmt, ...)
+   return support.exit("cd %s && %s lab %s", dir, program, fmt:format(...))
+end
+
+local function output(fmt, ...)
+   local status, out, err = run(fmt, ...)
+   assert.same({0, ""}, {status, err})
+   return out
+end
+
+local function fails(status, text, fmt, ...)
+   local got, out, err = run(fmt, ...)
+   assert.equal("", out)
+   assert.equal(status, got, err)
+   assert.matches(text, err, 1, true)
+end
+
+support.write(dir .. "/f.c", "int f(int x) { return x + 1; }\n")
+support.write(dir .. "/two.lua", [[
+   local lab = require "moonlink.lab"
+   local runs = tonumber((...) or 2)
+   return lab.experiment {
+      name = "two ways", inputs = {{name = "f", sources = {"f.c"}}},
+      strategies = {"direct", "archive"}, axes = {zone = {"near", "low"}},
+      call = {"int f(int)", 4, expect = 5}, runs = runs, warmup = 0,
+   }
+]])
+
+describe("moonlink lab", function()
+   it("lists strategies, axes and the cases of a script", function()
+      local out = output "list"
+      for _, word in ipairs {"direct", "shared%-each", "zone", "near, low"} do
+         assert.matches(word, out)
+      end
+      assert.equal("two ways\n   f/direct/zone=near\n   f/direct/zone=low\n"
+         .. "   f/archive/zone=near\n   f/archive/zone=low\n", output "list two.lua")
+   end)
+
+   it("runs a script, prints a table, saves the result", function()
+      local out = output "run two.lua --set runs=3 --only direct"
+      assert.matches("zone=low", out, 1, true)
+      assert.is_nil(out:find("archive", 1, true))
+      assert.matches("saved as two%-ways.json\n$", out)
+      local shown = output "show two-ways.json"
+      assert.equal(shown .. "saved as two-ways.json\n", out)
+      local _, samples = output "show two-ways.json --csv":gsub(",load_ms,", "")
+      assert.equal(2 * 3, samples) -- two cases, three runs
+   end)
+
+   it("gives a script its arguments", function()
+      local out = output "run two.lua -o five.json --only direct/zone=near -- 5"
+      assert.matches("saved as five.json", out, 1, true)
+      assert.matches('"runs":5', output "show --json five.json", 1, true)
+   end)
+
+   it("compares two results and draws one", function()
+      output "run two.lua -o a.json --only near"
+      output "run two.lua -o b.json --only near"
+      assert.matches("archive", output "compare a.json b.json", 1, true)
+      output "html a.json -o a.html"
+      assert.matches("</html>", support.read(dir .. "/a.html"), 1, true)
+   end)
+
+   it("shows no progress where there is no terminal", function()
+      local _, _, err = run "run two.lua -o c.json --only direct"
+      assert.equal("", err)
+   end)
+
+   it("tells wrong usage from failure", function()
+      fails(2, "unknown command 'foo'", "foo")
+      fails(2, "a command is wanted", "")
+      fails(2, "run takes one file", "run")
+      fails(2, "--set takes runs=N", "run two.lua --set speed=3")
+      fails(2, "a positive number", "run two.lua --set runs=0")
+      fails(2, "unknown option '-x'", "show -x")
+      fails(2, "html wants -o FILE", "html a.json")
+      fails(1, "no-such.lua", "run no-such.lua")
+      support.write(dir .. "/none.lua", "return {}")
+      fails(1, "returns no experiment", "run none.lua")
+      fails(1, "none.lua", "show none.lua")
+   end)
+end)
