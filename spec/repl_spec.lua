@@ -25,7 +25,7 @@ end
 
 --- What a session says of the last line, which fails.
 local function complaint(lines, options)
-   local status, out, err = session(lines, options)
+   local status, out, err = session(lines, options, support.crashes)
    assert.equal(1, status)
    return err, out
 end
