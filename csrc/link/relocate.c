@@ -329,7 +329,7 @@ static void relocate_input(work *w)
 
 static void fill_got(ml_txn *t)
 {
-    if (!t->piece_got)
+    if (!t->piece_got || !t->ngot)
         return;
     uint8_t *got = t->view + t->pieces[t->piece_got - 1].offset;
     for (uint32_t i = 0; i < t->l->names.count; i++) {

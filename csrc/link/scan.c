@@ -321,11 +321,12 @@ static void scan_input(scan *c)
 /* Scanning may run again, for another zone or range. */
 static void forget(ml_txn *t)
 {
+    bool given = t->scanned && (t->ngot || t->nstubs || t->copies); /* slots, to some entry */
     t->ngot = t->nstubs = t->nmoved = t->copies = 0;
     ml_segment_forget(t);
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
-    for (uint32_t i = 0; t->scanned && i < t->l->names.count; i++) {
+    for (uint32_t i = 0; given && i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
         e->got = e->stub = e->copy = 0;
     }
