@@ -9,7 +9,7 @@ local FLAGS = { "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra" }
 local GHC_FLAGS = { "-optc-D_GNU_SOURCE", "-optc-O2", "-no-hs-main", "-optl-rdynamic" }
 local SOURCES = {
    "driver.c", "driver.h", "read.c", "tcc.c", "shared.c", "spawn.c", "program.c", "ghc.c",
-   "figures.c", "figures.h", "native.c", "libtcc.c", "orc.cpp",
+   "figures.c", "figures.h", "native.c", "libtcc.c", "orc.cpp", "packages.c",
 }
 
 --- This file and the folder that holds the drivers' sources.
@@ -87,6 +87,7 @@ function tools.build()
          local own = folder .. "/for-ghc"
          shell.run("cp -r " .. shell.quote(sources) .. " " .. shell.quote(own))
          build(folder, own, "ghc", { "ghc", GHC_FLAGS }, {})
+         build(folder, own, "packages", { "ghc", GHC_FLAGS }, {})
       end
    end)
    return {
