@@ -142,8 +142,8 @@ local INTRODUCTION = [[
 
 Every package of GHC's global database, each in a fresh process together with the runtime and all
 packages below it. Written by `lua5.4 bench/haskell.lua >docs/haskell-packages.md`. Milliseconds are
-the best of %d runs (of one that takes more than 3 s), from open to linked; MB are the growth of the
-process up to its peak; the files were in the page cache.
+processor time (user and system: others use the machine, too) from open to linked, the least of %d
+runs; MB are the growth of the process up to its peak; the files were in the page cache.
 
 Measured on %s.
 

@@ -1,12 +1,11 @@
 --- Loads one package of GHC's global database, with the runtime and all packages below it, in this
--- process; prints what that took as key=value words.
+-- process; prints what that took as key=value words; ms is processor time.
 -- Usage: lua5.4 bench/haskell_load.lua PACKAGE FORM [start]
 -- FORM: whole (every member of the package's archive, what that needs of the others), unused (all
 -- archives, of which only the runtime asks for something), prelinked, shared; list-FORM prints the
 -- files instead. start: also starts the runtime and ends it.
 -- SPDX-License-Identifier: MIT
 
-local core = require "moonlink.core"
 local find = require "moonlink.pkg.ghc"
 local moonlink = require "moonlink"
 local pkg = require "moonlink.pkg"
@@ -78,9 +77,9 @@ end
 
 local ln = moonlink.new {}
 local what = form == "shared" and plan or inputs_of(form, plan, own, all, extra)
-local before, begin = status "VmRSS", core.now()
+local before, begin = status "VmRSS", os.clock()
 local unit = assert(ln:load(what))
-local ms, peak = (core.now() - begin) * 1e3, status "VmHWM"
+local ms, peak = (os.clock() - begin) * 1e3, status "VmHWM"
 local stats = unit.stats or {}
 io.write(("files=%d objects=%d relocations=%d ms=%.3f placed=%.3f peak=%.3f\n"):format(#all,
    stats.objects or 0, stats.relocations or 0, ms, (stats.memory or 0) / 2 ^ 20, peak - before))
