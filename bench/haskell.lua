@@ -142,8 +142,8 @@ local INTRODUCTION = [[
 
 Every package of GHC's global database, each in a fresh process together with the runtime and all
 packages below it. Written by `lua5.4 bench/haskell.lua >docs/haskell-packages.md`. Milliseconds are
-processor time (user and system: others use the machine, too) from open to linked, the least of %d
-runs; MB are the growth of the process up to its peak; the files were in the page cache.
+processor time (user and system: others use the machine, too) from open to linked, %s;
+MB are the growth of the process up to its peak; the files were in the page cache.
 
 Measured on %s.
 
@@ -229,6 +229,8 @@ for _, name in ipairs(package_names()) do
    rows[#rows + 1] = measure_all(driver, name)
    io.stderr:write(name, "\n")
 end
-io.write(INTRODUCTION:format(runs, machine.line(machine.describe())))
+io.write(INTRODUCTION:format(
+   runs == 1 and "in one run each" or ("the least of %d runs"):format(runs),
+    machine.line(machine.describe())))
 print_tables(rows)
 print_free(rows)
