@@ -231,6 +231,6 @@ for _, name in ipairs(package_names()) do
 end
 io.write(INTRODUCTION:format(
    runs == 1 and "in one run each" or ("the least of %d runs"):format(runs),
-    machine.line(machine.describe())))
+   machine.line(machine.describe())))
 print_tables(rows)
 print_free(rows)
