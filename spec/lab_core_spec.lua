@@ -125,6 +125,55 @@ describe("lab: the ready-made strategies", function()
       assert.same({1, 0}, {together.files, together.needs})
    end)
 
+   it("link functions at their first call, with the data that they name", function()
+      local used = source("used.c", [[
+         #include <stdarg.h>
+         extern int base;
+         double sum(int n, ...)
+         {
+            double s = base;
+            va_list args;
+            va_start(args, n);
+            while (n-- > 0)
+               s += va_arg(args, double);
+            va_end(args);
+            return s;
+         }
+      ]])
+      local data = source("data.c", "int base = 1; int never(void) { return base; }")
+      local main = source("lazy.c", [[
+         double sum(int, ...);
+         int unused(int);
+         double many(double a, long b, double c, int d) { return sum(3, a, c, (double)(b + d)); }
+         int other(int x) { return unused(x); }
+      ]])
+      local unused = source("unused.c", "int unused(int x) { return x; }")
+      local cases = results {
+         inputs = {{name = "parts", sources = {main, used, data, unused}}},
+         strategies = {"direct-lazy", "profile-guided"},
+         call = {"double many(double, long, double, int)", 1.5, 2, 4.25, 3, expect = 11.75},
+         work = function(loaded)
+            local before = #loaded.raw.order
+            return {before = before, other = loaded:func "int other(int)"(7),
+               after = #loaded.raw.order}
+         end,
+      }
+      for _, name in ipairs {"direct-lazy", "profile-guided"} do
+         local sample = succeeded(cases[name])
+         assert.same({3, 7, 4}, {sample.before, sample.other, sample.after})
+         assert.equal(3, sample.linked_objects)
+      end
+   end)
+
+   it("raise when a function cannot be linked at its first call", function()
+      local lost = source("lost.c", "int nowhere_at_all(void); int lost(int x) "
+         .. "{ return x ? nowhere_at_all() : 0; }")
+      local cases = results {inputs = {{name = "lost", sources = {lost}}},
+         strategies = {"direct-lazy"}, call = {"int lost(int)", 0}}
+      assert.matches("cannot link 'lost' at its first call: undefined 'nowhere_at_all'",
+         cases["direct-lazy"].failures[1].text, 1, true)
+   end)
+
    it("have peers, where they are installed", function()
       local cases = results {inputs = {chain()}, strategies = {"libtcc", "orc"}, call = CALL}
       for _, name in ipairs {"libtcc", "orc"} do

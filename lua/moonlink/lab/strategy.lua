@@ -48,6 +48,7 @@ local FIELDS = {
 --- The ready-made ones and their modules, in the order in which they are listed.
 local modules = {
    {"direct", "own"}, {"archive", "own"}, {"prelinked", "own"},
+   {"direct-lazy", "lazy"}, {"profile-guided", "lazy"},
    {"shared-each", "shared"}, {"shared-batch", "shared"},
    {"shared-incremental", "shared"}, {"dlmopen", "shared"},
    {"libtcc", "peers"}, {"orc", "peers"}, {"ghc-rts", "peers"},
