@@ -56,6 +56,18 @@ describe("a package in an old record", function()
          "a-1: this shape has no field trusted", "a-1: this shape has no field data-dir",
          "a-1: this shape has no field x-y"}, warnings)
    end)
+
+   it("says which ids it has no room for: those that are not name and version", function()
+      local list = {}
+      for i, id in ipairs {"a-1.0", "a-1.1", "b-1.0", "a-1.0-x", "a", "a_1.0"} do
+         list[i] = {name = "a", version = "1.0", id = id, key = id}
+      end
+      list[7] = {name = "a", id = "a", key = "a"}
+      local _, warnings = record.old(list, "6.10")
+      assert.same(5, #warnings)
+      _, warnings = record.old({list[1], list[7]}, "6.10")
+      assert.same({}, warnings)
+   end)
 end)
 
 describe("a package of an old database", function()

@@ -213,8 +213,12 @@ static bool follows(const ml_pkg_info *info, unsigned row)
     if (row != ML_PKG_ID)
         return false;
     ml_slice name = info->v[ML_PKG_NAME].text, version = info->v[ML_PKG_VERSION].text;
-    size_t n = name.n + (version.n ? version.n + 1 : 0);
-    return id.n == n && (!name.n || memcmp(id.p, name.p, name.n) == 0);
+    ml_slice front, behind;
+    if (!version.n)
+        return ml_slice_equal(id, name);
+    return ml_slice_sub(id, 0, name.n, &front) && ml_slice_equal(front, name) &&
+           ml_slice_sub(id, name.n, id.n - name.n, &behind) && ml_slice_starts(behind, "-") &&
+           ml_slice_equal((ml_slice){behind.p + 1, behind.n - 1}, version);
 }
 
 static void warn_lost(const printer *pr)
