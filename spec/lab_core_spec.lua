@@ -387,6 +387,21 @@ describe("lab: plans", function()
       end
    end)
 
+   it("that measure references count their calls and accesses, compiled as they may be", function()
+      local cases, result = results {
+         inputs = {lab.probes.input()}, strategies = {"direct", "shared-incremental"},
+         axes = {pic = {"pic", "none"}}, work = lab.probes.work, metrics = lab.probes.metrics(),
+      }
+      assert.equal("call_within_ns", result.metrics[1].key)
+      assert.is_truthy(cases["shared-incremental/pic=none"].refused)
+      for _, id in ipairs {"direct/pic=pic", "direct/pic=none", "shared-incremental/pic=pic"} do
+         local sample = succeeded(cases[id])
+         for _, metric in ipairs(lab.probes.metrics()) do
+            assert.is_true(sample[metric.key] > 0, metric.key)
+         end
+      end
+   end)
+
    it("are made by functions, once for each combination of their axes", function()
       local input = {
          name = "made", axes = {count = {2, 3}},

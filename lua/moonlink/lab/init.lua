@@ -14,6 +14,7 @@
 local axes = require "moonlink.lab.axes"
 local experiment = require "moonlink.lab.experiment"
 local metrics = require "moonlink.lab.metrics"
+local probes = require "moonlink.lab.probes"
 local report = require "moonlink.lab.report"
 local stats = require "moonlink.lab.stats"
 local strategy = require "moonlink.lab.strategy"
@@ -25,6 +26,7 @@ lab.strategy = strategy.new
 lab.with = strategy.with
 lab.strategies = strategy.names
 lab.axes = axes.list
+lab.probes = probes
 lab.stats = stats
 lab.column = metrics.column
 

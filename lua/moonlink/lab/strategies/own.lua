@@ -47,7 +47,7 @@ end
 --- Loads lists of inputs in turn.
 local function load_units(lists, run)
    local ln = moonlink.new(options_of(run))
-   local loaded = {linker = ln, units = {}, places = {}, stages = {}}
+   local loaded = {linker = ln, units = {}, stages = {}}
    for i, inputs in ipairs(lists) do
       loaded.units[i] = assert(ln:load(inputs))
       for stage, ms in pairs(loaded.units[i].stats.ms) do
