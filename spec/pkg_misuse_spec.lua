@@ -25,8 +25,8 @@ describe("a mistake is told at the caller's line:", function()
    local names = {"open", "init", "change", "print", "copy", "old", "modern", "expand", "select",
       "select_exact", "find_module", "order", "broken", "why", "closure", "reverse", "dependants",
       "compare", "zenc", "zdec", "parse_symbol", "make_symbol", "state", "lookup", "environment",
-      "check", "plan", "diff_plans", "read_plan", "register", "unregister", "refresh", "draw", "diff",
-      "convert", "parse"}
+      "check", "plan", "diff_plans", "read_plan", "register", "unregister", "refresh", "draw",
+      "diff", "convert", "parse"}
    for _, name in ipairs(names) do
       it(name .. " of what it does not take", function()
          for _, value in pairs {true, print, false, io.stdout} do
