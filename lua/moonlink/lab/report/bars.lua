@@ -12,7 +12,7 @@ local VALUE_ROOM = 66 -- pixels at the right for the number of the longest bar
 local LABEL_MOST = 34 -- characters of a label beside its bar
 local COLORS = 8
 local UNSEEN = 12 -- how many times shorter a line of stages must be to get a scale of its own
-local REACH = 1.6 -- an outlier may make the axis longer by this much, not more
+local REACH = 2 -- so many times the longest bar is the most that spread makes the axis
 
 --- Where rows and bars lie. In a narrow chart a label stands above its bar.
 local function frame(group, width)
@@ -89,13 +89,13 @@ local function add_bar(parts, c, top, d)
       {class = "value"})
 end
 
---- The end of the axis: all samples, but for outliers far beyond every interval.
+--- The end of the axis: all samples, but for outliers far beyond every bar.
 local function limit_of(group, metric)
    local most, far = 0, 0
    for _, c in ipairs(group.cases) do
       local s = c.summaries[metric.key]
       if s then
-         most, far = math.max(most, s.high), math.max(far, s.max)
+         most, far = math.max(most, s.median), math.max(far, s.max)
       end
    end
    return math.min(far, most * REACH)
@@ -104,17 +104,17 @@ end
 --- A bar for each case of a group: median, interval, range.
 ---@param group moonlink.lab.Group
 ---@param metric moonlink.lab.Metric
----@return string? two pictures, for wide and narrow windows; nil when no case has this metric
+---@return string? two pictures, for wide and narrow windows; nil when no bar would have a length
 function bars.chart(group, metric)
    local shown = {}
    for _, c in ipairs(group.cases) do
       shown[#shown + 1] = (c.summaries[metric.key] or c.note) and c or nil
       shown.any = shown.any or c.summaries[metric.key]
    end
-   if not shown.any then
+   local limit = limit_of(group, metric)
+   if not shown.any or limit <= 0 then
       return nil
    end
-   local limit = limit_of(group, metric)
    local factor, unit = view.unit(group, metric)
    return svg.both(function(width)
       local f = frame({cases = shown}, width)

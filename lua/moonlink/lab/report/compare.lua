@@ -126,21 +126,24 @@ function compare.of(before, after)
 end
 
 local function percent(ratio)
-   if ratio >= 2 or ratio <= 0.5 then
-      return ("x %s"):format(units.text(ratio))
-   end
    return ("%+.1f %%"):format((ratio - 1) * 100)
 end
 
---- "+12.0 % (+8.1 % to +15.2 %)"
+local function times(ratio)
+   return "x " .. units.text(ratio)
+end
+
+--- "+12.0 % (+8.1 % to +15.2 %)", or "x 3.10 (x 2.95 to x 3.22)".
 local function amount(change)
    local r = change.ratio
    if not r then
-      return "from or to 0"
-   elseif r.low == r.high then
-      return percent(r.median)
+      return change.before.median == change.after.median and "none" or "from or to 0"
    end
-   return ("%s (%s to %s)"):format(percent(r.median), percent(r.low), percent(r.high))
+   local text = (r.low < 0.5 or r.high > 2) and times or percent
+   if r.low == r.high then
+      return text(r.median)
+   end
+   return ("%s (%s to %s)"):format(text(r.median), text(r.low), text(r.high))
 end
 
 local WORDS = {

@@ -47,7 +47,8 @@ local function overview_row(c, columns)
    return table.concat(out) .. "</tr>"
 end
 
-local function overview_table(group, metrics)
+--- The first table of a group has all cases, further ones those with numbers.
+local function overview_table(group, metrics, is_first)
    local columns, head = {}, {"<th>case</th>"}
    for i, metric in ipairs(metrics) do
       local factor, unit = view.unit(group, metric)
@@ -58,8 +59,8 @@ local function overview_table(group, metrics)
       head[i + 1] = "<th>" .. columns[i].title .. "</th>"
    end
    local rows = {}
-   for i, c in ipairs(group.cases) do
-      rows[i] = overview_row(c, columns)
+   for _, c in ipairs(group.cases) do
+      rows[#rows + 1] = (is_first or next(c.summaries)) and overview_row(c, columns) or nil
    end
    return ([[<table class=cards>
 <thead><tr>%s</tr></thead>
@@ -77,7 +78,7 @@ function numbers.overview(group, metrics)
    local out = {("<h3>%s</h3>"):format(escape(group.title))}
    for first = 1, math.max(1, #metrics), COLUMNS do
       local last = math.min(#metrics, first + COLUMNS - 1)
-      out[#out + 1] = overview_table(group, table.move(metrics, first, last, 1, {}))
+      out[#out + 1] = overview_table(group, table.move(metrics, first, last, 1, {}), first == 1)
    end
    for _, c in ipairs(group.cases) do
       if c.note and next(c.summaries) then
