@@ -139,11 +139,11 @@ local function amount(change)
    if not r then
       return change.before.median == change.after.median and "none" or "from or to 0"
    end
-   local text = (r.low < 0.5 or r.high > 2) and times or percent
+   local form = (r.low < 0.5 or r.high > 2) and times or percent
    if r.low == r.high then
-      return text(r.median)
+      return form(r.median)
    end
-   return ("%s (%s to %s)"):format(text(r.median), text(r.low), text(r.high))
+   return ("%s (%s to %s)"):format(form(r.median), form(r.low), form(r.high))
 end
 
 local WORDS = {
