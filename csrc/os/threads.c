@@ -285,6 +285,27 @@ static void look_at_all(const question *q, seat *seats, size_t n)
             look_longer(q, &seats[i]);
 }
 
+/* A thread that looks at stacks itself, for another linker, has a word of them on its own for a
+** moment: who was found by that alone is not found twice. */
+static void look_again(const question *q, seat *seats, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= seats[i].look == INSIDE;
+    if (!any)
+        return;
+    ml_os_sleep_ns(PAUSE_NS);
+    for (size_t i = 0; i < n; i++) {
+        if (seats[i].look != INSIDE)
+            continue;
+        seats[i].look = look_at(seats[i].id, q);
+        if (seats[i].look == RUNNING)
+            ask_running(q, &seats[i], 1);
+        if (seats[i].look != AWAY)
+            seats[i].look = INSIDE;
+    }
+}
+
 /* ---- all of them ---- */
 
 typedef struct seats {
@@ -332,6 +353,7 @@ void ml_os_threads(bool (*matters)(void *ud, uint64_t addr),
         look_at_all(&q, s.v + from, s.n - from);
         from = s.n;
     }
+    look_again(&q, s.v, from);
     for (uint32_t i = 0; i < from; i++) {
         ml_thread t = {s.v[i].id, ML_THREAD_INSIDE};
         if (s.v[i].look == AWAY)
