@@ -346,7 +346,7 @@ describe("lab: experiments", function()
    it("leave nothing behind", function()
       local e = lab.experiment {name = "t", inputs = {chain()}, strategies = {"archive"}}
       e:run {runs = 1, warmup = 0}
-      local left = support.stdout "ls -d ${TMPDIR:-/tmp}/moonlink-lab.* 2>/dev/null || true"
+      local left = support.stdout "ls -d ${TMPDIR:-/tmp}/moonlink.* 2>/dev/null || true"
       assert.equal("", left)
    end)
 

@@ -26,11 +26,46 @@ function file.write(path, bytes)
    return true
 end
 
---- A text as one word of the shell.
+--- A text as one word of the shell; what needs no quotes gets none.
 ---@param text string
 ---@return string
 function file.quote(text)
+   if text:find "^[%w%-+=_./,:@%%]+$" then
+      return text
+   end
    return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+---@class moonlink.Folder
+---@field path? string absolute; nil once it is closed
+
+local folder = {}
+folder.__index = folder
+
+--- Removes the folder with all that is in it.
+function folder:close()
+   if self.path then
+      os.execute("rm -rf " .. file.quote(self.path))
+      self.path = nil
+   end
+end
+
+-- No finaliser: a forked child has a copy of the folder's owner, and must not take it away.
+folder.__close = folder.close
+
+--- A fresh folder below TMPDIR, which goes away when the `<close>` variable that holds it does.
+---@return moonlink.Folder?
+---@return moonlink.Error? err
+function file.folder()
+   local base = os.getenv "TMPDIR" or "/tmp"
+   local pipe <close> = io.popen(("mktemp -d %s 2>&1"):format(
+      file.quote(base .. "/moonlink.XXXXXX")))
+   local said = pipe and pipe:read "l"
+   if not pipe or not pipe:close() then
+      return nil, errors.new {code = "io", file = base,
+         message = ("%s: no folder can be made there: %s"):format(base, tostring(said))}
+   end
+   return setmetatable({path = said}, folder)
 end
 
 return file

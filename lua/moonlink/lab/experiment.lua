@@ -6,6 +6,7 @@
 local axes = require "moonlink.lab.axes"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local isolate = require "moonlink.isolate"
 local machine = require "moonlink.lab.machine"
 local metrics = require "moonlink.lab.metrics"
@@ -335,7 +336,7 @@ end
 ---@return moonlink.lab.Result
 function methods:run(options)
    local o, spec = options or {}, self.spec
-   local folder <close> = shell.folder()
+   local folder <close> = assert(file.folder())
    local result = {
       format = experiment.FORMAT, name = self.name, machine = machine.describe(),
       runs = o.runs or spec.runs or 7, warmup = o.warmup or spec.warmup or 1, cases = {},

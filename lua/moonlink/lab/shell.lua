@@ -2,18 +2,9 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 
 local shell = {}
-
---- Quotes a word for sh.
----@param word string
----@return string
-function shell.quote(word)
-   if word:find "^[%w%-+=_./,:@%%]+$" then
-      return word
-   end
-   return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
 
 local function collect(words, out)
    for _, word in ipairs(words) do
@@ -32,7 +23,7 @@ end
 function shell.line(words)
    local out = collect(words, {})
    for i, word in ipairs(out) do
-      out[i] = shell.quote(word)
+      out[i] = file.quote(word)
    end
    return table.concat(out, " ")
 end
@@ -84,19 +75,19 @@ end
 ---@return string? bytes
 ---@return string? why
 function shell.read(path)
-   local file <close>, why = io.open(path, "rb")
-   if not file then
+   local input <close>, why = io.open(path, "rb")
+   if not input then
       return nil, why
    end
-   return file:read "a"
+   return input:read "a"
 end
 
+--- Writes a file that must be written.
 ---@param path string
 ---@param bytes string
 ---@return string path
 function shell.write(path, bytes)
-   local file <close> = assert(io.open(path, "wb"))
-   assert(file:write(bytes))
+   assert(file.write(path, bytes))
    return path
 end
 
@@ -104,8 +95,8 @@ end
 ---@param path string
 ---@return integer
 function shell.size(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:seek "end" or 0
+   local input <close> = io.open(path, "rb")
+   return input and input:seek "end" or 0
 end
 
 --- A list of words as a file that compilers, linkers and ar take as @FILE: command lines are short.
@@ -119,23 +110,6 @@ function shell.response(path, words)
    end
    shell.write(path, table.concat(lines))
    return "@" .. path
-end
-
----@class moonlink.lab.Folder
----@field path string absolute; goes away when the block ends
-
-local folder_metatable = {
-   __close = function(self)
-      shell.try {"rm", "-rf", self.path}
-   end,
-}
-
---- A fresh folder; a `<close>` variable should hold it.
----@return moonlink.lab.Folder
-function shell.folder()
-   local base = os.getenv "TMPDIR" or "/tmp"
-   local path = shell.run {"mktemp", "-d", base .. "/moonlink-lab.XXXXXX"}:match "[^\n]+"
-   return setmetatable({path = path}, folder_metatable)
 end
 
 return shell

@@ -23,9 +23,9 @@ end
 
 --- Compiles a source. What the compiler knows of its functions is declared once it is loaded.
 local function compile(session, word, prototypes)
-   local object = session.folder:object()
+   local object, err = session.folder:object()
    if not object then
-      return nil, errors.new {code = "io", message = "no temporary folder can be made"}
+      return nil, err
    end
    local found, more = source.compile(word, object, session.cflags)
    local bytes = found and source.read(object)

@@ -31,16 +31,16 @@ function source.is(path)
 end
 
 ---@class moonlink.repl.Folder what compilers write, until the session ends
----@field path? string made with the first object
+---@field made? moonlink.Folder with the first object
 ---@field count integer
 local folder = {}
 folder.__index = folder
 
 --- The folder goes with all that is in it.
 function folder:close()
-   if self.path then
-      os.execute("rm -rf " .. quote(self.path))
-      self.path = nil
+   if self.made then
+      self.made:close()
+      self.made = nil
    end
 end
 
@@ -54,13 +54,14 @@ end
 
 --- A path for a new object.
 ---@return string?
+---@return moonlink.Error? err
 function folder:object()
-   if not self.path then
-      local pipe <close> = io.popen 'mktemp -d "${TMPDIR:-/tmp}/moonlink.XXXXXX"'
-      self.path = pipe and pipe:read "l"
+   local err
+   if not self.made then
+      self.made, err = file.folder()
    end
    self.count = self.count + 1
-   return self.path and ("%s/%d.o"):format(self.path, self.count)
+   return self.made and ("%s/%d.o"):format(self.made.path, self.count), err
 end
 
 --- The prototypes of what a file defines for others, out of what -aux-info wrote.
