@@ -40,7 +40,8 @@ local PATIENCE = 60 -- seconds for a machine that has much to do; nothing waits 
 local function open_terminal(options, environment)
    local log = support.tmpdir() .. "/log"
    support.write(log, "")
-   local command = ("cd %s && HOME=%s %s %s repl %s"):format(dir, dir,
+   -- Without `exec` a shell stands between, and dash ends by a Ctrl-C that its child survived.
+   local command = ("cd %s && exec env HOME=%s %s %s repl %s"):format(dir, dir,
       environment or "TERM=xterm", program, options or "")
    local pipe = assert(io.popen(("script -qefc %s %s >/dev/null 2>&1"):format(
       support.quote(command), log), "w"))
