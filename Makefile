@@ -14,6 +14,7 @@ PKG_CONFIG ?= pkg-config
 BUSTED ?=
 V ?= 0
 FUZZ_SECONDS ?= 60
+QUESTIONS ?=
 INST_PREFIX ?= $(PREFIX)
 INST_LIBDIR ?= $(INST_PREFIX)/lib/lua/5.4
 INST_LUADIR ?= $(INST_PREFIX)/share/lua/5.4
@@ -92,7 +93,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test ghc chromium haskell bench corpus
+.PHONY: deps bench-deps demo test ghc chromium haskell bench questions corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -125,6 +126,11 @@ haskell: deps  ## compile, load, call and reload a Haskell library; installs GHC
 bench: deps  ## measure beside the other linkers that are installed; BENCH=--quick for less
 	@$(BUILD_ALL)
 	@$(ENVIRONMENT) $(LUA) bench/run.lua $(BENCH)
+
+questions: deps  ## run the experiments of docs/QUESTIONS.md and write it; QUESTIONS="1 5" for some
+	@.ci/deps bench ghc
+	@$(BUILD_ALL)
+	@$(ENVIRONMENT) $(LUA) bench/questions.lua --build '$(BUILD)' $(QUESTIONS)
 
 corpus: deps  ## load every static library of the installed -dev packages; CORPUS=z,gmp to choose
 	@.ci/deps corpus

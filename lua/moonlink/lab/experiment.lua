@@ -58,6 +58,7 @@ local experiment = {}
 ---@field machine moonlink.lab.Machine
 ---@field runs integer
 ---@field warmup integer
+---@field limit? number seconds, when the runs ended there and not all were made
 ---@field metrics moonlink.lab.Metric[]
 ---@field stages string[] of samples, in their order
 ---@field cases moonlink.lab.Case[]
@@ -65,6 +66,7 @@ local experiment = {}
 experiment.FORMAT = "moonlink lab 1"
 
 local MAX_FAILURES = 2 -- one after the other; then the case is given up
+local SHORTEST = 5 -- seconds that a run may have, also when the limit of all is near
 
 local FIELDS = {
    name = "string", inputs = "table", strategies = "table", axes = "table", call = "table",
@@ -305,12 +307,17 @@ local function begin_case(self, case, number, made, folder)
    }
 end
 
---- Runs all cases in turn.
+--- Runs all cases in turn; false when time ran out before the last one.
 local function run_all(cases, state, report)
    local total, done, start = #cases * (state.runs + state.warmup), 0, core.now()
    for number = 1 - state.warmup, state.runs do
       for _, case in ipairs(cases) do
          if not is_given_up(case) then
+            local left = state.deadline - core.now()
+            if left <= 0 then
+               return false
+            end
+            state.timeout = math.min(state.timeout, math.max(left, SHORTEST))
             report {done = done, total = total, id = full_name(case),
                left = done > 0 and (core.now() - start) / done * (total - done) or nil}
             run_once(case, number, state)
@@ -321,12 +328,14 @@ local function run_all(cases, state, report)
          end
       end
    end
+   return true
 end
 
 ---@class moonlink.lab.RunOptions each lies over the experiment's own
 ---@field runs? integer
 ---@field warmup? integer
 ---@field timeout? number
+---@field limit? number seconds for all of it, the making of inputs included: no run begins later
 ---@field only? string a Lua pattern: cases whose names (INPUT/STRATEGY/VALUE...) match
 ---@field progress? fun(state: {done: integer, total: integer, id: string, left: number?}) before
 ---  each run; `left` is in seconds
@@ -335,7 +344,7 @@ end
 ---@param options? moonlink.lab.RunOptions
 ---@return moonlink.lab.Result
 function methods:run(options)
-   local o, spec = options or {}, self.spec
+   local o, spec, start = options or {}, self.spec, core.now()
    local folder <close> = assert(file.folder())
    local result = {
       format = experiment.FORMAT, name = self.name, machine = machine.describe(),
@@ -346,10 +355,12 @@ function methods:run(options)
       cases[i] = begin_case(self, case, i, made, folder.path)
       result.cases[i] = cases[i].out
    end
-   run_all(cases, {
+   local is_whole = run_all(cases, {
       runs = result.runs, warmup = result.warmup, timeout = o.timeout or spec.timeout or 60,
       memory = spec.memory, prepare = spec.prepare, folder = folder.path,
+      deadline = start + (o.limit or math.huge),
    }, o.progress or function() end)
+   result.limit = not is_whole and o.limit or nil
    result.metrics, result.stages = metrics.of(result.cases, spec.metrics), metrics.stages
    return result
 end

@@ -15,7 +15,7 @@ local html = {}
 
 local escape = svg.escape
 
-local HOW_TO_READ = [[
+html.HOW_TO_READ = [[
 A bar ends at the median of all runs. The thick mark around its end is the 95&nbsp;% interval of
 the median (bootstrap), the thin line the range of all runs; a small triangle says that it goes on
 beyond the axis. In tables the best case is green, and with it every case whose interval overlaps
@@ -79,7 +79,11 @@ local function growth_figures(v, metric)
    return out
 end
 
-local function metric_section(v, metric)
+--- The charts of one metric with their numbers, of each input.
+---@param v moonlink.lab.View
+---@param metric moonlink.lab.Metric
+---@return string[]
+function html.charts(v, metric)
    local out = growth_figures(v, metric)
    for _, group in ipairs(v.groups) do
       local chart = bars.chart(group, metric)
@@ -157,7 +161,7 @@ local function sections_of(v)
    local sections = {}
    add_section(sections, "Overview", overview(v))
    for _, metric in ipairs(v.metrics) do
-      add_section(sections, metric.title, metric_section(v, metric))
+      add_section(sections, metric.title, html.charts(v, metric))
    end
    add_section(sections, "Where the time goes", stage_section(v),
       "Medians of each stage, one behind the other.")
@@ -171,18 +175,25 @@ local function data(result)
    return '<script type="application/json" id="result">' .. json .. "</script>"
 end
 
+--- The beginning of a page that needs nothing beside itself, up to its first element.
+---@param title string
+---@return string
+function html.head(title)
+   return table.concat({
+      '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+      '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      '<link rel="icon" href="data:,">',
+      ("<title>%s</title>"):format(escape(plain.line(title))),
+      "<style>\n" .. style.sheet() .. "\n</style>\n</head>\n<body>",
+   }, "\n")
+end
+
 --- A page that is whole by itself.
 ---@param result moonlink.lab.Result that has been checked
 ---@return string
 function html.page(result)
    local v = view.of(result)
-   local out = {
-      '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-      '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      '<link rel="icon" href="data:,">',
-      ("<title>%s</title>"):format(escape(plain.line(result.name))),
-      "<style>\n" .. style.sheet() .. "\n</style>\n</head>\n<body>",
-   }
+   local out = {html.head(result.name)}
    add_header(out, v)
    local sections = sections_of(v)
    add_contents(out, sections)
@@ -191,7 +202,7 @@ function html.page(result)
          escape(section.title), section.lead and "\n<p class=soft>" .. section.lead .. "</p>" or "",
          section.body)
    end
-   out[#out + 1] = "<footer>\n<p>" .. HOW_TO_READ .. "</p>\n</footer>"
+   out[#out + 1] = "<footer>\n<p>" .. html.HOW_TO_READ .. "</p>\n</footer>"
    out[#out + 1] = data(result)
    out[#out + 1] = "</body>\n</html>\n"
    return table.concat(out, "\n")

@@ -1,0 +1,102 @@
+--- docs/QUESTIONS.html of the chapters: one page that needs no script and no network.
+-- SPDX-License-Identifier: MIT
+
+local book = require "bench.answers.book"
+local html = require "moonlink.lab.report.html"
+local numbers = require "moonlink.lab.report.numbers"
+local svg = require "moonlink.lab.report.svg"
+
+local page = {}
+
+local escape = svg.escape
+
+--- Text with `code` and **stress** in it.
+local function inline(text)
+   return (escape(text):gsub("`([^`]*)`", '<span class="case">%1</span>')
+      :gsub("%*%*(.-)%*%*", "<strong>%1</strong>"))
+end
+
+local function paragraph(text, class)
+   return ("<p%s>%s</p>"):format(class and (' class="%s"'):format(class) or "", inline(text))
+end
+
+local function code(text)
+   return "<pre>" .. svg.escape_lines((text:gsub("%s*$", ""))) .. "</pre>"
+end
+
+local function add_numbers(out, chapter)
+   for i, v in ipairs(chapter.views) do
+      if #chapter.views > 1 then
+         out[#out + 1] = ("<h3>Experiment %s</h3>"):format(escape(chapter.results[i].name))
+      end
+      for _, group in ipairs(v.groups) do
+         out[#out + 1] = numbers.overview(group, v.metrics)
+      end
+      for _, metric in ipairs(v.metrics) do
+         out[#out + 1] = table.concat(html.charts(v, metric), "\n")
+      end
+   end
+   for _, quoted in ipairs(chapter.texts) do
+      out[#out + 1] = paragraph(quoted.title) .. code(quoted.text)
+   end
+end
+
+local function add_claims(out, chapter)
+   local said = {}
+   for _, verdict in ipairs(chapter.verdicts) do
+      if verdict.holds and not verdict.missing then
+         said[#said + 1] = inline(verdict.text)
+      end
+   end
+   out[#out + 1] = "<h3>What the numbers say</h3>\n<p>" .. table.concat(said, " ") .. "</p>"
+   for _, verdict in ipairs(chapter.verdicts) do
+      if verdict.missing then
+         out[#out + 1] = paragraph(("Not said, since %s."):format(verdict.missing), "soft")
+      elseif not verdict.holds then
+         out[#out + 1] = paragraph("**Not so in this run:** " .. verdict.text, "note")
+      end
+   end
+end
+
+local function add_chapter(out, chapter)
+   local answer = chapter.answer
+   out[#out + 1] = ('<section id="q%d">\n<h2>%d. %s</h2>'):format(answer.number, answer.number,
+      escape(answer.question))
+   out[#out + 1] = paragraph(answer.about)
+   out[#out + 1] = code(chapter.entry.text)
+   if chapter.results[1] then
+      add_claims(out, chapter)
+      out[#out + 1] = "<h3>Where they would differ</h3>\n" .. paragraph(answer.differs)
+      add_numbers(out, chapter)
+      out[#out + 1] = paragraph(chapter.runs, "soft")
+   else
+      out[#out + 1] = paragraph("This question has not been run.", "note")
+   end
+   out[#out + 1] = "</section>"
+end
+
+--- The whole page.
+---@param chapters moonlink.answers.Chapter[]
+---@return string
+function page.page(chapters)
+   local machine, dates = book.machine(chapters)
+   local out = {html.head "The questions of 2009", ([[
+<header>
+<h1>The questions of 2009</h1>
+<p class=soft>Measured on %s%s.</p>
+</header>]]):format(escape(machine), dates and "; " .. escape(dates) or "")}
+   local links = {}
+   for i, chapter in ipairs(chapters) do
+      links[i] = ('<li><a href="#q%d">%d. %s</a></li>'):format(chapter.answer.number,
+         chapter.answer.number, escape(chapter.answer.question))
+   end
+   out[#out + 1] = '<nav class=soft aria-label="Questions"><ul>' .. table.concat(links) ..
+      "</ul></nav>"
+   for _, chapter in ipairs(chapters) do
+      add_chapter(out, chapter)
+   end
+   out[#out + 1] = "<footer>\n<p>" .. html.HOW_TO_READ .. "</p>\n</footer>\n</body>\n</html>\n"
+   return table.concat(out, "\n")
+end
+
+return page
