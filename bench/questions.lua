@@ -1,5 +1,6 @@
 --- `make questions`: the experiments of bench/questions, and docs/QUESTIONS.md and .html of them.
--- Usage: lua5.4 bench/questions.lua [--render] [--runs N] [--docs FOLDER] [--build FOLDER] [NUMBER ...]
+-- Usage: lua5.4 bench/questions.lua [--render] [--runs N] [--docs FOLDER] [--build FOLDER]
+--                                  [NUMBER ...]
 -- --render writes the pages anew of the results that are saved, and runs nothing. Status 1: some
 -- claim does not hold, or some question could not be run; the pages are written nevertheless.
 -- SPDX-License-Identifier: MIT

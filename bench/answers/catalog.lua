@@ -18,7 +18,7 @@ catalog.LINES = 20 -- lines of code in a script
 ---@field differs string where the numbers would differ
 ---@field columns? string[]|table<string, string[]> metrics that tables and charts show, all
 ---  without; by the name of the experiment where they differ
----@field texts? fun(r: moonlink.answers.Figures): {title: string, text: string}[] quoted as they are
+---@field texts? fun(r: moonlink.answers.Figures): {title: string, text: string}[] to be quoted
 ---@field limit? number seconds, catalog.LIMIT
 ---@field small? string[] words for the script that make it small, for specs
 

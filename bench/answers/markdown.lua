@@ -10,15 +10,18 @@ local markdown = {}
 local HEAD = [[
 # The questions of 2009
 
-In 2009 those who wrote GHC's run-time linker debated whether it should be replaced by the system's: by shared libraries and
-dlopen. Here each of the questions of that debate is an experiment of the [laboratory](lab.md), and the answer is what its
-numbers say. `make questions` runs all of them and writes this page, [its twin with charts](QUESTIONS.html) and the raw
-samples in [questions/](questions), which `moonlink lab show` prints; `make questions QUESTIONS="1 5"` runs two of them.
+In 2009 those who wrote GHC's run-time linker debated whether it should be replaced by the
+system's: by shared libraries and dlopen. Here each of the questions of that debate is an
+experiment of the [laboratory](lab.md), and the answer is what its numbers say. `make questions`
+runs all of them and writes this page, [its twin with charts](QUESTIONS.html) and the raw samples
+in [questions/](questions), which `moonlink lab show` prints; `make questions QUESTIONS="1 5"`
+runs two of them.
 
 %s
 
-Tables have medians over all runs, each run in a process of its own, the cases taking turns; in parentheses the interval that
-holds the median with 95 %%. Ratios are formed run by run. A claim that the numbers of a run do not bear out is marked.
+Tables have medians over all runs, each run in a process of its own, the cases taking turns; in
+parentheses the interval that holds the median with 95 %%. Ratios are formed run by run. A claim
+that the numbers of a run do not bear out is marked.
 
 ]]
 
