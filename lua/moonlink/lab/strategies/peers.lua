@@ -118,7 +118,7 @@ local ORC = [[
 
 local function check_orc(run, failed)
    if failed then
-      local text = moonlink.string(run.orc.LLVMGetErrorMessage(failed)) or "LLVM failed"
+      local text = run.orc.LLVMGetErrorMessage(failed) or "LLVM failed"
       run:refuse(text:match "[^\n]+" or "LLVM failed", text)
    end
 end
