@@ -4,6 +4,7 @@
 
 local claims = require "bench.answers.claims"
 local figures = require "bench.answers.figures"
+local matrix = require "bench.answers.matrix"
 local view = require "moonlink.lab.report.view"
 
 local book = {}
@@ -15,6 +16,7 @@ local book = {}
 ---@field views moonlink.lab.View[] of the results, with the metrics that the answer chooses
 ---@field verdicts moonlink.answers.Verdict[]
 ---@field texts {title: string, text: string}[]
+---@field matrix? moonlink.answers.Matrix of the first result
 ---@field runs string how the runs were made, a sentence for each experiment
 
 local function chosen(result, answer)
@@ -55,6 +57,9 @@ function book.chapter(entry, results)
    out.runs = table.concat(runs, " ")
    if answer.texts and results[1] then
       out.texts = answer.texts(r)
+   end
+   if answer.matrix and results[1] then
+      out.matrix = matrix.of(results[1], answer.matrix)
    end
    return out
 end

@@ -19,6 +19,8 @@ catalog.LINES = 20 -- lines of code in a script
 ---@field columns? string[]|table<string, string[]> metrics that tables and charts show, all
 ---  without; by the name of the experiment where they differ
 ---@field texts? fun(r: moonlink.answers.Figures): {title: string, text: string}[] to be quoted
+---@field matrix? { key: string, title: string }[] the inputs as rows of a table whose columns are
+---  strategies, in place of tables of numbers
 ---@field limit? number seconds, catalog.LIMIT
 ---@field small? string[] words for the script that make it small, for specs
 
@@ -31,9 +33,9 @@ catalog.LINES = 20 -- lines of code in a script
 
 local FIELDS = {
    number = "number", question = "string", about = "string", claims = "table", differs = "string",
-   columns = "table", texts = "function", limit = "number", small = "table",
+   columns = "table", texts = "function", limit = "number", small = "table", matrix = "table",
 }
-local OPTIONAL = {columns = true, texts = true, limit = true, small = true}
+local OPTIONAL = {matrix = true, columns = true, texts = true, limit = true, small = true}
 
 local function check(answer, path)
    for key, value in pairs(answer) do

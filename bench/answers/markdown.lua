@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local book = require "bench.answers.book"
+local matrix = require "bench.answers.matrix"
 local units = require "moonlink.lab.report.units"
 local view = require "moonlink.lab.report.view"
 
@@ -122,7 +123,11 @@ local function add_chapter(out, chapter)
       out[#out + 1] = "This question has not been run.\n"
       return
    end
-   add_tables(out, chapter)
+   if chapter.matrix then
+      out[#out + 1] = matrix.markdown(chapter.matrix)
+   else
+      add_tables(out, chapter)
+   end
    for _, quoted in ipairs(chapter.texts) do
       out[#out + 1] = ("%s\n\n```\n%s\n```\n"):format(quoted.title, quoted.text)
    end

@@ -3,6 +3,7 @@
 
 local book = require "bench.answers.book"
 local html = require "moonlink.lab.report.html"
+local matrix = require "bench.answers.matrix"
 local numbers = require "moonlink.lab.report.numbers"
 local svg = require "moonlink.lab.report.svg"
 
@@ -25,6 +26,10 @@ local function code(text)
 end
 
 local function add_numbers(out, chapter)
+   if chapter.matrix then
+      out[#out + 1] = matrix.html(chapter.matrix)
+      return
+   end
    for i, v in ipairs(chapter.views) do
       if #chapter.views > 1 then
          out[#out + 1] = ("<h3>Experiment %s</h3>"):format(escape(chapter.results[i].name))
