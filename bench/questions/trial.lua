@@ -15,7 +15,7 @@ local trial = {}
 ---@class bench.questions.Ability
 ---@field key string the input's name
 ---@field title string what the strategy is asked for
----@field sources table<string, string> C and C++ files by name; they are loaded in the order of names
+---@field sources table<string, string> C and C++ files by name, loaded in the order of names
 ---@field edited? string what the first of them becomes
 ---@field cflags? string
 ---@field test fun(t: bench.questions.Trial) raises when the strategy cannot do it
@@ -187,7 +187,8 @@ function trial.inputs(abilities)
                sources[k] = shell.write(folder .. "/" .. name, ability.sources[name])
             end
             return {
-               sources = sources, cflags = ability.cflags, compiler = is_cxx(ability) and "c++" or "cc",
+               sources = sources, cflags = ability.cflags,
+               compiler = is_cxx(ability) and "c++" or "cc",
                edit = ability.edited and {from = sources[1],
                   to = shell.write(folder .. "/new-" .. names[1], ability.edited)},
             }
