@@ -153,7 +153,7 @@ static ml_class common_class(const ml_entry *e)
 
 static int all_pieces(ml_txn *t)
 {
-    size_t n = 16; /* what linker_pieces and ml_ifunc_pieces add */
+    size_t n = 20; /* what linker_pieces and ml_ifunc_pieces add */
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nmemory;
     for (uint32_t i = 0; i < t->l->names.count; i++)
@@ -203,6 +203,7 @@ static void linker_pieces(ml_txn *t)
     if (t->nmoved) {
         t->piece_moved = ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
     }
+    ml_count_pieces(t);
     if (wants(t, "__dso_handle")) {
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     }
@@ -333,6 +334,7 @@ static void give_addresses(ml_txn *t)
     l->dso_handle = ml_piece_addr(t, t->piece_dso);
     l->stub_size = t->target->stub_size;
     run_extents(t);
+    ml_count_place(t);
     ml_ifunc_place(t);
     for (uint32_t i = 0; i < l->names.count; i++) {
         ml_entry *e = l->names.entries[i];
@@ -463,5 +465,6 @@ int ml_assemble(ml_txn *t)
     s->data = y[0].part[ML_PART_DATA].size + y[1].part[ML_PART_DATA].size;
     s->got_slots = t->ngot + t->nifuncs;
     s->stubs = t->nstubs + t->nifuncs;
+    s->counted = t->l->ncounted;
     return 0;
 }

@@ -51,7 +51,7 @@ static const char *provider_of(const ml_entry *e)
     return e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN ? e->provider : NULL;
 }
 
-static void describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
+void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out)
 {
     static const char *const how[] = {
         [ML_DEF_NONE] = "none",       [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
@@ -89,7 +89,7 @@ bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out)
 {
     if (i >= l->names.count)
         return false;
-    describe(l, l->names.entries[i], out);
+    ml_linked_describe(l, l->names.entries[i], out);
     return true;
 }
 
@@ -97,7 +97,7 @@ bool ml_linked_find(const ml_linked *l, const char *name, ml_symbol_info *out)
 {
     const ml_entry *e = ml_table_find_str(&l->names, name);
     if (e)
-        describe(l, e, out);
+        ml_linked_describe(l, e, out);
     return e != NULL;
 }
 

@@ -52,6 +52,13 @@ typedef enum ml_crossing {
     ML_CROSS_STUBS   /* GOT loads stay; branches go through stubs */
 } ml_crossing;
 
+/* Which calls are counted: see count.c. */
+typedef enum ml_counting {
+    ML_COUNT_NONE,
+    ML_COUNT_UNITS,  /* of what other units, libraries or the process define */
+    ML_COUNT_OBJECTS /* and of what other objects of the load define */
+} ml_counting;
+
 /* Who shall see a load; ML_SEEN_*, or'ed. Any of them keeps its local functions for ml_place. */
 enum {
     ML_SEEN_GDB = 1,     /* gdb's and lldb's interface for JIT compilers */
@@ -68,8 +75,9 @@ typedef struct ml_options {
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
     bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
-    bool relax;       /* GOT loads may become direct */
+    bool relax; /* GOT loads may become direct */
     ml_crossing crossing;
+    ml_counting count;
     bool merge;       /* equal strings and constants of mergeable sections are kept once */
     ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
     unsigned debug;   /* ML_SEEN_* */
@@ -265,11 +273,12 @@ typedef struct ml_link_stats {
     uint64_t memory;                                        /* bytes mapped */
     uint64_t text, constants, data;                         /* bytes of each part */
     uint64_t got_slots, stubs, moved, relaxed;
+    uint64_t counted;                  /* stubs that count */
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
-    uint64_t tls;    /* bytes of thread-local storage that each thread has */
-    bool tls_static; /* it lies at one offset from the thread pointer */
+    uint64_t tls;                      /* bytes of thread-local storage that each thread has */
+    bool tls_static;                   /* it lies at one offset from the thread pointer */
     /* nanoseconds by stage; resolving is timed by who drives it */
     uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;
 } ml_link_stats;
@@ -294,6 +303,15 @@ const char *ml_session_missing(const ml_session *s, ml_cursor *c);
 const ml_unit *ml_session_busy(const ml_session *s);
 /* "is being started", "is being reloaded" (both versions), "is being unloaded"; NULL else. */
 const char *ml_unit_doing(const ml_unit *u);
+
+/* Calls of one symbol by one input, as counted. */
+typedef struct ml_call_info {
+    uint32_t input;        /* that calls */
+    ml_symbol_info symbol; /* that is called */
+    uint64_t count;
+} ml_call_info;
+/* Number i; with `reset` its count begins again at 0, and no call is lost between. */
+bool ml_unit_call(const ml_unit *u, size_t i, bool reset, ml_call_info *out);
 
 /* Who uses a unit. Other units: number i, or NULL; the next name that `u` takes from `of`. */
 ml_unit *ml_unit_user(const ml_unit *u, size_t i);

@@ -49,7 +49,9 @@ typedef struct ml_input {
     struct ml_split **split; /* where its strings went; NULL: none was merged (see merge.c) */
     uint64_t *addr;          /* final address (set by assemble) */
     uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
-    const ml_ifunc *ifuncs;  /* its indirect functions, sorted (set by ifunc.c) */
+    uint32_t *counted; /* by global symbol, as bind: 1 + place in l->counted, 0: none; NULL when
+                                there are none (set by scan) */
+    const ml_ifunc *ifuncs; /* its indirect functions, sorted (set by ifunc.c) */
     uint32_t nifuncs;
     bool split_stack; /* compiled with -fsplit-stack: see splitstack.c */
     uint8_t tls;      /* ml_tls_flag (set by scan) */
@@ -97,6 +99,12 @@ typedef struct ml_routine {
     uint32_t input;
 } ml_routine;
 
+/* Calls that are counted, by number of their stub: see count.c. */
+typedef struct ml_counted {
+    uint32_t input; /* that calls */
+    ml_entry *e;
+} ml_counted;
+
 typedef struct ml_graph ml_graph;
 
 struct ml_linked {
@@ -112,6 +120,10 @@ struct ml_linked {
     uint64_t got, stubs; /* addresses of the GOT and of the first stub; 0: none */
     uint64_t moved;      /* address of the first moved instruction; 0: none */
     unsigned stub_size;
+    ml_counted *counted; /* (set by scan) */
+    size_t ncounted, room_counted;
+    uint64_t counting, counters; /* addresses of the first stub that counts and its counter */
+    unsigned counting_size;
     uint64_t dso_handle; /* address, 0: none */
     uint64_t *init;      /* constructors in the order in which they run */
     uint32_t ninit;
@@ -183,6 +195,13 @@ static inline uint64_t ml_stub_address(const ml_linked *l, uint32_t n)
     return n ? l->stubs + (uint64_t)(n - 1) * l->stub_size : 0;
 }
 
+/* Likewise of number i, from 0, of l->counted. */
+enum { ML_COUNTER = 8 }; /* bytes */
+static inline uint64_t ml_counting_address(const ml_linked *l, size_t i)
+{
+    return l->counting + (uint64_t)i * l->counting_size;
+}
+
 static inline bool ml_def_in_load(uint8_t def)
 {
     return def >= ML_DEF_SECTION && def <= ML_DEF_LINKER;
@@ -225,6 +244,9 @@ static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, 
 
 /* "a.o", or "lib.a(a.o)"; without the member when memory is short. */
 const char *ml_input_text(ml_arena *a, const ml_input *in);
+
+/* info.c: what an entry is. */
+void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out);
 
 /* Gives parts first to last of both blocks their protection; makes one readable and writable
 ** again. */

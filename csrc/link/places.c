@@ -69,7 +69,9 @@ static size_t add_symbols(const ml_linked *l, ml_named *to)
         Elf64_Sym s;
         memcpy(&s, l->debug->symtab.p + i * sizeof s, sizeof s);
         uint64_t from_stubs = s.st_value - l->stubs;
-        if (l->stubs && from_stubs < l->stats.stubs * l->stub_size)
+        uint64_t from_counting = s.st_value - l->counting;
+        if ((l->stubs && from_stubs < l->stats.stubs * l->stub_size) ||
+            from_counting < l->ncounted * l->counting_size)
             continue;
         to[n++] = (ml_named){s.st_value,
                              s.st_size,
@@ -79,6 +81,18 @@ static size_t add_symbols(const ml_linked *l, ml_named *to)
                              ELF64_ST_BIND(s.st_info) == STB_LOCAL};
     }
     return n;
+}
+
+static size_t add_counting(const ml_linked *l, ml_named *to)
+{
+    for (size_t i = 0; i < l->ncounted; i++)
+        to[i] = (ml_named){ml_counting_address(l, i),
+                           l->counting_size,
+                           l->counted[i].e->name,
+                           UINT32_MAX,
+                           ML_PLACE_STUB,
+                           false};
+    return l->ncounted;
 }
 
 static bool sort_sections(const ml_linked *l, struct ml_names_by_address *x)
@@ -117,7 +131,8 @@ static const struct ml_names_by_address *names_of(const ml_linked *l)
     struct ml_names_by_address *x = ml_heap_zalloc(1, sizeof *x);
     size_t symbols = l->debug ? l->debug->symtab.n / sizeof(Elf64_Sym) : 0;
     if (x)
-        x->v = ml_heap_grow(NULL, 3 * (size_t)l->names.count + symbols + 1, sizeof *x->v);
+        x->v = ml_heap_grow(NULL, 3 * (size_t)l->names.count + symbols + l->ncounted + 1,
+                            sizeof *x->v);
     if (!x || !x->v || !sort_sections(l, x)) {
         free_names(x);
         return NULL;
@@ -126,6 +141,7 @@ static const struct ml_names_by_address *names_of(const ml_linked *l)
         x->n = add_symbols(l, x->v);
     for (uint32_t i = 0; i < l->names.count; i++)
         x->n += add_entry(l, l->names.entries[i], symbols == 0, x->v + x->n);
+    x->n += add_counting(l, x->v + x->n);
     qsort(x->v, x->n, sizeof *x->v, by_address);
     ((ml_linked *)(uintptr_t)l)->by_address = x;
     return x;

@@ -7,9 +7,9 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { DROPPED = 1, MERGED, STUBBED };
+enum { DROPPED = 1, MERGED, STUBBED, COUNTED };
 
-/* In place of S, of a symbol that is DROPPED, MERGED or STUBBED: see apply_direct. */
+/* In place of S, of a symbol that is one of these: see apply_direct. */
 #define NO_PLAIN_S ((uint64_t)1 << 63)
 
 /* One input while it is relocated. */
@@ -25,7 +25,8 @@ typedef struct work {
     bool image;       /* only thread-local sections, else only others */
     uint64_t *S;      /* by symbol index, or NO_PLAIN_S */
     uint8_t *dropped; /* by symbol index: DROPPED, MERGED for a section symbol, STUBBED for one that
-                         branches reach by its stub alone */
+                         branches reach by its stub alone, COUNTED for one whose calls go through
+                         a stub that counts */
     int rc;
 } work;
 
@@ -125,10 +126,20 @@ static bool stays(const work *w, const ml_irel *r)
     return v.e && !v.in_load;
 }
 
+/* Is it a call that is counted? */
+static bool is_counted(const work *w, const ml_irel *r)
+{
+    return w->dropped[r->symbol] == COUNTED &&
+           ml_count_is_call(w->t, w->rels, r, w->exec, (ml_slice){w->code, w->size});
+}
+
 static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
 {
     const ml_target *target = w->t->target;
     size_t field = (size_t)r->offset;
+    if (is_counted(w, r))
+        return target->relax(w->code, w->size, field, r->type, w->base + r->offset,
+                             ml_count_stub(w->t, w->in, r->symbol));
     if (!(row->needs & ML_RELAX) || !w->t->o.relax || stays(w, r) ||
         !target->can_relax(w->code, w->size, field, r->type, r->addend) ||
         !target->relax(w->code, w->size, field, r->type, w->base + r->offset, S))
@@ -151,6 +162,7 @@ static inline uint64_t address_of(const work *w, const ml_irel *r)
     switch (w->dropped[r->symbol]) {
     case MERGED: return merged_address(w, r);
     case STUBBED:
+    case COUNTED:
     case DROPPED: return ml_binding_of(w->in, r->symbol).S;
     default: return w->S[r->symbol];
     }
@@ -217,6 +229,8 @@ static uint32_t apply(work *w, uint32_t k)
         return apply_tls(w, k, &r, row);
     if (w->dropped[r.symbol] == STUBBED && is_branch(w, &r, row))
         S = ml_binding_stub(w->t, ml_binding_of(w->in, r.symbol).e);
+    else if (row->formula == ML_L_A_P || row->formula == ML_S_A_P)
+        S = is_counted(w, &r) ? ml_count_stub(w->t, w->in, r.symbol) : S;
     switch (row->formula) {
     case ML_S_A: v = S + (uint64_t)r.addend; break;
     case ML_S_A_P:
@@ -303,7 +317,8 @@ static void symbol_values(work *w)
         const ml_entry *e = w->in->bind[i - img->first_global];
         bool gone = e->flags & ML_ENT_NOWHERE;
         bool by_stub = e->stub && w->t->o.crossing == ML_CROSS_STUBS && !ml_def_in_load(e->def);
-        w->dropped[i] = gone ? DROPPED : by_stub ? STUBBED : 0;
+        bool counted = w->in->counted && w->in->counted[i - img->first_global];
+        w->dropped[i] = gone ? DROPPED : counted ? COUNTED : by_stub ? STUBBED : 0;
         w->S[i] = w->dropped[i] ? NO_PLAIN_S : ml_entry_address(e);
     }
 }
@@ -399,6 +414,8 @@ int ml_relocate(ml_txn *t)
     rc = relocate_all(t, false);
     if (rc == 0)
         rc = write_stubs(t);
+    if (rc == 0)
+        rc = ml_count_write(t);
     if (rc == 0)
         rc = ml_ifunc_write(t);
     if (rc == 0)

@@ -365,6 +365,8 @@ static bool patch_pointers(ml_pair *p, const ml_linked *user)
     for (int k = 0; k < 2; k++) {
         ml_area data = ml_linked_area(user, k, ML_PART_DATA);
         for (uint64_t at = data.addr; at - data.addr < data.size; at += 8) {
+            if (at - user->counters < user->ncounted * ML_COUNTER)
+                continue; /* numbers, which could look like an address */
             uint8_t *word = (uint8_t *)(uintptr_t)at;
             uint64_t to, value = ml_get64(word);
             if (!ml_linked_has(p->old, value))

@@ -223,8 +223,10 @@ static void look_at_symbols(scan *c)
             plain && s.type < ML_TYPE_TLS && s.section < img->nsections && in->piece[s.section];
         c->is[i] = good ? IS_PLAIN | IS_OF_LOAD : 0;
     }
-    for (uint32_t i = img->first_global; i < img->nsymbols; i++)
-        c->is[i] = what_entry_is(c->t, in->bind[i - img->first_global]);
+    for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
+        uint8_t is = what_entry_is(c->t, in->bind[i - img->first_global]);
+        c->is[i] = is && ml_count_crosses(c->t, in, i) ? IS_PLAIN : is;
+    }
 }
 
 /* Which symbols are easy for which types. */
@@ -279,6 +281,12 @@ static void scan_one(scan *c, uint32_t k)
         c->rc = rc < 0 ? rc : c->rc;
         return;
     }
+    if (ml_count_crosses(c->t, c->in, r.symbol) &&
+        ml_count_is_call(c->t, c->rels, &r, c->piece->class == ML_CLASS_TEXT, c->data)) {
+        if (!ml_count_want(c->t, c->in, r.symbol))
+            c->rc = ml_nomem(c->t->d);
+        return;
+    }
     if (row->needs & ML_NEED_GOTBASE)
         c->t->need_gotbase = true;
     if (row->needs & ML_NEED_GOT)
@@ -324,6 +332,7 @@ static void forget(ml_txn *t)
     bool given = t->scanned && (t->ngot || t->nstubs || t->copies); /* slots, to some entry */
     t->ngot = t->nstubs = t->nmoved = t->copies = 0;
     ml_segment_forget(t);
+    ml_count_forget(t);
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
     for (uint32_t i = 0; given && i < t->l->names.count; i++) {

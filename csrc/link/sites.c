@@ -41,11 +41,25 @@ static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64
     return note_at(w, e, kind, w->base + offset, bias);
 }
 
+/* Does the call go through a stub that counts, whose slot is changed? From the field, or one up to
+** `back` bytes before it. */
+static bool by_counting_stub(const walk *w, const ml_irel *r, int64_t addend, uint64_t back)
+{
+    uint64_t stub = ml_count_stub(w->t, w->in, r->symbol);
+    for (uint64_t i = 0; stub && i <= back && i <= r->offset; i++)
+        if ((uint32_t)(stub + (uint64_t)addend - (w->base + r->offset - i)) ==
+            (uint32_t)field_at(w, r->offset - i, 4))
+            return true;
+    return false;
+}
+
 /* A GOT load that is none any more refers to the symbol itself, from its field or, when it became a
 ** jump, from the byte before. */
 static int note_relaxed(walk *w, ml_entry *e, const ml_irel *r, uint64_t slot)
 {
     uint64_t P = w->base + r->offset;
+    if (by_counting_stub(w, r, -4, 1))
+        return 0;
     if ((uint32_t)(slot + (uint64_t)r->addend - P) == (uint32_t)field_at(w, r->offset, 4))
         return 0;
     for (uint64_t back = 0; back <= 1 && back <= r->offset; back++)
@@ -111,6 +125,8 @@ static int note_direct(walk *w, ml_entry *e, const ml_irel *r, const ml_rrow *ro
         return note(w, e, pcrel ? ML_SITE_PC32 : ML_SITE_ABS32, r->offset, A);
     if (L && width == 4 && (uint32_t)field == (uint32_t)(L + A - (pcrel ? P : 0)))
         return 0; /* by a stub, whose slot is changed */
+    if (pcrel && width == 4 && by_counting_stub(w, r, r->addend, 0))
+        return 0;
     return note_moved(w, e, r);
 }
 

@@ -278,12 +278,23 @@ static bool input_symbol(file *f, uint32_t input, uint32_t i)
 }
 
 /* "puts@plt", as disassemblers call it. */
-static bool stub_symbol(file *f, const ml_entry *e)
+static bool stub_symbol(file *f, const ml_entry *e, uint64_t addr, unsigned size)
+{
+    const char *name = ml_format(&f->a, "%s@plt", e->name);
+    return name && add_symbol(f, name, STB_LOCAL, STT_FUNC, addr, size);
+}
+
+static bool stub_symbols(file *f)
 {
     const ml_linked *l = f->t->l;
-    const char *name = ml_format(&f->a, "%s@plt", e->name);
-    return name &&
-           add_symbol(f, name, STB_LOCAL, STT_FUNC, ml_stub_address(l, e->stub), l->stub_size);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < l->names.count; i++) {
+        const ml_entry *e = l->names.entries[i];
+        ok = !e->stub || stub_symbol(f, e, ml_stub_address(l, e->stub), l->stub_size);
+    }
+    for (size_t i = 0; ok && i < l->ncounted; i++)
+        ok = stub_symbol(f, l->counted[i].e, ml_counting_address(l, i), l->counting_size);
+    return ok;
 }
 
 static int by_value(const void *a, const void *b)
@@ -305,9 +316,7 @@ static bool all_symbols(file *f)
     for (uint32_t i = 0; ok && i < l->ninputs; i++)
         for (uint32_t k = 1; ok && k < l->inputs[i].img->nsymbols; k++)
             ok = input_symbol(f, i, k);
-    for (uint32_t i = 0; ok && i < l->names.count; i++)
-        if (l->names.entries[i]->stub)
-            ok = stub_symbol(f, l->names.entries[i]);
+    ok = ok && stub_symbols(f);
     if (ok && f->nsyms)
         qsort(f->syms, f->nsyms, sizeof *f->syms, by_value);
     return ok;

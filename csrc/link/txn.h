@@ -80,6 +80,7 @@ struct ml_txn {
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
+    uint32_t piece_counting, piece_counters;                 /* see count.c */
     bool scanned;     /* entries may have slots, which another scan must forget */
     bool has_ifunc;   /* assemble or scan has seen one */
     ml_ifunc *ifuncs; /* sorted by input, section and value, each once */
@@ -176,6 +177,20 @@ uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
                           uint32_t *hash);
 int ml_splitstack_adjust(ml_txn *t);
+
+/* count.c: may calls of a symbol by an input be counted? Is that relocation such a call? code: the
+** bytes of the section that it changes. Wants a stub for the symbol, once; forgets all of them.
+** Adds the pieces; gives them addresses; writes the stubs. Address of the one of a symbol, 0: none.
+*/
+bool ml_count_crosses(const ml_txn *t, const ml_input *in, uint32_t symbol);
+bool ml_count_is_call(const ml_txn *t, const ml_irels *rels, const ml_irel *r, bool text,
+                      ml_slice code);
+bool ml_count_want(ml_txn *t, ml_input *in, uint32_t symbol);
+void ml_count_forget(ml_txn *t);
+void ml_count_pieces(ml_txn *t);
+void ml_count_place(ml_txn *t);
+int ml_count_write(ml_txn *t);
+uint64_t ml_count_stub(const ml_txn *t, const ml_input *in, uint32_t symbol);
 
 /* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
 bool ml_header_is(const char *name);

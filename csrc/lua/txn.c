@@ -136,6 +136,8 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
         o->replace = u->u;
     }
     lua_pop(L, 1);
+    static const char *const count[] = {"none", "unit", "object", NULL};
+    o->count = (ml_counting)option(L, "count", "none", count);
     lua_getfield(L, 2, "merge");
     o->merge = lua_toboolean(L, -1);
     lua_pop(L, 1);

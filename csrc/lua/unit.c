@@ -331,8 +331,34 @@ static int missing(lua_State *L)
     return 1;
 }
 
+/* unit:calls([reset]) -> array of moonlink.core.Call: what has been called and is counted */
+static int calls(lua_State *L)
+{
+    const ml_unit *u = ml_lua_checkunit(L, 1)->u;
+    bool reset = lua_toboolean(L, 2);
+    ml_call_info c;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (size_t i = 0; ml_unit_call(u, i, reset, &c); i++) {
+        if (!c.count)
+            continue;
+        lua_createtable(L, 0, 7);
+        ml_lua_set_integer(L, "input", (uint64_t)c.input + 1);
+        ml_lua_set_text(L, "symbol", c.symbol.name);
+        ml_lua_set_text(L, "how", c.symbol.how);
+        ml_lua_set_text(L, "provider", c.symbol.provider);
+        if (c.symbol.input != UINT32_MAX)
+            ml_lua_set_integer(L, "to", (uint64_t)c.symbol.input + 1);
+        ml_lua_set_integer(L, "address", c.symbol.addr);
+        ml_lua_set_integer(L, "count", c.count);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
 void ml_open_unit(lua_State *L)
 {
+    static const luaL_Reg reports[] = {{"calls", calls}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},     {"users", users},
                                        {"missing", missing}, {"unload", unload},   {"carry", carry},
                                        {"replace", replace}, {"discard", discard}, {NULL, NULL}};
@@ -342,6 +368,7 @@ void ml_open_unit(lua_State *L)
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
         ml_lua_set_reports(L, ML_LUA_UNIT);
+        ml_lua_set_steady(L, ML_LUA_UNIT, reports);
         ml_lua_set_places(L);
         lua_setfield(L, -2, "__index");
     }

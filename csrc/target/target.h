@@ -177,6 +177,11 @@ typedef struct ml_target {
     ** are out of its reach. Both take at most stub_size bytes. */
     void (*lazy)(uint8_t *to, uint64_t at, uint32_t i, uint64_t head);
     bool (*lazy_head)(uint8_t *to, uint64_t at, uint64_t words);
+    /* Writes a stub of count_size bytes, a multiple of 16, at `at` that adds 1 to the word of 64
+    ** bits at `counter`, for all threads, and jumps as `stub` does, with all registers and flags as
+    ** they were; false when counter or slot is out of its reach. */
+    bool (*count)(uint8_t *to, uint64_t at, uint64_t counter, uint64_t slot);
+    unsigned count_size;
     /* The function that starts at code checks its stack (-fsplit-stack): makes it claim `more`
     ** bytes beside its frame, or all there are. False when it does not begin like that. */
     bool (*claim)(uint8_t *code, size_t size, uint32_t more);
@@ -186,6 +191,8 @@ typedef struct ml_target {
     ** needs as in the row of `type`; addend A. */
     bool (*can_relax)(const uint8_t *code, size_t size, size_t field, uint32_t type,
                       int64_t addend);
+    /* Is that load part of a call or a jump to S? Only after can_relax. */
+    bool (*got_branch)(const uint8_t *code, size_t field);
     /* Does it: rewrites the instruction and its field for P = place and S; false, and nothing
     ** written, when the displacement does not fit. Only after can_relax. */
     bool (*relax)(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place,

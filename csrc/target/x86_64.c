@@ -7,6 +7,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "base/slice.h"
 #include "target/target.h"
+#include "target/x86_64_count.h"
 #include "target/x86_64_insn.h"
 #include "target/x86_64_tls.h"
 
@@ -154,6 +155,11 @@ static bool can_relax(const uint8_t *code, size_t size, size_t field, uint32_t t
     return op == 0x8b || (op == 0xff && !padded && (modrm == 0x15 || modrm == 0x25));
 }
 
+static bool got_branch(const uint8_t *code, size_t field)
+{
+    return code[field - 2] == 0xff;
+}
+
 /* In each form the value that the field must hold is S - (address after the field): the field of
 ** jmp starts one byte earlier. */
 static bool relax(uint8_t *code, size_t size, size_t field, uint32_t type, uint64_t place,
@@ -203,8 +209,11 @@ const ml_target ml_target_x86_64 = {
     .lazy = lazy,
     .claim = claim,
     .lazy_head = lazy_head,
+    .count = ml_x86_64_count,
+    .count_size = ML_X86_64_COUNT_SIZE,
     .branch = branch,
     .can_relax = can_relax,
+    .got_branch = got_branch,
     .relax = relax,
     .tls_can_relax = ml_x86_64_tls_can_relax,
     .tls_relax = ml_x86_64_tls_relax,

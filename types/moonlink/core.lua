@@ -279,6 +279,7 @@ function core.session() end
 ---@field zone "near"|"low"|nil
 ---@field relax boolean? true by default
 ---@field bind "direct"|"got"|"stubs"|nil how code reaches what is outside of its load
+---@field count "none"|"unit"|"object"|nil which calls are counted: none by default
 ---@field merge boolean? equal strings and constants are kept once
 ---@field at integer? link for this address, map nothing
 ---@field debug { gdb: boolean?, perf: boolean?, jitdump: boolean?, lines: boolean? }?
@@ -366,6 +367,7 @@ function session:is_closed() end
 ---@field data integer bytes
 ---@field got_slots integer
 ---@field stubs integer
+---@field counted integer stubs that count calls
 ---@field moved integer instructions
 ---@field relaxed integer GOT loads
 ---@field looked_up integer names asked of the process
@@ -422,6 +424,12 @@ function unit:alive() end
 ---@param name string
 ---@return string[]? names that all it leads to lacks, some maybe twice; nothing: it has no such name
 function unit:missing(name) end
+
+---Calls that were counted: by an input, to an input or a provider; `how` as of moonlink.core.Entry.
+---@param reset? boolean the counts begin again at 0
+---@return {input: integer, symbol: string, how: string, provider: string?, address: integer,
+---  to: integer?, count: integer}[]
+function unit:calls(reset) end
 
 ---@class moonlink.core.User
 ---@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"thread"|"silent thread"

@@ -335,7 +335,7 @@ function load.begin(linker, options)
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax,
       bind = options.bind, at = options.at,
-      replace = options.replace,
+      replace = options.replace, count = options.count == true and "unit" or options.count or nil,
       debug = self.seen, merge = options.merge,
    }
    if self.txn and options.allow_second_libc then

@@ -33,6 +33,8 @@ local options = {}
 ---@field zone? "near"|"low"
 ---@field relax? boolean
 ---@field bind? "direct"|"got"|"stubs" how code reaches what other units and libraries define
+---@field count? boolean|"unit"|"object" calls of what other units, libraries and the process define
+---  are counted, "object": and between objects of one unit; see calls.lua
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "strip",
 ---  "place", "all"
 ---@field debug? string|string[] who shall see what is loaded: "auto", "gdb", "perf", "jitdump",
@@ -49,7 +51,7 @@ local types = {
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
-   bind = {"string"},
+   bind = {"string"}, count = {"boolean", "string"},
    progress = {"function"}, debug = {"string", "table"},
    -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
@@ -61,6 +63,7 @@ local choices = {
    undefined = {error = true, stub = true, null = true},
    weak = {first = true, own = true, process = true},
    zone = {near = true, low = true}, bind = {direct = true, got = true, stubs = true},
+   count = {unit = true, object = true},
 }
 
 local defaults = {

@@ -1,9 +1,11 @@
 --- What a linker tells about addresses and names: methods of `moonlink.new()`.
 -- SPDX-License-Identifier: MIT
 
+local calls = require "moonlink.link.calls"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local missing = require "moonlink.link.missing"
+local roster = require "moonlink.link.roster"
 local symbols = require "moonlink.show.symbols"
 
 local seen = {}
@@ -33,6 +35,14 @@ function seen.methods(methods, check_open)
          }
       end
       return missing.of(unit, name)
+   end
+
+   --- The calls that units of this linker have counted: see unit:calls.
+   ---@param how? {reset?: boolean}
+   ---@return moonlink.Calls[]
+   function methods:calls(how)
+      check_open(self)
+      return calls.of(roster.units(self), how)
    end
 
    --- Writes the symbols of all units to a file, for `moonlink symbolize`.

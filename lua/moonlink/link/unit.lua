@@ -1,6 +1,7 @@
 --- A unit: what one load brought into the process.
 -- SPDX-License-Identifier: MIT
 
+local calls = require "moonlink.link.calls"
 local errors = require "moonlink.error"
 local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
@@ -156,6 +157,15 @@ end
 ---@return moonlink.Error? err
 function methods:missing(name)
    return missing.of(core_of(self), name)
+end
+
+--- The calls that the option `count` has counted, the most frequent first: { from=, to=, symbol=,
+--- count=, kind= } each. Empty without that option.
+---@param how? {reset?: boolean} reset: the counts begin again at 0
+---@return moonlink.Calls[]
+function methods:calls(how)
+   core_of(self)
+   return calls.of({self}, how)
 end
 
 --- The link map as data: sections and symbols in address order.
