@@ -488,12 +488,18 @@ static int core_strerror(lua_State *L)
     return 1;
 }
 
+/* refused() -> how many callbacks from other threads were refused since the last warnings() */
+static int core_refused(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)atomic_load(&ml_callstate_get(L)->foreign));
+    return 1;
+}
+
 void ml_open_call(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"func", core_func},   {"funcinfo", core_funcinfo},
-        {"errno", core_errno}, {"strerror", core_strerror},
-        {NULL, NULL},
+        {"func", core_func},         {"funcinfo", core_funcinfo}, {"errno", core_errno},
+        {"strerror", core_strerror}, {"refused", core_refused},   {NULL, NULL},
     };
     ml_callstate_get(L);
     if (luaL_newmetatable(L, FUNCTION)) {

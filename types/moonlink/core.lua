@@ -91,6 +91,10 @@ function core.trap(message) end
 ---@return string[]
 function core.warnings() end
 
+---How many callbacks from other threads were refused since the last warnings().
+---@return integer
+function core.refused() end
+
 -- ---- memory: memory.c ----
 
 ---@param address integer

@@ -3,7 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local arguments = require "moonlink.cli.arguments"
-local options = require "moonlink.cli.options"
+local session = require "moonlink.cli.session"
 local usage = require "moonlink.cli.usage"
 
 local haskell = {}
@@ -58,17 +58,23 @@ function haskell.start(parsed, more)
    if first == "" then
       usage.fail "a file or a library is wanted"
    end
+   local ln, finish = session.linker(parsed)
    local start = {
       packages = parsed.ghc_packages, database = parsed.ghc_databases, way = parsed.ghc_way,
       kind = parsed.ghc_kind, options = parsed.ghc_options, objects = inputs,
-      linker = options.linker(parsed), args = {first},
+      linker = ln, args = {first},
    }
    for key, value in pairs(more or {}) do
       start[key] = value
    end
    table.move(start.tail or {}, 1, #(start.tail or {}), 2, start.args)
    start.tail = nil
-   return require("moonlink.ghc").start(start)
+   local hs, err = require("moonlink.ghc").start(start)
+   finish()
+   if not hs then
+      ln:close()
+   end
+   return hs, err
 end
 
 return haskell

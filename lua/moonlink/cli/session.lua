@@ -18,20 +18,16 @@ local function to_stderr(text)
    io.stderr:flush()
 end
 
---- A linker as the common options want it, and what follows from them. The progress line is the
---- caller's to finish.
+--- A linker as the common options want it. The progress line is the caller's to finish.
 ---@param parsed table what argparse found
 ---@return moonlink.Linker
----@return {inputs: any[], first: string, define: table<string, integer>, finish: fun()}
-function session.open(parsed)
+---@return fun() finish
+---@return table<string, integer> define
+function session.linker(parsed)
    local opts, define = options.linker(parsed)
    local report, finish = progress.new {
       now = moonlink.now, terminal = is_terminal, write = to_stderr,
    }
-   local inputs, first = arguments.inputs(parsed.inputs)
-   if first == "" then
-      usage.fail "a file or a library is wanted"
-   end
    opts.progress = report
    local ln = moonlink.new(opts)
    if opts.trace then
@@ -40,6 +36,19 @@ function session.open(parsed)
          to_stderr(event.text .. "\n")
       end)
    end
+   return ln, finish, define
+end
+
+--- The same with the files that are to be loaded.
+---@param parsed table
+---@return moonlink.Linker
+---@return {inputs: any[], first: string, define: table<string, integer>, finish: fun()}
+function session.open(parsed)
+   local inputs, first = arguments.inputs(parsed.inputs)
+   if first == "" then
+      usage.fail "a file or a library is wanted"
+   end
+   local ln, finish, define = session.linker(parsed)
    return ln, {inputs = inputs, first = first, define = define, finish = finish}
 end
 

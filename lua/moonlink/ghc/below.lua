@@ -39,7 +39,7 @@ local function add_input(names, input)
    local path = input.path
    local kind = path and core.kind(path)
    if input.bytes then
-      return add_object(names, input.bytes, input.name)
+      return add_object(names, input.bytes, input.name or "(bytes)")
    elseif kind == "archive" and input.whole then
       return add_archive(names, path)
    elseif kind == "object" then
@@ -91,11 +91,12 @@ function below.load(ln, list)
    for _, name in ipairs(roots) do
       is_root[name] = true
    end
+   local strict = ln.options.undefined == nil or ln.options.undefined == "error"
    return ln:load {
-      inputs = {}, roots = roots, name = "below " .. inputs.name(parsed),
-      undefined = function(q) -- whoever wants it is loaded next, and says so
-         return is_root[q.name] and false or nil
-      end,
+      inputs = {}, roots = roots, name = "below " .. inputs.name(parsed), gc_sections = false,
+      undefined = strict and function(q) -- whoever wants it is loaded next, and says so
+         return is_root[q.name] and 0 or nil
+      end or nil,
    }
 end
 

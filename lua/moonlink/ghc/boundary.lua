@@ -68,7 +68,7 @@ function boundary.install(fr, cell)
       [hs:closure_symbol "run_pure"] = static(fr, fr:apply(c.compose, run, c.evaluate)),
    }
    for name, address in pairs(answers) do
-      hs.linker:on("resolve", "^" .. name .. "$", function()
+      hs.hooks[#hs.hooks + 1] = hs.linker:on("resolve", "^" .. name .. "$", function()
          return address
       end)
    end

@@ -5,17 +5,23 @@ local errors = require "moonlink.error"
 
 local exception = {}
 
---- Applies functions to a part of the exception and reads the text that comes out; nil when that
---- raises an exception itself.
+--- Characters of the longest text.
+local LONGEST = 10000
+
+--- Applies functions to a part of the exception and reads the text that comes out. One that is too
+--- long, or raises an exception itself, ends with "..."; nil when there is nothing of it.
 local function text_of(fr, build)
    local values = require "moonlink.ghc.values"
    local n = #fr.live + 1
-   local good, text = pcall(function()
+   local good, text, whole = pcall(function()
       fr:push(build())
-      return values.read(fr, n, "String")
+      return values.beginning(fr, n, LONGEST)
    end)
    fr:drop(n)
-   return good and text or nil
+   if not good or text == "" and not whole then
+      return nil
+   end
+   return whole and text or text .. "..."
 end
 
 --- The status of an ExitCode: 0, or what ExitFailure holds.

@@ -6,13 +6,14 @@
 -- taken away meanwhile: they run between any two instructions.
 -- SPDX-License-Identifier: MIT
 
+local core = require "moonlink.core"
 local moonlink = require "moonlink"
 
 local frame = {}
 
 ---@class moonlink.ghc.Frame
 ---@field hs moonlink.ghc.Runtime
----@field cap integer the Capability
+---@field cap? integer the Capability, once it is held
 ---@field slot any memory of two words: the Capability and a result
 ---@field live integer[] closures that must be found again after an evaluation
 ---@field hook? table what restores a hook of Lua
@@ -95,9 +96,13 @@ local function evaluate(self, action)
    local slot = self.slot
    slot:set(("jj"):pack(self.cap, 0))
    local result_at, eval = slot:address() + 8, hs.rts.rts_evalIO
+   local refused = core.refused()
    hs.inside = false -- no step of Lua's collector between here and the call
    local good, err = pcall(eval, slot, action, result_at)
    hs.inside = true
+   if good and core.refused() > refused then
+      good, err = false, hs:foreign_error()
+   end
    if not good and hs:notice(err) then
       error(hs:over_error(), 0)
    end
@@ -184,7 +189,7 @@ function methods:force(i)
 end
 
 local function leave(hs, self, good, ...)
-   if hs.state == "up" then
+   if hs.state == "up" and self.cap then
       hs.rts.rts_unlock(self.cap)
    end
    hs.depth, hs.inside = hs.depth - 1, false
@@ -226,7 +231,11 @@ function frame.with(hs, f, ...)
    end
    local self = setmetatable({hs = hs, slot = slot, live = {}, hook = without_hook()}, metatable)
    hs.depth, hs.inside = depth, true
-   self.cap = hs.rts.rts_lock()
+   local good, cap = pcall(hs.rts.rts_lock)
+   if not good then
+      return leave(hs, self, false, hs:notice(cap) and hs:over_error() or cap)
+   end
+   self.cap = cap
    return leave(hs, self, pcall(f, self, ...))
 end
 

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local call = require "moonlink.call"
+local core = require "moonlink.core"
 local errors = require "moonlink.error"
 
 local functions = {}
@@ -14,10 +15,12 @@ local functions = {}
 ---@field address? integer
 ---@field fixed boolean it was made for an address
 
-local function finish(hs, slot, good, ...)
+local function finish(hs, slot, refused, good, ...)
    hs.depth = hs.depth - 1
    local err = hs:pending(slot.name)
-   if not good then
+   if good and core.refused() > refused then
+      err = hs:foreign_error(slot.name)
+   elseif not good then
       err = (...)
       if hs:notice(err) then
          err = hs:over_error()
@@ -35,7 +38,7 @@ local function invoke(hs, slot, ...)
       errors.mistake("%s: the new version of its module does not export it", slot.name)
    end
    hs.depth = hs.depth + 1
-   return finish(hs, slot, pcall(slot.fn, ...))
+   return finish(hs, slot, core.refused(), pcall(slot.fn, ...))
 end
 
 --- A view of the linker in which one name has a given address: FunPtrs have no name.

@@ -12,6 +12,7 @@ local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local group = require "moonlink.link.group"
 local layout = require "moonlink.ghc.layout"
+local linker = require "moonlink.link.linker"
 local locate = require "moonlink.ghc.locate"
 local moonlink = require "moonlink"
 local packages = require "moonlink.link.packages"
@@ -33,7 +34,8 @@ local ghc = {}
 ---@field database? string|string[] package databases on top of the global one
 ---@field topdir? string GHC's folder, in place of what the ghc on PATH says
 ---@field limit? integer longest list that hs:value reads: 1000000
----@field linker? moonlink.Options for moonlink.new
+---@field linker? moonlink.Options|moonlink.Linker for moonlink.new; or a linker, which from then on
+--- belongs to the runtime and ends with it
 
 local KNOWN = {
    packages = "table", objects = "table", kind = "string", way = "string", options = "string",
@@ -55,6 +57,11 @@ local function check(options)
       end
    end
    options = options or {}
+   for i, text in ipairs(options.args or {}) do
+      if type(text) ~= "string" or text:find "\0" then
+         errors.mistake("option 'args': a text without NUL expected at %d", i)
+      end
+   end
    if options.kind and not KINDS[options.kind] then
       errors.mistake("option 'kind': archive, prelinked or shared expected, got '%s'",
          options.kind)
@@ -62,14 +69,20 @@ local function check(options)
    return options
 end
 
---- Where GHC's storage manager reserves its heap; who has it holds a runtime.
-local HEAP = 0x4200000000
+--- Where GHC's storage manager reserves its heap, when it can: the first runtime of a process, but
+--- not a later one, since it leaves the last megabyte behind. What it reserves is 1 TiB, of which
+--- most stays unused; neighbours without access may look like a part of it.
+local HEAP, RESERVED = 0x4200000000, 1 << 40
 
+--- Is there a heap of GHC in the process?
 local function has_heap()
    local maps <close> = io.open "/proc/self/maps"
    for line in maps and maps:lines() or function() end do
-      local first, last = line:match "^(%x+)%-(%x+)"
-      if tonumber(first, 16) <= HEAP and HEAP < tonumber(last, 16) then
+      local first, last, access = line:match "^(%x+)%-(%x+) (%S+)"
+      first, last = tonumber(first, 16), tonumber(last, 16)
+      local size = last - first
+      if first <= HEAP and HEAP < last
+         or access == "---p" and size > RESERVED // 2 and size < RESERVED * 3 // 2 then
          return true
       end
    end
@@ -115,6 +128,7 @@ local function load_static(ln, files, options)
    end
    return ln:load {
       inputs = inputs, roots = options.roots, search = files.search, name = options.name,
+      gc_sections = false, -- what is loaded later wants more of it
    }
 end
 
@@ -245,13 +259,31 @@ local function bring_up(self, plan, options)
    end
 end
 
---- Takes back what was begun.
-local function give_up(self, err)
+local KEEPER = {
+   who = "the Haskell runtime",
+   unload = '"orphan" takes its names away; its memory goes when the runtime ends: hs:exit()',
+   reload = "hs:reload(unit) puts a new version in its place, and keeps the old one's memory",
+   close = "end the runtime: hs:exit()",
+}
+
+--- Takes back what was begun. Of a linker that was there before, only what was loaded since.
+local function give_up(self, err, before)
    if self.state == "up" then
       pcall(self.rts.hs_exit)
    end
-   self.state = "over"
-   self.linker:close()
+   self.state, self.linker.keeper = "over", nil
+   if not before then
+      self.linker:close()
+   end
+   local units = before and self.linker:units() or {}
+   for i = #units, (before or 0) + 1, -1 do
+      if units[i]:alive() then
+         units[i]:unload "force"
+      end
+   end
+   for _, remove in ipairs(self.hooks) do
+      remove()
+   end
    return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
 end
 
@@ -269,13 +301,20 @@ function ghc.start(options)
    if not plan then
       return nil, err
    end
+   local ln, before = options.linker, nil
+   if linker.is(ln) then
+      before = #ln:units()
+   else
+      ln = moonlink.new(ln)
+   end
+   ln.keeper = KEEPER
    local self = runtime.open(runtime.new {
-      linker = moonlink.new(options.linker), version = plan.ghc, kind = plan.kind,
+      linker = ln, version = plan.ghc, kind = plan.kind,
       packages = plan.units, limit = options.limit or 1000000,
    })
    good, err = pcall(bring_up, self, plan, options)
    if not good then
-      return give_up(self, err)
+      return give_up(self, err, before)
    end
    return runtime.seal(self)
 end

@@ -97,7 +97,7 @@ local function init_with_config(ln, fields, options, anchors)
    words[fields.enabled // 8 + 1] = options.program and layout.SAFE_ONLY or layout.IGNORE_ALL
    words[fields.options // 8 + 1] = text:address()
    words[fields.main // 8 + 1] = options.program and 1 or 0
-   words[fields.keep // 8 + 1] = 1
+   words[fields.keep // 8 + 1] = options.program and 0 or 1 -- nobody asks a program for values
    local prototype = ("void hs_init_ghc(void *, void *, long, long, long, long%s)"):format(
       (", long"):rep(#words))
    local init, err = ln:func(prototype)

@@ -5,6 +5,7 @@ local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
+local lacks = require "moonlink.ghc.lacks"
 local moonlink = require "moonlink"
 local names = require "moonlink.ghc.names"
 local reload = require "moonlink.ghc.reload"
@@ -67,6 +68,19 @@ function methods:notice(err)
       return true
    end
    return self.state == "broken"
+end
+
+--- The error for a callback that a thread of Haskell's own has called, to which 0 was answered.
+---@param where? string what was called
+---@return moonlink.Error
+function methods.foreign_error(_, where)
+   return errors.new {
+      code = "state", symbol = where,
+      message = (where and where .. ": " or "") .. "a thread of Haskell's own has called a "
+         .. "callback: it was given 0, since Lua runs in its own thread alone",
+      hint = 'call it in the thread that Lua has called; what forkIO starts may call Lua when the '
+         .. 'way is not "threaded"',
+   }
 end
 
 --- The exception that ended at a foreign export since the last look, as an error.
@@ -179,7 +193,7 @@ function methods:load(what)
       if type(under) == "table" then
          under:unload "orphan"
       end
-      return nil, err
+      return nil, lacks.explain(self, err)
    end
    if self.register then
       self.register()
@@ -252,6 +266,7 @@ function methods:exit()
    if self.state ~= "broken" then
       self.state = "over"
    end
+   self.linker.keeper = nil
    return self.linker:close()
 end
 
@@ -278,7 +293,7 @@ local metatable = {
 function runtime.new(fields)
    local self = {
       state = "down", depth = 0, slots = {}, infos = {}, closures = {}, marks = {},
-      closure_types = {}, unit_ids = {}, anchors = {}, cell = moonlink.alloc(8),
+      closure_types = {}, unit_ids = {}, anchors = {}, hooks = {}, cell = moonlink.alloc(8),
       functions = setmetatable({}, {__mode = "k"}),
    }
    for key, field in pairs(fields) do

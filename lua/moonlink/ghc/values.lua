@@ -78,10 +78,10 @@ function readers.Ordering(fr, i)
    return k - 2
 end
 
---- Calls step(n) for each element; n is its live place.
-local function each_element(fr, i, t, step)
-   local cell = fr:push(fr.live[i])
-   local count, limit = 0, fr.hs.limit
+--- Calls step(n) for each element; n is its live place. More than `limit` (the runtime's) raise.
+local function each_element(fr, i, t, step, limit)
+   local cell, count = fr:push(fr.live[i]), 0
+   limit = limit or fr.hs.limit
    while true do
       local at, k = expect(fr, cell, t.text or "a list", "[]", ":")
       if k == 1 then
@@ -130,6 +130,22 @@ function readers.String(fr, i, t)
       end
    end)
    return table.concat(parts) .. utf8.char(table.unpack(codes))
+end
+
+--- Collects the characters of a String as far as they can be read, for those to whom a part is
+--- better than nothing.
+---@param fr moonlink.ghc.Frame
+---@param i integer
+---@param limit integer characters
+---@return string
+---@return boolean whole
+function values.beginning(fr, i, limit)
+   local chars, n = {}, #fr.live
+   local whole = pcall(each_element, fr, i, {text = "String"}, function(k)
+      chars[#chars + 1] = utf8.char(fr:word(expect(fr, k, "Char", "C#") + 8) & 0xffffffff)
+   end, limit)
+   fr:drop(n + 1)
+   return table.concat(chars), whole
 end
 
 function readers.tuple(fr, i, t)

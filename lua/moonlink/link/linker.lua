@@ -29,8 +29,16 @@ local linker = {}
 ---@field events moonlink.Event[] what was logged
 ---@field tracing table<string, boolean> categories that are switched on
 ---@field types moonlink.Scope its C declarations
+---@field keeper? moonlink.Keeper a language's runtime that runs in it
 ---@field c table functions and variables by name, as declared with cdef
 local methods = {}
+
+--- Whose heap may refer to the units, so that their memory stays until it ends; what to do instead.
+---@class moonlink.Keeper
+---@field who string
+---@field unload string
+---@field reload string
+---@field close string
 
 local over_session
 
@@ -328,6 +336,12 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function methods:close()
+   if self.keeper then
+      return nil, errors.new {
+         code = "state", message = ("the linker cannot be closed: %s lives in it"):format(
+            self.keeper.who), hint = self.keeper.close,
+      }
+   end
    return self.session:close()
 end
 
@@ -344,7 +358,7 @@ local metatable = {
       return methods[key]
    end,
    __close = function(self)
-      assert(self.session:close())
+      assert(self:close())
    end,
    __tostring = function(self)
       return self.session:is_closed() and "moonlink linker (closed)"
@@ -358,6 +372,13 @@ function over_session(session, opts)
       session = session, options = opts, hooks = {}, events = {}, tracing = {},
       types = cdecl.scope(),
    }, metatable)
+end
+
+--- Is this value a linker?
+---@param value any
+---@return boolean
+function linker.is(value)
+   return getmetatable(value) == metatable
 end
 
 --- Makes a linker. Nothing is shared between two of them.

@@ -6,6 +6,7 @@ local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local opts = require "moonlink.link.options"
 local result = require "moonlink.link.result"
+local unload = require "moonlink.link.unload"
 
 local reload = {}
 
@@ -142,6 +143,10 @@ function reload.run(unit, options)
    options = check(options)
    if not unit:alive() or unit.orphaned then
       errors.mistake("%s was unloaded", unit.name)
+   end
+   local kept = unload.kept(unit, "reload")
+   if kept then
+      return nil, kept
    end
    local list = new_list(unit, options)
    local run <close> = load.begin(unit.linker, opts.merge(unit.options, {replace = unit.core}))

@@ -190,6 +190,20 @@ local function attempt(unit, how)
    return ok, err
 end
 
+--- The error for a unit that a runtime's heap may refer to in ways that no linker sees; nil when
+--- there is none. Its names can go, its memory goes with the runtime.
+---@param unit moonlink.LoadedUnit
+---@param what string "unload", "reload"
+---@return moonlink.Error?
+function unload.kept(unit, what)
+   local keeper = unit.linker.keeper
+   return keeper and errors.new {
+      code = "state", file = unit.name, reason = keeper.who .. " may refer to it",
+      message = ("%s of '%s' refused: %s may refer to it"):format(what, unit.name, keeper.who),
+      hint = keeper[what],
+   } or nil
+end
+
 --- Takes a unit out of the process: see methods:unload in unit.lua.
 ---@param unit moonlink.LoadedUnit
 ---@param how? string|{how?: string, timeout?: number}
@@ -206,6 +220,10 @@ function unload.run(unit, how)
          type(how) == "string" and ("'%s'"):format(how) or type(how))
    elseif timeout ~= nil and type(timeout) ~= "number" then
       errors.mistake("unload: timeout: a number of seconds expected, got %s", type(timeout))
+   end
+   local kept = how ~= "orphan" and unload.kept(unit, "unload")
+   if kept then
+      return nil, kept
    end
    if how == "wait" then
       local ok, err = wait(unit, timeout)

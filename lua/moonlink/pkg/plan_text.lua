@@ -15,7 +15,8 @@ end
 
 local function file_lines(lines, unit)
    for _, file in ipairs(unit.files) do
-      lines[#lines + 1] = ("   %-9s %s"):format(file.kind, file.path)
+      local pad = (" "):rep(9 - #file.kind) -- %-9s takes no NUL, which a file may hold
+      lines[#lines + 1] = ("   %s%s %s"):format(file.kind, pad, file.path)
       local before = #file.tried > 0 and (", after %s"):format(plural(#file.tried, "other path"))
          or ""
       lines[#lines + 1] = ("             %s%s: %s%s"):format(

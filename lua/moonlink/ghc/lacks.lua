@@ -1,0 +1,46 @@
+--- Errors of loading in words of Haskell: of which package or module an undefined name is, and how
+-- that is loaded.
+-- SPDX-License-Identifier: MIT
+
+local pkg = require "moonlink.pkg"
+
+local lacks = {}
+
+--- The hint for one name; nil when it is none of Haskell's, or when its package is there.
+local function hint_for(hs, name)
+   local parts = pkg.parse_symbol(name or "")
+   if not parts or not parts.module then
+      return nil
+   end
+   for _, p in ipairs(hs.packages) do
+      if p.id == parts.unit or p.symbols == parts.unit then
+         return ("package %s has no such name: was the module compiled against another version of "
+            .. "it?"):format(p.id)
+      end
+   end
+   if parts.unit == "main" then
+      return ("load the object of module %s, too"):format(parts.module)
+   end
+   return ("it is of package %s, which the runtime was started without: packages = { \"%s\" }, "
+      .. "or --ghc-package"):format(parts.unit, parts.unit)
+end
+
+--- Gives an error of a load hints that speak of packages and modules.
+---@param hs moonlink.ghc.Runtime
+---@param err any
+---@return any err
+function lacks.explain(hs, err)
+   if type(err) == "table" and hs.kind == "shared" and err.hint == "compile with -fPIC" then
+      err.hint = "compile with ghc -dynamic -fPIC, as modules above shared packages must be"
+   end
+   if type(err) ~= "table" or err.code ~= "undefined" then
+      return err
+   end
+   err.hint = hint_for(hs, err.symbol) or err.hint
+   for _, each in ipairs(err.errors or {}) do
+      each.hint = hint_for(hs, each.symbol) or each.hint
+   end
+   return err
+end
+
+return lacks

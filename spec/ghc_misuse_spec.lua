@@ -1,0 +1,253 @@
+--- Haskell inside of Lua under bad treatment: ends that come too early, threads that may not call
+-- Lua, exceptions without a text, packages that nobody asked for.
+-- SPDX-License-Identifier: MIT
+
+local haskell = require "spec.support.haskell"
+local support = require "spec.support"
+
+local WILD = [==[
+module Wild where
+import Control.Concurrent
+import Control.Exception
+import Data.IORef
+import Foreign.C.Types
+import Foreign.Ptr
+import System.IO.Unsafe
+
+foreign import ccall "dynamic" back :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+
+foreign export ccall inThread :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+inThread :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+inThread f n = do
+  box <- newEmptyMVar
+  _ <- forkIO (back f n >>= putMVar box)
+  takeMVar box
+
+foreign export ccall inOSThread :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+inOSThread :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+inOSThread f n = do
+  box <- newEmptyMVar
+  _ <- forkOS (back f n >>= putMVar box)
+  takeMVar box
+
+askAside :: FunPtr (CInt -> IO CInt) -> IO Int
+askAside f = fromIntegral <$> inThread f 1
+
+foreign export ccall struck :: IO CInt
+struck :: IO CInt
+struck = do
+  me <- myThreadId
+  _ <- forkIO (throwTo me (ErrorCall "from another thread"))
+  threadDelay 10000000
+  return 1
+
+foreign export ccall halfText :: CInt -> CInt
+halfText :: CInt -> CInt
+halfText n = error ("so far " ++ show (n `div` 0))
+
+foreign export ccall noText :: IO ()
+noText :: IO ()
+noText = throwIO (ErrorCall (error "nothing"))
+
+foreign export ccall longText :: IO ()
+longText :: IO ()
+longText = throwIO (ErrorCall (cycle "abc"))
+
+counter :: IORef Int
+counter = unsafePerformIO (newIORef 0)
+{-# NOINLINE counter #-}
+
+foreign export ccall bump :: IO CInt
+bump :: IO CInt
+bump = do { modifyIORef' counter (+ 1); fromIntegral <$> readIORef counter }
+]==]
+
+local USER = [=[
+module User where
+import qualified Data.Map as M
+import Foreign.C.Types
+import Wild
+foreign export ccall use :: CInt -> IO CInt
+use :: CInt -> IO CInt
+use n = (+ fromIntegral (M.size (M.fromList [(i, i) | i <- [1 .. n]]))) <$> bump
+]=]
+
+local function raised(f, ...)
+   local good, err = pcall(f, ...)
+   assert.is_false(good)
+   return err
+end
+
+describe("Haskell, misused, #ghc", function()
+   local ghc = require "moonlink.ghc"
+   local moonlink = require "moonlink"
+   local folder = support.tmpdir()
+   local wild, user, hs
+
+   setup(function()
+      wild = haskell.compile(folder, "Wild", WILD)
+      user = haskell.compile(folder, "User", USER)
+   end)
+
+   after_each(function()
+      if hs then
+         hs:exit()
+         hs = nil
+      end
+   end)
+
+   it("tells of callbacks in threads that may not call Lua, and goes on", function()
+      hs = assert(ghc.start {objects = {wild}, way = "threaded", options = "-N2"})
+      local called = 0
+      local back <close> = hs:callback("int(int)", function(x)
+         called = called + 1
+         return x * 2
+      end)
+      for _, name in ipairs {"inThread", "inOSThread"} do
+         local ask = assert(hs:func(("int %s(int (*)(int), int)"):format(name)))
+         local err = raised(ask, back, 3)
+         assert.equal("state", err.code)
+         assert.matches(name .. ": a thread of Haskell's own has called a callback", err.message, 1,
+            true)
+      end
+      local aside = assert(hs:get("main", "Wild", "askAside"))
+      local err = raised(function()
+         return aside(hs:make(back:address(), "FunPtr a")):run "Int"
+      end)
+      assert.matches("a thread of Haskell's own", err.message, 1, true)
+      assert.equal(0, called)
+      assert.equal(1, assert(hs:func "int bump(void)")())
+      moonlink.warnings()
+   end)
+
+   it("lets threads of the other runtimes call Lua", function()
+      hs = assert(ghc.start {objects = {wild}})
+      local back <close> = hs:callback("int(int)", function(x) return x * 2 end)
+      assert.equal(6, assert(hs:func "int inThread(int (*)(int), int)")(back, 3))
+      local failing <close> = hs:callback("int(int)", function() error("of Lua", 0) end)
+      assert.equal("of Lua", raised(assert(hs:func "int inThread(int (*)(int), int)"), failing, 3))
+   end)
+
+   it("raises an exception that another thread has thrown", function()
+      for _, way in ipairs {"", "threaded"} do
+         hs = assert(ghc.start {objects = {wild}, way = way})
+         assert.equal("from another thread", raised((assert(hs:func "int struck(void)"))).what)
+         assert(hs:exit())
+      end
+   end)
+
+   it("shows of an exception's text what there is", function()
+      hs = assert(ghc.start {objects = {wild}})
+      assert.equal("so far ...", raised(assert(hs:func "int halfText(int)"), 1).what)
+      local err = raised((assert(hs:func "void noText(void)")))
+      assert.equal("noText: Haskell exception ErrorCall", err.message)
+      assert.matches("^abcabc.*%.%.%.$", raised((assert(hs:func "void longText(void)"))).what)
+   end)
+
+   it("keeps what its heap may refer to, whoever wants it unloaded", function()
+      hs = assert(ghc.start {packages = {"containers"}, objects = {wild}})
+      local unit = assert(hs:load(user))
+      local use = assert(hs:func "int use(int)")
+      assert.equal(3, use(2))
+      for _, how in ipairs {"refuse", "wait", "force"} do
+         local done, err = unit:unload(how)
+         assert.is_nil(done)
+         assert.equal("state", err.code)
+         assert.matches("the Haskell runtime may refer to it", err.message, 1, true)
+         assert.matches('"orphan"', err.hint, 1, true)
+      end
+      local new, err = unit:reload()
+      assert.is_nil(new)
+      assert.matches("hs:reload", err.hint, 1, true)
+      local closed
+      closed, err = hs.linker:close()
+      assert.is_nil(closed)
+      assert.matches("hs:exit", err.hint, 1, true)
+      hs:collect()
+      assert.equal(4, use(2))
+      assert.is_true(unit:unload "orphan")
+      hs:collect()
+      assert.equal(5, use(2))
+      assert(hs:load(user))
+      assert.equal(6, assert(hs:func "int use(int)")(2))
+   end)
+
+   it("lives in a linker that was there before, and ends with it", function()
+      local ln = moonlink.new()
+      local c = folder .. "/c.o"
+      support.cc(c, "int twice(int x) { return 2 * x; }")
+      assert(ln:load(c))
+      for _, options in ipairs {
+         {objects = {folder .. "/none.o"}}, {options = "-Zwrong"}, {packages = {"none"}},
+      } do
+         options.linker = ln
+         local none, err = ghc.start(options)
+         assert.is_nil(none)
+         assert.is_not_nil(err)
+         assert.equal(1, #ln:units())
+         assert.same({}, ln:packages())
+      end
+      hs = assert(ghc.start {objects = {wild}, linker = ln})
+      local twice = assert(ln:func "int twice(int)")
+      assert.equal(4, twice(2))
+      assert.equal(1, assert(hs:func "int bump(void)")())
+      assert(hs:exit())
+      assert.matches("was unloaded", raised(twice, 2), 1, true)
+   end)
+
+   it("is refused beside another one, also when that is not the first of the process", function()
+      for _ = 1, 2 do
+         hs = assert(ghc.start {})
+         local second, err = ghc.start {}
+         assert.is_nil(second)
+         assert.equal("state", err.code)
+         assert(hs:exit())
+      end
+   end)
+
+   it("names the package or module that a name is of", function()
+      hs = assert(ghc.start {objects = {wild}})
+      local unit, err = hs:load(user)
+      assert.is_nil(unit)
+      assert.matches("User.o", err.message, 1, true)
+      assert.matches('of package containers-', err.hint, 1, true)
+      assert(hs:exit())
+      hs = assert(ghc.start {packages = {"containers"}})
+      unit, err = hs:load(user)
+      assert.is_nil(unit)
+      assert.equal("load the object of module Wild, too", err.hint)
+      assert.equal(2, #hs.linker:units())
+   end)
+
+   it("takes texts as arguments of the program", function()
+      for _, args in ipairs {{3}, {"a", "b\0c"}, {{}}} do
+         assert.matches("option 'args'", raised(ghc.start, {args = args}), 1, true)
+      end
+   end)
+
+   it("drops sections of modules only, not of what others will want", function()
+      hs = assert(ghc.start {
+         packages = {"containers"}, objects = {wild, user}, linker = {gc_sections = true},
+      })
+      assert.equal(4, assert(hs:func "int use(int)")(3))
+      assert.equal("abc", hs:make("abc", "String"):value "String")
+   end)
+end)
+
+describe("a Haskell program #ghc", function()
+   it("is told of an endless loop at top level, as by GHC", function()
+      local main = haskell.compile(support.tmpdir(), "Main", [[
+module Main where
+loop :: Int
+loop = loop + 1
+{-# NOINLINE loop #-}
+main :: IO ()
+main = print loop
+]])
+      local status, out, err = support.exit("timeout 60 env %s run --ghc-package base %s",
+         support.moonlink(), main)
+      assert.equal("", out)
+      assert.matches("<<loop>>", err, 1, true)
+      assert.equal(1, status)
+   end)
+end)
