@@ -133,7 +133,8 @@ return {
          end,
       },
       {
-         "Of {files} Lua modules {naming} name x86-64 and {linux} files of Linux: less than a tenth.",
+         "Of {files} Lua modules {naming} name x86-64 and {linux} files of Linux: less than a "
+            .. "tenth.",
          numbers = function(r)
             return {
                files = r:median("files", LUA), naming = r:median("processor", LUA),

@@ -1,4 +1,4 @@
--- What would be lost without the run-time linker: each ability of each strategy is a test, and a run.
+-- What would be lost without the run-time linker: each ability is a test, each cell a run.
 local lab = require "moonlink.lab"
 local abilities = require "bench.questions.abilities"
 local trial = require "bench.questions.trial"

@@ -11,8 +11,8 @@ local OTHERS = {"aarch64", "riscv64"} -- processors to compile for, with glibc's
 --- Headers that C11, the compiler, or a library for any system has; elf.h describes a format.
 local ANYWHERE = {}
 for name in ([[
-   assert ctype errno inttypes limits math setjmp signal stdarg stdatomic stdbool stddef stdint stdio
-   stdlib string time unwind cpuid elf lua lauxlib lualib libelf gelf ffi
+   assert ctype errno inttypes limits math setjmp signal stdarg stdatomic stdbool stddef stdint
+   stdio stdlib string time unwind cpuid elf lua lauxlib lualib libelf gelf ffi
 ]]):gmatch "%S+" do
    ANYWHERE[name .. ".h"] = true
 end

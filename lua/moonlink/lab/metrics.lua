@@ -25,6 +25,7 @@ local rows = {
    {"left_mappings", "mappings left", ""},
    {"rounds_left_kb", "memory left after rounds", "KiB"},
    {"rounds_left_mappings", "mappings left after rounds", ""},
+   {"round_left_bytes", "memory left by each later round", "bytes"},
    {"file_kb", "files", "KiB"},
    {"image_kb", "unit", "KiB"},
    {"got_bytes", "GOT slots", "bytes"},

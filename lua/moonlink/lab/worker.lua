@@ -121,8 +121,13 @@ local function rounds(case, run, built, sample)
       return
    end
    collectgarbage()
-   local before, start = measure.read(), now()
-   for _ = 1, case.rounds do
+   local before, start, half = measure.read(), now(), case.rounds // 2
+   local middle
+   for i = 1, case.rounds do
+      if i == half + 1 then
+         collectgarbage()
+         middle = measure.read()
+      end
       local raw = case.strategy.load(built, run)
       local loaded = setmetatable({raw = raw, strategy = case.strategy, run = run},
          loaded_metatable)
@@ -135,6 +140,7 @@ local function rounds(case, run, built, sample)
    collectgarbage()
    local left = measure.since(before)
    sample.rounds_left_kb, sample.rounds_left_mappings = left.memory_kb, left.mappings
+   sample.round_left_bytes = measure.since(middle).memory_kb * 1024 / (case.rounds - half)
 end
 
 --- The preparation alone, for experiments that prepare once.
