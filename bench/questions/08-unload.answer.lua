@@ -18,8 +18,8 @@ end
 return {
    number = 8,
    question = "What can be unloaded, and what comes back?",
-   about = "A program in C and one in C++ (with a static member of a template and a static variable "
-      .. "of an inline function) are loaded, called, which touches all their data, and unloaded; "
+   about = "A program in C and one in C++ (with a static member of a template and a static "
+      .. "variable of an inline function) are loaded, called, which touches all their data, and unloaded; "
       .. "then a thousand times more. Libraries get a new name each time, as a new version has; "
       .. "compiling and linking them is not in the times, writing the file is. `in place`: the "
       .. "unit stays, each round is a new version that takes over its variables.",
@@ -28,8 +28,8 @@ return {
    limit = 120,
    claims = {
       {
-         "With `direct` each of the later rounds leaves {bytes} bytes, less than a hundredth of the "
-            .. "{memory:%d} KiB that one load of the C program takes.",
+         "With `direct` each of the later rounds leaves {bytes} bytes, less than a hundredth of "
+            .. "the {memory:%d} KiB that one load of the C program takes.",
          numbers = function(r)
             return {
                bytes = math.max(0, r:median("round_left_bytes", "c/direct")),
@@ -63,8 +63,8 @@ return {
          end,
       },
       {
-         "A library in C++ is not unloaded by dlclose: its unique symbols keep it ({batch} mappings "
-            .. "stay with `shared-batch`, {direct} with `direct`, which is fewer), and what is "
+         "A library in C++ is not unloaded by dlclose: its unique symbols keep it ({batch} "
+            .. "mappings stay with `shared-batch`, {direct} with `direct`, which is fewer), and what is "
             .. "opened later uses the variables of the first.",
          numbers = function(r)
             return {

@@ -1,4 +1,4 @@
--- What can be unloaded, and what comes back? A thousand times a program is loaded, called, unloaded.
+-- What can be unloaded, and what comes back? A thousand times: load, call, unload.
 local lab = require "moonlink.lab"
 local reloading = require "bench.questions.reloading"
 
