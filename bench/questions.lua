@@ -1,6 +1,6 @@
 --- `make questions`: the experiments of bench/questions, and docs/QUESTIONS.md and .html of them.
 -- Usage: lua5.4 bench/questions.lua [--render] [--runs N] [--docs FOLDER] [--build FOLDER]
---                                  [NUMBER ...]
+--                                  [--limit SECONDS] [NUMBER ...]
 -- --render writes the pages anew of the results that are saved, and runs nothing. Status 1: some
 -- claim does not hold, or some question could not be run; the pages are written nevertheless.
 -- SPDX-License-Identifier: MIT
@@ -16,12 +16,12 @@ package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;%s"):format(root, root,
 
 local function usage(problem)
    io.stderr:write("bench/questions.lua: ", problem, "\nusage: lua5.4 bench/questions.lua ",
-      "[--render] [--runs N] [--docs FOLDER] [--build FOLDER] [NUMBER ...]\n")
+      "[--render] [--runs N] [--docs FOLDER] [--build FOLDER] [--limit SECONDS] [NUMBER ...]\n")
    os.exit(2)
 end
 
 local function options_of(words)
-   local takes_value = {runs = true, docs = true, build = true}
+   local takes_value = {runs = true, docs = true, build = true, limit = true}
    local options, i = {wanted = {}, docs = root .. "/docs", build = root .. "/build"}, 1
    while words[i] do
       local name, number = words[i]:match "^%-%-(%l+)$", math.tointeger(tonumber(words[i]))
@@ -57,12 +57,14 @@ end
 
 --- Runs a question within its time; its results.
 local function run(entry)
-   local limit, start, results = entry.answer.limit or catalog.LIMIT, core.now(), {}
-   say("%d. %s (within %d s)", entry.number, entry.answer.question, limit)
-   for i, experiment in ipairs(catalog.experiments(entry)) do
+   local limit = tonumber(options.limit or entry.answer.limit or catalog.LIMIT)
+   local start, results, list = core.now(), {}, catalog.experiments(entry)
+   say("%d. %s (within %.0f s)", entry.number, entry.answer.question, limit)
+   for i, experiment in ipairs(list) do
+      local left = limit - (core.now() - start)
       results[i] = saved.clean(experiment:run {
          runs = options.runs and math.tointeger(tonumber(options.runs)),
-         limit = math.max(1, limit - (core.now() - start)),
+         limit = math.max(1, left / (#list - i + 1)), -- what one leaves the next ones may have
       }, root)
    end
    say("   %.0f s", core.now() - start)

@@ -40,6 +40,21 @@ local function short(text)
    return table.concat(out, "\n")
 end
 
+--- What was prepared once for all runs is shown as one sample.
+local function show_prepared(result, case)
+   if case.prepare_ms and case.samples[1] then
+      case.samples[1].prepare_ms = case.prepare_ms
+      for _, metric in ipairs(result.metrics) do
+         if metric.key == "prepare_ms" then
+            return
+         end
+      end
+      table.insert(result.metrics, 1, {
+         key = "prepare_ms", title = "prepare, once", unit = "ms", better = "less",
+      })
+   end
+end
+
 --- Makes a result fit to be kept; it is changed.
 ---@param result moonlink.lab.Result
 ---@param root string the repository, absolute
@@ -49,6 +64,7 @@ function saved.clean(result, root)
       return short(without_folders(text, root))
    end
    for _, case in ipairs(result.cases) do
+      show_prepared(result, case)
       if case.refused then
          case.refused = {why = clean(case.refused.why), report = clean(case.refused.report)}
       end

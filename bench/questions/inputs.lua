@@ -2,6 +2,7 @@
 -- stands here as `require "bench.questions.inputs"`.
 -- SPDX-License-Identifier: MIT
 
+local lab = require "moonlink.lab"
 local shell = require "moonlink.lab.shell"
 
 local inputs = {}
@@ -12,5 +13,168 @@ local inputs = {}
 function inputs.archive(name)
    return (shell.run {"gcc", "-print-file-name=lib" .. name .. ".a"}:match "[^\n]+")
 end
+
+--- OpenSSL's libssl, with the objects that Debian has put into libcrypto.a instead, and a call
+-- into it; compiled with -fPIC. Most of its objects need each other.
+inputs.ssl = {
+   name = "ssl", libraries = {"-lcrypto"},
+   make = function(folder)
+      local moved = {"libcrypto-lib-packet.o", "libdefault-lib-s3_cbc.o", "libcommon-lib-tls_pad.o"}
+      shell.run {"ar", "x", "--output", folder, inputs.archive "crypto", moved}
+      for i, name in ipairs(moved) do
+         moved[i] = folder .. "/" .. name
+      end
+      return {objects = moved, archive = inputs.archive "ssl"}
+   end,
+}
+inputs.ssl_call = {"const char *SSL_alert_type_string_long(int)", 256, expect = "warning"}
+
+-- A module of a generated program. Module i is this one with its names exchanged for others of the
+-- same length, so that ten thousand of them need one compiler: it calls module i / 2 and has the
+-- addresses of module i - 1's variable and of its own functions in a table.
+local MODULE = [[
+extern int mBBBBB_run(int), mBBBBB_size(void), mCCCCC_value;
+int mAAAAA_value = 1;
+static const char *const names[] = {"mAAAAA", "run", "size", "largest", "sum"};
+int mAAAAA_size(void) { return (int) (sizeof names / sizeof *names) + mAAAAA_value; }
+int mAAAAA_largest(const int *list, int count)
+{
+   int largest = count > 0 ? list[0] : 0;
+   for (int i = 1; i < count; i++)
+      largest = list[i] > largest ? list[i] : largest;
+   return largest;
+}
+const char *mAAAAA_name(int i) { return names[(unsigned) i % (unsigned) mAAAAA_size()]; }
+int mAAAAA_run(int x) { return mBBBBB_run(x) + STEP; }
+int mAAAAA_sum(void) { return mAAAAA_size() + mBBBBB_size() + mCCCCC_value; }
+int *const mAAAAA_table[] = {&mAAAAA_value, &mCCCCC_value};
+int (*const mAAAAA_calls[])(void) = {mAAAAA_size, mAAAAA_sum};
+]]
+
+local FIRST = [[
+int m00000_value;
+int m00000_size(void) { return 0; }
+int m00000_run(int x) { return x; }
+]]
+
+local function compile(folder, name, text, flags)
+   local source = shell.write(("%s/%s.c"):format(folder, name), text)
+   local object = ("%s/%s.o"):format(folder, name)
+   shell.run {"cc", "-O2", "-fPIC", flags or {}, "-c", "-o", object, source}
+   return object
+end
+
+local function module_of(template, folder, i)
+   local numbers = {A = i, B = i // 2, C = i - 1}
+   local bytes = template:gsub("m(%u)%1%1%1%1", function(letter)
+      return ("m%05d"):format(numbers[letter])
+   end)
+   return shell.write(("%s/m%05d.o"):format(folder, i), bytes)
+end
+
+--- A generated program of so many objects; `mNNNNN_run(0)` counts the
+--- calls that it makes. With `edit` the module in the middle has a new version, which adds 1000 in place of 1.
+---@param count integer up to 99,999
+---@param with? {edit: boolean}
+---@return moonlink.lab.Input
+function inputs.modules(count, with)
+   return {
+      name = ("modules-%d"):format(count),
+      make = function(folder)
+         local template = shell.read(compile(folder, "template", MODULE, "-DSTEP=1"))
+         local objects, edit = {compile(folder, "m00000", FIRST)}, nil
+         for i = 1, count - 1 do
+            objects[i + 1] = module_of(template, folder, i)
+         end
+         if with and with.edit then
+            local new = shell.read(compile(folder, "edited", MODULE, "-DSTEP=1000"))
+            shell.run {"mkdir", folder .. "/new"}
+            edit = {from = objects[count // 2 + 1], to = module_of(new, folder .. "/new", count // 2)}
+         end
+         return {objects = objects, edit = edit}
+      end,
+   }
+end
+
+--- A call of the module in the middle, with what it gives before and after the edit.
+---@param count integer
+---@return table call
+---@return table call_edited
+function inputs.modules_call(count)
+   local calls, i = 0, count // 2
+   while i > 0 do
+      calls, i = calls + 1, i // 2
+   end
+   local prototype = ("int m%05d_run(int)"):format(count // 2)
+   return {prototype, 0, expect = calls}, {prototype, 0, expect = calls + 999}
+end
+
+--- A strategy that refuses more than so many objects: what would take longer than a question has.
+---@param most integer
+---@param name string of a strategy that makes files
+---@return moonlink.lab.Strategy
+function inputs.up_to(most, name)
+   local whole = lab.strategy(name)
+   return lab.strategy {
+      name = name, base = whole,
+      prepare = function(plan, run)
+         if #plan.objects > most then
+            run:refuse(("cut off: a linker for each of %d objects takes too long here"):format(
+               #plan.objects))
+         end
+         return whole.prepare(plan, run)
+      end,
+   }
+end
+
+--- The least of several measurements in one run: what else the machine does can only add to it.
+---@param times integer
+---@param work fun(loaded: moonlink.lab.Loaded, run: moonlink.lab.Run): table<string, number>
+---@return fun(loaded: moonlink.lab.Loaded, run: moonlink.lab.Run): table<string, number>
+function inputs.least(times, work)
+   return function(loaded, run)
+      local out = work(loaded, run)
+      for _ = 2, times do
+         for key, value in pairs(work(loaded, run)) do
+            out[key] = math.min(out[key], value)
+         end
+      end
+      return out
+   end
+end
+
+local COUNTER = [[
+int counter, step = 1;
+int *const places[] = {&counter, &step};
+int bump(void) { return counter += *places[1]; }
+]]
+
+local FORGOT = [[
+#include <stdio.h>
+#include <stdlib.h>
+extern int counter, *const places[];
+int bump(void);
+static const char *const words[] = {"none", "one", "two"};
+int run(void)
+{
+   FILE *out = getenv("SHOUT") ? stderr : stdout;
+   int last = bump();
+   if (out == stderr)
+      fputs(words[counter], out);
+   return last + *places[0] + (int) words[counter][0];
+}
+]]
+
+--- Two sources that use their own and each other's variables, tables of addresses and the C
+-- library's streams, compiled with -fPIC, -fPIE or neither; `inputs.forgot_call` calls into them.
+inputs.forgot = {
+   name = "program", axes = {"pic"},
+   make = function(folder)
+      return {sources = {
+         shell.write(folder .. "/counter.c", COUNTER), shell.write(folder .. "/forgot.c", FORGOT),
+      }}
+   end,
+}
+inputs.forgot_call = {"int run(void)", expect = 2 + ("o"):byte()}
 
 return inputs
