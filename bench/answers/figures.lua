@@ -171,6 +171,20 @@ function methods:failure(name)
    return first and first.text or false
 end
 
+--- How a case ended: "ran", "refused", or as its first failure did: "crash", "timeout", "error".
+--- A tool that is not installed is no end.
+---@param name string
+---@return string
+function methods:outcome(name)
+   local case = self:case(name)
+   if case.refused and case.refused.why:find("is not installed", 1, true) then
+      miss("`%s` was refused: %s", name, case.refused.why)
+   elseif case.refused then
+      return "refused"
+   end
+   return case.failures[1] and case.failures[1].kind or "ran"
+end
+
 --- The names of all cases that match a pattern, in their order.
 ---@param pattern? string
 ---@return string[]

@@ -7,7 +7,7 @@ local report = require "moonlink.lab.report"
 
 local saved = {}
 
-local LINES, COLUMNS = 12, 240 -- of a text from a linker; thousands of lines say the same
+local FIRST, LAST, COLUMNS = 8, 2, 240 -- of a text from a linker, whose lines are all alike
 
 local function plain_pattern(text)
    return (text:gsub("%p", "%%%0"))
@@ -24,20 +24,27 @@ local function without_folders(text, root)
    return (text:gsub(plain_pattern(root) .. "/", ""))
 end
 
---- The first lines of a text, none too long.
+--- The first and the last lines of a text, none too long.
 local function short(text)
-   local out, left = {}, 0
+   local lines, out = {}, {}
    for line in text:gmatch "[^\n]+" do
-      if #out < LINES then
-         out[#out + 1] = #line > COLUMNS and line:sub(1, COLUMNS) .. " ..." or line
-      else
-         left = left + 1
+      lines[#lines + 1] = #line > COLUMNS and line:sub(1, COLUMNS) .. " ..." or line
+   end
+   local skipped = #lines - FIRST - LAST
+   for i, line in ipairs(lines) do
+      if skipped <= 1 or i <= FIRST or i > #lines - LAST then
+         out[#out + 1] = line
+      elseif i == FIRST + 1 then
+         out[#out + 1] = ("(%d lines are left out here)"):format(skipped)
       end
    end
-   if left > 0 then
-      out[#out + 1] = ("(and %d more lines)"):format(left)
-   end
    return table.concat(out, "\n")
+end
+
+--- The same of a report with a linker's words behind ours: of both.
+local function short_report(text)
+   local own, linkers = text:match "^(.-)\n\n(The linker's own words:\n.*)$"
+   return own and short(own) .. "\n" .. short(linkers) or short(text)
 end
 
 --- What was prepared once for all runs is shown as one sample.
@@ -61,7 +68,7 @@ end
 ---@return moonlink.lab.Result
 function saved.clean(result, root)
    local function clean(text)
-      return short(without_folders(text, root))
+      return short_report(without_folders(text, root))
    end
    for _, case in ipairs(result.cases) do
       show_prepared(result, case)

@@ -143,25 +143,26 @@ function inputs.least(times, work)
    end
 end
 
+-- A prefix, since the C library has names such as `step` of its own, and the process's come first.
 local COUNTER = [[
-int counter, step = 1;
-int *const places[] = {&counter, &step};
-int bump(void) { return counter += *places[1]; }
+int shop_counter, shop_step = 1;
+int *const shop_places[] = {&shop_counter, &shop_step};
+int shop_bump(void) { return shop_counter += *shop_places[1]; }
 ]]
 
 local FORGOT = [[
 #include <stdio.h>
 #include <stdlib.h>
-extern int counter, *const places[];
-int bump(void);
+extern int shop_counter, *const shop_places[];
+int shop_bump(void);
 static const char *const words[] = {"none", "one", "two"};
-int run(void)
+int shop_run(void)
 {
    FILE *out = getenv("SHOUT") ? stderr : stdout;
-   int last = bump();
+   int last = shop_bump();
    if (out == stderr)
-      fputs(words[counter], out);
-   return last + *places[0] + (int) words[counter][0];
+      fputs(words[shop_counter], out);
+   return last + *shop_places[0] + (int) words[shop_counter][0];
 }
 ]]
 
@@ -175,6 +176,6 @@ inputs.forgot = {
       }}
    end,
 }
-inputs.forgot_call = {"int run(void)", expect = 2 + ("o"):byte()}
+inputs.forgot_call = {"int shop_run(void)", expect = 2 + ("o"):byte()}
 
 return inputs
