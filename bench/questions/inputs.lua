@@ -2,6 +2,7 @@
 -- stands here as `require "bench.questions.inputs"`.
 -- SPDX-License-Identifier: MIT
 
+local core = require "moonlink.core"
 local lab = require "moonlink.lab"
 local shell = require "moonlink.lab.shell"
 
@@ -177,5 +178,90 @@ inputs.forgot = {
    end,
 }
 inputs.forgot_call = {"int shop_run(void)", expect = 2 + ("o"):byte()}
+
+--- Algorithms whose speed depends on how they reach functions and variables, in C, the same with
+-- helpers and variables hidden, and in C++; compiled with -fPIC, -fPIE or neither.
+local PROGRAMS = "bench/questions/programs"
+inputs.c = {name = "c", sources = {PROGRAMS .. "/cost.c"}}
+inputs.c_hidden = {
+   name = "c-hidden", sources = {PROGRAMS .. "/cost.c"}, cflags = "-O2 -fvisibility=hidden",
+}
+inputs.cxx = {name = "c++", sources = {PROGRAMS .. "/cost.cc"}, compiler = "c++",
+   libraries = {"-lstdc++"}}
+
+local HASKELL = {static = {}, pic = {"-fPIC"}, dynamic = {"-dynamic", "-fPIC"}}
+
+--- A Haskell module, compiled for static packages, the same as position independent code, or for
+-- the packages' shared libraries.
+inputs.haskell = {
+   name = "haskell", axes = {how = {"static", "pic", "dynamic"}},
+   make = function(folder, values)
+      local object = folder .. "/Cost.o"
+      shell.run {"cp", PROGRAMS .. "/Cost.hs", folder}
+      shell.run {"ghc", "-v0", "-O", HASKELL[values.how], "-outputdir", folder, "-c",
+         folder .. "/Cost.hs", "-o", object}
+      return {objects = {object}}
+   end,
+}
+
+--- GHC's runtime and packages in this process, loaded by moonlink: from their archives, or from
+-- their shared libraries for what was compiled with -dynamic.
+inputs.ghc = lab.strategy {
+   name = "ghc-packages", axes = {how = {"static", "pic", "dynamic"}},
+   load = function(_, run)
+      return assert(require "moonlink.ghc".start {
+         packages = {"containers"}, objects = run.plan.objects,
+         kind = run.axes.how == "dynamic" and "shared" or "archive",
+         linker = {zone = run.axes.how == "dynamic" and "near" or "low"},
+      })
+   end,
+   bind = function(hs, prototype) return assert(hs:func(prototype)) end,
+   unload = function(hs) hs:exit() end,
+}
+
+--- Is there GHC, for questions that can do without?
+inputs.has_ghc = shell.has "ghc"
+
+--- The entries of those programs, with the rounds that a measurement takes, about 5 ms.
+local ENTRIES = {
+   c = {vm = 200000, crc = 2000000, sort = 10},
+   ["c++"] = {shapes = 200000, tree = 30000, throw = 3000},
+   haskell = {tree = 20000, big = 30000, sieve = 10000},
+}
+ENTRIES["c-hidden"] = ENTRIES.c
+
+inputs.cost_metrics = {
+   {key = "vm_ms", title = "stack machine", unit = "ms"},
+   {key = "crc_ms", title = "check sum by table", unit = "ms"},
+   {key = "sort_ms", title = "heap sort", unit = "ms"},
+   {key = "shapes_ms", title = "virtual functions", unit = "ms"},
+   {key = "tree_ms", title = "tree of the library", unit = "ms"},
+   {key = "throw_ms", title = "exceptions", unit = "ms"},
+   {key = "big_ms", title = "big integers", unit = "ms"},
+   {key = "sieve_ms", title = "lists", unit = "ms"},
+   {key = "text_bytes", title = "code and constants", unit = "bytes"},
+}
+
+--- As `work` of an experiment: milliseconds of each entry, the least of nine calls, and the bytes
+-- of machine code and constants in the objects, as size(1) counts them.
+---@param loaded moonlink.lab.Loaded
+---@param run moonlink.lab.Run
+---@return table<string, number>
+function inputs.costs(loaded, run)
+   local out = {text_bytes = 0}
+   for name, rounds in pairs(ENTRIES[run.plan.name]) do
+      local entry, least = loaded:func(("int cost_%s(int)"):format(name)), math.huge
+      for _ = 1, 9 do
+         local start = core.now()
+         entry(rounds)
+         least = math.min(least, core.now() - start)
+      end
+      out[name .. "_ms"] = least * 1e3
+   end
+   for bytes in shell.run {"size", run.plan.objects}:gmatch "\n%s*(%d+)" do
+      out.text_bytes = out.text_bytes + math.tointeger(tonumber(bytes))
+   end
+   return out
+end
 
 return inputs
