@@ -22,6 +22,7 @@ catalog.LINES = 20 -- lines of code in a script
 ---@field matrix? { key: string, title: string }[] the inputs as rows of a table whose columns are
 ---  strategies, in place of tables of numbers
 ---@field limit? number seconds, catalog.LIMIT
+---@field fails? string[] patterns of the names of cases that may fail, since that is the answer
 ---@field small? string[] words for the script that make it small, for specs
 
 ---@class moonlink.answers.Entry
@@ -33,9 +34,10 @@ catalog.LINES = 20 -- lines of code in a script
 
 local FIELDS = {
    number = "number", question = "string", about = "string", claims = "table", differs = "string",
-   columns = "table", texts = "function", limit = "number", small = "table", matrix = "table",
+   columns = "table", texts = "function", limit = "number", small = "table",
+   fails = "table", matrix = "table",
 }
-local OPTIONAL = {matrix = true, columns = true, texts = true, limit = true, small = true}
+local OPTIONAL = {matrix = true, columns = true, texts = true, limit = true, small = true, fails = true}
 
 local function check(answer, path)
    for key, value in pairs(answer) do

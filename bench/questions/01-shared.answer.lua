@@ -1,3 +1,4 @@
+--- What the numbers of 01-shared.lua say.
 -- SPDX-License-Identifier: MIT
 
 local LINKERS = {"bfd", "gold", "lld", "mold"}
@@ -31,13 +32,13 @@ end
 
 return {
    number = 1,
-   question = "`gcc -shared` on each module, then dlopen: how much slower is that? In one batch? With"
-      .. " which linker? For one edit in a large program?",
-   about = "From objects on disk to code that can be called: OpenSSL's libssl and libcrypto as Debian"
-      .. " compiles them, and generated programs of modules that call each other and have each"
-      .. " other's addresses in tables; by moonlink (`direct`) and by the compiler's driver, a linker"
-      .. " and dlopen. For the edit, everything is loaded first; one object then changes, and the"
-      .. " time ends when a call has returned the new result.",
+   question = "`gcc -shared` on each module, then dlopen: how much slower is that? In one batch?"
+      .. " With which linker? For one edit in a large program?",
+   about = "From objects on disk to code that can be called: OpenSSL's libssl and libcrypto as"
+      .. " Debian compiles them, and generated programs of modules that call each other and have"
+      .. " each other's addresses in tables; by moonlink (`direct`) and by the compiler's driver, a"
+      .. " linker and dlopen. For the edit, everything is loaded first; one object then changes,"
+      .. " and the time ends when a call has returned the new result.",
    columns = {
       each = {"prepare_ms", "load_ms", "ready_ms", "file_kb"},
       batch = {"prepare_ms", "load_ms", "ready_ms"},
@@ -86,8 +87,8 @@ return {
          end,
          holds = function(n) return n.least > 1 and n.fast < n.slow end},
       {"Once the library is there, dlopen is quicker than linking anew: it takes {open:%.1f} ms,"
-         .. " the {ratio:%.0f}th part, since the linker has done what moonlink does at each load, and"
-         .. " functions are bound when they are called first.",
+         .. " {ratio:%.0f} times less, since the linker has done what moonlink does at each load,"
+         .. " and functions are bound when they are called first.",
          numbers = function(r)
             local direct, batch = LIBRARY .. "/direct", LIBRARY .. "/shared-batch/linker=bfd"
             return {
@@ -97,8 +98,8 @@ return {
          end,
          holds = function(n) return n.least > 1 and n.ratio > 1 end},
       {"After one edit among 400 modules the new code runs within {unit:%.1f} ms when moonlink"
-         .. " keeps a unit for each object, and within {all:%.0f} ms when it links all of them again."
-         .. " One library made again takes {batch:%.0f} ms, chained batches of 40 take"
+         .. " keeps a unit for each object, and within {all:%.0f} ms when it links all of them"
+         .. " again. One library made again takes {batch:%.0f} ms, chained batches of 40 take"
          .. " {chain:%.0f} ms, as all batches behind the edit have to follow, and libraries of one"
          .. " object {each:%.0f} ms: only one is linked, but all are closed and opened.",
          numbers = function(r)
@@ -136,8 +137,8 @@ return {
          end,
          holds = function(n) return n.each > 100 * n.batch and n.unit <= n.batch end},
    },
-   differs = "Objects with debug information make linkers slower and leave moonlink as it is, since it"
-      .. " does not read those sections; on a machine with many cores lld and mold gain on the"
+   differs = "Objects with debug information make linkers slower and leave moonlink as it is, since"
+      .. " it does not read those sections; on a machine with many cores lld and mold gain on the"
       .. " others, for inputs much larger than these. A library that is made once and opened a"
       .. " thousand times is worth its price. dlopen with immediate binding (`bind=now`) does part"
       .. " of the work that is left here for the first calls.",

@@ -1,5 +1,5 @@
 -- A library and a generated program: loaded as they are, and made shared, an object each, ten at a
--- time, or all at once, by every linker. A large library. Then one edit in a program of many modules.
+-- time, or all at once, by every linker. A large library. Then one edit in a large program.
 local inputs = require "bench.questions.inputs"
 local lab = require "moonlink.lab"
 

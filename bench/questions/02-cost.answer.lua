@@ -1,3 +1,4 @@
+--- What the numbers of 02-cost.lua say.
 -- SPDX-License-Identifier: MIT
 
 local LIBRARY, NONE, PIE = "c/shared-batch/pic=pic", "c/direct/pic=none", "c/direct/pic=pie"
@@ -15,33 +16,33 @@ return {
       .. " does -dynamic cost?",
    about = "A stack machine, a check sum and a heap sort in C, whose helpers and variables other"
       .. " sources may use (`c`) or not (`c-hidden`: -fvisibility=hidden); virtual functions, a"
-      .. " std::map and exceptions in C++; a Data.Map, big integers and lists in Haskell. Each number"
-      .. " is the least of nine calls in a run, so that other work on the machine is left out. Code"
-      .. " and constants are what size(1) counts in the object.",
+      .. " std::map and exceptions in C++; a Data.Map, big integers and lists in Haskell. Each"
+      .. " number is the least of nine calls in a run, so that other work on the machine is left"
+      .. " out. Code and constants are what size(1) counts in the object.",
    columns = {
       cost = {"vm_ms", "crc_ms", "sort_ms", "shapes_ms", "tree_ms", "throw_ms", "text_bytes",
          "got_bytes", "image_kb"},
       haskell = {"tree_ms", "big_ms", "sieve_ms", "text_bytes", "load_ms", "memory_kb"},
    },
    claims = {
-      {"In C -fPIC can cost much: in a shared library the stack machine takes {vm:%.1f} times as long"
-         .. " as compiled with neither, the heap sort {sort:%.1f} times.",
+      {"In C -fPIC can cost much: in a shared library the stack machine takes {vm:%.1f} times as"
+         .. " long as compiled with neither, the heap sort {sort:%.1f} times.",
          numbers = function(r) return {
             vm = r:ratio("vm_ms", LIBRARY, NONE), sort = r:ratio("sort_ms", LIBRARY, NONE),
             least = math.min(r:least("vm_ms", LIBRARY, NONE), r:least("sort_ms", LIBRARY, NONE)),
          } end,
          holds = function(n) return n.least > 1.1 and n.vm > 1.1 and n.sort > 1.1 end},
       {"It is neither the GOT nor the PLT that costs most, since moonlink makes all of their uses"
-         .. " direct and the stack machine still takes {direct:%.1f} times as long: the compiler may"
-         .. " not inline a function that another library's could replace.",
+         .. " direct and the stack machine still takes {direct:%.1f} times as long: the compiler"
+         .. " may not inline a function that another library's could replace.",
          numbers = function(r) return {
             direct = r:ratio("vm_ms", "c/direct/pic=pic", NONE),
             least = r:least("vm_ms", "c/direct/pic=pic", NONE),
             got = r:median("got_bytes", "c/direct/pic=pic"),
          } end,
          holds = function(n) return n.least > 1.1 and n.direct > 1.1 and n.got < 1 end},
-      {"So the cure is to say what is exported: with helpers hidden, {hidden:%.2f} ms of -fPIC in the"
-         .. " library and {none:%.2f} ms of neither are the same within a fifth, and with"
+      {"So the cure is to say what is exported: with helpers hidden, {hidden:%.2f} ms of -fPIC in"
+         .. " the library and {none:%.2f} ms of neither are the same within a fifth, and with"
          .. " -fPIE, which promises that no other definition comes first, {pie:%.2f} ms are.",
          numbers = function(r) return {
             hidden = r:median("vm_ms", "c-hidden/shared-batch/pic=pic"),
@@ -64,8 +65,8 @@ return {
          holds = function(n)
             return n.least > 1 and n.throw > 1 and near(n.shapes, 1, 0.2)
          end},
-      {"Code compiled with neither has its own price once it is loaded: it has to lie below 2 GiB, far"
-         .. " from the libraries, so that the std::map, which calls them all the time, takes"
+      {"Code compiled with neither has its own price once it is loaded: it has to lie below 2 GiB,"
+         .. " far from the libraries, so that the std::map, which calls them all the time, takes"
          .. " {ratio:%.1f} times as long as compiled with -fPIC and loaded near them.",
          numbers = function(r)
             local none, pic = "c++/direct/pic=none", "c++/direct/pic=pic"
@@ -90,7 +91,8 @@ return {
          .. " and functions of other packages are reached through the GOT; code and constants grow"
          .. " from {static:%d} to {dynamic:%d} bytes, with -fPIC alone to {pic:%d}.",
          numbers = function(r) return {
-            sieve = r:ratio("sieve_ms", DYNAMIC, STATIC), least = r:least("sieve_ms", DYNAMIC, STATIC),
+            sieve = r:ratio("sieve_ms", DYNAMIC, STATIC),
+            least = r:least("sieve_ms", DYNAMIC, STATIC),
             static = r:median("text_bytes", STATIC), dynamic = r:median("text_bytes", DYNAMIC),
             pic = r:median("text_bytes", PIC),
          } end,
@@ -104,15 +106,16 @@ return {
             dynamic = r:median("load_ms", DYNAMIC), static = r:median("load_ms", STATIC),
             dynamic_mb = r:median("memory_kb", DYNAMIC) / 1024,
             static_mb = r:median("memory_kb", STATIC) / 1024,
-            ratio = r:ratio("load_ms", STATIC, DYNAMIC), least = r:least("load_ms", STATIC, DYNAMIC),
+            ratio = r:ratio("load_ms", STATIC, DYNAMIC),
+            least = r:least("load_ms", STATIC, DYNAMIC),
          } end,
          holds = function(n)
             return n.least > 1 and n.ratio > 1 and n.static_mb > n.dynamic_mb
          end},
    },
-   differs = "The three C algorithms are chosen to show the cost; a program whose work lies in loops"
-      .. " without calls shows none, as the check sum does. With -fno-semantic-interposition gcc"
-      .. " inlines under -fPIC as clang does unasked. On 32-bit x86, of which the debate of 2009 was"
-      .. " thinking, -fPIC takes a register away and costs in every function. Shared libraries of"
+   differs = "The three C algorithms are chosen to show the cost; a program whose work lies in"
+      .. " loops without calls shows none, as the check sum does. With -fno-semantic-interposition"
+      .. " gcc inlines under -fPIC as clang does unasked. On 32-bit x86, still common in 2009,"
+      .. " -fPIC takes a register away, in every function. Shared libraries of"
       .. " Haskell share their pages between processes, which archives do not.",
 }

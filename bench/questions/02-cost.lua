@@ -1,4 +1,4 @@
--- Algorithms in C, the same with helpers hidden, and in C++, compiled with -fPIC, -fPIE and neither,
+-- Algorithms in C, the same with helpers hidden, and in C++, compiled with -fPIC, -fPIE or neither,
 -- linked by moonlink with and without relaxation and by ld into a library; and in Haskell.
 local inputs = require "bench.questions.inputs"
 local lab = require "moonlink.lab"

@@ -1,3 +1,4 @@
+--- What the numbers of 05-growth.lua say.
 -- SPDX-License-Identifier: MIT
 
 local MAPPINGS = 65530 -- vm.max_map_count of Linux, unless somebody has changed it
@@ -6,9 +7,9 @@ return {
    number = 5,
    question = "Each `.o` into its own library, or all into one?",
    about = "Generated programs of 10 to 10,000 modules, each of which calls another one and holds"
-      .. " addresses of others. A linker for each object is cut off at 100 objects, where a run takes"
-      .. " seconds already; the second experiment makes the thousand libraries once, and measures"
-      .. " what comes after that.",
+      .. " addresses of others. A linker for each object is cut off at 100 objects, where a run"
+      .. " takes seconds already; the second experiment makes the thousand libraries once, and"
+      .. " measures what comes after that.",
    columns = {
       growth = {"prepare_ms", "load_ms", "ready_ms", "memory_kb", "mappings", "file_kb"},
       thousand = {
@@ -46,8 +47,8 @@ return {
             return n.least > 5 and n.least_direct > 1 and n.ratio > 5 and n.direct > 1
          end},
       {"A thousand libraries take {each:%.1f} MiB and {mappings:%d} mappings, a thousand objects in"
-         .. " one unit of moonlink's {direct:%.1f} MiB and {few:%d}; with {limit:%d} mappings, which"
-         .. " is what Linux lets a process have, {count:%d} such libraries are too many.",
+         .. " one unit of moonlink's {direct:%.1f} MiB and {few:%d}; with {limit:%d} mappings,"
+         .. " which is what Linux lets a process have, {count:%d} such libraries are too many.",
          numbers = function(r)
             local each, direct = "thousand:modules-1000/shared-each", "thousand:modules-1000/direct"
             local mappings = r:median("mappings", each)
@@ -61,24 +62,25 @@ return {
             return n.each > 2 * n.direct and n.mappings > 50 * n.few and
                n.count * n.mappings >= 1000 * n.limit
          end},
-      {"Ten thousand loose objects take moonlink {direct:%.0f} ms, {us:%.0f} µs an object (a hundred"
-         .. " of them: {few:%.0f} µs), and one library of them {batch:%.1f} s: {ratio:%.1f} times as"
-         .. " long.",
+      {"Ten thousand loose objects take moonlink {direct:%.0f} ms, {us:%.0f} µs an object (a"
+         .. " hundred of them: {few:%.0f} µs), and one library of them {batch:%.1f} s: {ratio:%.1f}"
+         .. " times as long.",
          numbers = function(r)
             local direct, batch = "modules-10000/direct", "modules-10000/shared-batch"
             local ms = r:median("ready_ms", direct)
             return {
                direct = ms, us = ms * 1e3 / 10000, batch = r:median("ready_ms", batch) / 1e3,
                few = r:median("ready_ms", "modules-100/direct") * 1e3 / 100,
-               ratio = r:ratio("ready_ms", batch, direct), least = r:least("ready_ms", batch, direct),
+               ratio = r:ratio("ready_ms", batch, direct),
+               least = r:least("ready_ms", batch, direct),
             }
          end,
          holds = function(n)
             return n.least > 1 and n.ratio > 1 and n.batch * 1e3 > n.direct
          end},
       {"Joining them with `ld -r` first halves what moonlink has to do at each load at the least"
-         .. " ({joined:%.0f} ms, {ratio:%.1f} times less), once the joining ({join:%.1f} s) has been"
-         .. " paid for.",
+         .. " ({joined:%.0f} ms, {ratio:%.1f} times less), once the joining ({join:%.1f} s) has"
+         .. " been paid for.",
          numbers = function(r)
             local direct, joined = "modules-10000/direct", "modules-10000/prelinked"
             return {

@@ -1,3 +1,4 @@
+--- What the numbers of 06-references.lua say.
 -- SPDX-License-Identifier: MIT
 
 local DIRECT, KEPT = "probes/direct", "probes/direct, GOT kept"
@@ -9,19 +10,20 @@ return {
    number = 6,
    question = "What does a reference within a package cost against one between packages, for calls"
       .. " and for data?",
-   about = "Two small packages compiled with -fPIC. Loops of a million calls of a function that adds"
-      .. " one, and of a million calls of a function that adds one to a variable; each number is the"
-      .. " least of five such loops, divided by their rounds. In `libraries` each package is a shared"
-      .. " library, the second linked against the first; `GOT kept` is moonlink told not to relax.",
+   about = "Two small packages compiled with -fPIC. Loops of a million calls of a function that"
+      .. " adds one, and of a million calls of a function that adds one to a variable; each number"
+      .. " is the least of five such loops, divided by their rounds. In `libraries` each package is"
+      .. " a shared library, the second linked against the first; `GOT kept` is moonlink told not"
+      .. " to relax.",
    columns = {
       "call_within_ns", "call_between_ns", "call_across_ns", "call_pointer_ns", "data_within_ns",
       "data_between_ns", "data_across_ns", "got_bytes", "stub_bytes", "relaxed",
    },
    claims = {
-      {"A call within an object takes {direct:%.2f} ns as moonlink links it and {shared:%.2f} ns in a"
-         .. " shared library, {ratio:%.2f} times as long: a name that is exported goes through the"
-         .. " PLT even where it is defined, since another library's definition might come first."
-         .. " With -Bsymbolic that is over ({symbolic:%.2f} ns).",
+      {"A call within an object takes {direct:%.2f} ns as moonlink links it and {shared:%.2f} ns in"
+         .. " a shared library, {ratio:%.2f} times as long: a name that is exported goes through"
+         .. " the PLT even where it is defined, since another library's definition might come"
+         .. " first. With -Bsymbolic that is over ({symbolic:%.2f} ns).",
          numbers = function(r)
             local key = "call_within_ns"
             return {
@@ -44,7 +46,8 @@ return {
       {"For moonlink the border between packages is none: {across:%.2f} ns across it and"
          .. " {within:%.2f} ns within an object are the same within a fifth.",
          numbers = function(r) return {
-            across = r:median("call_across_ns", DIRECT), within = r:median("call_within_ns", DIRECT),
+            across = r:median("call_across_ns", DIRECT),
+            within = r:median("call_within_ns", DIRECT),
          } end,
          holds = function(n)
             return n.across < 1.2 * n.within and n.within < 1.2 * n.across

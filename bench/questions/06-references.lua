@@ -1,5 +1,5 @@
--- What a reference costs within an object, between objects and between packages, each package a unit
--- of its own or a library of its own.
+-- What a reference costs within an object, between objects and between packages, each package a
+-- unit of its own or a library of its own.
 local inputs = require "bench.questions.inputs"
 local lab = require "moonlink.lab"
 

@@ -74,7 +74,8 @@ local function module_of(template, folder, i)
 end
 
 --- A generated program of so many objects; `mNNNNN_run(0)` counts the
---- calls that it makes. With `edit` the module in the middle has a new version, which adds 1000 in place of 1.
+--- calls that it makes. With `edit` the module in the middle has a new version, which adds 1000 in
+--- place of 1.
 ---@param count integer up to 99,999
 ---@param with? {edit: boolean}
 ---@return moonlink.lab.Input
@@ -88,9 +89,10 @@ function inputs.modules(count, with)
             objects[i + 1] = module_of(template, folder, i)
          end
          if with and with.edit then
-            local new = shell.read(compile(folder, "edited", MODULE, "-DSTEP=1000"))
-            shell.run {"mkdir", folder .. "/new"}
-            edit = {from = objects[count // 2 + 1], to = module_of(new, folder .. "/new", count // 2)}
+            local new, below = shell.read(compile(folder, "edited", MODULE, "-DSTEP=1000")),
+               folder .. "/new"
+            shell.run {"mkdir", below}
+            edit = {from = objects[count // 2 + 1], to = module_of(new, below, count // 2)}
          end
          return {objects = objects, edit = edit}
       end,
