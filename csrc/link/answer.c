@@ -75,6 +75,7 @@ static int override(ml_txn *t, ml_entry *from, uint32_t input, ml_entry *to)
             s.bind == ML_BIND_WEAK ? from->weak-- : from->strong--;
         to->strong++;
         to->flags |= from->flags & ML_ENT_USED;
+        to->taken |= from->taken;
         if (to->strong == 1 && !to->weak)
             to->first_ref = input;
         if (!t->renames[0].count && !t->edited)
@@ -228,6 +229,41 @@ void ml_txn_choose(ml_txn *t, size_t i, unsigned winner)
         return;
     }
     take_own(t, e, dup->input[winner], dup->symbol[winner]);
+}
+
+const char *ml_txn_outside(const ml_txn *t, uint32_t *cursor, const char **how,
+                           const char **provider)
+{
+    ml_symbol_info s;
+    while (ml_linked_symbol(t->l, (*cursor)++, &s))
+        if (s.references && !s.in_load && !s.shadowed && !strchr(s.name, '\n')) {
+            *how = s.how;
+            *provider = s.provider;
+            return s.name;
+        }
+    return NULL;
+}
+
+int ml_txn_cross(ml_txn *t, const char *name, ml_crossing crossing)
+{
+    ml_entry *e = ml_table_find_str(&t->l->names, name);
+    if (!e || ml_def_in_load(e->def))
+        return 0;
+    e->crossing = (uint8_t)crossing;
+    if (crossing != ML_CROSS_LAZY || t->o.fixed ||
+        (e->def != ML_DEF_NONE && e->def != ML_DEF_UNIT && e->def != ML_DEF_PROCESS))
+        return 0;
+    int rc = ml_defer_sort(t);
+    if (rc == 0)
+        rc = ml_defer_may(t, e);
+    if (rc != 1)
+        return rc;
+    e->def = ML_DEF_LAZY;
+    e->addr = e->value = e->size = 0;
+    e->image = 0;
+    e->unit = NULL;
+    e->provider = NULL;
+    return 0;
 }
 
 void ml_txn_hide(ml_txn *t, const char *name)

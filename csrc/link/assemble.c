@@ -153,7 +153,7 @@ static ml_class common_class(const ml_entry *e)
 
 static int all_pieces(ml_txn *t)
 {
-    size_t n = 20; /* what linker_pieces and ml_ifunc_pieces add */
+    size_t n = 32; /* what linker_pieces, ml_ifunc_pieces and ml_lazy_pieces add */
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nmemory;
     for (uint32_t i = 0; i < t->l->names.count; i++)
@@ -259,6 +259,7 @@ static int lay_out(ml_txn *t)
         rc = ml_ifunc_collect(t);
         linker_pieces(t);
         ml_ifunc_pieces(t);
+        ml_lazy_pieces(t);
         if (rc == 0)
             rc = place_pieces(t);
         if (y->size <= size)
@@ -466,5 +467,6 @@ int ml_assemble(ml_txn *t)
     s->got_slots = t->ngot + t->nifuncs;
     s->stubs = t->nstubs + t->nifuncs;
     s->counted = t->l->ncounted;
+    s->lazy = t->nlazy;
     return 0;
 }

@@ -34,7 +34,7 @@ static void hold(ml_unit *u, ml_held *h)
 }
 
 /* Room for the libraries that the transaction opened and those that answered it. */
-static bool reserve_libraries(ml_txn *t, ml_unit *u)
+static bool add_libraries(ml_txn *t, ml_unit *u)
 {
     ml_session *s = t->s;
     size_t n = (size_t)s->nheld + t->libraries.n;
@@ -55,14 +55,24 @@ static bool reserve_libraries(ml_txn *t, ml_unit *u)
     return true;
 }
 
+static bool reserve_libraries(ml_txn *t, ml_unit *u)
+{
+    ml_session_hold(t->s);
+    bool ok = add_libraries(t, u);
+    ml_session_let_go(t->s);
+    return ok;
+}
+
 /* What reserve_libraries entered, when the load fails after it: the transaction closes them. */
 static void forget_libraries(ml_txn *t, ml_unit *u)
 {
+    ml_session_hold(t->s);
     for (uint32_t i = u->nheld; i-- > 0;) {
         ml_heap_free(u->held[i]);
         t->s->nheld--;
     }
     u->nheld = 0;
+    ml_session_let_go(t->s);
 }
 
 /* Makes room for everything that commit enters, so that it cannot fail half way. No foreign code
@@ -79,8 +89,10 @@ static bool reserve(ml_txn *t, ml_unit *u)
         if (!u->exits)
             return false;
     }
-    return ml_unit_reserve_edges(u) && ml_exports_reserve(&s->exports, t->l) &&
-           reserve_libraries(t, u);
+    ml_session_hold(s);
+    bool ok = ml_exports_reserve(&s->exports, t->l);
+    ml_session_let_go(s);
+    return ok && ml_unit_reserve_edges(u) && reserve_libraries(t, u);
 }
 
 /* Archives that the load opened stay in reach of later ones as long as the unit is there; a
@@ -107,10 +119,20 @@ static void hand_over(ml_txn *t, ml_unit *u)
             hold(u, s->held[names->entries[i]->image - 1]);
 }
 
-static void publish(ml_unit *u)
+/* old: the unit of which it is a new version, or NULL. */
+static void publish(ml_unit *u, ml_unit *old)
 {
     ml_session *s = u->s;
+    ml_session_hold(s);
+    if (old) {
+        u->other = old;
+        old->other = u;
+        u->is_new = true;
+    }
     u->covers = ml_exports_enter(&s->exports, u);
+    for (uint32_t i = 0; i < u->nheld; i++)
+        u->held[i]->ready = true;
+    ml_session_let_go(s);
     ml_unit_enter_edges(u);
     u->prev = s->last;
     if (s->last)
@@ -220,12 +242,7 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
         ml_txn_abort(t);
         return rc;
     }
-    if (t->o.replace) {
-        u->other = t->o.replace;
-        u->other->other = u;
-        u->is_new = true;
-    }
-    publish(u);
+    publish(u, t->o.replace);
     hand_over(t, u);
     s->loads--;
     rc = start(t);

@@ -37,7 +37,8 @@ bool ml_count_crosses(const ml_txn *t, const ml_input *in, uint32_t symbol)
         return false;
     if (is_definition(e))
         return t->o.count == ML_COUNT_OBJECTS && e->image != (uint32_t)(in - t->l->inputs);
-    return e->def == ML_DEF_UNIT || e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN;
+    return e->def == ML_DEF_UNIT || e->def == ML_DEF_PROCESS || e->def == ML_DEF_GIVEN ||
+           e->def == ML_DEF_LAZY;
 }
 
 bool ml_count_is_call(const ml_txn *t, const ml_irels *rels, const ml_irel *r, bool text,
@@ -69,7 +70,9 @@ bool ml_count_want(ml_txn *t, ml_input *in, uint32_t symbol)
         return false;
     l->counted[l->ncounted++] = (ml_counted){(uint32_t)(in - l->inputs), in->bind[i]};
     in->counted[i] = (uint32_t)l->ncounted;
-    if (!in->bind[i]->got)
+    if (in->bind[i]->def == ML_DEF_LAZY)
+        ml_lazy_want(t, in->bind[i]);
+    else if (!in->bind[i]->got)
         in->bind[i]->got = ++t->ngot;
     return true;
 }
@@ -105,7 +108,7 @@ int ml_count_write(ml_txn *t)
         uint8_t *to = ml_piece_view(t, t->piece_counting) + i * l->counting_size;
         const ml_entry *e = l->counted[i].e;
         if (!t->target->count(to, ml_counting_address(l, i), l->counters + i * ML_COUNTER,
-                              ml_slot_address(l, e->got)))
+                              e->lazy ? ml_lazy_slot(l, e) : ml_slot_address(l, e->got)))
             return ml_fail(t->d, ML_E_RANGE, (ml_where){.symbol = e->name}, "load it in parts",
                            "the stub that counts is out of reach of its counter or GOT slot");
     }

@@ -279,7 +279,7 @@ int ml_ifunc_resolve(ml_txn *t)
     if (!t->nifuncs)
         return 0;
     run r = {.t = t};
-    ml_lazy lazy = {.resolve = run_one, .ud = &r};
+    ml_lazy lazy = {.resolve = run_one, .ud = &r, .save = ml_tlsdesc_save()};
     uint8_t *words = ml_piece_view(t, t->piece_islots);
     ml_put64(words, (uint64_t)(uintptr_t)&lazy);
     ml_put64(words + ML_GOT_SLOT, ml_process_lazy());

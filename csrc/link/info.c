@@ -56,7 +56,8 @@ void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *o
     static const char *const how[] = {
         [ML_DEF_NONE] = "none",       [ML_DEF_SECTION] = "section", [ML_DEF_COMMON] = "common",
         [ML_DEF_LINKER] = "linker",   [ML_DEF_ABS] = "absolute",    [ML_DEF_UNIT] = "unit",
-        [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",     [ML_DEF_ZERO] = "zero"};
+        [ML_DEF_PROCESS] = "process", [ML_DEF_GIVEN] = "given",     [ML_DEF_ZERO] = "zero",
+        [ML_DEF_LAZY] = "lazy"};
     bool stripped = e->def == ML_DEF_SECTION && (e->flags & ML_ENT_STRIPPED);
     bool here =
         (e->def == ML_DEF_SECTION && !stripped) || e->def == ML_DEF_COMMON || e->def == ML_DEF_ABS;
@@ -76,7 +77,7 @@ void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *o
                 : e->type == ML_TYPE_TLS ? ml_segment_address(l, e)
                                          : e->addr,
         .size = e->size,
-        .got = ml_slot_address(l, e->got),
+        .got = e->lazy && l->lazies ? ml_lazy_slot(l, e) : ml_slot_address(l, e->got),
         .stub = e->type == ML_TYPE_IFUNC && e->def == ML_DEF_SECTION ? e->addr
                                                                      : ml_stub_address(l, e->stub),
         .exported = ml_def_exported(e) && !stripped,

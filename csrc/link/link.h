@@ -49,7 +49,8 @@ typedef enum ml_on_weak {
 typedef enum ml_crossing {
     ML_CROSS_DIRECT, /* as directly as distances allow */
     ML_CROSS_GOT,    /* GOT loads stay; branches are direct */
-    ML_CROSS_STUBS   /* GOT loads stay; branches go through stubs */
+    ML_CROSS_STUBS,  /* GOT loads stay; branches go through stubs */
+    ML_CROSS_LAZY    /* the same; names that are only called are looked up at the first call */
 } ml_crossing;
 
 /* Which calls are counted: see count.c. */
@@ -58,6 +59,13 @@ typedef enum ml_counting {
     ML_COUNT_UNITS,  /* of what other units, libraries or the process define */
     ML_COUNT_OBJECTS /* and of what other objects of the load define */
 } ml_counting;
+
+/* Who is told of a first call of a name that nobody has: he may end it by a jump out of it; else
+** the call gives 0. text: lives as long as the call. Called by any thread. */
+typedef struct ml_unbound {
+    void (*call)(void *ud, const char *text);
+    void *ud;
+} ml_unbound;
 
 /* Who shall see a load; ML_SEEN_*, or'ed. Any of them keeps its local functions for ml_place. */
 enum {
@@ -78,9 +86,10 @@ typedef struct ml_options {
     bool relax; /* GOT loads may become direct */
     ml_crossing crossing;
     ml_counting count;
-    bool merge;       /* equal strings and constants of mergeable sections are kept once */
-    ml_unit *replace; /* the load is a new version of this unit: see ml_unit_replace */
-    unsigned debug;   /* ML_SEEN_* */
+    ml_unbound unbound; /* of ML_CROSS_LAZY, here or of a symbol; call may be NULL */
+    bool merge;         /* equal strings and constants of mergeable sections are kept once */
+    ml_unit *replace;   /* the load is a new version of this unit: see ml_unit_replace */
+    unsigned debug;     /* ML_SEEN_* */
 } ml_options;
 
 /* ---- session ---- */
@@ -205,6 +214,12 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
 ** all that others would see. After resolving, and again when names were added. What only dropped
 ** sections want is not undefined any more. */
 int ml_txn_strip(ml_txn *t, bool exported);
+/* After resolving: the next name that the load wants and does not define; ends with NULL. Sets how
+** one of them is reached, over o->crossing: what cannot be left for the first call is bound now. */
+const char *ml_txn_outside(const ml_txn *t, uint32_t *cursor, const char **how,
+                           const char **provider);
+int ml_txn_cross(ml_txn *t, const char *name, ml_crossing crossing);
+
 /* Hides a name that this load defines. */
 void ml_txn_hide(ml_txn *t, const char *name);
 
@@ -249,7 +264,7 @@ const char *ml_linked_odd(const ml_linked *l, size_t i);
 typedef struct ml_symbol_info {
     const char *name;
     const char *how;      /* "section", "stripped", "common", "linker", "absolute", "unit",
-                            "process", "given", "zero", "none" */
+                            "process", "given", "zero", "lazy", "none" */
     const char *provider; /* unit or library or who answered; NULL for this load */
     unsigned bind, type, vis;
     uint32_t input;      /* that defines it, or UINT32_MAX */
@@ -274,6 +289,7 @@ typedef struct ml_link_stats {
     uint64_t text, constants, data;                         /* bytes of each part */
     uint64_t got_slots, stubs, moved, relaxed;
     uint64_t counted;                  /* stubs that count */
+    uint64_t lazy;                     /* stubs that look their name up at the first call */
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */

@@ -53,6 +53,7 @@ void ml_linked_free(ml_linked *l)
     }
     ml_heap_free(l->pins);
     ml_places_free(l);
+    ml_lazy_free(l);
     ml_table_deinit(&l->names);
     ml_heap_free(l->inputs);
     ml_arena_free(&l->keep);

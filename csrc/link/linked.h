@@ -106,6 +106,7 @@ typedef struct ml_counted {
 } ml_counted;
 
 typedef struct ml_graph ml_graph;
+typedef struct ml_lazies ml_lazies;
 
 struct ml_linked {
     ml_arena keep; /* owns what outlives the transaction */
@@ -132,6 +133,7 @@ struct ml_linked {
     ml_link_stats stats;
     bool uses_units;       /* some name was bound to one */
     bool lacks;            /* some name has ML_ENT_LACKING */
+    ml_lazies *lazies;     /* NULL: nothing is bound at its first call */
     ml_graph *graph;       /* of a load that lacks names, or uses one that does: see missing.c */
     const char **warnings; /* the first ones: see warn.c */
     size_t nwarnings;
@@ -258,10 +260,11 @@ void ml_linked_give(ml_space *s, const ml_linked *l);
 void ml_linked_free(ml_linked *l);
 
 /* effects.c: takes back whatever a load has in force, newest first, before its memory goes.
-** frames.c, its part of that; places.c: frees what it keeps of a load. */
+** frames.c, its part of that; places.c and lazy.c: free what they keep of a load. */
 void ml_effects_undo(ml_linked *l);
 void ml_frames_unregister(ml_linked *l);
 void ml_places_free(ml_linked *l);
+void ml_lazy_free(ml_linked *l);
 /* tls.c: the calling thread's copy of a variable; 0 when there is no storage. */
 uint64_t ml_segment_address(const ml_linked *l, const ml_entry *e);
 

@@ -120,10 +120,8 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
 /* Is this a GOT load of something outside, which is to stay one? */
 static bool stays(const work *w, const ml_irel *r)
 {
-    if (w->t->o.crossing == ML_CROSS_DIRECT)
-        return false;
     ml_binding v = ml_binding_of(w->in, r->symbol);
-    return v.e && !v.in_load;
+    return v.e && !v.in_load && ml_crossing_of(w->t, v.e) != ML_CROSS_DIRECT;
 }
 
 /* Is it a call that is counted? */
@@ -159,11 +157,14 @@ static uint64_t merged_address(const work *w, const ml_irel *r)
 
 static inline uint64_t address_of(const work *w, const ml_irel *r)
 {
+    ml_binding v;
     switch (w->dropped[r->symbol]) {
     case MERGED: return merged_address(w, r);
     case STUBBED:
     case COUNTED:
-    case DROPPED: return ml_binding_of(w->in, r->symbol).S;
+    case DROPPED:
+        v = ml_binding_of(w->in, r->symbol);
+        return v.e && v.e->lazy ? ml_binding_stub(w->t, v.e) : v.S;
     default: return w->S[r->symbol];
     }
 }
@@ -316,7 +317,8 @@ static void symbol_values(work *w)
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
         const ml_entry *e = w->in->bind[i - img->first_global];
         bool gone = e->flags & ML_ENT_NOWHERE;
-        bool by_stub = e->stub && w->t->o.crossing == ML_CROSS_STUBS && !ml_def_in_load(e->def);
+        bool by_stub =
+            e->stub && !ml_def_in_load(e->def) && ml_crossing_of(w->t, e) >= ML_CROSS_STUBS;
         bool counted = w->in->counted && w->in->counted[i - img->first_global];
         w->dropped[i] = gone ? DROPPED : counted ? COUNTED : by_stub ? STUBBED : 0;
         w->S[i] = w->dropped[i] ? NO_PLAIN_S : ml_entry_address(e);
@@ -369,7 +371,7 @@ static int write_stubs(ml_txn *t)
     uint8_t *stubs = t->view + t->pieces[t->piece_stubs - 1].offset;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
-        if (!e->stub)
+        if (!e->stub || e->lazy)
             continue;
         size_t at = (size_t)(e->stub - 1) * t->l->stub_size;
         uint64_t slot = ml_slot_address(t->l, e->got);
@@ -414,6 +416,8 @@ int ml_relocate(ml_txn *t)
     rc = relocate_all(t, false);
     if (rc == 0)
         rc = write_stubs(t);
+    if (rc == 0)
+        rc = ml_lazy_write(t);
     if (rc == 0)
         rc = ml_count_write(t);
     if (rc == 0)

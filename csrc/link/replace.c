@@ -73,7 +73,7 @@ int ml_replace_allowed(ml_diag *d, const ml_unit *old)
 int ml_replace_check(ml_txn *t)
 {
     const ml_unit *old = t->o.replace;
-    int rc = check_state(t->d, old, 1);
+    int rc = ml_lazy_enter(t->s) ? check_state(t->d, old, 1) : ml_nomem(t->d);
     for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
         rc = check_user(t->d, old, t->l, old->users.v[i]);
     return rc;
@@ -134,7 +134,10 @@ static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
         if (e->def != ML_DEF_UNIT || e->unit != old)
             continue;
         const ml_entry *n = counterpart(new->l, e);
-        patch_slot(l, e, n->addr);
+        if (e->lazy)
+            ml_lazy_move(l, e, n->addr);
+        else
+            patch_slot(l, e, n->addr);
         for (uint32_t k = 0; k < l->nfini; k++)
             if (l->fini[k] == e->addr)
                 l->fini[k] = n->addr;
@@ -349,9 +352,12 @@ static int prepare(ml_diag *d, ml_unit *old, ml_unit *new, ml_pair *p)
                        "this is no new version of it");
     if (old->s->loads)
         return fail_busy(d, old);
-    int rc = check_threads(d, old);
-    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++)
+    int rc = ml_lazy_enter(old->s) ? check_threads(d, old) : ml_nomem(d);
+    for (uint32_t i = 0; rc == 0 && i < old->users.n; i++) {
         rc = check_ranges(d, old, new, old->users.v[i]);
+        if (rc == 0 && old->users.v[i]->l->lazies) /* it may have come after ml_replace_check */
+            rc = check_user(d, old, new->l, old->users.v[i]);
+    }
     bool alone = !old->users.n && !old->needs.n;
     if (rc == 0 && (!reserve_users(old, new) || (!alone && !ml_pair_init(p, old->l, new->l))))
         rc = ml_nomem(d);
@@ -369,7 +375,7 @@ static bool patch_pointers(ml_pair *p, const ml_linked *user)
                 continue; /* numbers, which could look like an address */
             uint8_t *word = (uint8_t *)(uintptr_t)at;
             uint64_t to, value = ml_get64(word);
-            if (!ml_linked_has(p->old, value))
+            if (!ml_linked_has(p->old, value) || ml_lazy_has(user, at))
                 continue;
             if (ml_pair_address(p, value, &to))
                 ml_put64(word, to);
@@ -415,8 +421,10 @@ int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
 {
     ml_session *s = old->s;
     ml_pair p = {0};
+    ml_session_hold(s); /* until the old one's names have gone */
     int rc = prepare(d, old, new, &p);
     if (rc < 0) {
+        ml_session_let_go(s);
         ml_pair_deinit(&p);
         return rc;
     }

@@ -158,6 +158,14 @@ static int look_up(ml_txn *t, ml_entry *e)
         return 0;
     if (made_by_linker(t, e))
         return 0;
+    if (e->def == ML_DEF_LAZY)
+        e->def = ML_DEF_NONE;
+    if (t->o.crossing == ML_CROSS_LAZY && e->def == ML_DEF_NONE) {
+        int may = ml_defer_may(t, e);
+        e->def = may == 1 ? ML_DEF_LAZY : ML_DEF_NONE;
+        if (may)
+            return may < 0 ? may : 0;
+    }
     if (wanted_strongly(e))
         e->flags |= ML_ENT_STRONG;
     for (; e->scope < t->o.nscope; e->scope++) {
@@ -297,6 +305,8 @@ int ml_txn_resolve(ml_txn *t)
 {
     int rc = resume(t);
     while (rc == 0) {
+        if (t->o.crossing == ML_CROSS_LAZY && (rc = ml_defer_sort(t)) < 0)
+            break;
         if (t->head < t->nqueue) {
             ml_entry *e = t->queue[t->head++];
             e->flags &= (uint16_t)~ML_ENT_QUEUED;

@@ -91,7 +91,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     uint64_t value = v->S + (uint64_t)r->addend;
     bool pcrel = row->formula != ML_S_A;
     bool reached = !v->large && (pcrel ? is_near(t, value) : ml_fits(row->range, value));
-    if (reached && (t->o.crossing != ML_CROSS_STUBS || !v->e))
+    if (reached && (!v->e || ml_crossing_of(t, v->e) < ML_CROSS_STUBS))
         return;
     bool code = c->piece->class == ML_CLASS_TEXT;
     ml_slice data = c->data;
@@ -118,7 +118,7 @@ static bool can_relax(const scan *c, const ml_irel *r, const ml_rrow *row)
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
 {
     ml_txn *t = c->t;
-    bool may = v->in_load || (v->e && !t->o.crossing && is_near(t, v->S));
+    bool may = v->in_load || (v->e && !ml_crossing_of(t, v->e) && is_near(t, v->S));
     if (!v->large && may && can_relax(c, r, row))
         return;
     if (!want_slot(c, r->symbol))
@@ -201,11 +201,13 @@ static uint8_t what_entry_is(const ml_txn *t, const ml_entry *e)
 {
     if (e->type >= ML_TYPE_TLS || (e->flags & ML_ENT_NOWHERE))
         return 0;
+    if (e->def == ML_DEF_LAZY)
+        return 0;
     if (e->flags & ML_ENT_LARGE)
         return IS_PLAIN;
     if (ml_def_in_load(e->def))
         return IS_PLAIN | IS_OF_LOAD;
-    if (t->o.crossing != ML_CROSS_DIRECT)
+    if (ml_crossing_of(t, e) != ML_CROSS_DIRECT)
         return IS_PLAIN; /* near or not */
     uint64_t S = ml_entry_address(e);
     return is_near(t, S - SLACK) && is_near(t, S + SLACK) ? IS_PLAIN | IS_NEAR : IS_PLAIN;
@@ -265,6 +267,17 @@ static uint32_t skip_easy(const scan *c, uint32_t k)
     return k;
 }
 
+/* Of a name that is looked up at its first call: nothing else refers to it, says defer.c. */
+static void scan_lazy(scan *c, const ml_irel *r, const ml_rrow *row, ml_entry *e)
+{
+    const ml_isec sec = ml_image_section(c->in->img, c->rels->target);
+    if (ml_defer_is_call(c->t, &sec, r, row))
+        ml_lazy_want(c->t, e);
+    else
+        refuse(c, r, row, ML_E_RELOC, "load it with bind = \"stubs\"",
+               "a name that is looked up at its first call is wanted at load");
+}
+
 static void scan_one(scan *c, uint32_t k)
 {
     ml_irel r = ml_image_rel(c->rels, k);
@@ -285,6 +298,10 @@ static void scan_one(scan *c, uint32_t k)
         ml_count_is_call(c->t, c->rels, &r, c->piece->class == ML_CLASS_TEXT, c->data)) {
         if (!ml_count_want(c->t, c->in, r.symbol))
             c->rc = ml_nomem(c->t->d);
+        return;
+    }
+    if (v.e && v.e->def == ML_DEF_LAZY) {
+        scan_lazy(c, &r, row, v.e);
         return;
     }
     if (row->needs & ML_NEED_GOTBASE)
@@ -330,7 +347,7 @@ static void scan_input(scan *c)
 static void forget(ml_txn *t)
 {
     bool given = t->scanned && (t->ngot || t->nstubs || t->copies); /* slots, to some entry */
-    t->ngot = t->nstubs = t->nmoved = t->copies = 0;
+    t->ngot = t->nstubs = t->nmoved = t->copies = t->nlazy = 0;
     ml_segment_forget(t);
     ml_count_forget(t);
     t->need_gotbase = false;
@@ -338,6 +355,7 @@ static void forget(ml_txn *t)
     for (uint32_t i = 0; given && i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
         e->got = e->stub = e->copy = 0;
+        e->lazy = false;
     }
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         t->l->inputs[i].local_got = NULL;

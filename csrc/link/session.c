@@ -2,7 +2,7 @@
 ** reach.
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
-#include "link/unit.h"
+#include "link/lazy.h"
 
 ml_session *ml_session_new(void)
 {
@@ -34,22 +34,27 @@ void ml_session_free(ml_session *s)
     ml_unit_end_all(s);
     bool idle =
         !s->first && !s->lost; /* else somebody is still inside, and needs what he stands on */
+    ml_session_hold(s);
+    s->gone = true;
+    ml_session_let_go(s);
     for (uint32_t i = s->sources.n; i-- > 0;)
         ml_source_close(&s->sources.v[i]);
     for (uint32_t i = s->nheld; idle && i-- > 0;) {
         ml_library_close(&s->held[i]->lib);
         ml_heap_free(s->held[i]);
     }
-    ml_library_close(&s->self);
     ml_heap_free(s->sources.v);
-    ml_heap_free(s->held);
+    if (idle || !s->has_lazy)
+        ml_heap_free(s->held);
     ml_table_deinit(&s->exports.names);
     ml_atlas_leave(s);
     if (idle) {
+        ml_library_close(&s->self);
         ml_unwinders_free(s->unwinders);
         ml_space_free(s->space);
     }
-    ml_heap_free(s);
+    if (idle || !s->has_lazy)
+        ml_heap_free(s);
 }
 
 void ml_session_tell_unwinders(const ml_session *s)
@@ -124,6 +129,7 @@ ml_life *ml_unit_life(const ml_unit *u)
 
 const ml_linked *ml_unit_linked(const ml_unit *u)
 {
+    ml_lazy_enter(u->s);
     return u->l;
 }
 

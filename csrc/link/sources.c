@@ -190,3 +190,19 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
     }
     return 0;
 }
+
+int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e)
+{
+    for (uint32_t i = 0; i < t->sources.n; i++) {
+        ml_source *src = &t->sources.v[i];
+        ml_member m;
+        if (src->set != set)
+            continue;
+        int rc = index_of(t, src);
+        if (rc < 0)
+            return rc;
+        if (find(src, e, &m))
+            return 1;
+    }
+    return 0;
+}

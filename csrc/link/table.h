@@ -18,7 +18,8 @@ typedef enum ml_def {
     ML_DEF_UNIT,    /* a symbol of an earlier load */
     ML_DEF_PROCESS, /* the process or a shared library in it */
     ML_DEF_GIVEN,   /* an address that a policy gave */
-    ML_DEF_ZERO     /* undefined and allowed to be: address 0 */
+    ML_DEF_ZERO,    /* undefined and allowed to be: address 0 */
+    ML_DEF_LAZY     /* looked up when it is called first: see lazy.c */
 } ml_def;
 
 enum ml_entry_flag {
@@ -53,11 +54,15 @@ typedef struct ml_entry {
     uint32_t image, symbol;  /* SECTION, COMMON, ABS: image and symbol index that define it;
                                 PROCESS: image is 1 + number of the session's library, or 0 */
     uint32_t section;        /* SECTION: section index; COMMON: 1 + index of its piece; PROCESS,
-                                when thread-local: its offset from the thread pointer, or 0 */
+                                when thread-local: its offset from the thread pointer, or 0;
+                                `lazy`: 1 + number of its slot */
     uint32_t got, stub;      /* 1 + number of its slot; 0: none */
     uint32_t copy;           /* 1 + offset of its copy; 0: none */
     uint32_t strong, weak;   /* images that refer to it */
     uint32_t first_ref;      /* an image that refers to it */
+    uint8_t crossing;        /* ml_crossing of its own, over the load's */
+    bool taken;              /* something but calls refers to it: see defer.c */
+    bool lazy;               /* its stub is one that binds at the first call */
     uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address; PROCESS, when
                                 thread-local: module id */
     uint64_t size;

@@ -23,6 +23,8 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
     t->s = s;
     t->d = d;
     t->o = *o;
+    if (o->fixed && o->crossing == ML_CROSS_LAZY) /* nothing will run there */
+        t->o.crossing = ML_CROSS_STUBS;
     t->l = l;
     t->scratch.bulk = &ml_os_bulk;
     l->keep.bulk = &ml_os_bulk;

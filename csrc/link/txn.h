@@ -5,6 +5,7 @@
 #ifndef ML_LINK_TXN_H
 #define ML_LINK_TXN_H
 
+#include "link/lazy.h"
 #include "link/tls.h"
 #include "link/unit.h"
 #include "target/target.h"
@@ -69,6 +70,7 @@ struct ml_txn {
     uint32_t nasked, room_asked;
     uint32_t noffered; /* inputs whose references were offered */
     uint32_t nmarked;  /* inputs whose relocations have marked the names that they use */
+    uint32_t nsorted;  /* inputs whose references were told apart: see defer.c */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
     /* place */
@@ -92,6 +94,8 @@ struct ml_txn {
     uint8_t *view;              /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *buffer;            /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
+    uint32_t nlazy; /* those of nstubs that bind at the first call */
+    uint32_t piece_lazy, piece_lazy_words, piece_lazy_slots; /* 1 + index; 0: none */
     uint32_t copies;       /* bytes of copied objects: see copies.c */
     uint32_t piece_copies; /* 1 + index; 0: none */
     bool need_gotbase;
@@ -124,6 +128,27 @@ int ml_select_want(ml_txn *t, ml_entry *e);
 /* sources.c: all members of an archive; the member that defines e. */
 int ml_sources_whole(ml_txn *t, ml_source *src);
 int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled);
+
+/* The crossing of a name. */
+static inline ml_crossing ml_crossing_of(const ml_txn *t, const ml_entry *e)
+{
+    return e->crossing ? (ml_crossing)e->crossing : t->o.crossing;
+}
+
+/* defer.c: is this relocation of a section a call, for which a stub is as good as the function?
+** Marks the names of new inputs that something else refers to. 1: the name can be left for its
+** first call; 0: it cannot; or an error. */
+bool ml_defer_is_call(const ml_txn *t, const ml_isec *sec, const ml_irel *r, const ml_rrow *row);
+int ml_defer_sort(ml_txn *t);
+int ml_defer_may(ml_txn *t, const ml_entry *e);
+
+/* sources.c: does the index of an archive of the set have the name? 1, 0, or an error. */
+int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e);
+
+/* lazy.c: gives a name a lazy stub; their pieces; writes them. */
+void ml_lazy_want(ml_txn *t, ml_entry *e);
+void ml_lazy_pieces(ml_txn *t);
+int ml_lazy_write(ml_txn *t);
 
 /* scan.c: what the relocations need. Sets t->zone to LOW, and returns 1, when they need it. */
 int ml_scan(ml_txn *t);

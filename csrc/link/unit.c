@@ -3,7 +3,7 @@
 ** that is gone. Destructors run first, those of the users before those of what they use; then, when
 ** no foreign code runs any more, memory goes. See Note [Memory that somebody is inside].
 ** SPDX-License-Identifier: MIT */
-#include "link/unit.h"
+#include "link/lazy.h"
 
 /* ---- edges ---- */
 
@@ -97,6 +97,7 @@ size_t ml_unit_calls(const ml_unit *u)
 
 ml_unit *ml_unit_user(const ml_unit *u, size_t i)
 {
+    ml_lazy_enter(u->s);
     return i < u->users.n ? u->users.v[i] : NULL;
 }
 
@@ -159,6 +160,7 @@ static bool is_entered(const ml_session *s)
 static void release_inputs(ml_unit *u)
 {
     ml_session *s = u->s;
+    ml_session_hold(s);
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->sources.n; i++) {
         if (s->sources.v[i].owner == u)
@@ -174,13 +176,15 @@ static void release_inputs(ml_unit *u)
     for (uint32_t i = 0; u->nheld && i < s->nheld; i++) {
         ml_held *h = s->held[i];
         s->held[n] = h;
-        n += h->holders != 0;
-        if (h->holders)
+        bool stays = h->holders || s->searching; /* a later turn closes it */
+        n += stays;
+        if (stays)
             continue;
         h->next = last;
         last = h;
     }
     s->nheld = u->nheld ? n : s->nheld;
+    ml_session_let_go(s);
     for (ml_held *next; last; last = next) {
         next = last->next;
         s->foreign++;
@@ -206,7 +210,9 @@ static void release(ml_unit *u)
     release_inputs(u);
     ml_exits_drop(u->exits);
     ml_linked_free(u->l);
+    ml_session_hold(u->s);
     u->life->owner = NULL;
+    ml_session_let_go(u->s);
     ml_life_drop(u->life);
     ml_heap_free(u->held);
     ml_heap_free(u->needs.v);
@@ -269,6 +275,7 @@ void ml_unit_sweep(ml_session *s)
 {
     if (!s->lost || s->loads || s->ending)
         return;
+    ml_lazy_enter(s);
     s->ending++; /* destructors, also of libraries, may come back here */
     for (ml_unit *u = s->lost; u; u = u->next)
         run_exits(u);
@@ -329,7 +336,7 @@ static void gather(ending *e, ml_unit *u)
     }
 }
 
-/* Takes the names of those from u on away. */
+/* Takes the names of those from u on away; so nobody comes to use them any more. */
 static void begin_end(ml_unit *u)
 {
     for (ml_unit *k = u; k; k = k->after) {
@@ -348,16 +355,20 @@ static void begin_end(ml_unit *u)
     }
 }
 
+/* Lets go of the session, which the caller holds. */
 static void end_listed(ml_session *s, ending *e)
 {
     s->ending++;
     begin_end(e->first);
+    ml_session_let_go(s);
     for (ml_unit *u = e->first; u; u = u->after)
         run_exits(u);
     for (ml_unit *u = e->first, *next; u; u = next) {
         next = u->after;
         u->listed = false;
+        ml_session_hold(s);
         u->life->alive = false;
+        ml_session_let_go(s);
         ml_atlas_bury(u);
         u->state = ML_UNIT_LOST;
         unlink_unit(u);
@@ -372,6 +383,8 @@ void ml_unit_end(ml_unit *u, bool cancel)
 {
     ending e = {NULL, &e.first, NULL};
     u->cancelled = cancel;
+    ml_session_hold(u->s);
+    ml_lazy_enter(u->s);
     gather(&e, u);
     end_listed(u->s, &e);
 }
@@ -406,6 +419,7 @@ static int check_idle(ml_diag *d, const ml_unit *u, const ml_unit *user)
                    user->life->name, doing);
 }
 
+/* Lets go of the session, which the caller holds. */
 static int force(ml_diag *d, ml_unit *u)
 {
     ending e = {NULL, &e.first, NULL};
@@ -419,6 +433,7 @@ static int force(ml_diag *d, ml_unit *u)
     }
     for (ml_unit *k = e.first; k; k = k->after)
         k->listed = false;
+    ml_session_let_go(u->s);
     return rc;
 }
 
@@ -434,15 +449,20 @@ int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
         return rc;
     ml_unit_sweep(s);
     u->quiet = false;
-    if (how == ML_UNLOAD_ORPHAN) {
+    ml_session_hold(s); /* until its names have gone: see Note [Binding at the first call] */
+    rc = ml_lazy_enter(s) ? 0 : ml_nomem(d);
+    if (rc == 0 && how == ML_UNLOAD_ORPHAN) {
         if (u->state == ML_UNIT_LIVE)
             ml_exports_leave(&s->exports, u);
         u->state = ML_UNIT_ORPHAN;
-        return 0;
+    } else if (rc == 0 && how == ML_UNLOAD_REFUSE &&
+               (u->users.n || u->life->functions || is_busy(u))) {
+        rc = ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it is in use");
+    } else if (rc == 0) {
+        return force(d, u);
     }
-    if (how == ML_UNLOAD_REFUSE && (u->users.n || u->life->functions || is_busy(u)))
-        return ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it is in use");
-    return force(d, u);
+    ml_session_let_go(s);
+    return rc;
 }
 
 int ml_unit_discard(ml_diag *d, ml_unit *new)

@@ -6,6 +6,7 @@
 #include "link/edit.h"
 #include "link/linked.h"
 #include "object/archive.h"
+#include "os/latch.h"
 #include "process/exits.h"
 #include "process/process.h"
 
@@ -37,6 +38,7 @@ typedef struct ml_held {
     ml_library lib;
     uint32_t holders;
     uint64_t seen;        /* number of the unit that was counted last */
+    bool ready;           /* its load has come so far that others may ask it */
     struct ml_held *next; /* among those that are being closed */
 } ml_held;
 
@@ -106,6 +108,12 @@ struct ml_session {
     struct ml_atlas *atlas; /* that it has joined, or NULL */
     ml_session *atlas_next, *atlas_prev;
     uint64_t atlas_number; /* in the order of joining */
+    /* see Note [Binding at the first call] */
+    bool has_lazy;      /* some load has lazy stubs: the latch matters */
+    unsigned held_deep; /* how often its own thread has taken the latch */
+    ml_latch latch;
+    bool gone;          /* it was closed, and stays for threads that are inside (latch) */
+    uint32_t searching; /* first calls that ask libraries now (latch) */
 };
 
 /* session.c: asks the libraries `first` (NULL: none), those of the session, then the process.
@@ -135,7 +143,7 @@ bool ml_unit_reserve_edges(ml_unit *u);
 void ml_unit_enter_edges(ml_unit *u);
 /* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */
 void ml_unit_end(ml_unit *u, bool cancel);
-/* unit.c: ends a unit that has been replaced, alone. */
+/* unit.c: ends a unit that has been replaced, alone; lets go of the session, which is held. */
 void ml_unit_retire(ml_unit *u);
 /* unit.c: gives back the memory of units that have ended and that nothing can come back to. */
 void ml_unit_sweep(ml_session *s);

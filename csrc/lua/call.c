@@ -495,11 +495,40 @@ static int core_refused(lua_State *L)
     return 1;
 }
 
+/* warnings() -> list of what could not be raised since the last time */
+static int core_warnings(lua_State *L)
+{
+    ml_callstate *st = ml_callstate_get(L);
+    unsigned foreign = atomic_exchange(&st->foreign, 0);
+    unsigned late = atomic_exchange(&st->late, 0);
+    const char *stray = atomic_exchange(&st->stray, NULL);
+    lua_newtable(L);
+    lua_Integer n = 0;
+    if (foreign) {
+        lua_pushfstring(L, "%d callback(s) from another thread refused", (int)foreign);
+        lua_rawseti(L, -2, ++n);
+    }
+    if (late) {
+        lua_pushfstring(L, "%d call(s) of a closed callback answered by default", (int)late);
+        lua_rawseti(L, -2, ++n);
+    }
+    if (stray) {
+        lua_pushstring(L, stray);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
 void ml_open_call(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"func", core_func},         {"funcinfo", core_funcinfo}, {"errno", core_errno},
-        {"strerror", core_strerror}, {"refused", core_refused},   {NULL, NULL},
+        {"func", core_func},
+        {"funcinfo", core_funcinfo},
+        {"errno", core_errno},
+        {"strerror", core_strerror},
+        {"refused", core_refused},
+        {"warnings", core_warnings},
+        {NULL, NULL},
     };
     ml_callstate_get(L);
     if (luaL_newmetatable(L, FUNCTION)) {

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "call/closure.h"
+#include "link/link.h"
 #include "lua/lua.h"
 
 #define ML_LUA_TRAP   "moonlink.Trap"
@@ -24,6 +25,7 @@ typedef struct ml_callstate {
     ml_life *life;       /* of code that belongs to no unit */
     jmp_buf *boundary;   /* where a trap ends the innermost native call; NULL: it cannot */
     const char *trapped; /* the trap that was called: raised when the native call returns */
+    char unbound[512];   /* what trapped says of a lazily bound name that nobody has */
     ml_catch caught;     /* the exception that ended the native call, likewise */
     unsigned callbacks;  /* activations that have not returned */
     unsigned traps;      /* open ones: without any, a call sets up no boundary */
@@ -55,6 +57,9 @@ void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name) __att
 ** another thing. */
 uint64_t ml_lua_address(lua_State *L, int idx, const char **why);
 
+/* Who is told of lazily bound names that nobody has: the trap at idx. */
+ml_unbound ml_trap_unbound(lua_State *L, int idx);
+
 /* Puts in place of the Lua function at stack index idx a callback that lives for one native call;
 ** the pool (a table at index pool, keyed by idx) keeps it for the next. Raises when memory is
 ** short. release gives it back; it is then closed. */
@@ -67,6 +72,6 @@ const char *ml_callback_at(const ml_callstate *st, uint64_t addr, uint64_t *star
 /* Is it the function of Lua's stack under which a callback runs? */
 bool ml_callback_is_entry(lua_CFunction f);
 
-void ml_open_callback(lua_State *L); /* callback, trap, warnings; called by ml_open_call */
+void ml_open_callback(lua_State *L); /* callback, trap; called by ml_open_call */
 
 #endif

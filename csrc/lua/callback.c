@@ -5,6 +5,7 @@
 ** native call that led to it returns.
 ** SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lua/call.h"
@@ -359,10 +360,8 @@ static void on_call(void *ud, const ml_signature *sig, void *const *args, ml_val
 }
 
 /* See Note [Ending a call from a trap] in call.c. */
-static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
+static void spring(const ml_callback *cb, const char *message)
 {
-    (void)sig, (void)args, (void)result;
-    const ml_callback *cb = ud;
     ml_callstate *st = cb->state;
     if (!st)
         return;
@@ -374,9 +373,33 @@ static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_val
     }
     note(st);
     if (!st->trapped)
-        st->trapped = cb->message;
+        st->trapped = message;
     if (st->boundary)
         longjmp(*st->boundary, 1);
+}
+
+static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
+{
+    (void)sig, (void)args, (void)result;
+    const ml_callback *cb = ud;
+    spring(cb, cb->message);
+}
+
+/* The text is read when the native call has ended, on another stack. */
+static void on_unbound(void *ud, const char *text)
+{
+    ml_callback *cb = ud;
+    ml_callstate *st = cb->state;
+    bool told = st && atomic_load(&st->thread) == &errno && cb->open && st->L;
+    if (told)
+        snprintf(st->unbound, sizeof st->unbound, "%s", text);
+    spring(cb, told ? st->unbound : cb->message);
+}
+
+ml_unbound ml_trap_unbound(lua_State *L, int idx)
+{
+    const box *b = luaL_checkudata(L, idx, ML_LUA_TRAP);
+    return (ml_unbound){b->cb ? on_unbound : NULL, b->cb};
 }
 
 /* ---- making and closing ---- */
@@ -638,30 +661,6 @@ bool ml_callback_is_entry(lua_CFunction f)
     return f == activate;
 }
 
-/* warnings() -> list of what could not be raised since the last time */
-static int core_warnings(lua_State *L)
-{
-    ml_callstate *st = ml_callstate_get(L);
-    unsigned foreign = atomic_exchange(&st->foreign, 0);
-    unsigned late = atomic_exchange(&st->late, 0);
-    const char *stray = atomic_exchange(&st->stray, NULL);
-    lua_newtable(L);
-    lua_Integer n = 0;
-    if (foreign) {
-        lua_pushfstring(L, "%d callback(s) from another thread refused", (int)foreign);
-        lua_rawseti(L, -2, ++n);
-    }
-    if (late) {
-        lua_pushfstring(L, "%d call(s) of a closed callback answered by default", (int)late);
-        lua_rawseti(L, -2, ++n);
-    }
-    if (stray) {
-        lua_pushstring(L, stray);
-        lua_rawseti(L, -2, ++n);
-    }
-    return 1;
-}
-
 static void new_class(lua_State *L, const char *name)
 {
     static const luaL_Reg methods[] = {
@@ -688,7 +687,6 @@ void ml_open_callback(lua_State *L)
     static const luaL_Reg functions[] = {
         {"callback", core_callback},
         {"trap", core_trap},
-        {"warnings", core_warnings},
         {NULL, NULL},
     };
     new_class(L, ML_LUA_CALLBACK);

@@ -180,6 +180,7 @@ static int stats(lua_State *L)
     ml_lua_set_integer(L, "got_slots", s.got_slots);
     ml_lua_set_integer(L, "stubs", s.stubs);
     ml_lua_set_integer(L, "counted", s.counted);
+    ml_lua_set_integer(L, "lazy", s.lazy);
     ml_lua_set_integer(L, "moved", s.moved);
     ml_lua_set_integer(L, "relaxed", s.relaxed);
     ml_lua_set_integer(L, "looked_up", s.looked_up);

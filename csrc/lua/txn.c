@@ -4,6 +4,7 @@
 ** SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "lua/call.h"
 #include "lua/session.h"
 
 /* How far a load is: each step of the core relies on the ones before it. */
@@ -79,6 +80,8 @@ static void read_scope(lua_State *L, const ml_lua_box *box, ml_options *o)
     }
 }
 
+static const char *const crossings[] = {"direct", "got", "stubs", "lazy", NULL};
+
 static int option(lua_State *L, const char *key, const char *def, const char *const *names)
 {
     lua_getfield(L, 2, key);
@@ -106,7 +109,6 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     static const char *const duplicate[] = {"error", "first", "last", NULL};
     static const char *const weak[] = {"first", "own", "process", NULL};
     static const char *const zone[] = {"near", "low", NULL};
-    static const char *const bind[] = {"direct", "got", "stubs", NULL};
     *o = (ml_options){.relax = true};
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "scope");
@@ -123,7 +125,10 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     o->duplicate = (ml_on_duplicate)option(L, "duplicate", "error", duplicate);
     o->weak = (ml_on_weak)option(L, "weak", "first", weak);
     o->zone = (ml_zone)option(L, "zone", "near", zone);
-    o->crossing = (ml_crossing)option(L, "bind", "direct", bind);
+    o->crossing = (ml_crossing)option(L, "bind", "direct", crossings);
+    if (lua_getfield(L, 2, "unbound") != LUA_TNIL)
+        o->unbound = ml_trap_unbound(L, lua_gettop(L));
+    lua_pop(L, 1);
     if (lua_getfield(L, 2, "at") != LUA_TNIL) {
         o->fixed = true;
         o->at = (uint64_t)luaL_checkinteger(L, -1);
@@ -387,6 +392,36 @@ static int undefined(lua_State *L)
     return 1;
 }
 
+/* txn:outside() -> array of { name, how, provider or nil }: what the load wants of others */
+static int outside(lua_State *L)
+{
+    ml_lua_txn *x = check_txn(L);
+    uint32_t cursor = 0;
+    const char *name, *how, *provider;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    while ((name = ml_txn_outside(x->t, &cursor, &how, &provider))) {
+        lua_createtable(L, 3, 0);
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, 1);
+        lua_pushstring(L, how);
+        lua_rawseti(L, -2, 2);
+        lua_pushstring(L, provider);
+        lua_rawseti(L, -2, 3);
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+/* txn:cross(name, "direct" | "got" | "stubs" | "lazy") */
+static int cross(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
+    const char *name = luaL_checkstring(L, 2);
+    ml_crossing how = (ml_crossing)luaL_checkoption(L, 3, NULL, crossings);
+    return result(L, x, ml_txn_cross(x->t, name, how));
+}
+
 static void push_place(lua_State *L, const ml_duplicate *dup, int k)
 {
     lua_createtable(L, 0, 3);
@@ -618,12 +653,14 @@ void ml_open_txn(lua_State *L)
                                        {"process_defines", process_defines},
                                        {"strip", strip},
                                        {"hide", hide},
+                                       {"cross", cross},
                                        {"link", link_txn},
                                        {"bytes", bytes},
                                        {"commit", commit},
                                        {"abort", abort_txn},
                                        {NULL, NULL}};
     static const luaL_Reg tables[] = {{"undefined", undefined},
+                                      {"outside", outside},
                                       {"duplicates", duplicates},
                                       {"references", references},
                                       {"archives", archives},

@@ -20,6 +20,7 @@ typedef struct ml_lazy {
     /* The address that belongs into slot i; 0 when there is none: the call then does nothing. */
     uint64_t (*resolve)(void *ud, uint64_t i);
     void *ud;
+    uint64_t save; /* ml_tlsdesc_save() */
 } ml_lazy;
 /* Where the head of lazy stubs jumps to: calls resolve, then goes on to the address with all
 ** argument registers as they were. */

@@ -2,9 +2,15 @@
 ** takes, on the stack, an ml_lazy and a slot's number, as target/x86_64.c pushes them; goes on to
 ** the address that belongs into the slot.
 ** Spec: x86-64 psABI 3.2.3 (the registers that may hold arguments: six integers, %rax with the
-** number of vectors, %r10 the static chain, eight vectors), 3.2.2 (the stack at a call).
+** number of vectors, %r10 the static chain, eight vectors), 3.2.2 (the stack at a call); Intel SDM
+** volume 1, chapter 13 (XSAVE).
 ** SPDX-License-Identifier: MIT */
 #include "process/resolver.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+static_assert(offsetof(ml_lazy, save) == 16, "ml_lazy_entry reads it there");
 
 uint64_t ml_lazy_resolve(const ml_lazy *lazy, uint64_t i) __attribute__((visibility("hidden")));
 void ml_lazy_entry(void) __attribute__((visibility("hidden")));
@@ -25,10 +31,11 @@ uint64_t ml_process_lazy(void)
     return (uint64_t)(uintptr_t)ml_lazy_entry;
 }
 
-/* At entry: 0(%rsp) the ml_lazy, 8(%rsp) the number, 16(%rsp) the return address of the call. Only
-** the low 128 bits of the vectors are kept: a resolver runs before anything knows whether there are
-** wider ones, and must not pass them. */
-__asm__(".text\n"
+/* At entry: 0(%rsp) the ml_lazy, 8(%rsp) the number, 16(%rsp) the return address of the call. All
+** that may hold arguments is kept: the vectors as wide as the processor has them, by XSAVE where
+** there is one. rbx holds ml_lazy.save, as in tlsdesc_x86_64.c, which says why parts of the area are
+** cleared. Who jumps here may have a stack of any alignment: the tail call of another convention. */
+__asm__(".pushsection .text\n"
         ".balign 16\n"
         ".hidden ml_lazy_entry\n"
         ".globl ml_lazy_entry\n"
@@ -42,48 +49,66 @@ __asm__(".text\n"
         ".cfi_offset %rbp, -32\n"
         "    mov %rsp, %rbp\n"
         ".cfi_def_cfa_register %rbp\n"
-        "    and $-16, %rsp\n"
-        "    sub $192, %rsp\n"
-        "    mov %rax, (%rsp)\n"
-        "    mov %rdi, 8(%rsp)\n"
-        "    mov %rsi, 16(%rsp)\n"
-        "    mov %rdx, 24(%rsp)\n"
-        "    mov %rcx, 32(%rsp)\n"
-        "    mov %r8, 40(%rsp)\n"
-        "    mov %r9, 48(%rsp)\n"
-        "    mov %r10, 56(%rsp)\n"
-        "    movaps %xmm0, 64(%rsp)\n"
-        "    movaps %xmm1, 80(%rsp)\n"
-        "    movaps %xmm2, 96(%rsp)\n"
-        "    movaps %xmm3, 112(%rsp)\n"
-        "    movaps %xmm4, 128(%rsp)\n"
-        "    movaps %xmm5, 144(%rsp)\n"
-        "    movaps %xmm6, 160(%rsp)\n"
-        "    movaps %xmm7, 176(%rsp)\n"
+        "    push %rbx\n"
+        ".cfi_offset %rbx, -40\n"
+        "    push %rax\n"
+        "    push %rdi\n"
+        "    push %rsi\n"
+        "    push %rdx\n"
+        "    push %rcx\n"
+        "    push %r8\n"
+        "    push %r9\n"
+        "    push %r10\n"
         "    mov 8(%rbp), %rdi\n"
         "    mov 16(%rbp), %rsi\n"
+        "    mov 16(%rdi), %rbx\n"
+        "    mov %ebx, %ecx\n"
+        "    test %ecx, %ecx\n"
+        "    jz 1f\n"
+        "    sub %rcx, %rsp\n"
+        "    and $-64, %rsp\n"
+        "    xor %edx, %edx\n"
+        "    mov %rdx, 512(%rsp)\n"
+        "    mov %rdx, 520(%rsp)\n"
+        "    mov %rdx, 528(%rsp)\n"
+        "    mov %rdx, 536(%rsp)\n"
+        "    mov %rdx, 544(%rsp)\n"
+        "    mov %rdx, 552(%rsp)\n"
+        "    mov %rdx, 560(%rsp)\n"
+        "    mov %rdx, 568(%rsp)\n"
+        "    mov %rbx, %rax\n"
+        "    shr $32, %rax\n" /* edx:eax: the components */
+        "    xsave64 (%rsp)\n"
         "    call ml_lazy_resolve\n"
         "    mov %rax, %r11\n"
-        "    mov (%rsp), %rax\n"
-        "    mov 8(%rsp), %rdi\n"
-        "    mov 16(%rsp), %rsi\n"
-        "    mov 24(%rsp), %rdx\n"
-        "    mov 32(%rsp), %rcx\n"
-        "    mov 40(%rsp), %r8\n"
-        "    mov 48(%rsp), %r9\n"
-        "    mov 56(%rsp), %r10\n"
-        "    movaps 64(%rsp), %xmm0\n"
-        "    movaps 80(%rsp), %xmm1\n"
-        "    movaps 96(%rsp), %xmm2\n"
-        "    movaps 112(%rsp), %xmm3\n"
-        "    movaps 128(%rsp), %xmm4\n"
-        "    movaps 144(%rsp), %xmm5\n"
-        "    movaps 160(%rsp), %xmm6\n"
-        "    movaps 176(%rsp), %xmm7\n"
-        "    leave\n"
+        "    mov %rbx, %rax\n"
+        "    shr $32, %rax\n"
+        "    xor %edx, %edx\n"
+        "    xrstor64 (%rsp)\n"
+        "    jmp 2f\n"
+        "1:  sub $512, %rsp\n"
+        "    and $-64, %rsp\n"
+        "    fxsave64 (%rsp)\n"
+        "    call ml_lazy_resolve\n"
+        "    mov %rax, %r11\n"
+        "    fxrstor64 (%rsp)\n"
+        "2:  lea -72(%rbp), %rsp\n"
+        "    pop %r10\n"
+        "    pop %r9\n"
+        "    pop %r8\n"
+        "    pop %rcx\n"
+        "    pop %rdx\n"
+        "    pop %rsi\n"
+        "    pop %rdi\n"
+        "    pop %rax\n"
+        "    pop %rbx\n"
+        ".cfi_restore %rbx\n"
+        "    pop %rbp\n"
+        ".cfi_restore %rbp\n"
         ".cfi_def_cfa %rsp, 24\n"
         "    add $16, %rsp\n" /* the two words */
         ".cfi_def_cfa_offset 8\n"
         "    jmp *%r11\n"
         ".cfi_endproc\n"
-        ".size ml_lazy_entry, . - ml_lazy_entry\n");
+        ".size ml_lazy_entry, . - ml_lazy_entry\n"
+        ".popsection\n");

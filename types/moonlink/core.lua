@@ -282,7 +282,8 @@ function core.session() end
 ---@field weak "first"|"own"|"process"|nil
 ---@field zone "near"|"low"|nil
 ---@field relax boolean? true by default
----@field bind "direct"|"got"|"stubs"|nil how code reaches what is outside of its load
+---@field bind "direct"|"got"|"stubs"|"lazy"|nil how code reaches what is outside of its load
+---@field unbound moonlink.Trap? of "lazy": stands for what nobody has at its first call
 ---@field count "none"|"unit"|"object"|nil which calls are counted: none by default
 ---@field merge boolean? equal strings and constants are kept once
 ---@field at integer? link for this address, map nothing
@@ -372,6 +373,7 @@ function session:is_closed() end
 ---@field got_slots integer
 ---@field stubs integer
 ---@field counted integer stubs that count calls
+---@field lazy integer stubs that look their function up when it is called first
 ---@field moved integer instructions
 ---@field relaxed integer GOT loads
 ---@field looked_up integer names asked of the process
@@ -622,6 +624,17 @@ function txn:archive_defines(number, name) end
 ---@return integer? address
 ---@return string? provider
 function txn:process_defines(name) end
+
+---What the load wants and does not define, after resolve: { name, how, provider or nil } each.
+---@return string[][]
+function txn:outside() end
+
+---How one of them is reached, over what the load says for all.
+---@param name string
+---@param how "direct"|"got"|"stubs"|"lazy"
+---@return true?
+---@return moonlink.Error? err
+function txn:cross(name, how) end
 
 ---Hides a name that this load defines.
 ---@param name string

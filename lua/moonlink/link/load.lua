@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local crossing = require "moonlink.link.crossing"
 local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
 local events = require "moonlink.link.events"
@@ -311,6 +312,7 @@ local function link(self)
    events.before_link(self)
    local ok, err = self.txn:link()
    if ok then
+      crossing.finish(self)
       events.after_link(self)
    end
    return ok, err
@@ -330,11 +332,11 @@ function load.begin(linker, options)
    end
    self.scope = scope.compile(options)
    self.seen = not options.at and debugging.modes(linker, options.debug) or nil
-   local duplicate = options.duplicate
+   local duplicate, bind, unbound = options.duplicate, crossing.begin(self)
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax,
-      bind = options.bind, at = options.at,
+      bind = bind, unbound = unbound, at = options.at,
       replace = options.replace, count = options.count == true and "unit" or options.count or nil,
       debug = self.seen, merge = options.merge,
    }
@@ -364,8 +366,10 @@ function load.run(self, list, upto)
    end
    self.list = list
    local steps = {
-      {"add", renames}, {"add", add_inputs}, {"resolve", resolve}, {"resolve", strip_unused},
-      {"resolve", undefined}, {"resolve", hide}, {"resolve", duplicates}, {"resolve", strip_again},
+      {"add", renames}, {"add", add_inputs}, {"resolve", crossing.prepare}, {"resolve", resolve},
+      {"resolve", strip_unused}, {"resolve", crossing.ask}, {"resolve", undefined},
+      {"resolve", crossing.ask}, {"resolve", hide}, {"resolve", duplicates},
+      {"resolve", strip_again},
       {"link", upto ~= "names" and link or nil},
    }
    for _, step in ipairs(steps) do

@@ -32,7 +32,8 @@ local options = {}
 ---@field allow_second_libc? boolean
 ---@field zone? "near"|"low"
 ---@field relax? boolean
----@field bind? "direct"|"got"|"stubs" how code reaches what other units and libraries define
+---@field bind? "direct"|"got"|"stubs"|"lazy"|fun(q: moonlink.Question): string? how code reaches
+---  what other units and libraries define; a function says it name by name
 ---@field count? boolean|"unit"|"object" calls of what other units, libraries and the process define
 ---  are counted, "object": and between objects of one unit; see calls.lua
 ---@field trace? string|string[] categories of events: "load", "member", "bind", "strip",
@@ -51,7 +52,7 @@ local types = {
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
-   bind = {"string"}, count = {"boolean", "string"},
+   bind = {"string", "function"}, count = {"boolean", "string"},
    progress = {"function"}, debug = {"string", "table"},
    -- of what is loaded, which stands in the same table
    at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
@@ -62,7 +63,8 @@ local choices = {
    duplicate = {error = true, first = true, last = true},
    undefined = {error = true, stub = true, null = true},
    weak = {first = true, own = true, process = true},
-   zone = {near = true, low = true}, bind = {direct = true, got = true, stubs = true},
+   zone = {near = true, low = true},
+   bind = {direct = true, got = true, stubs = true, lazy = true},
    count = {unit = true, object = true},
 }
 

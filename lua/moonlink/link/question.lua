@@ -18,6 +18,8 @@ local question = {}
 ---@field weak boolean
 ---@field version? string what stands behind @ in the name
 ---@field candidates moonlink.Candidate[]
+---@field how? string for `bind`: "unit", "process", "given", "zero" or "none"
+---@field provider? string for `bind`: the unit or library that defines it, or who answered
 
 ---@class moonlink.Candidate
 ---@field how string "load", "unit", "archive" or "process"

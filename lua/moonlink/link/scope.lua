@@ -16,6 +16,8 @@ local FALLBACK_SET = 1
 ---@field ask table<integer, function> by place: takes the moonlink.Load and names, answers what it
 ---  can; gives true, or nil and an error
 ---@field archives {path: string, set: integer}[] to open before the start
+---@field asks? boolean the user's functions or tables have a say
+---@field last function[] those of `ask` that open fall-back archives
 
 --- The default fall-back archives, or what the option says.
 local function fallback_paths(options)
@@ -118,6 +120,7 @@ local function add(out, options, item)
    elseif item == "fallback" then
       list[#list + 1] = "ask"
       out.ask[#list] = fallback_provider(options)
+      out.last[#out.last + 1] = out.ask[#list]
       list[#list + 1] = {set = FALLBACK_SET}
       if options.fallback == nil or options.fallback == true then
          list[#list + 1] = "ask"
@@ -128,6 +131,7 @@ local function add(out, options, item)
    elseif type(item) == "function" then
       list[#list + 1] = "ask"
       out.ask[#list] = function_provider(item, "a function of the scope")
+      out.asks = true
    elseif type(item) == "table" and type(item.archive) == "string" and not getmetatable(item) then
       local set = #out.archives + FALLBACK_SET + 1
       out.archives[#out.archives + 1] = {path = item.archive, set = set}
@@ -135,6 +139,7 @@ local function add(out, options, item)
    elseif type(item) == "table" then
       list[#list + 1] = "ask"
       out.ask[#list] = table_provider(item)
+      out.asks = true
    else
       errors.mistake("a %s cannot be a place of the scope", type(item))
    end
@@ -146,7 +151,7 @@ local words = {self = true, archives = true, process = true, fallback = true}
 ---@param options moonlink.Options
 ---@return moonlink.CompiledScope
 function scope.compile(options)
-   local out = {core = {}, ask = {}, archives = {}}
+   local out = {core = {}, ask = {}, archives = {}, last = {}}
    for _, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
          errors.mistake("'%s' is no place of the scope (self, archives, process, fallback)", item)

@@ -1,0 +1,374 @@
+/* lazy.c -- link: stubs that look their function up when it is called first, and what they find.
+** takes a scanned load; gives it lazy stubs with slots in its writable data. First calls, in any
+** thread, fill the slots; the session's own thread then enters who uses whom.
+** See Note [Binding at the first call]. Spec: x86-64 psABI 5.2 "Procedure Linkage Table".
+** SPDX-License-Identifier: MIT */
+#include "link/lazy.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "link/txn.h"
+
+/* Note [Binding at the first call]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** A name that a load only calls need not be known before it is called. With ML_CROSS_LAZY such a
+** name is not looked up at all while loading (defer.c says which can wait): it gets a stub that
+** jumps through a slot, and the slot leads to a lazy stub, which pushes the slot's number and ends
+** up in `bind` by way of process/resolver_x86_64.c. That walks the scope of the load as it is then,
+** stores the address and goes on to the function; from then on the stub alone is run. Slots lie in
+** the data, which stays writable; the two words of the head are constants.
+**
+** A first call comes from any thread, at any time after the load was linked: while the session's
+** own thread loads, unloads or reloads. What it reads of the session (exports, units behind a scope,
+** libraries) changes under a latch, and `bind` holds it while it looks and stores. It changes
+** nothing of the session itself: it leaves a note (`bound`), and the session's thread enters the
+** notes (ml_lazy_enter) before it asks who uses a unit. It does both, and takes the names of what
+** is to go away, without giving the latch back: so nobody is bound to a unit after it was found
+** unused. Libraries are asked without the latch, since the process's loader has a lock of its own,
+** which it holds while constructors run; they stay open as long as somebody does (`searching`).
+**
+** While a unit is being reloaded, first calls see the old version alone: what has been bound to it
+** moves with all others when the new one takes its place, and nothing has to be undone if not.
+**
+** A name that nobody has is looked up again with the next call: a later load may bring it. */
+
+enum { HEAD_WORDS = 2, CHUNK = 32 };
+
+/* ---- the latch ---- */
+
+void ml_session_hold(ml_session *s)
+{
+    if (s->has_lazy && s->held_deep++ == 0)
+        ml_latch_take(&s->latch);
+}
+
+void ml_session_let_go(ml_session *s)
+{
+    if (s->has_lazy && --s->held_deep == 0)
+        ml_latch_give(&s->latch);
+}
+
+/* ---- stubs ---- */
+
+void ml_lazy_want(ml_txn *t, ml_entry *e)
+{
+    if (e->lazy)
+        return;
+    e->lazy = true;
+    e->stub = ++t->nstubs;
+    e->section = ++t->nlazy;
+}
+
+void ml_lazy_pieces(ml_txn *t)
+{
+    uint64_t n = t->nlazy;
+    t->piece_lazy = t->piece_lazy_words = t->piece_lazy_slots = 0;
+    if (!n)
+        return;
+    t->piece_lazy = ml_piece_add(t, ML_CLASS_TEXT, (n + 1) * t->target->stub_size, 16);
+    t->piece_lazy_words =
+        ml_piece_add(t, ML_CLASS_CONST, (uint64_t)HEAD_WORDS * ML_GOT_SLOT, ML_GOT_SLOT);
+    t->piece_lazy_slots = ml_piece_add(t, ML_CLASS_DATA, n * ML_GOT_SLOT, ML_GOT_SLOT);
+}
+
+static uint64_t bind(void *ud, uint64_t i);
+
+/* The scope as first calls walk it: archives and questions have had their say. */
+static void copy_scope(ml_txn *t, ml_lazies *z)
+{
+    for (unsigned i = 0; i < t->o.nscope; i++) {
+        const ml_scope *from = &t->o.scope[i];
+        if (from->kind == ML_SCOPE_ARCHIVES || from->kind == ML_SCOPE_ASK)
+            continue;
+        z->scope[z->nscope].kind = from->kind;
+        z->scope[z->nscope].life =
+            from->kind == ML_SCOPE_UNIT ? ml_life_hold(from->unit->life) : NULL;
+        z->nscope++;
+    }
+}
+
+static ml_lazies *new_lazies(ml_txn *t)
+{
+    ml_linked *l = t->l;
+    ml_lazies *z = ml_zalloc(&l->keep, 1, sizeof *z);
+    if (!z || !(z->names = ml_zalloc(&l->keep, t->nlazy, sizeof *z->names)))
+        return NULL;
+    z->binder = (ml_lazy){.resolve = bind, .ud = z, .save = ml_tlsdesc_save()};
+    z->s = t->s;
+    z->l = l;
+    z->n = t->nlazy;
+    z->stubs = ml_piece_addr(t, t->piece_lazy) + t->target->stub_size;
+    z->slots = ml_piece_addr(t, t->piece_lazy_slots);
+    z->unbound = t->o.unbound;
+    copy_scope(t, z);
+    t->s->has_lazy = true;
+    return l->lazies = z;
+}
+
+static int refuse_reach(ml_txn *t)
+{
+    return ml_fail(t->d, ML_E_RANGE, (ml_where){0}, "load it in parts",
+                   "a lazy stub is out of reach of its slot");
+}
+
+int ml_lazy_write(ml_txn *t)
+{
+    if (!t->nlazy)
+        return 0;
+    ml_lazies *z = new_lazies(t);
+    if (!z)
+        return ml_nomem(t->d);
+    unsigned size = t->target->stub_size;
+    uint8_t *text = ml_piece_view(t, t->piece_lazy), *words = ml_piece_view(t, t->piece_lazy_words);
+    uint8_t *slots = ml_piece_view(t, t->piece_lazy_slots);
+    uint64_t head = z->stubs - size, stubs = ml_piece_addr(t, t->piece_stubs);
+    ml_put64(words, (uint64_t)(uintptr_t)&z->binder);
+    ml_put64(words + ML_GOT_SLOT, ml_process_lazy());
+    bool ok = t->target->lazy_head(text, head, ml_piece_addr(t, t->piece_lazy_words));
+    for (uint32_t i = 0; ok && i < t->l->names.count; i++) {
+        ml_entry *e = t->l->names.entries[i];
+        if (!e->lazy)
+            continue;
+        uint32_t k = e->section - 1;
+        uint64_t at = z->stubs + (uint64_t)k * size, stub = (uint64_t)(e->stub - 1) * size;
+        z->names[k].e = e;
+        t->target->lazy(text + (at - head), at, k, head);
+        ml_put64(slots + (size_t)k * ML_GOT_SLOT, at);
+        ok = t->target->stub(ml_piece_view(t, t->piece_stubs) + stub, stubs + stub,
+                             ml_lazy_slot(t->l, e));
+    }
+    return ok ? 0 : refuse_reach(t);
+}
+
+void ml_lazy_free(ml_linked *l)
+{
+    for (unsigned i = 0; l->lazies && i < l->lazies->nscope; i++)
+        ml_life_drop(l->lazies->scope[i].life);
+    l->lazies = NULL;
+}
+
+/* ---- the first call ---- */
+
+static _Atomic uint64_t *slot_of(const ml_lazies *z, uint64_t i)
+{
+    return (_Atomic uint64_t *)(uintptr_t)(z->slots + i * ML_GOT_SLOT);
+}
+
+/* What the slot leads to; 0: to its lazy stub. */
+static uint64_t bound_to(const ml_lazies *z, uint64_t i)
+{
+    uint64_t target = atomic_load_explicit(slot_of(z, i), memory_order_acquire);
+    return target == z->stubs + i * z->l->stub_size ? 0 : target;
+}
+
+/* A definition of a unit that can be called; of one that is being reloaded, the old version's. */
+static const ml_entry *callable(const ml_entry *e)
+{
+    if (e && e->unit->is_new && e->unit->other) {
+        const ml_unit *old = e->unit->other;
+        e = ml_table_find(&old->l->names, e->name, e->len, e->hash);
+        e = e && e->unit == old ? e : NULL;
+    }
+    return e && e->type != ML_TYPE_TLS ? e : NULL;
+}
+
+static const ml_entry *find_in_unit(const ml_life *life, const ml_entry *e)
+{
+    while (!life->alive && life->successor)
+        life = life->successor;
+    const ml_unit *u = life->alive ? life->owner : NULL;
+    const ml_entry *other = u ? ml_table_find(&u->l->names, e->name, e->len, e->hash) : NULL;
+    return other && other->unit == u ? callable(other) : NULL;
+}
+
+/* The libraries of the session from *from on, as many as fit. */
+static unsigned some_libraries(ml_session *s, uint32_t *from, ml_held **to)
+{
+    unsigned n = 0;
+    ml_latch_take(&s->latch);
+    for (; n < CHUNK && *from < s->nheld; ++*from)
+        if (s->held[*from]->ready)
+            to[n++] = s->held[*from];
+    ml_latch_give(&s->latch);
+    return n;
+}
+
+/* As ml_session_provided, in any thread: the latch is not held, but `searching` is counted. */
+static bool find_process(ml_session *s, const char *name, ml_provided *out, ml_held **held)
+{
+    ml_held *some[CHUNK], *needer = NULL;
+    ml_provided needed = {0};
+    uint32_t from = 0;
+    for (unsigned n; (n = some_libraries(s, &from, some)) > 0;)
+        for (unsigned i = 0; i < n; i++) {
+            if (!ml_library_find(&some[i]->lib, name, NULL, out))
+                continue;
+            *held = some[i];
+            if (strcmp(out->provider, some[i]->lib.path) == 0)
+                return true;
+            needed = needer ? needed : *out;
+            needer = needer ? needer : some[i];
+        }
+    *held = NULL;
+    if (ml_library_find(&s->self, name, NULL, out))
+        return true;
+    *held = needer;
+    *out = needed;
+    return needer != NULL;
+}
+
+/* Asks the process for name i. Entered and left with the latch. */
+static uint64_t ask_process(ml_lazies *z, uint64_t i, ml_provided *p)
+{
+    ml_session *s = z->s;
+    ml_held *held = NULL;
+    s->searching++;
+    ml_latch_give(&s->latch);
+    bool found = find_process(s, z->names[i].e->name, p, &held) && p->type != ML_TYPE_TLS;
+    ml_latch_take(&s->latch);
+    s->searching--;
+    if (!found || bound_to(z, i)) /* another thread was faster */
+        return bound_to(z, i);
+    z->names[i].provider = p->provider;
+    z->names[i].held = held;
+    return p->addr;
+}
+
+/* Walks the scope for name i. Entered and left with the latch. */
+static uint64_t search(ml_lazies *z, uint64_t i)
+{
+    const ml_entry *e = z->names[i].e, *other = NULL;
+    uint64_t target = 0;
+    for (unsigned k = 0; k < z->nscope && !z->s->gone && !target; k++) {
+        ml_provided p;
+        if (z->scope[k].kind == ML_SCOPE_PROCESS) {
+            target = ask_process(z, i, &p);
+            continue;
+        }
+        other = z->scope[k].kind == ML_SCOPE_UNIT
+                    ? find_in_unit(z->scope[k].life, e)
+                    : callable(ml_exports_find(&z->s->exports, e->name, e->len, e->hash));
+        target = other ? ml_entry_address(other) : 0;
+    }
+    if (target && !bound_to(z, i)) {
+        z->names[i].entry = other;
+        z->names[i].next = z->bound;
+        z->bound = (uint32_t)i + 1;
+        atomic_store_explicit(slot_of(z, i), target, memory_order_release);
+    }
+    return target;
+}
+
+static void tell_unbound(const ml_lazies *z, uint64_t i)
+{
+    char text[512];
+    const ml_entry *e = z->names[i].e;
+    const ml_input *in = &z->l->inputs[e->first_ref];
+    snprintf(text, sizeof text, "undefined symbol '%s' was called by %s%s%s%s: nothing defines it",
+             e->name, in->file, in->member ? "(" : "", in->member ? in->member : "",
+             in->member ? ")" : "");
+    if (z->unbound.call)
+        z->unbound.call(z->unbound.ud, text);
+}
+
+static uint64_t bind(void *ud, uint64_t i)
+{
+    ml_lazies *z = ud;
+    int own_errno = errno;
+    if (i >= z->n)
+        return 0;
+    ml_latch_take(&z->s->latch);
+    uint64_t target = bound_to(z, i);
+    if (!target)
+        target = search(z, i);
+    ml_latch_give(&z->s->latch);
+    errno = own_errno;
+    if (!target)
+        tell_unbound(z, i);
+    return target;
+}
+
+/* ---- what came of it ---- */
+
+static bool has_unit(const ml_units *v, const ml_unit *u)
+{
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->v[i] == u)
+            return true;
+    return false;
+}
+
+static bool enter_unit(ml_unit *u, ml_entry *e, const ml_entry *other)
+{
+    ml_unit *to = other->unit;
+    if (to != u && !has_unit(&u->needs, to)) {
+        if (!ML_ROOM(u->needs.v, u->needs.n, u->needs.room) ||
+            !ML_ROOM(to->users.v, to->users.n, to->users.room))
+            return false;
+        u->needs.v[u->needs.n++] = to;
+        to->users.v[to->users.n++] = u;
+    }
+    u->l->uses_units = true;
+    e->def = ML_DEF_UNIT;
+    e->bind = other->bind;
+    e->type = other->type;
+    e->size = other->size;
+    e->unit = to;
+    return true;
+}
+
+static bool enter_process(ml_unit *u, ml_entry *e, const ml_lazy_name *x)
+{
+    bool has = !x->held;
+    for (uint32_t i = 0; !has && i < u->nheld; i++)
+        has = u->held[i] == x->held;
+    if (!has) {
+        ml_held **grown = ml_heap_grow(u->held, (size_t)u->nheld + 1, sizeof(ml_held *));
+        if (!grown)
+            return false;
+        u->held = grown;
+        u->held[u->nheld++] = x->held;
+        x->held->holders++;
+    }
+    e->def = ML_DEF_PROCESS;
+    e->bind = ML_BIND_GLOBAL;
+    e->type = ML_TYPE_FUNC;
+    e->provider = x->provider;
+    return true;
+}
+
+static bool enter_unit_notes(ml_unit *u)
+{
+    ml_lazies *z = u->l->lazies;
+    while (z && z->bound) {
+        uint32_t i = z->bound - 1;
+        const ml_lazy_name *x = &z->names[i];
+        if (x->entry ? !enter_unit(u, x->e, x->entry) : !enter_process(u, x->e, x))
+            return false;
+        x->e->addr = x->e->value = bound_to(z, i);
+        z->bound = x->next;
+    }
+    return true;
+}
+
+bool ml_lazy_enter(ml_session *s)
+{
+    bool all = true;
+    if (!s->has_lazy)
+        return true;
+    ml_session_hold(s);
+    for (ml_unit *u = s->first; u; u = u->next)
+        all &= enter_unit_notes(u);
+    for (ml_unit *u = s->lost; u; u = u->next)
+        all &= enter_unit_notes(u);
+    ml_session_let_go(s);
+    return all;
+}
+
+void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S)
+{
+    _Atomic uint64_t *slot = slot_of(user->lazies, e->section - 1);
+    if (atomic_load_explicit(slot, memory_order_relaxed) == e->addr)
+        atomic_store_explicit(slot, S, memory_order_release);
+}

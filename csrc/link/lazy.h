@@ -1,0 +1,60 @@
+/* lazy.h -- link, private: names that are looked up when their function is called first.
+** See Note [Binding at the first call] in lazy.c.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_LINK_LAZY_H
+#define ML_LINK_LAZY_H
+
+#include "link/unit.h"
+#include "process/resolver.h"
+
+/* A name that was left for the first call. */
+typedef struct ml_lazy_name {
+    ml_entry *e;
+    uint32_t next; /* 1 + number of the next one that was bound and is not entered; 0: none */
+    /* who defines it, until it is entered: */
+    const ml_entry *entry; /* of a unit; NULL: the process does */
+    const char *provider;  /* of the process, as in ml_provided */
+    ml_held *held;         /* the library of the session that answered, or NULL */
+} ml_lazy_name;
+
+/* Those of a load. */
+typedef struct ml_lazies {
+    ml_lazy binder; /* what the head of the stubs pushes */
+    ml_session *s;
+    ml_linked *l;
+    ml_lazy_name *names;
+    uint32_t n;
+    uint32_t bound;    /* 1 + number of the first one that is not entered; 0: none (latch) */
+    uint64_t stubs;    /* address of the first lazy stub: what a slot holds before it is bound */
+    uint64_t slots;    /* address of the first slot */
+    ml_unbound unbound;
+    unsigned nscope;
+    struct {
+        ml_scope_kind kind;
+        ml_life *life; /* UNIT: held */
+    } scope[ML_SCOPE_MAX];
+} ml_lazies;
+
+/* The address of the slot of an entry whose `lazy` is set. */
+static inline uint64_t ml_lazy_slot(const ml_linked *l, const ml_entry *e)
+{
+    return l->lazies->slots + (uint64_t)(e->section - 1) * ML_GOT_SLOT;
+}
+
+/* Around what other threads' first calls must not see half done: tables and lists of a session.
+** Only by its own thread; may be nested. No foreign code runs between. */
+void ml_session_hold(ml_session *s);
+void ml_session_let_go(ml_session *s);
+
+/* Enters what was bound at first calls since the last time: entries, who uses whom, libraries. False
+** when memory is short: the rest is entered later. */
+bool ml_lazy_enter(ml_session *s);
+/* The slot of an entry of `user` that was bound comes to lead to S. */
+void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S);
+/* Is there a slot at the address? */
+static inline bool ml_lazy_has(const ml_linked *l, uint64_t addr)
+{
+    return l->lazies && addr - l->lazies->slots < (uint64_t)l->lazies->n * ML_GOT_SLOT;
+}
+
+#endif

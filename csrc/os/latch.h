@@ -1,0 +1,21 @@
+/* latch.h -- os: a lock for moments, which may be taken wherever code of a load runs.
+** Signals wait while it is held, since a handler of loaded code could want it as well. It holds the
+** number of the process: a child of fork, which has only the thread that forked, takes it from a
+** thread that is not there any more.
+** SPDX-License-Identifier: MIT */
+#ifndef ML_OS_LATCH_H
+#define ML_OS_LATCH_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef struct ml_latch {
+    _Atomic int64_t holder; /* the process whose thread has it; 0: nobody */
+    uint64_t before[16];    /* a sigset_t: signals that the holder blocked anyway */
+} ml_latch;
+
+/* It starts as all zero, and is not recursive. */
+void ml_latch_take(ml_latch *latch);
+void ml_latch_give(ml_latch *latch);
+
+#endif
