@@ -65,15 +65,35 @@ static bool is_reserved(const char *name)
     return name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] < 'Z'));
 }
 
+/* Does a unit have the name now, in a place of the scope before `end`? */
+static bool is_loaded(const ml_txn *t, unsigned end, const ml_entry *e)
+{
+    for (unsigned i = 0; i < end; i++) {
+        const ml_scope *p = &t->o.scope[i];
+        if (p->kind == ML_SCOPE_SELF && ml_exports_for(t, e))
+            return true;
+        const ml_entry *other = p->kind == ML_SCOPE_UNIT
+                                    ? ml_table_find(&p->unit->l->names, e->name, e->len, e->hash)
+                                    : NULL;
+        if (other && other->unit == p->unit)
+            return true;
+    }
+    return false;
+}
+
+/* An archive that has the name would be asked now, unless a unit comes before it. */
 int ml_defer_may(ml_txn *t, const ml_entry *e)
 {
     const unsigned not = ML_ENT_ROOT | ML_ENT_HIDDEN_REF | ML_ENT_SHADOWED;
-    if (e->taken || !e->strong || (e->flags & not) || e->type == ML_TYPE_TLS ||
+    if (e->taken || !e->strong || (e->flags & not ) || e->type == ML_TYPE_TLS ||
         is_reserved(e->name) || memchr(e->name, '@', e->len) || memchr(e->name, '\n', e->len))
         return 0;
-    int has = 0;
-    for (unsigned i = 0; i < t->o.nscope && has == 0; i++)
-        if (t->o.scope[i].kind == ML_SCOPE_ARCHIVES)
-            has = ml_sources_have(t, t->o.scope[i].set, e);
-    return has < 0 ? has : has == 0;
+    for (unsigned i = 0; i < t->o.nscope; i++) {
+        if (t->o.scope[i].kind != ML_SCOPE_ARCHIVES)
+            continue;
+        int has = ml_sources_have(t, t->o.scope[i].set, e);
+        if (has)
+            return has < 0 ? has : is_loaded(t, i, e);
+    }
+    return 1;
 }

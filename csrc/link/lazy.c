@@ -252,9 +252,11 @@ static uint64_t search(ml_lazies *z, uint64_t i)
         target = other ? ml_entry_address(other) : 0;
     }
     if (target && !bound_to(z, i)) {
-        z->names[i].entry = other;
-        z->names[i].next = z->bound;
-        z->bound = (uint32_t)i + 1;
+        ml_lazy_name *x = &z->names[i];
+        x->entry = other;
+        x->next = x->listed ? x->next : z->bound;
+        z->bound = x->listed ? z->bound : (uint32_t)i + 1;
+        x->listed = true;
         atomic_store_explicit(slot_of(z, i), target, memory_order_release);
     }
     return target;
@@ -343,10 +345,11 @@ static bool enter_unit_notes(ml_unit *u)
     ml_lazies *z = u->l->lazies;
     while (z && z->bound) {
         uint32_t i = z->bound - 1;
-        const ml_lazy_name *x = &z->names[i];
+        ml_lazy_name *x = &z->names[i];
         if (x->entry ? !enter_unit(u, x->e, x->entry) : !enter_process(u, x->e, x))
             return false;
         x->e->addr = x->e->value = bound_to(z, i);
+        x->listed = false;
         z->bound = x->next;
     }
     return true;

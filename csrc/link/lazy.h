@@ -10,7 +10,8 @@
 /* A name that was left for the first call. */
 typedef struct ml_lazy_name {
     ml_entry *e;
-    uint32_t next; /* 1 + number of the next one that was bound and is not entered; 0: none */
+    bool listed;   /* it was bound, and is not entered */
+    uint32_t next; /* 1 + number of the next such one; 0: none */
     /* who defines it, until it is entered: */
     const ml_entry *entry; /* of a unit; NULL: the process does */
     const char *provider;  /* of the process, as in ml_provided */
@@ -24,9 +25,9 @@ typedef struct ml_lazies {
     ml_linked *l;
     ml_lazy_name *names;
     uint32_t n;
-    uint32_t bound;    /* 1 + number of the first one that is not entered; 0: none (latch) */
-    uint64_t stubs;    /* address of the first lazy stub: what a slot holds before it is bound */
-    uint64_t slots;    /* address of the first slot */
+    uint32_t bound; /* 1 + number of the first one that is not entered; 0: none (latch) */
+    uint64_t stubs; /* address of the first lazy stub: what a slot holds before it is bound */
+    uint64_t slots; /* address of the first slot */
     ml_unbound unbound;
     unsigned nscope;
     struct {

@@ -659,12 +659,9 @@ void ml_open_txn(lua_State *L)
                                        {"commit", commit},
                                        {"abort", abort_txn},
                                        {NULL, NULL}};
-    static const luaL_Reg tables[] = {{"undefined", undefined},
-                                      {"outside", outside},
-                                      {"duplicates", duplicates},
-                                      {"references", references},
-                                      {"archives", archives},
-                                      {NULL, NULL}};
+    static const luaL_Reg tables[] = {{"undefined", undefined},   {"outside", outside},
+                                      {"duplicates", duplicates}, {"references", references},
+                                      {"archives", archives},     {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", abort_txn}, {"__close", abort_txn}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_TXN)) {
         luaL_setfuncs(L, meta, 0);
