@@ -20,7 +20,7 @@
 ** the data, which stays writable; the two words of the head are constants.
 **
 ** A first call comes from any thread, at any time after the load was linked: while the session's
-** own thread loads, unloads or reloads. What it reads of the session (exports, units behind a scope,
+** own thread loads, unloads or reloads. What it reads of the session (exports, units of a scope,
 ** libraries) changes under a latch, and `bind` holds it while it looks and stores. It changes
 ** nothing of the session itself: it leaves a note (`bound`), and the session's thread enters the
 ** notes (ml_lazy_enter) before it asks who uses a unit. It does both, and takes the names of what

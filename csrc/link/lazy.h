@@ -47,8 +47,8 @@ static inline uint64_t ml_lazy_slot(const ml_linked *l, const ml_entry *e)
 void ml_session_hold(ml_session *s);
 void ml_session_let_go(ml_session *s);
 
-/* Enters what was bound at first calls since the last time: entries, who uses whom, libraries. False
-** when memory is short: the rest is entered later. */
+/* Enters what was bound at first calls since the last time: entries, who uses whom, libraries.
+** False when memory is short: the rest is entered later. */
 bool ml_lazy_enter(ml_session *s);
 /* The slot of an entry of `user` that was bound comes to lead to S. */
 void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S);

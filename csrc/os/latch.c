@@ -1,6 +1,6 @@
 /* latch.c -- os: a lock for moments.
-** Who has to wait sleeps a little and looks again: what is held for microseconds needs no queue, and
-** the system's own locks do not survive a fork.
+** Who has to wait sleeps a little and looks again: what is held for microseconds needs no queue,
+** and the system's own locks do not survive a fork.
 ** Spec: pthread_sigmask(3), fork(2).
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1

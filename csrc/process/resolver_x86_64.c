@@ -33,8 +33,9 @@ uint64_t ml_process_lazy(void)
 
 /* At entry: 0(%rsp) the ml_lazy, 8(%rsp) the number, 16(%rsp) the return address of the call. All
 ** that may hold arguments is kept: the vectors as wide as the processor has them, by XSAVE where
-** there is one. rbx holds ml_lazy.save, as in tlsdesc_x86_64.c, which says why parts of the area are
-** cleared. Who jumps here may have a stack of any alignment: the tail call of another convention. */
+** there is one. rbx holds ml_lazy.save, as in tlsdesc_x86_64.c, which says why parts of the area
+** are cleared. Who jumps here may have a stack of any alignment: the tail call of another
+** convention. */
 __asm__(".pushsection .text\n"
         ".balign 16\n"
         ".hidden ml_lazy_entry\n"
