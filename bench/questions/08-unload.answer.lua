@@ -19,7 +19,8 @@ return {
    number = 8,
    question = "What can be unloaded, and what comes back?",
    about = "A program in C and one in C++ (with a static member of a template and a static "
-      .. "variable of an inline function) are loaded, called, which touches all their data, and unloaded; "
+      .. "variable of an inline function) are loaded, called, which touches all their data, and "
+      .. "unloaded; "
       .. "then a thousand times more. Libraries get a new name each time, as a new version has; "
       .. "compiling and linking them is not in the times, writing the file is. `in place`: the "
       .. "unit stays, each round is a new version that takes over its variables.",
@@ -64,7 +65,8 @@ return {
       },
       {
          "A library in C++ is not unloaded by dlclose: its unique symbols keep it ({batch} "
-            .. "mappings stay with `shared-batch`, {direct} with `direct`, which is fewer), and what is "
+            .. "mappings stay with `shared-batch`, {direct} with `direct`, which is fewer), and "
+            .. "what is "
             .. "opened later uses the variables of the first.",
          numbers = function(r)
             return {
@@ -127,7 +129,8 @@ return {
          end,
       },
    },
-   differs = "What is left at first is what linkers keep for the next load: pools, and pages of the "
+   differs = "What is left at first is what linkers keep for the next load: pools, and pages of "
+      .. "the "
       .. "heap. A program that registers exit functions leaves 32 bytes of each in glibc. "
       .. "`-fno-gnu-unique` lets dlclose unload C++ libraries, at the price of a second copy of "
       .. "such variables. Code that somebody is still in stays with every way but dlclose, which "
