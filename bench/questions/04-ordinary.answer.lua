@@ -82,7 +82,7 @@ return {
             }
          end,
          holds = function(n)
-            return n.cxx < n.relocations / n.per and n.c < n.relocations
+            return n.cxx < n.relocations / n.per and n.c < n.relocations / n.per
          end,
       },
       {
