@@ -5,6 +5,7 @@ local core = require "moonlink.core"
 local lab = require "moonlink.lab"
 local meter = require "moonlink.lab.meter"
 local report = require "moonlink.lab.report"
+local turns = require "moonlink.lab.turns"
 local usage = require "moonlink.cli.usage"
 
 local command = {
@@ -27,17 +28,22 @@ Commands:
 Options:
    -o FILE             where run saves the result (NAME.json without it), html the page
    --set NAME=NUMBER   in place of the script's: runs, warmup, timeout (seconds)
+   --system-calls      run: count system calls, too, in one more run of each case, by strace
    --only PATTERN      run only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
    --csv, --json       show: as CSV with a row for each number, as JSON
    --color WHEN        auto, always or never; auto heeds NO_COLOR
    -h, --help          print this
+
+Ctrl-C ends a run: what is finished is saved and marked as interrupted, the status is 130. A second
+Ctrl-C ends at once.
 
 Example:
    moonlink lab run examples/lab_zlib.lua --set runs=30
 ]]
 
 local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only", ["--color"] = "color"}
-local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json"}
+local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json",
+   ["--system-calls"] = "system_calls"}
 local SETTINGS = {runs = true, warmup = true, timeout = true}
 
 local function enter_setting(options, text)
@@ -110,6 +116,18 @@ local function text_options(options)
    return {color = color}
 end
 
+local INTERRUPTED = 130 -- 128 + SIGINT, as shells have it
+
+local function has_samples(result)
+   for _, case in ipairs(result.cases) do
+      if case.samples[1] then
+         return true
+      end
+   end
+   return false
+end
+
+--- Runs one experiment; a status, or nil and an error.
 local function run_one(each, options, path)
    local show, finish = meter.new {
       now = core.now, is_terminal = core.is_terminal(2),
@@ -121,15 +139,23 @@ local function run_one(each, options, path)
    local settings = options.settings
    local result = each:run {
       runs = settings.runs, warmup = settings.warmup, timeout = settings.timeout,
-      only = options.only, progress = show,
+      only = options.only, progress = show, system_calls = options.system_calls,
    }
    finish()
+   if result.interrupted and not has_samples(result) then
+      io.stderr:write "moonlink: interrupted before any run was finished; nothing is saved\n"
+      return INTERRUPTED
+   end
    local good, err = lab.save(result, path)
    if not good then
       return nil, err
    end
    io.stdout:write(report.text(result, text_options(options)), "saved as ", path, "\n")
-   return true
+   if result.interrupted then
+      io.stdout:flush()
+      io.stderr:write("moonlink: interrupted; what was finished is in ", path, "\n")
+   end
+   return result.interrupted and INTERRUPTED or 0
 end
 
 local function path_of(name)
@@ -144,10 +170,10 @@ local function run(options, words, rest)
       usage.fail("-o is for one experiment; %s returns %d", words[1], #list)
    end
    for _, each in ipairs(list) do
-      local good
-      good, err = run_one(each, options, options.output or path_of(each.name))
-      if not good then
-         return nil, err
+      local status
+      status, err = run_one(each, options, options.output or path_of(each.name))
+      if status ~= 0 then
+         return status, err
       end
    end
    return 0
@@ -270,7 +296,14 @@ function command.main(args)
    elseif #words < row[2] or #words > row[3] then
       usage.fail("%s takes %s", name, row[3] == 2 and "two files" or "one file")
    end
-   return row[1](options, words, rest)
+   local good, status, err = pcall(row[1], options, words, rest)
+   if good then
+      return status, err
+   elseif turns.is_interruption(status) then
+      io.stderr:write "moonlink: interrupted\n"
+      return INTERRUPTED
+   end
+   error(status, 0)
 end
 
 return command

@@ -7,13 +7,12 @@ local axes = require "moonlink.lab.axes"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local file = require "moonlink.file"
-local isolate = require "moonlink.isolate"
 local machine = require "moonlink.lab.machine"
 local metrics = require "moonlink.lab.metrics"
 local plan = require "moonlink.lab.plan"
 local shell = require "moonlink.lab.shell"
 local strategy = require "moonlink.lab.strategy"
-local worker = require "moonlink.lab.worker"
+local turns = require "moonlink.lab.turns"
 
 local experiment = {}
 
@@ -32,6 +31,7 @@ local experiment = {}
 ---@field timeout? number seconds of one run, 60
 ---@field memory? integer bytes that a run may have
 ---@field prepare? "each"|"once"
+---@field system_calls? boolean one more run of each case counts them, by strace
 
 ---@class moonlink.lab.CaseToRun
 ---@field id string
@@ -48,6 +48,8 @@ local experiment = {}
 ---@field bytes integer
 ---@field axes table<string, any>
 ---@field refused? {why: string, report: string}
+---@field system_calls? moonlink.lab.StageCalls[] of the last sample, which is of a run of its own
+---@field not_counted? string why there are no system calls
 ---@field samples table<string, any>[] one per run; one without metrics for a run that failed
 ---@field calls? {from: string, to: string, calls: integer}[] between packages; when `work` counts
 ---@field failures {run: integer, kind: string, text: string}[] run 0: while warming up
@@ -62,17 +64,15 @@ local experiment = {}
 ---@field metrics moonlink.lab.Metric[]
 ---@field stages string[] of samples, in their order
 ---@field cases moonlink.lab.Case[]
+---@field interrupted? boolean it was ended before all runs were done
 
 experiment.FORMAT = "moonlink lab 1"
-
-local MAX_FAILURES = 2 -- one after the other; then the case is given up
-local SHORTEST = 5 -- seconds that a run may have, also when the limit of all is near
 
 local FIELDS = {
    name = "string", inputs = "table", strategies = "table", axes = "table", call = "table",
    call_edited = "table", work = "function", metrics = "table", runs = "number",
    warmup = "number", rounds = "number", timeout = "number", memory = "number",
-   prepare = "string",
+   prepare = "string", system_calls = "boolean",
 }
 
 local function check_number(spec, key, least)
@@ -227,78 +227,13 @@ local function chosen(self, only)
    return out
 end
 
-local KINDS = {timeout = "timeout", signal = "crash", memory = "crash", exit = "crash"}
-
-local function text_of(err)
-   local text = tostring(err)
-   if err.output and err.output ~= "" then
-      text = ("%s\noutput:\n%s"):format(text, err.output)
-   end
-   return text
-end
-
---- Files what a process gave back; true when there is a sample.
-local function enter(case, number, results, err)
-   local refused = err and type(err.value) == "table" and err.value.refused
-   if refused then
-      local output = err.output ~= "" and "\n" .. err.output or "" -- a library's own words
-      case.out.refused = {why = err.value.why, report = err.value.report .. output}
-   elseif err then
-      case.failed = (case.failed or 0) + 1
-      table.insert(case.out.failures, {
-         run = math.max(number, 0), kind = KINDS[err.code] or "error", text = text_of(err),
-      })
-   else
-      case.failed = 0
-   end
-   if number > 0 and not refused then
-      local sample = results and results[1] or {}
-      for key, value in pairs(sample) do -- as it comes back from JSON
-         sample[key] = type(value) == "number" and math.tointeger(value) or value
-      end
-      sample.run = number
-      case.out.calls, sample.calls = sample.calls or case.out.calls, nil
-      case.out.samples[number] = sample
-   end
-   return results ~= nil
-end
-
-local function is_given_up(case)
-   return case.out.refused ~= nil or (case.failed or 0) >= MAX_FAILURES
-end
-
---- The preparation of a case that is prepared once, in a process of its own, too.
-local function prepare_once(case, state, limits)
-   local folder = ("%s/once%d"):format(state.folder, case.number)
-   shell.run {"mkdir", "-p", folder}
-   local results, err = isolate(worker.prepare, limits, case, folder)
-   if not results then
-      case.failed = MAX_FAILURES - 1
-      return enter(case, 0, nil, err)
-   end
-   case.built, case.out.prepare_ms = results[1], results[2]
-   return true
-end
-
-local function run_once(case, number, state)
-   local limits = {timeout = state.timeout, memory = state.memory}
-   if state.prepare == "once" and case.built == nil and not prepare_once(case, state, limits) then
-      return
-   end
-   local folder = state.folder .. "/run"
-   shell.run {"mkdir", "-p", folder}
-   enter(case, number, isolate(worker.run, limits, case, folder, case.built))
-   shell.run {"rm", "-rf", folder}
-end
-
 --- The case as `worker` wants it, with an empty result.
 local function begin_case(self, case, number, made, folder)
    local made_plan = plan_of(case, made, folder)
    return {
-      id = case.id, strategy = case.strategy, input = case.input, values = case.values,
-      number = number,
-      plan = made_plan, call = self.spec.call, call_edited = self.spec.call_edited,
-      work = self.spec.work, rounds = self.spec.rounds,
+      id = case.id, name = full_name(case), strategy = case.strategy, input = case.input,
+      values = case.values, number = number, plan = made_plan, call = self.spec.call,
+      call_edited = self.spec.call_edited, work = self.spec.work, rounds = self.spec.rounds,
       out = {
          id = case.id, strategy = case.strategy.name, input = case.input.name,
          size = #made_plan.objects, bytes = made_plan.bytes, axes = case.shown, samples = {},
@@ -307,40 +242,35 @@ local function begin_case(self, case, number, made, folder)
    }
 end
 
---- Runs all cases in turn; false when time ran out before the last one.
-local function run_all(cases, state, report)
-   local total, done, start = #cases * (state.runs + state.warmup), 0, core.now()
-   for number = 1 - state.warmup, state.runs do
-      for _, case in ipairs(cases) do
-         if not is_given_up(case) then
-            local left = state.deadline - core.now()
-            if left <= 0 then
-               return false
-            end
-            state.timeout = math.min(state.timeout, math.max(left, SHORTEST))
-            report {done = done, total = total, id = full_name(case),
-               left = done > 0 and (core.now() - start) / done * (total - done) or nil}
-            run_once(case, number, state)
-            done = done + 1
-            if is_given_up(case) then
-               total = total - (state.runs - number)
-            end
-         end
-      end
-   end
-   return true
-end
-
 ---@class moonlink.lab.RunOptions each lies over the experiment's own
 ---@field runs? integer
 ---@field warmup? integer
 ---@field timeout? number
 ---@field limit? number seconds for all of it, the making of inputs included: no run begins later
 ---@field only? string a Lua pattern: cases whose names (INPUT/STRATEGY/VALUE...) match
+---@field system_calls? boolean
 ---@field progress? fun(state: {done: integer, total: integer, id: string, left: number?}) before
 ---  each run; `left` is in seconds
 
---- Runs the experiment.
+--- Whether time was enough for all runs.
+local function run_cases(self, o, result, folder, start)
+   local made, cases, spec = {count = 0}, {}, self.spec
+   for i, case in ipairs(chosen(self, o.only)) do
+      cases[i] = begin_case(self, case, i, made, folder)
+      result.cases[i] = cases[i].out
+   end
+   local counted = o.system_calls
+   if counted == nil then
+      counted = spec.system_calls
+   end
+   return turns.run(cases, {
+      runs = result.runs, warmup = result.warmup, timeout = o.timeout or spec.timeout or 60,
+      memory = spec.memory, prepare = spec.prepare, folder = folder, system_calls = counted,
+      deadline = start + (o.limit or math.huge),
+   }, o.progress or function() end)
+end
+
+--- Runs the experiment. When Ctrl-C ends it, the result has what is finished, and `interrupted`.
 ---@param options? moonlink.lab.RunOptions
 ---@return moonlink.lab.Result
 function methods:run(options)
@@ -350,17 +280,12 @@ function methods:run(options)
       format = experiment.FORMAT, name = self.name, machine = machine.describe(),
       runs = o.runs or spec.runs or 7, warmup = o.warmup or spec.warmup or 1, cases = {},
    }
-   local made, cases = {count = 0}, {}
-   for i, case in ipairs(chosen(self, o.only)) do
-      cases[i] = begin_case(self, case, i, made, folder.path)
-      result.cases[i] = cases[i].out
+   local good, whole = pcall(run_cases, self, o, result, folder.path, start)
+   if not good and not turns.is_interruption(whole) then
+      error(whole, 0)
    end
-   local is_whole = run_all(cases, {
-      runs = result.runs, warmup = result.warmup, timeout = o.timeout or spec.timeout or 60,
-      memory = spec.memory, prepare = spec.prepare, folder = folder.path,
-      deadline = start + (o.limit or math.huge),
-   }, o.progress or function() end)
-   result.limit = not is_whole and o.limit or nil
+   result.interrupted = not good or nil
+   result.limit = good and not whole and o.limit or nil
    result.metrics, result.stages = metrics.of(result.cases, spec.metrics), metrics.stages
    return result
 end

@@ -10,6 +10,7 @@ local run = {}
 ---@field plan moonlink.lab.Plan
 ---@field axes table<string, any> the values of this case
 ---@field folder string for files; empty at first, gone after the run
+---@field setup? any what the strategy's `setup` gave
 ---@field exercise? fun(bind: fun(prototype: string): function) makes the experiment's first call
 ---@field count integer folders below that `again` has made
 local methods = {}
@@ -55,6 +56,7 @@ end
 function methods:again()
    self.count = self.count + 1
    local new = run.new(self.plan, self.axes, ("%s/again%d"):format(self.folder, self.count))
+   new.setup = self.setup
    shell.run {"mkdir", "-p", new.folder}
    return new
 end

@@ -1,6 +1,7 @@
 --- Strategies: ways of getting compiled code into the running process. A strategy is a table of
 -- small functions over a plan, each of which may raise:
 --
+--    setup(run) → any                once for all runs, not measured: their run.setup; plain data
 --    begin(run)                      not measured: what a program would have at hand anyway
 --    prepare(plan, run) → built      before loading: makes files in run.folder; plain data
 --    load(built, run) → loaded       into this process, until functions can be called
@@ -24,6 +25,7 @@ local strategy = {}
 ---@field axes table names of axes that it knows, or axes of its own: name = {values}
 ---@field fixed table<string, any> values of axes that it does not vary unless told to
 ---@field order? boolean it wants plan.groups: objects in an order in which each can be loaded
+---@field setup? fun(run: moonlink.lab.Run): any
 ---@field begin? fun(run: moonlink.lab.Run)
 ---@field prepare? fun(plan: moonlink.lab.Plan, run: moonlink.lab.Run): any
 ---@field load fun(built: any, run: moonlink.lab.Run): any
@@ -41,8 +43,8 @@ local strategy = {}
 
 local FIELDS = {
    name = "string", about = "string", axes = "table", fixed = "table", order = "boolean",
-   begin = "function", prepare = "function", load = "function", bind = "function",
-   reload = "function", unload = "function", numbers = "function",
+   setup = "function", begin = "function", prepare = "function", load = "function",
+   bind = "function", reload = "function", unload = "function", numbers = "function",
 }
 
 --- The ready-made ones and their modules, in the order in which they are listed.
@@ -51,7 +53,7 @@ local modules = {
    {"direct-lazy", "lazy"}, {"profile-guided", "lazy"},
    {"shared-each", "shared"}, {"shared-batch", "shared"},
    {"shared-incremental", "shared"}, {"dlmopen", "shared"},
-   {"libtcc", "peers"}, {"orc", "peers"}, {"ghc-rts", "peers"},
+   {"libtcc", "peers"}, {"orc", "peers"}, {"jitlink", "jitlink"}, {"ghc-rts", "peers"},
 }
 
 --- The names of the ready-made strategies.

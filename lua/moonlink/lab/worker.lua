@@ -6,6 +6,7 @@ local measure = require "moonlink.lab.measure"
 local plans = require "moonlink.lab.plan"
 local runs = require "moonlink.lab.run"
 local shell = require "moonlink.lab.shell"
+local syscalls = require "moonlink.lab.syscalls"
 
 local worker = {}
 
@@ -46,6 +47,7 @@ end
 
 local function new_run(case, folder)
    local run = runs.new(case.plan, case.values, folder)
+   run.setup = case.setup
    run.exercise = case.call and function(bind)
       make_call(bind, case.call)
    end
@@ -143,6 +145,14 @@ local function rounds(case, run, built, sample)
    sample.round_left_bytes = measure.since(middle).memory_kb * 1024 / (case.rounds - half)
 end
 
+--- What is done once for all runs of a strategy.
+---@param case moonlink.lab.CaseToRun
+---@param folder string that lives as long as the experiment
+---@return any plain data
+function worker.setup(case, folder)
+   return case.strategy.setup(new_run(case, folder))
+end
+
 --- The preparation alone, for experiments that prepare once.
 ---@param case moonlink.lab.CaseToRun
 ---@param folder string that lives as long as the experiment
@@ -150,6 +160,40 @@ end
 ---@return number ms
 function worker.prepare(case, folder)
    return prepare(case, new_run(case, folder))
+end
+
+--- A run that counts system calls, and measures nothing else.
+---@param case moonlink.lab.CaseToRun
+---@param folder string for its files
+---@param built? any from an earlier preparation
+---@return {sample: table, stages: moonlink.lab.StageCalls[]}?
+---@return string? why they cannot be counted
+function worker.trace(case, folder, built)
+   local run = new_run(case, folder)
+   if case.strategy.begin then
+      case.strategy.begin(run)
+   end
+   local tracer, why = syscalls.attach(folder)
+   if not tracer then
+      return nil, why
+   end
+   if built == nil then
+      tracer:mark "prepare"
+      built = prepare(case, run)
+   end
+   tracer:mark "load"
+   local raw = case.strategy.load(built, run)
+   if case.call then
+      tracer:mark "first_call"
+      check_call(setmetatable({raw = raw, strategy = case.strategy, run = run}, loaded_metatable),
+         case.call)
+   end
+   local stages, sample = tracer:finish(), {system_calls = 0}
+   for _, stage in ipairs(stages) do
+      sample[stage.stage .. "_system_calls"] = stage.calls
+      sample.system_calls = sample.system_calls + stage.calls
+   end
+   return {sample = sample, stages = stages}
 end
 
 --- One whole run.

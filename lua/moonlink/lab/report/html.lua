@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local bars = require "moonlink.lab.report.bars"
+local calls = require "moonlink.lab.report.calls"
 local growth = require "moonlink.lab.report.growth"
 local numbers = require "moonlink.lab.report.numbers"
 local plain = require "moonlink.lab.report.plain"
@@ -126,6 +127,17 @@ local function reason(title, body)
       text ~= "" and ("<pre%s>%s</pre>"):format(short, text) or "")
 end
 
+local function system_calls(v)
+   local out = {}
+   for _, group in ipairs(v.groups) do
+      local lines = calls.lines(group)
+      if lines[1] then
+         out[#out + 1] = reason(group.title, table.concat(lines, "\n"))
+      end
+   end
+   return out
+end
+
 --- Refusals with their reports, and failures; equal ones of several runs once.
 local function reasons(v)
    local out = {}
@@ -165,6 +177,8 @@ local function sections_of(v)
    end
    add_section(sections, "Where the time goes", stage_section(v),
       "Medians of each stage, one behind the other.")
+   add_section(sections, "System calls by name", system_calls(v),
+      "Of one more run of each case, which was not timed; the most frequent ones of each stage.")
    add_section(sections, "Refused and failed", reasons(v))
    return sections
 end

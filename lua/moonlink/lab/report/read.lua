@@ -88,6 +88,17 @@ local function check_sample(s, where)
    end
 end
 
+local function check_top(t, where)
+   field(t, where, "name", "string")
+   count(t, where, "calls")
+end
+
+local function check_stage_calls(s, where)
+   field(s, where, "stage", "string")
+   count(s, where, "calls")
+   list(s, where, "top", check_top)
+end
+
 local function check_case(c, where)
    field(c, where, "id", "string")
    field(c, where, "strategy", "string", c.id)
@@ -108,6 +119,10 @@ local function check_case(c, where)
    list(c, where, "samples", check_sample)
    list(c, where, "failures", check_failure)
    list(c, where, "calls", check_call)
+   list(c, where, "system_calls", check_stage_calls)
+   if c.not_counted ~= nil then
+      field(c, where, "not_counted", "string")
+   end
 end
 
 local function check_result(r)
@@ -125,6 +140,9 @@ local function check_result(r)
    end
    if r.format ~= nil and r.format ~= FORMAT then
       error(("its format is %s, this version reads %q"):format(json.encode(r.format), FORMAT), 0)
+   end
+   if r.interrupted ~= nil then
+      field(r, "result", "interrupted", "boolean")
    end
    if r.metrics == nil or r.cases == nil then
       error("it has no metrics or no cases", 0)
@@ -166,7 +184,7 @@ end
 function read.encode(result)
    local copy = marked(result, {"metrics", "cases", "stages"})
    for i, case in ipairs(copy.cases) do
-      copy.cases[i] = marked(case, {"samples", "failures", "calls"})
+      copy.cases[i] = marked(case, {"samples", "failures", "calls", "system_calls"})
    end
    return json.encode(copy)
 end

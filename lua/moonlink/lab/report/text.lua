@@ -2,6 +2,7 @@
 -- below them. Columns that do not fit side by side continue in another table.
 -- SPDX-License-Identifier: MIT
 
+local calls = require "moonlink.lab.report.calls"
 local units = require "moonlink.lab.report.units"
 local view = require "moonlink.lab.report.view"
 local plain = require "moonlink.lab.report.plain"
@@ -155,6 +156,21 @@ local function add_reasons(lines, v)
    end
 end
 
+--- System calls by name, for each input.
+local function add_calls(lines, v)
+   for _, group in ipairs(v.groups) do
+      local each = calls.lines(group)
+      if each[1] then
+         lines[#lines + 1] = ""
+         lines[#lines + 1] = plain.line(("System calls of %s, the most frequent ones:")
+            :format(group.title))
+      end
+      for _, line in ipairs(each) do
+         lines[#lines + 1] = "  " .. plain.line(line)
+      end
+   end
+end
+
 --- A result as text.
 ---@param result moonlink.lab.Result
 ---@param options? moonlink.lab.TextOptions
@@ -169,6 +185,7 @@ function text.of(result, options)
    for _, group in ipairs(v.groups) do
       add_group(lines, v, group, options)
    end
+   add_calls(lines, v)
    add_reasons(lines, v)
    return table.concat(lines, "\n") .. "\n"
 end

@@ -36,6 +36,27 @@ local ORDER = {
    "scan", "place", "relocate", "protect", "choose", "commit", "init", "dlopen", "bind", "call",
 }
 
+--- Runs that there were: a run that failed has a sample without numbers, unless it was for warming
+--- up (run 0); one that counted system calls is none of them.
+local function runs_of(case)
+   local seen, count = {}, 0
+   local function add(run)
+      if not seen[run] or run == 0 then
+         seen[run] = true
+         count = count + 1
+      end
+   end
+   for i, sample in ipairs(case.samples) do
+      if type(sample.system_calls) ~= "number" then
+         add(math.type(sample.run) == "integer" and sample.run or i)
+      end
+   end
+   for _, f in ipairs(case.failures) do
+      add(f.run)
+   end
+   return count
+end
+
 --- How often each kind of failure happened: "2 of 7 runs failed: crash, timeout".
 local function failure_note(case)
    local counts, kinds = {}, {}
@@ -53,7 +74,7 @@ local function failure_note(case)
    if not case.samples[1] then
       return (#case.failures == 1 and "the only run failed: " or "all runs failed: ") .. list
    end
-   return ("%d of %d runs failed: %s"):format(#case.failures, #case.failures + #case.samples, list)
+   return ("%d of %d runs failed: %s"):format(#case.failures, runs_of(case), list)
 end
 
 local function note_of(case)
@@ -280,6 +301,9 @@ function view.runs(result)
    local text = ("%d run%s of each case"):format(result.runs, result.runs == 1 and "" or "s")
    if result.warmup > 0 then
       text = ("%s after %d for warming up"):format(text, result.warmup)
+   end
+   if result.interrupted then
+      text = text .. "; interrupted before all were done"
    end
    return text
 end

@@ -2,23 +2,12 @@
 -- process by moonlink, before the clock starts, and then called through its C interface.
 -- SPDX-License-Identifier: MIT
 
-local call = require "moonlink.call"
-local cdecl = require "moonlink.call.cdecl"
-local errors = require "moonlink.error"
+local binder = require "moonlink.lab.strategies.binder"
 local moonlink = require "moonlink"
 local search = require "moonlink.link.search"
 local shell = require "moonlink.lab.shell"
 
 local peers = {}
-
---- C functions by name, out of a linker that has loaded their library.
-local function functions(ln, prototypes)
-   local out = {}
-   for prototype in prototypes:gmatch "%s*([^;]+);" do
-      out[prototype:match "([%w_]+)%s*%("] = assert(ln:func(prototype))
-   end
-   return out
-end
 
 --- A library of the system, or a refusal.
 local function require_library(run, name, package_name)
@@ -27,24 +16,6 @@ local function require_library(run, name, package_name)
          ("install the package %s, or leave the strategy out"):format(package_name))
    end
    return "-l" .. name
-end
-
---- A peer that gives addresses of names: functions of Lua for them.
-local function binder(address_of)
-   local types = cdecl.scope()
-   return function(loaded, prototype)
-      return assert(call.func({
-         types = types,
-         address_of = function(_, name)
-            local address = address_of(loaded, name)
-            if address then
-               return address
-            end
-            return nil, errors.new {code = "undefined", symbol = name,
-               message = ("nothing that was loaded defines '%s'"):format(name)}
-         end,
-      }, prototype))
-   end
 end
 
 --- libtcc: a state holds what it linked.
@@ -60,7 +31,7 @@ local TCC = [[
 ]]
 local IN_MEMORY, AUTO = 1, 1 -- TCC_OUTPUT_MEMORY, TCC_RELOCATE_AUTO: libtcc.h of 0.9.27
 
-local function tcc_load(run)
+local function tcc_load(_, run)
    local tcc = run.tcc
    local state = tcc.tcc_new()
    tcc.tcc_set_output_type(state, IN_MEMORY)
@@ -80,22 +51,21 @@ local function tcc_load(run)
    return {state = state, tcc = tcc}
 end
 
+local function tcc_unload(loaded)
+   loaded.tcc.tcc_delete(loaded.state)
+end
+
 peers.libtcc = {
    name = "libtcc", about = "libtcc takes the loose objects (peer; needs libtcc-dev)",
    begin = function(run)
       local ln = moonlink.new()
       assert(ln:load {require_library(run, "tcc", "libtcc-dev"), roots = {"tcc_new"}})
-      run.tcc = functions(ln, TCC)
+      run.tcc = binder.functions(ln, TCC)
    end,
-   load = function(_, run)
-      return tcc_load(run)
-   end,
-   bind = binder(function(loaded, name)
+   load = tcc_load, unload = tcc_unload, reload = binder.anew(tcc_load, tcc_unload),
+   bind = binder.new(function(loaded, name)
       return loaded.tcc.tcc_get_symbol(loaded.state, name)
    end),
-   unload = function(loaded)
-      loaded.tcc.tcc_delete(loaded.state)
-   end,
 }
 
 --- LLVM's ORC over RuntimeDyld, which is what its C interface gives.
@@ -138,7 +108,7 @@ local function orc_new(run)
    return jit
 end
 
-local function orc_load(run)
+local function orc_load(_, run)
    local orc, jit, cell, message = run.orc, orc_new(run), moonlink.alloc(8), moonlink.alloc(8)
    local main = orc.LLVMOrcLLJITGetMainJITDylib(jit)
    for _, path in ipairs(run.plan.objects) do
@@ -150,6 +120,10 @@ local function orc_load(run)
    return {jit = jit, orc = orc, run = run}
 end
 
+local function orc_unload(loaded)
+   check_orc(loaded.run, loaded.orc.LLVMOrcDisposeLLJIT(loaded.jit))
+end
+
 peers.orc = {
    name = "orc",
    about = "LLVM's ORC over RuntimeDyld; it links at the first look-up (peer; needs libllvm14)",
@@ -159,23 +133,18 @@ peers.orc = {
       if not unit then
          run:refuse("libLLVM-14 is not installed", tostring(err))
       end
-      run.orc = functions(ln, ORC)
+      run.orc = binder.functions(ln, ORC)
       run.orc.LLVMInitializeX86TargetInfo()
       run.orc.LLVMInitializeX86Target()
       run.orc.LLVMInitializeX86TargetMC()
       run.orc.LLVMInitializeX86AsmPrinter()
    end,
-   load = function(_, run)
-      return orc_load(run)
-   end,
-   bind = binder(function(loaded, name)
+   load = orc_load, unload = orc_unload, reload = binder.anew(orc_load, orc_unload),
+   bind = binder.new(function(loaded, name)
       local cell = moonlink.alloc(8)
       check_orc(loaded.run, loaded.orc.LLVMOrcLLJITLookup(loaded.jit, cell, name))
       return take(cell)
    end),
-   unload = function(loaded)
-      check_orc(loaded.run, loaded.orc.LLVMOrcDisposeLLJIT(loaded.jit))
-   end,
 }
 
 --- The linker of GHC's run-time system, which has one table of symbols for the process.
@@ -187,7 +156,7 @@ local GHC = [[
    void initLinker(void);
 ]]
 
-local function ghc_load(run)
+local function ghc_load(_, run)
    local rts = run.ghc
    for _, path in ipairs(run.plan.objects) do
       if rts.loadObj(path) == 0 then
@@ -200,6 +169,13 @@ local function ghc_load(run)
    return {rts = rts, objects = run.plan.objects}
 end
 
+local function ghc_unload(loaded, run)
+   for _, path in ipairs(loaded.objects) do
+      loaded.rts.unloadObj(path)
+   end
+   run.haskell:collect() -- memory goes with the next collection
+end
+
 peers["ghc-rts"] = {
    name = "ghc-rts", about = "the linker of GHC's run-time system (peer; needs ghc)",
    begin = function(run)
@@ -208,21 +184,13 @@ peers["ghc-rts"] = {
       end
       local hs = assert(require "moonlink.ghc".start {})
       run.haskell = hs
-      run.ghc = functions(hs.linker, GHC)
+      run.ghc = binder.functions(hs.linker, GHC)
       run.ghc.initLinker()
    end,
-   load = function(_, run)
-      return ghc_load(run)
-   end,
-   bind = binder(function(loaded, name)
+   load = ghc_load, unload = ghc_unload, reload = binder.anew(ghc_load, ghc_unload),
+   bind = binder.new(function(loaded, name)
       return loaded.rts.lookupSymbol(name)
    end),
-   unload = function(loaded, run)
-      for _, path in ipairs(loaded.objects) do
-         loaded.rts.unloadObj(path)
-      end
-      run.haskell:collect() -- memory goes with the next collection
-   end,
 }
 
 return peers
