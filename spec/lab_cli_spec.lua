@@ -77,6 +77,68 @@ describe("moonlink lab", function()
       assert.equal("", err)
    end)
 
+   describe("at Ctrl-C, which all processes in front get,", function()
+      support.write(dir .. "/spin.c", "int spin(void) { for (;;); }\n")
+      --- An experiment whose work is a text of Lua.
+      local function interrupted(name, work)
+         support.write(("%s/%s.lua"):format(dir, name), ([[
+            local lab = require "moonlink.lab"
+            local group = io.open "/proc/self/stat":read "a":match "%%) %%S %%d+ (%%d+)"
+            local function count() -- runs so far, this one included
+               local file <close> = io.open("%s.log", "a+")
+               file:write "x"
+               return file:seek "end"
+            end
+            local function signal(line) -- os.execute would have this process ignore it
+               io.popen(line:format("kill -s INT -- -" .. group)):close()
+            end
+            return lab.experiment {
+               name = "%s", inputs = {{name = "spin", sources = {"spin.c"}}},
+               strategies = {"direct", "archive"}, runs = 3, warmup = 0,
+               work = function(loaded) %s end,
+            }
+         ]]):format(name, name, work))
+         local status, out, err = support.exit("cd %s && TMPDIR=%s setsid -w env %s lab run %s.lua",
+            dir, dir, program, name)
+         return status, out, err, io.open(("%s/%s.json"):format(dir, name))
+      end
+
+      it("saves what is finished, marked as interrupted", function()
+         local status, out, err, file = interrupted("third",
+            'if count() == 3 then signal "%s" while true do end end')
+         assert.equal(130, status, err)
+         assert.matches("third.json\n$", err)
+         assert.matches("interrupted before all were done", out, 1, true)
+         file:close()
+         local result = require "moonlink.lab".open(dir .. "/third.json")
+         assert.is_true(result.interrupted)
+         for _, case in ipairs(result.cases) do
+            assert.equal(1, #case.samples)
+            assert.same({}, case.failures)
+         end
+      end)
+
+      it("saves nothing when nothing is finished", function()
+         local status, out, err, file = interrupted("first", 'signal "%s" while true do end')
+         assert.same({130, ""}, {status, out})
+         assert.matches("nothing is saved", err, 1, true)
+         assert.is_nil(file)
+      end)
+
+      it("ends at once when it comes a second time, whatever the run does", function()
+         local status, _, _, file = interrupted("twice",
+            'signal "(while %s; do sleep 0.1; done) >/dev/null 2>&1 &"'
+            .. 'loaded:func "int spin(void)"()')
+         assert.equal(130, status)
+         assert.is_nil(file)
+      end)
+   end)
+
+   it("counts system calls when it is told to", function()
+      local out = output "run two.lua -o calls.json --only direct/zone=near --system-calls"
+      assert.matches("System calls of f, 1 object", out, 1, true)
+   end)
+
    it("tells wrong usage from failure", function()
       fails(2, "unknown command 'foo'", "foo")
       fails(2, "a command is wanted", "")

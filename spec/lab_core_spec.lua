@@ -22,7 +22,8 @@ local function chain() -- top needs c, and no more
 end
 
 local READY = {
-   "direct", "archive", "prelinked", "shared-each", "shared-batch", "shared-incremental", "dlmopen",
+   "direct", "archive", "prelinked", "direct-lazy", "profile-guided", "shared-each",
+   "shared-batch", "shared-incremental", "dlmopen",
 }
 local CALL = {"int top(int)", 1, expect = 7}
 
@@ -57,6 +58,14 @@ describe("lab: the ready-made strategies", function()
             assert.is_true(sample[key] > 0, name .. " " .. key)
          end
          assert.equal(2, cases[name].size)
+      end
+   end)
+
+   it("unload and take edits, all of them", function()
+      for _, name in ipairs(lab.strategies()) do
+         local s = lab.strategy(name)
+         assert.is_function(s.unload, name)
+         assert.is_function(s.reload, name)
       end
    end)
 

@@ -1,8 +1,9 @@
 --- Strategies that link functions when they are called first. A unit of stubs defines the names of
 -- all functions; a stub jumps through a slot, which leads to Lua until the object that has the
 -- function is loaded. Objects whose data others name come with those.
--- The price: inside of its own object a function's address is not the stub's; and nothing can be
--- unloaded, since destructors may call what is not there yet.
+-- The price: inside of its own object a function's address is not the stub's. All is unloaded at
+-- once, and before that linked what destructors may call: functions that objects with destructors
+-- name, and what those name in turn. A function that they know only by its address raises.
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
@@ -105,6 +106,35 @@ local function note(out, symbol, place, wants, definer)
    end
 end
 
+--- Functions by which code is registered that runs at the end.
+local AT_END = {atexit = true, on_exit = true, __cxa_atexit = true, __cxa_thread_atexit = true}
+
+--- Has an object something that runs when it ends?
+local function has_end(object, wants)
+   for _, section in ipairs(object.core:sections()) do
+      if section.name:find "^%.fini" or section.name:find "^%.dtors" then
+         return true
+      end
+   end
+   for _, name in ipairs(wants) do
+      if AT_END[name] then
+         return true
+      end
+   end
+   return false
+end
+
+--- Which objects have destructors, and the places of those whose functions each object names.
+local function note_ends(out, list, wants)
+   out.ends, out.calls = {}, {}
+   for i, object in ipairs(list) do
+      out.ends[i], out.calls[i] = has_end(object, wants[i]), {}
+      for _, name in ipairs(wants[i]) do
+         table.insert(out.calls[i], out.place_of[name])
+      end
+   end
+end
+
 --- What each object has and wants; functions get numbers.
 local function survey(plan)
    local list = assert(objects.open(plan.objects, {}))
@@ -131,6 +161,7 @@ local function survey(plan)
          end
       end
    end
+   note_ends(out, list, wants)
    out.hidden = nil
    return out
 end
@@ -156,11 +187,15 @@ local function closure(self, place, out)
    return out
 end
 
+local function write_slot(self, name, address)
+   assert(moonlink.write(self.slots + self.number_of[name] * 8, "j", address))
+end
+
 --- Leads the stub of a function to where it is; true when it is anywhere.
 local function fill(self, name)
    local address = self.linker.session:find(REAL .. name)
    if address then
-      assert(moonlink.write(self.slots + self.number_of[name] * 8, "j", address))
+      write_slot(self, name, address)
    end
    return address ~= nil
 end
@@ -198,7 +233,49 @@ local function first_call(self, name)
       local why = ok and "it is not where its object was loaded" or tostring(err)
       local trap = core.trap(("cannot link '%s' at its first call: %s"):format(name, why))
       self.traps[#self.traps + 1] = trap
-      assert(moonlink.write(self.slots + self.number_of[name] * 8, "j", trap:address()))
+      write_slot(self, name, trap:address())
+   end
+end
+
+--- Links what destructors of the objects that are there may call, as far as that can be linked.
+local function link_for_end(self)
+   local built, seen = self.built, {}
+   local function visit(place)
+      if seen[place] then
+         return
+      end
+      seen[place] = true
+      local more = closure(self, place, {})
+      if more[1] then
+         pcall(load_places, self, more)
+      end
+      for _, list in ipairs {built.calls[place], built.data[place]} do
+         for _, other in ipairs(list) do
+            visit(other)
+         end
+      end
+   end
+   local i = 1
+   while self.order[i] do -- constructors may bring more
+      if built.ends[self.order[i]] then
+         visit(self.order[i])
+      end
+      i = i + 1
+   end
+end
+
+local function unload(self)
+   link_for_end(self)
+   local trap = core.trap "a destructor calls a function that was not linked before"
+   for _, name in ipairs(self.built.names) do
+      if not fill(self, name) then
+         write_slot(self, name, trap:address())
+      end
+   end
+   assert(self.stubs:unload "force") -- and all that use it: memory goes after all destructors
+   assert(self.linker:close())
+   for _, each in ipairs {self.handler, trap, table.unpack(self.traps)} do
+      each:close()
    end
 end
 
@@ -212,7 +289,7 @@ local function load(built, run, places)
       self.number_of[name] = i - 1
    end
    local stubs = assert(self.linker:load(built.stubs))
-   self.slots = stubs:address(SLOTS)
+   self.stubs, self.slots = stubs, stubs:address(SLOTS)
    self.handler = self.linker:callback("void(long)", function(number)
       first_call(self, built.names[number + 1])
    end)
@@ -236,6 +313,13 @@ lazy["direct-lazy"] = {
    end,
    bind = function(loaded, prototype)
       return assert(loaded.linker:func(prototype))
+   end,
+   unload = unload,
+   reload = function(loaded, change, run)
+      unload(loaded)
+      local built = prepare(change.plan, run:again())
+      built.order = loaded.built.order
+      return load(built, setmetatable({plan = change.plan}, {__index = run}), built.order)
    end,
    numbers = function(loaded)
       return {linked_objects = #loaded.order}
