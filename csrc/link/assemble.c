@@ -63,6 +63,7 @@ uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
 static int section_pieces(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
+    uint32_t first = t->npieces;
     in->piece = ml_zalloc(&t->scratch, img->nsections, sizeof *in->piece);
     in->addr = ml_zalloc(&t->scratch, img->nsections, sizeof *in->addr);
     if (!in->piece || !in->addr)
@@ -85,6 +86,7 @@ static int section_pieces(ml_txn *t, ml_input *in)
         if (s.role != ML_ROLE_NONE || t->idents.count)
             join_run(t, img, i, in->piece[i]);
     }
+    ml_protect_divide(t, first);
     return 0;
 }
 
@@ -216,8 +218,9 @@ static void linker_pieces(ml_txn *t)
 /* Where a block of this size will lie. */
 static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 {
+    const ml_wish wish = {.zone = t->zone, .alone = t->o.alone};
     if (!t->o.fixed)
-        return ml_space_prepare(t->s->space, t->d, t->zone, size, align, &t->lo, &t->hi);
+        return ml_space_prepare(t->s->space, t->d, wish, size, align, &t->lo, &t->hi);
     t->lo = t->o.at;
     t->hi = t->o.at + size;
     if (t->hi < t->lo)
@@ -233,7 +236,9 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 
 static int place_pieces(ml_txn *t)
 {
-    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, &t->l->layout[0]);
+    uint64_t grain = t->o.huge && !t->o.fixed ? ml_os_bulk.unit : ml_os_page();
+    int rc =
+        ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, grain, &t->l->layout[0]);
     return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
@@ -260,6 +265,7 @@ static int lay_out(ml_txn *t)
         linker_pieces(t);
         ml_ifunc_pieces(t);
         ml_lazy_pieces(t);
+        ml_protect_divide(t, sections);
         if (rc == 0)
             rc = place_pieces(t);
         if (y->size <= size)
@@ -273,15 +279,20 @@ static int take_block(ml_txn *t)
 {
     const ml_layout *y = &t->l->layout[0];
     if (t->o.fixed) {
-        t->view = t->buffer = ml_heap_zalloc(1, y->size);
+        t->view = t->code = t->buffer = ml_heap_zalloc(1, y->size);
         t->l->block = (ml_block){.addr = t->o.at, .size = y->size};
         return t->view ? 0 : ml_nomem(t->d);
     }
-    int rc = ml_block_take(t->s->space, t->d, t->zone, y->size, y->align, &t->l->block);
+    ml_wish wish = {.zone = t->zone, .alone = t->o.alone, .huge = t->o.huge};
+    if (t->o.protect == ML_PROTECT_DUAL)
+        wish.code = y->part[ML_PART_TEXT].size;
+    int rc = ml_block_take(t->s->space, t->d, wish, y->size, y->align, &t->l->block);
     if (rc < 0)
         return rc;
     t->taken = true;
     t->view = (uint8_t *)(uintptr_t)t->l->block.addr;
+    t->code = ml_block_writable(&t->l->block, t->l->block.addr);
+    ml_protect_warn(t);
     return 0;
 }
 
@@ -358,8 +369,13 @@ static void populate(const ml_txn *t)
     for (uint32_t i = 0; i < t->npieces; i++)
         if (t->pieces[i].class == ML_CLASS_CONST || t->pieces[i].class == ML_CLASS_DATA)
             bytes += t->pieces[i].size;
-    if (!t->o.fixed && bytes <= 2 * t->l->stats.bytes + (1 << 20) && bytes <= y->size)
-        ml_os_populate(t->l->block.addr, (size_t)bytes);
+    uint64_t code = t->l->block.view ? t->l->block.code : 0; /* huge pages come by themselves */
+    if (t->o.fixed || t->o.huge || bytes > 2 * t->l->stats.bytes + (1 << 20) || bytes > y->size)
+        return;
+    if (code)
+        ml_os_populate((uintptr_t)t->code, (size_t)code);
+    if (bytes > code)
+        ml_os_populate(t->l->block.addr + code, (size_t)(bytes - code));
 }
 
 /* Fills the gaps that alignment leaves between pieces of code with an instruction that traps. */
@@ -371,7 +387,7 @@ static void fill_gaps(ml_txn *t)
         if (p->class != ML_CLASS_TEXT || p->run)
             continue;
         if (p->offset > end)
-            memset(t->view + end, t->target->trap, p->offset - end);
+            memset(t->code + end, t->target->trap, p->offset - end);
         end = p->offset + p->size;
     }
 }

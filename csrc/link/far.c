@@ -174,7 +174,7 @@ static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
     p.r = ml_image_rel(p.rels, f->rel);
     p.row = ml_target_row(t->target, p.r.type);
     p.value = ml_binding_of(in, p.r.symbol);
-    uint8_t *code = t->view + t->pieces[in->piece[p.rels->target] - 1].offset;
+    uint8_t *code = ml_piece_view(t, in->piece[p.rels->target]);
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
     uint64_t start = s->start[n - s->first];
@@ -194,7 +194,7 @@ static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
     if (!t->target->move(&move, &out))
         return refuse(&p, &out);
     memcpy(code + out.site, out.patch, out.site_len);
-    memcpy(t->view + offset, out.body, out.body_len);
+    memcpy(t->code + offset, out.body, out.body_len);
     t->l->stats.moved++;
     s->section = p.rels->target;
     s->end = out.site + out.site_len;

@@ -56,9 +56,9 @@ void ml_fragments_fill(ml_txn *t)
         if (!f->enter)
             continue;
         uint64_t start = t->pieces[f->enter - 1].offset, end = t->pieces[f->leave - 1].offset;
-        memset(t->view + start, t->target->nop, end - start);
-        memcpy(t->view + start, t->target->enter.p, t->target->enter.n);
-        memcpy(t->view + end, t->target->leave.p, t->target->leave.n);
+        memset(t->code + start, t->target->nop, end - start);
+        memcpy(t->code + start, t->target->enter.p, t->target->enter.n);
+        memcpy(t->code + end, t->target->leave.p, t->target->leave.n);
     }
 }
 

@@ -277,7 +277,7 @@ static bool find_handlers(const walk *w, uint64_t at, uint64_t *out)
     if (w->cie->lsda & ML_PE_INDIRECT) {
         if (value - b->addr > b->size - ML_GOT_SLOT)
             return false;
-        value = ml_get64(w->t->view + (value - b->addr));
+        value = ml_get64(ml_txn_view(w->t, value - b->addr));
     }
     *out = value;
     return value - b->addr < b->size;

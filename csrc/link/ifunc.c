@@ -286,5 +286,5 @@ int ml_ifunc_resolve(ml_txn *t)
     for (uint32_t i = 0; i < t->nifuncs && r.rc == 0; i++)
         run_one(&r, i);
     memset(words, 0, HEAD_SLOTS * ML_GOT_SLOT);
-    return r.rc < 0 ? r.rc : ml_linked_seal(t->d, t->l, ML_PART_CONST, ML_PART_CONST);
+    return r.rc < 0 ? r.rc : ml_protect_seal(t, ML_PART_CONST, ML_PART_CONST);
 }

@@ -126,8 +126,9 @@ int ml_large_take(ml_txn *t)
     if (!t->has_large)
         return 0;
     ml_layout *y = &t->l->layout[1];
-    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, true, y);
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, true, ml_os_page(), y);
     if (rc < 0)
         return rc;
-    return ml_block_take(t->s->space, t->d, ML_ZONE_FAR, y->size, y->align, &t->l->large);
+    return ml_block_take(t->s->space, t->d, (ml_wish){.zone = ML_ZONE_FAR}, y->size, y->align,
+                         &t->l->large);
 }

@@ -67,6 +67,13 @@ typedef struct ml_unbound {
     void *ud;
 } ml_unbound;
 
+/* When code becomes executable, constants read-only. */
+typedef enum ml_protect {
+    ML_PROTECT_LOAD,  /* when all is written: one change of protection each */
+    ML_PROTECT_INPUT, /* likewise, but each input has pages of its own, and changes of its own */
+    ML_PROTECT_DUAL   /* code is so from the first, and written at another address */
+} ml_protect;
+
 /* Who shall see a load; ML_SEEN_*, or'ed. Any of them keeps its local functions for ml_place. */
 enum {
     ML_SEEN_GDB = 1,     /* gdb's and lldb's interface for JIT compilers */
@@ -81,7 +88,10 @@ typedef struct ml_options {
     ml_on_duplicate duplicate;
     ml_on_weak weak;
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
-    bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
+    bool alone;   /* the block shares its reservation with no other, and ends it */
+    bool huge;    /* code and constants lie in whole huge pages, if the system has any */
+    ml_protect protect;
+    bool fixed; /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
     bool relax; /* GOT loads may become direct */
     ml_crossing crossing;
@@ -293,6 +303,7 @@ typedef struct ml_link_stats {
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
+    uint64_t protections;              /* changes of protection that sealed it */
     uint64_t tls;                      /* bytes of thread-local storage that each thread has */
     bool tls_static;                   /* it lies at one offset from the thread pointer */
     /* nanoseconds by stage; resolving is timed by who drives it */

@@ -14,6 +14,8 @@ static int seal(ml_diag *d, const ml_linked *l, bool large, unsigned first, unsi
     ml_run runs[ML_PARTS] = {{0}};
     size_t n = 0;
     for (unsigned k = first; k <= last; k++) {
+        if (k == ML_PART_TEXT && !large && l->block.view)
+            continue; /* it is what it will be */
         ml_area a = ml_linked_area(l, large, k);
         if (a.size)
             runs[n++] = (ml_run){a.addr, a.size, l->layout[large].part[k].prot};
@@ -27,9 +29,13 @@ int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last
     return rc == 0 ? seal(d, l, true, first, last) : rc;
 }
 
-int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part)
+int ml_linked_open(ml_diag *d, ml_linked *l, unsigned part)
 {
     int rc = 0;
+    if (part == ML_PART_TEXT && ml_block_sees(&l->block))
+        return 0;
+    if (part == ML_PART_TEXT)
+        ml_block_blind(&l->block);
     for (int k = 0; rc == 0 && k < 2; k++) {
         ml_area a = ml_linked_area(l, k, part);
         if (a.size)

@@ -253,7 +253,12 @@ void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *o
 /* Gives parts first to last of both blocks their protection; makes one readable and writable
 ** again. */
 int ml_linked_seal(ml_diag *d, const ml_linked *l, unsigned first, unsigned last);
-int ml_linked_open(ml_diag *d, const ml_linked *l, unsigned part);
+int ml_linked_open(ml_diag *d, ml_linked *l, unsigned part);
+/* Where a byte of an opened part is written. */
+static inline uint8_t *ml_linked_writable(const ml_linked *l, uint64_t addr)
+{
+    return ml_block_writable(&l->block, addr);
+}
 /* Gives back the memory of both blocks. */
 void ml_linked_give(ml_space *s, const ml_linked *l);
 /* Frees names, inputs and the arena that owns them. */

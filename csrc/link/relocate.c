@@ -348,7 +348,7 @@ static void fill_got(ml_txn *t)
 {
     if (!t->piece_got || !t->ngot)
         return;
-    uint8_t *got = t->view + t->pieces[t->piece_got - 1].offset;
+    uint8_t *got = ml_piece_view(t, t->piece_got);
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
         if (e->got && e->type != ML_TYPE_TLS)
@@ -368,7 +368,7 @@ static int write_stubs(ml_txn *t)
 {
     if (!t->piece_stubs)
         return 0;
-    uint8_t *stubs = t->view + t->pieces[t->piece_stubs - 1].offset;
+    uint8_t *stubs = ml_piece_view(t, t->piece_stubs);
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         const ml_entry *e = t->l->names.entries[i];
         if (!e->stub || e->lazy)

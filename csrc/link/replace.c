@@ -103,9 +103,9 @@ static int check_ranges(ml_diag *d, const ml_unit *old, const ml_unit *new, cons
 /* ---- the change ---- */
 
 /* Data that the program has changed meanwhile stays as it is. */
-static void patch_site(const ml_site *s, uint64_t S)
+static void patch_site(const ml_linked *l, const ml_site *s, uint64_t S)
 {
-    uint8_t *p = (uint8_t *)(uintptr_t)s->at;
+    uint8_t *p = ml_linked_writable(l, s->at);
     uint64_t old = value_of(s, s->e->addr), v = value_of(s, S);
     if (s->kind == ML_SITE_ABS64 || s->kind == ML_SITE_PC64) {
         if (ml_get64(p) == old)
@@ -128,7 +128,7 @@ static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
     ml_linked *l = user->l;
     for (uint32_t i = 0; i < l->nsites; i++)
         if (l->sites[i].e->unit == old && l->sites[i].e->def == ML_DEF_UNIT)
-            patch_site(&l->sites[i], counterpart(new->l, l->sites[i].e)->addr);
+            patch_site(l, &l->sites[i], counterpart(new->l, l->sites[i].e)->addr);
     for (uint32_t i = 0; i < l->names.count; i++) {
         ml_entry *e = l->names.entries[i];
         if (e->def != ML_DEF_UNIT || e->unit != old)

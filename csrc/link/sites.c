@@ -84,7 +84,7 @@ static uint64_t moved_word(const walk *w, uint32_t n, uint64_t value, uint64_t *
     const ml_txn *t = w->t;
     uint64_t offset = t->pieces[t->piece_moved - 1].offset + (uint64_t)n * ML_MOVE_MAX, found = 0;
     for (unsigned i = 0; i + 8 <= ML_MOVE_MAX; i++) {
-        uint64_t extra = ml_get64(t->view + offset + i) - value;
+        uint64_t extra = ml_get64(t->code + offset + i) - value;
         if (extra > 8)
             continue;
         if (found)

@@ -384,7 +384,7 @@ static void write_tables(const file *f, uint64_t headers)
             out->strtab = (ml_slice){to, f->nstrings};
             memcpy(to, f->strings, f->nstrings);
         } else if (h->sh_flags & SHF_ALLOC && h->sh_type == SHT_PROGBITS) {
-            memcpy(to, f->t->view + (h->sh_addr - f->t->l->block.addr), (size_t)h->sh_size);
+            memcpy(to, ml_txn_view(f->t, h->sh_addr - f->t->l->block.addr), (size_t)h->sh_size);
         }
     }
     for (unsigned k = 0; k < ML_DEBUG_KINDS; k++)

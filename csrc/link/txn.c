@@ -256,8 +256,8 @@ int ml_txn_link(ml_txn *t)
     uint64_t relocated = ml_os_now_ns();
     s->ns_relocate = relocated - placed;
     if (rc == 0 && !t->o.fixed)
-        rc = ml_linked_seal(t->d, t->l, ML_PART_TEXT, /* the rest when their slots are filled */
-                            t->nifuncs ? ML_PART_TEXT : ML_PART_DATA);
+        rc = ml_protect_seal(t, ML_PART_TEXT, /* the rest when their slots are filled */
+                             t->nifuncs ? ML_PART_TEXT : ML_PART_DATA);
     s->ns_protect = ml_os_now_ns() - relocated;
     return rc;
 }

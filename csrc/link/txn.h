@@ -91,8 +91,9 @@ struct ml_txn {
     bool has_split;             /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     bool taken;                 /* the block is ours to give back */
-    uint8_t *view;              /* where the block's bytes are written: block.addr, or the buffer */
-    uint8_t *buffer;            /* of a link for a fixed address; NULL: none */
+    uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer; */
+    uint8_t *code;   /* its code, from the same start: the same, or the block's view */
+    uint8_t *buffer; /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
     uint32_t nlazy; /* those of nstubs that bind at the first call */
     uint32_t piece_lazy, piece_lazy_words, piece_lazy_slots; /* 1 + index; 0: none */
@@ -155,6 +156,13 @@ int ml_scan(ml_txn *t);
 
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
+
+/* protect.c: inputs begin on pages of their own, if the load asks for it: to be called when all
+** pieces of one are there, which begin with number `first`. Seals parts first to last. */
+void ml_protect_divide(ml_txn *t, uint32_t first);
+/* Warns of what the system, or a profiler, cannot do with the load's memory. */
+void ml_protect_warn(ml_txn *t);
+int ml_protect_seal(ml_txn *t, unsigned first, unsigned last);
 
 /* fragments.c: the run of a section of .init or .fini, 0 for others; what stands around the
 ** sections, and its bytes; the address of the function that they form, 0: none. */
@@ -270,12 +278,20 @@ static inline const char *ml_names_keep(ml_names *n, ml_arena *a, const char *na
 /* assemble.c: adds a piece and gives its number, from 1. */
 uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align);
 
-/* Its bytes while the load is written. */
+/* The bytes at an offset into the block while the load is written. */
+static inline uint8_t *ml_txn_view(const ml_txn *t, uint64_t offset)
+{
+    return (offset < t->l->layout[0].part[ML_PART_TEXT].size ? t->code : t->view) + offset;
+}
+
+/* Those of a piece. */
 static inline uint8_t *ml_piece_view(const ml_txn *t, uint32_t piece)
 {
     const ml_piece *p = &t->pieces[piece - 1];
     if (p->class >= ML_CLASS_TDATA)
         return t->segment.image + p->offset;
+    if (p->class == ML_CLASS_TEXT)
+        return t->code + p->offset;
     uint8_t *view = p->class < ML_CLASS_LCONST ? t->view : (uint8_t *)(uintptr_t)t->l->large.addr;
     return view + p->offset;
 }

@@ -200,6 +200,10 @@ static int stats(lua_State *L)
     if (s.tls)
         ml_lua_set_text(L, "tls_block", s.tls_static ? "static" : "dynamic");
     ml_lua_set_integer(L, "base", block.addr);
+    ml_lua_set_integer(L, "size", block.size);
+    if (block.view)
+        ml_lua_set_integer(L, "view", (uintptr_t)block.view);
+    ml_lua_set_integer(L, "protections", s.protections);
     lua_createtable(L, 0, 8);
     set_ms(L, "read", s.ns_read);
     set_ms(L, "parse", s.ns_parse);

@@ -2,6 +2,7 @@
 ** Spec: memfd_create(2), mmap(2).
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,25 +13,58 @@ int64_t ml_os_process(void)
     return getpid();
 }
 
+/* A file in memory of that many bytes; -1 with errno. */
+static int memory_file(const char *name, size_t size)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)size) == 0)
+        return fd;
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+}
+
+static void *map_writable(int fd, size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 bool ml_os_dual(size_t size, void **rw, void **rx)
 {
-    int fd = memfd_create("moonlink-callbacks", MFD_CLOEXEC);
+    int fd = memory_file("moonlink-callbacks", size);
     if (fd < 0)
         return false;
-    void *w = MAP_FAILED, *x = MAP_FAILED;
-    if (ftruncate(fd, (off_t)size) == 0) {
-        w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        x = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
+    void *w = map_writable(fd, size);
+    void *x = w ? mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
+    int code = errno;
     close(fd);
-    if (w != MAP_FAILED && x != MAP_FAILED) {
+    if (x != MAP_FAILED) {
         *rw = w;
         *rx = x;
         return true;
     }
-    if (w != MAP_FAILED)
+    if (w)
         munmap(w, size);
-    if (x != MAP_FAILED)
-        munmap(x, size);
+    errno = code;
     return false;
+}
+
+uint8_t *ml_os_dual_at(uint64_t addr, size_t size)
+{
+    int fd = memory_file("moonlink", size);
+    if (fd < 0)
+        return NULL;
+    void *at = (void *)(uintptr_t)addr, *w = map_writable(fd, size);
+    void *x =
+        w ? mmap(at, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) : MAP_FAILED;
+    int code = errno;
+    close(fd);
+    if (x != MAP_FAILED)
+        return w;
+    if (w)
+        munmap(w, size);
+    errno = code;
+    return NULL;
 }

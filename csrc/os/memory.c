@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -107,12 +109,33 @@ void ml_os_populate(uint64_t addr, size_t size)
     madvise(pointer(addr), size, MADV_POPULATE_WRITE);
 }
 
+void ml_os_huge(uint64_t addr, size_t size)
+{
+    madvise(pointer(addr), size, MADV_HUGEPAGE);
+}
+
+const char *ml_os_no_huge(void)
+{
+    char text[64];
+    if (!ml_os_read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text))
+        return "the kernel has no transparent huge pages";
+    if (strstr(text, "[never]"))
+        return "/sys/kernel/mm/transparent_hugepage/enabled says never";
+    if (prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
+        return "they are disabled for this process (PR_SET_THP_DISABLE)";
+    return NULL;
+}
+
+bool ml_os_renew(uint64_t addr, size_t size)
+{
+    return mmap(pointer(addr), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 bool ml_os_discard(uint64_t addr, size_t size)
 {
     if (madvise(pointer(addr), size, MADV_DONTNEED) == 0)
         return mprotect(pointer(addr), size, PROT_NONE) == 0;
-    /* Locked pages (mlockall) refuse MADV_DONTNEED: lay fresh ones over them. */
-    return mmap(pointer(addr), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) != MAP_FAILED;
+    return ml_os_renew(addr, size); /* locked pages (mlockall) refuse MADV_DONTNEED */
 }
 
 /* Copies through a pipe: the kernel checks either side and says EFAULT where a load or store of

@@ -77,10 +77,21 @@ void ml_os_populate(uint64_t addr, size_t size);
 /* Gives the memory behind a range back, and makes it inaccessible: it reads as zero when it is
 ** protected RW again. false with errno on failure: the content may then still be there. */
 bool ml_os_discard(uint64_t addr, size_t size);
+/* Lays pages over a range of ours as ml_os_reserve would give them, whatever was there. false with
+** errno: what was there may still be. */
+bool ml_os_renew(uint64_t addr, size_t size);
+/* Asks for huge pages (of ml_os_bulk.unit bytes) where a range holds whole ones; never fails. Why
+** nobody gets any on this system; NULL: they are to be had. */
+void ml_os_huge(uint64_t addr, size_t size);
+const char *ml_os_no_huge(void);
 /* Memory of `size` bytes (whole pages) at two addresses: written at *rw, executed at *rx, so that
 ** no page is both. It is never given back, and a child of fork shares it: whoever writes there asks
 ** ml_os_process first whether he is still the one who made it. False with errno. */
 bool ml_os_dual(size_t size, void **rw, void **rx);
+/* The same over pages of ours at addr, which become readable and executable: a private mapping, so
+** that a debugger may write there. Gives where they are written; NULL with errno: the pages at addr
+** may have gone, ml_os_renew makes new ones. */
+uint8_t *ml_os_dual_at(uint64_t addr, size_t size);
 int64_t ml_os_process(void); /* the process's number */
 /* Copies from or to any address of this process without ever faulting; false when a byte of the
 ** range is not readable (writable). Costs a system call. */

@@ -78,7 +78,7 @@ static int too_large(ml_diag *d, bool large)
 }
 
 int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, bool large,
-                    ml_layout *out)
+                    uint64_t grain, ml_layout *out)
 {
     static const struct {
         unsigned first, last;
@@ -95,7 +95,7 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
                             }};
     uint64_t page = ml_os_page();
     filling f = {
-        .pieces = pieces, .align = page, .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
+        .pieces = pieces, .align = grain, .max = large ? ML_LAYOUT_LARGE_MAX : ML_LAYOUT_MAX};
     size_t nruns = 0;
     for (size_t i = 0; i < n; i++)
         if (pieces[i].run)
@@ -120,7 +120,9 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
         for (unsigned c = parts[large][k].first; c <= parts[large][k].last; c++)
             if (!put_class(&f, c))
                 return too_large(d, large);
-        f.at = round_up(f.at, page);
+        f.at = round_up(f.at, k == ML_PART_DATA ? page : grain);
+        if (f.at > f.max)
+            return too_large(d, large);
         l.part[k].size = f.at - l.part[k].offset;
     }
     l.align = f.align;

@@ -34,6 +34,7 @@ typedef struct ml_piece {
     uint8_t class;      /* ml_class */
     uint8_t align_log2; /* of its alignment in bytes */
     bool filled;        /* a section with bytes in the file: as many as it has in memory */
+    bool apart;         /* its pages, and those behind, are sealed apart from those before */
 } ml_piece;
 
 static inline uint64_t ml_piece_align(const ml_piece *p)
@@ -58,9 +59,10 @@ typedef struct ml_layout {
 /* The largest block of large sections. */
 #define ML_LAYOUT_LARGE_MAX (UINT64_C(1) << 46)
 
-/* Places the pieces of the block, or those of the large one. ML_E_SPACE when they are more than
-** ML_LAYOUT_MAX (ML_LAYOUT_LARGE_MAX) bytes. */
+/* Places the pieces of the block, or those of the large one. Text and constants take whole grains (a
+** power of two, in bytes, not less than a page), so that none has pages of two protections.
+** ML_E_SPACE when all is more than ML_LAYOUT_MAX (ML_LAYOUT_LARGE_MAX) bytes. */
 int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, bool large,
-                    ml_layout *out);
+                    uint64_t grain, ml_layout *out);
 
 #endif

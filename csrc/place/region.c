@@ -26,6 +26,7 @@ enum { LIMIT_SHARE = 8 }; /* under ulimit -v a reservation takes at most one par
 typedef struct reservation {
     uint64_t addr, size;
     ml_zone zone;
+    bool alone;     /* for one block, which ends it */
     ml_span *holes; /* sorted */
     size_t n, room; /* holes, and how many there is memory for: always more than pieces */
     size_t pieces;  /* blocks, and ranges that could not be given back */
@@ -158,6 +159,17 @@ static int fail_protect(ml_diag *d, ml_prot prot, uint64_t size, int code)
                    a.n, a.unit, names[prot], ml_os_error(code), count, l.mappings, data);
 }
 
+static int fail_dual(ml_diag *d, uint64_t size, int code)
+{
+    amount a = amount_of(size);
+    return ml_fail(d, ML_E_IO, (ml_where){0},
+                   code == EMFILE || code == ENFILE
+                       ? "close files, or raise ulimit -n: one is opened for a moment"
+                       : "load with protect = \"load\", which needs no memory with two addresses",
+                   "cannot map %" PRIu64 " %s of code at two addresses (memfd_create, mmap): %s",
+                   a.n, a.unit, ml_os_error(code));
+}
+
 /* ---- reservations ---- */
 
 /* Makes room for one more reservation in the list; nothing else changes. */
@@ -182,12 +194,13 @@ static void drop_slot(ml_space *s)
 }
 
 /* The slot's reservation is made: one hole. */
-static void fill_slot(ml_space *s, ml_zone zone, uint64_t addr, uint64_t size)
+static void fill_slot(ml_space *s, ml_wish wish, uint64_t addr, uint64_t size)
 {
     reservation *r = &s->list[s->n++];
     r->addr = addr;
     r->size = size;
-    r->zone = zone;
+    r->zone = wish.zone;
+    r->alone = wish.alone || wish.zone == ML_ZONE_FAR;
     r->holes[0] = (ml_span){addr, addr + size};
     r->n = 1;
 }
@@ -197,7 +210,7 @@ int ml_space_force(ml_space *s, ml_diag *d, ml_zone zone, uint64_t addr, size_t 
     if (!next_slot(s, d))
         return -(int)ML_E_NOMEM;
     if (ml_os_reserve(addr, size)) {
-        fill_slot(s, zone, addr, size);
+        fill_slot(s, (ml_wish){.zone = zone}, addr, size);
         return 0;
     }
     int code = errno;
@@ -229,27 +242,28 @@ static int reserve_beside(ml_space *s, ml_zone zone, size_t size, uint64_t *addr
 /* What to ask for first: little, since all linkers of a process share the few GiB near its
 ** libraries, then more and more for a session that turns out large; never most of a limited address
 ** space. */
-static uint64_t first_size(const ml_space *s, ml_zone zone)
+static uint64_t first_size(const ml_space *s, ml_wish wish)
 {
     ml_limits l;
-    if (zone == ML_ZONE_FAR)
+    if (wish.zone == ML_ZONE_FAR || wish.alone)
         return 0;
     ml_os_limits(&l);
     uint64_t size = FIRST_SIZE;
     for (size_t i = 0; i < s->n && size < MOST_SIZE; i++)
-        size *= s->list[i].zone == zone ? 2 : 1;
+        size *= s->list[i].zone == wish.zone && !s->list[i].alone ? 2 : 1;
     while (size > LEAST_SIZE && size > l.space / LIMIT_SHARE)
         size /= 2;
     return size;
 }
 
 /* Adds a reservation that has a hole of size bytes at align, and more when it can be had. */
-static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size, uint64_t align)
+static int add_reservation(ml_space *s, ml_diag *d, ml_wish wish, uint64_t size, uint64_t align)
 {
+    ml_zone zone = wish.zone;
     /* A reservation starts at some page: the worst case loses all but a page of the alignment, and
     ** once more where code must not begin. */
     uint64_t spare = align - ml_os_page() + (zone == ML_ZONE_NEAR ? align : 0); /* see the Note */
-    uint64_t need = size + spare, try = first_size(s, zone), addr = 0;
+    uint64_t need = size + spare, try = first_size(s, wish), addr = 0;
     if (need >= SIZE_LIMIT)
         return fail_reserve(d, zone, size, ERANGE);
     if (!next_slot(s, d))
@@ -262,11 +276,21 @@ static int add_reservation(ml_space *s, ml_diag *d, ml_zone zone, uint64_t size,
         e = reserve_beside(s, zone, try, &addr);
     }
     if (!e) {
-        fill_slot(s, zone, addr, try);
+        fill_slot(s, wish, addr, try);
         return 0;
     }
     drop_slot(s);
     return fail_reserve(d, zone, size + (align - ml_os_page()), e);
+}
+
+/* A reservation for one block ends with it. */
+static void end_alone(ml_space *s, reservation *r)
+{
+    if (!r->alone || r->pieces || !ml_os_unreserve(r->addr, r->size))
+        return;
+    ml_heap_free(r->holes);
+    s->n--;
+    memmove(r, r + 1, (size_t)(&s->list[s->n] - r) * sizeof *r);
 }
 
 /* ---- holes ---- */
@@ -329,13 +353,20 @@ static size_t hole_above(const reservation *r, uint64_t addr)
     return lo;
 }
 
-/* The first fitting hole of the zone. */
-static bool find_hole(ml_space *s, ml_zone zone, uint64_t size, uint64_t align, spot *out)
+/* May a block lie there? One that is alone needs a reservation without any. */
+static bool may_hold(const reservation *r, ml_wish wish)
+{
+    bool alone = wish.alone || wish.zone == ML_ZONE_FAR;
+    return r->zone == wish.zone && r->alone == alone && (!alone || r->pieces == 0);
+}
+
+/* The first hole that fits. */
+static bool find_hole(ml_space *s, ml_wish wish, uint64_t size, uint64_t align, spot *out)
 {
     for (size_t i = 0; i < s->n; i++) {
         reservation *r = &s->list[i];
-        for (size_t k = 0; r->zone == zone && k < r->n; k++) {
-            uint64_t addr = fit(zone, r->holes[k], size, align);
+        for (size_t k = 0; may_hold(r, wish) && k < r->n; k++) {
+            uint64_t addr = fit(wish.zone, r->holes[k], size, align);
             if (!addr)
                 continue;
             *out = (spot){r, k, addr};
@@ -374,29 +405,31 @@ static bool round_request(size_t *size, size_t *align)
 }
 
 /* A hole for the request, from a new reservation when need be. size and align are rounded. */
-static int need_hole(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, spot *out)
+static int need_hole(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, spot *out)
 {
-    if (find_hole(s, zone, size, align, out))
+    if (find_hole(s, wish, size, align, out))
         return 0;
-    int e = add_reservation(s, d, zone, size, align);
+    for (size_t i = s->n; i-- > 0;) /* of a load that failed, or grew */
+        end_alone(s, &s->list[i]);
+    int e = add_reservation(s, d, wish, size, align);
     if (e < 0)
         return e;
-    bool found = find_hole(s, zone, size, align, out);
+    bool found = find_hole(s, wish, size, align, out);
     assert(found);
     return found ? 0 : -(int)ML_E_SPACE;
 }
 
-int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, uint64_t *lo,
+int ml_space_prepare(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, uint64_t *lo,
                      uint64_t *hi)
 {
     spot at;
     if (!round_request(&size, &align))
-        return fail_reserve(d, zone, size, ERANGE);
-    int e = need_hole(s, d, zone, size, align, &at);
+        return fail_reserve(d, wish.zone, size, ERANGE);
+    int e = need_hole(s, d, wish, size, align, &at);
     if (e < 0)
         return e;
     ml_span hole = at.r->holes[at.hole];
-    s->prepared[zone] = hole.start;
+    s->prepared[wish.zone] = hole.start;
     *lo = hole.start;
     *hi = hole.end;
     return 0;
@@ -436,30 +469,85 @@ static bool make_room(reservation *r)
     return true;
 }
 
-int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out)
+/* Note [Code at two addresses]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** The start of a block may be pages of a memory file, mapped twice: executable and never writable
+** at the block's address, writable and never executable at its view. Writing there is seen by who
+** runs it, and no page that is run ever changes its protection, neither while a load is written nor
+** when a reload changes code of units that stay.
+**
+** The executable mapping is MAP_PRIVATE: debuggers can then set breakpoints in it, which the kernel
+** refuses for shared ones that are not writable. A page with a breakpoint is a copy from then on,
+** which the view does not reach; and a child of fork has the parent's memory behind its view. Who
+** wants to write later asks ml_block_sees first. Only code is so: data of a shared file would be
+** one with the child's. */
+static int open_block(ml_diag *d, ml_wish wish, ml_block *b)
+{
+    size_t rest = b->size - wish.code;
+    int e = 0;
+    assert(wish.code <= b->size);
+    if (rest && !ml_os_protect(b->addr + wish.code, rest, ML_PROT_RW))
+        e = fail_protect(d, ML_PROT_RW, rest, errno);
+    if (e == 0 && wish.code) {
+        b->view = ml_os_dual_at(b->addr, wish.code);
+        b->code = wish.code;
+        b->process = ml_os_process();
+        b->fresh = true;
+        if (!b->view)
+            e = fail_dual(d, wish.code, errno);
+    }
+    if (e < 0) { /* the part that was done, if any */
+        (b->fresh ? ml_os_renew : ml_os_discard)(b->addr, b->size);
+        return e;
+    }
+    b->fresh |= wish.huge;
+    if (wish.huge)
+        ml_os_huge(b->addr, b->size);
+    if (wish.huge && b->view)
+        ml_os_huge((uintptr_t)b->view, b->code);
+    return 0;
+}
+
+/* What a block that is alone has left over goes back: the holes around it. */
+static void trim(reservation *r)
+{
+    for (size_t i = r->n; i-- > 0;) {
+        ml_span hole = r->holes[i];
+        uint64_t size = hole.end - hole.start;
+        if (!ml_os_unreserve(hole.start, size))
+            continue;
+        r->addr += hole.start == r->addr ? size : 0;
+        r->size -= size;
+        memmove(&r->holes[i], &r->holes[i + 1], (r->n - i - 1) * sizeof hole);
+        r->n--;
+    }
+}
+
+int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, ml_block *out)
 {
     spot at;
     if (!round_request(&size, &align))
-        return fail_reserve(d, zone, size, ERANGE);
-    uint64_t prepared = s->prepared[zone];
-    s->prepared[zone] = 0;
+        return fail_reserve(d, wish.zone, size, ERANGE);
+    uint64_t prepared = s->prepared[wish.zone];
+    s->prepared[wish.zone] = 0;
     if (!prepared || !find_prepared(s, prepared, size, align, &at)) {
-        int e = need_hole(s, d, zone, size, align, &at);
+        int e = need_hole(s, d, wish, size, align, &at);
         if (e < 0)
             return e;
     }
     if (!make_room(at.r))
         return ml_nomem(d);
-    if (!ml_os_protect(at.addr, size, ML_PROT_RW)) {
-        int code = errno;
-        ml_os_protect(at.addr, size, ML_PROT_NONE); /* the part that was done, if any */
-        return fail_protect(d, ML_PROT_RW, size, code);
-    }
+    ml_block b = {.addr = at.addr, .size = size, .zone = wish.zone};
+    int e = open_block(d, wish, &b);
+    if (e < 0)
+        return e;
     carve(at, size);
     at.r->pieces++;
     s->blocks++;
     s->used += size;
-    *out = (ml_block){at.addr, size, zone};
+    if (at.r->alone)
+        trim(at.r);
+    *out = b;
     return 0;
 }
 
@@ -537,14 +625,17 @@ static void insert_hole(reservation *r, ml_span hole)
     }
 }
 
-/* Far reservations are made for one block each, of any size: they end with it. */
-static void end_far(ml_space *s, reservation *r)
+bool ml_block_sees(const ml_block *b)
 {
-    if (r->zone != ML_ZONE_FAR || r->pieces || !ml_os_unreserve(r->addr, r->size))
-        return;
-    ml_heap_free(r->holes);
-    s->n--;
-    memmove(r, r + 1, (size_t)(&s->list[s->n] - r) * sizeof *r);
+    return b->view && b->process == ml_os_process() &&
+           memcmp(b->view, (const void *)(uintptr_t)b->addr, b->code) == 0;
+}
+
+void ml_block_blind(ml_block *b)
+{
+    if (b->view)
+        ml_os_unreserve((uintptr_t)b->view, b->code);
+    b->view = NULL;
 }
 
 void ml_block_give(ml_space *s, const ml_block *b)
@@ -553,11 +644,13 @@ void ml_block_give(ml_space *s, const ml_block *b)
     assert(r && b->size <= r->addr + r->size - b->addr);
     s->blocks--;
     s->used -= b->size;
+    if (b->view)
+        ml_os_unreserve((uintptr_t)b->view, b->code);
     /* Pages that the system does not take back may still hold the old bytes, or be accessible: they
     ** are no hole, and wait for the end of the space. */
-    if (!ml_os_discard(b->addr, b->size))
+    if (!(b->fresh ? ml_os_renew : ml_os_discard)(b->addr, b->size))
         return;
     r->pieces--;
     insert_hole(r, (ml_span){b->addr, b->addr + b->size});
-    end_far(s, r);
+    end_alone(s, r);
 }

@@ -17,10 +17,23 @@ typedef enum ml_zone { ML_ZONE_NEAR, ML_ZONE_LOW, ML_ZONE_FAR, ML_ZONE_COUNT } m
 
 typedef struct ml_space ml_space;
 
-typedef struct ml_block {
-    uint64_t addr;  /* first byte, a multiple of the alignment asked for */
-    size_t size;    /* bytes, whole pages */
+/* What a block shall be. */
+typedef struct ml_wish {
     ml_zone zone;
+    bool alone;  /* it has a reservation of its own, which goes with it */
+    bool huge;   /* the system is asked for huge pages */
+    size_t code; /* so many bytes from its start (whole pages) are executable from the first; they
+                    are written at the block's view. See Note [Code at two addresses] */
+} ml_wish;
+
+typedef struct ml_block {
+    uint64_t addr; /* first byte, a multiple of the alignment asked for */
+    size_t size;   /* bytes, whole pages */
+    ml_zone zone;
+    bool fresh;  /* its pages are not as others of the reservation: it is given back as new ones */
+    size_t code; /* as wished */
+    uint8_t *view;   /* where these bytes are written; NULL: at their address */
+    int64_t process; /* that may write there: a child of fork shares them */
 } ml_block;
 
 /* A run of pages of a block and what it becomes. */
@@ -39,16 +52,28 @@ void ml_space_free(ml_space *s);
 ** there, as it does when neither size nor align has grown. Called before a layout so that it can
 ** tell what is within reach. ML_E_SPACE says how much was asked, where, and what `ulimit -v`
 ** allows. */
-int ml_space_prepare(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align,
-                     uint64_t *lo, uint64_t *hi);
-/* A block of at least size bytes (rounded up to pages), readable and writable, all zero. */
-int ml_block_take(ml_space *s, ml_diag *d, ml_zone zone, size_t size, size_t align, ml_block *out);
+int ml_space_prepare(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, uint64_t *lo,
+                     uint64_t *hi);
+/* A block of at least size bytes (rounded up to pages), readable and writable but for its code, all
+** zero. ML_E_SPACE; ML_E_IO when the system has no memory with two addresses. */
+int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, ml_block *out);
 /* Gives the runs (whole pages, address order, within the block, no overlap) their final protection;
 ** neighbours of equal protection in one call. What no run names stays readable and writable. On
 ** failure all of the block is readable and writable again. */
 int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n);
-/* Makes pages of a sealed block readable and writable again, until they are sealed anew. */
+/* Makes pages of a sealed block readable and writable again, until they are sealed anew. Not for
+** code that has a view. */
 int ml_block_open(ml_diag *d, uint64_t addr, uint64_t size);
+/* Is the view still the memory that is executed? Where not, ml_block_blind gives it up: the code is
+** then opened and sealed like that of other blocks. */
+bool ml_block_sees(const ml_block *b);
+void ml_block_blind(ml_block *b);
+/* Where the byte at an address of the block is written, when it can be. */
+static inline uint8_t *ml_block_writable(const ml_block *b, uint64_t addr)
+{
+    bool elsewhere = b->view && addr - b->addr < b->code;
+    return elsewhere ? b->view + (addr - b->addr) : (uint8_t *)(uintptr_t)addr;
+}
 /* Returns the block's pages to the reservation. Cannot fail. */
 void ml_block_give(ml_space *s, const ml_block *b);
 

@@ -15,6 +15,8 @@
 #define MIB (UINT64_C(1) << 20)
 enum { PAGE = 4096 };
 
+static const ml_wish NEAR = {.zone = ML_ZONE_NEAR}, LOW = {.zone = ML_ZONE_LOW};
+
 static ml_diag diag;
 
 /* ---- what is where ---- */
@@ -83,7 +85,7 @@ static void fill(uint64_t addr, int byte, size_t size)
 static ml_block take(ml_space *s, ml_zone zone, size_t size, size_t align)
 {
     ml_block b;
-    GOOD(&diag, ml_block_take(s, &diag, zone, size, align, &b));
+    GOOD(&diag, ml_block_take(s, &diag, (ml_wish){.zone = zone}, size, align, &b));
     CHECK(b.addr % align == 0 && b.size >= size && b.size % PAGE == 0 && b.zone == zone);
     return b;
 }
@@ -94,7 +96,7 @@ static void near_with(ml_rig rig)
     ml_space *s = ml_space_new();
     ml_space_rig(s, rig);
     uint64_t lo, hi;
-    GOOD(&diag, ml_space_prepare(s, &diag, ML_ZONE_NEAR, 100000, 64, &lo, &hi));
+    GOOD(&diag, ml_space_prepare(s, &diag, NEAR, 100000, 64, &lo, &hi));
     ml_block b = take(s, ML_ZONE_NEAR, 100000, 64);
     CHECK(lo <= b.addr && b.addr + b.size <= hi);
     check_near(lo, hi);
@@ -155,7 +157,7 @@ static void near_last_gap(const char *unused)
     CHECK(kept);
     ml_space *s = ml_space_new();
     ml_block b;
-    FAILS(&diag, ml_block_take(s, &diag, ML_ZONE_NEAR, PAGE, PAGE, &b), ML_E_SPACE,
+    FAILS(&diag, ml_block_take(s, &diag, NEAR, PAGE, PAGE, &b), ML_E_SPACE,
           "no gap between the mappings is large enough");
     CHECK(ml_space_stat(s).reservations == 0);
     ml_os_unreserve(kept + 8 * MIB, 20 * MIB);
@@ -172,7 +174,7 @@ static void low(const char *unused)
         ml_space_rig(s, (ml_rig){.no_list = i == 1, .races = i == 2 ? 3 : 0});
         uint64_t lo, hi;
         size_t size = 400 * MIB; /* more than fits twice into one reservation */
-        GOOD(&diag, ml_space_prepare(s, &diag, ML_ZONE_LOW, size, PAGE, &lo, &hi));
+        GOOD(&diag, ml_space_prepare(s, &diag, LOW, size, PAGE, &lo, &hi));
         CHECK(lo >= 65536 && hi <= UINT64_C(0x7fff0000));
         ml_block b = take(s, ML_ZONE_LOW, size, PAGE);
         CHECK(b.addr >= lo && b.addr + b.size <= hi);
@@ -180,9 +182,9 @@ static void low(const char *unused)
     }
     CHECK(ml_space_stat(s).reservations == 3);
     ml_block b;
-    FAILS(&diag, ml_block_take(s, &diag, ML_ZONE_LOW, 2 * GIB, PAGE, &b), ML_E_SPACE,
+    FAILS(&diag, ml_block_take(s, &diag, LOW, 2 * GIB, PAGE, &b), ML_E_SPACE,
           "cannot reserve 2048 MiB below 2 GiB");
-    FAILS(&diag, ml_block_take(s, &diag, ML_ZONE_LOW, SIZE_MAX, PAGE, &b), ML_E_SPACE, "below");
+    FAILS(&diag, ml_block_take(s, &diag, LOW, SIZE_MAX, PAGE, &b), ML_E_SPACE, "below");
     ml_space_free(s);
 }
 
@@ -199,7 +201,7 @@ static void second_near(const char *unused)
     ml_block c = take(s, ML_ZONE_NEAR, 700 * MIB, 2 * MIB); /* more than a usual reservation */
     check_near(c.addr, c.addr + c.size);
     ml_block d;
-    FAILS(&diag, ml_block_take(s, &diag, ML_ZONE_NEAR, 5 * GIB, PAGE, &d), ML_E_SPACE,
+    FAILS(&diag, ml_block_take(s, &diag, NEAR, 5 * GIB, PAGE, &d), ML_E_SPACE,
           "cannot reserve 5120 MiB within 2 GiB of 0x");
     ml_space_free(s);
 }
@@ -253,7 +255,7 @@ static void under_stack(const char *unused)
     ml_space_rig(s, (ml_rig){.no_default = true});
     for (int i = 0; i < 3; i++) {
         ml_block b;
-        if (ml_block_take(s, &diag, ML_ZONE_NEAR, 300 * MIB, PAGE, &b) < 0)
+        if (ml_block_take(s, &diag, NEAR, 300 * MIB, PAGE, &b) < 0)
             break;
         CHECK(b.addr > here || here - (b.addr + b.size) >= 64 * MIB);
     }
@@ -281,7 +283,7 @@ static void limited(const char *unused)
     ml_block a = take(s, ML_ZONE_NEAR, PAGE, PAGE), b;
     CHECK(ml_space_stat(s).reserved == 16 * MIB);
     check_near(a.addr, a.addr + a.size);
-    FAILS(&diag, ml_block_take(s, &diag, ML_ZONE_NEAR, 17 * MIB, PAGE, &b), ML_E_SPACE,
+    FAILS(&diag, ml_block_take(s, &diag, NEAR, 17 * MIB, PAGE, &b), ML_E_SPACE,
           "Cannot allocate memory (ulimit -v is ");
     b = take(s, ML_ZONE_LOW, MIB, PAGE); /* what is needed, since 16 MiB cannot be had */
     CHECK(ml_space_stat(s).reserved == 17 * MIB);
@@ -357,7 +359,7 @@ static void take_one(ml_space *s, kept *all, kept *k, uint64_t *state)
     size_t size = some_size(state), align = (size_t)1 << dice(state) % 22;
     uint64_t lo = 0, hi = UINT64_MAX;
     if (dice(state) % 2)
-        GOOD(&diag, ml_space_prepare(s, &diag, ML_ZONE_NEAR, size, align, &lo, &hi));
+        GOOD(&diag, ml_space_prepare(s, &diag, NEAR, size, align, &lo, &hi));
     if (lo && dice(state) % 2) {
         size /= 2;
         align = align > 2 ? align / 2 : 1;
@@ -427,7 +429,7 @@ static void prepared(const char *unused)
     ml_block a = take(s, ML_ZONE_NEAR, PAGE, PAGE);
     ml_block b = take(s, ML_ZONE_NEAR, PAGE, PAGE);
     uint64_t lo, hi;
-    GOOD(&diag, ml_space_prepare(s, &diag, ML_ZONE_NEAR, 2 * PAGE, PAGE, &lo, &hi));
+    GOOD(&diag, ml_space_prepare(s, &diag, NEAR, 2 * PAGE, PAGE, &lo, &hi));
     ml_block_give(s, &a);
     ml_block_give(s, &b);
     ml_block c = take(s, ML_ZONE_NEAR, PAGE, PAGE);

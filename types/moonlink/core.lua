@@ -281,6 +281,9 @@ function core.session() end
 ---@field duplicate "error"|"first"|"last"|nil
 ---@field weak "first"|"own"|"process"|nil
 ---@field zone "near"|"low"|nil
+---@field block "shared"|"unit"|nil whether its memory is part of a reservation for many
+---@field pages "small"|"huge"|nil
+---@field protect "load"|"input"|"dual"|nil when and where code is sealed
 ---@field relax boolean? true by default
 ---@field bind "direct"|"got"|"stubs"|"lazy"|nil how code reaches what is outside of its load
 ---@field unbound moonlink.Trap? of "lazy": stands for what nobody has at its first call
@@ -382,6 +385,9 @@ function session:is_closed() end
 ---@field tls integer bytes of thread-local storage that each thread has
 ---@field tls_block "static"|"dynamic"|nil where that lies: nil when there is none
 ---@field base integer address
+---@field size integer bytes from there on
+---@field view integer? address where its code is written (`protect = "dual"`)
+---@field protections integer changes of protection that sealed it
 ---@field zone "near"|"low"
 ---@field ms table<string, number> milliseconds by stage: read, parse, select, place, relocate, protect
 

@@ -336,6 +336,7 @@ function load.begin(linker, options)
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax,
+      block = options.block, pages = options.pages, protect = options.protect,
       bind = bind, unbound = unbound, at = options.at,
       replace = options.replace, count = options.count == true and "unit" or options.count or nil,
       debug = self.seen, merge = options.merge,

@@ -31,6 +31,9 @@ local options = {}
 ---@field roots? string[] names wanted though no input refers to them
 ---@field allow_second_libc? boolean
 ---@field zone? "near"|"low"
+---@field block? "shared"|"unit" a part of a reservation for many, or one that ends with the unit
+---@field pages? "small"|"huge"
+---@field protect? "load"|"input"|"dual" how code is sealed
 ---@field relax? boolean
 ---@field bind? "direct"|"got"|"stubs"|"lazy"|fun(q: moonlink.Question): string? how code reaches
 ---  what other units and libraries define; a function says it name by name
@@ -51,6 +54,7 @@ local types = {
    weaken = {"table"}, gc_sections = {"boolean"}, merge = {"boolean"}, keep = {"table"},
    search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
    whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
+   block = {"string"}, pages = {"string"}, protect = {"string"},
    zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
    bind = {"string", "function"}, count = {"boolean", "string"},
    progress = {"function"}, debug = {"string", "table"},
@@ -65,6 +69,8 @@ local choices = {
    weak = {first = true, own = true, process = true},
    zone = {near = true, low = true},
    bind = {direct = true, got = true, stubs = true, lazy = true},
+   block = {shared = true, unit = true}, pages = {small = true, huge = true},
+   protect = {load = true, input = true, dual = true},
    count = {unit = true, object = true},
 }
 
