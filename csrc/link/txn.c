@@ -73,6 +73,7 @@ void ml_txn_abort(ml_txn *t)
     ml_effects_undo(t->l);
     if (t->taken)
         ml_linked_give(t->s->space, t->l);
+    ml_space_tidy(t->s->space);
     for (uint32_t i = t->libraries.n; i-- > 0;)
         ml_library_close(&t->libraries.v[i]);
     for (uint32_t i = t->sources.n; i-- > 0;)

@@ -91,9 +91,9 @@ struct ml_txn {
     bool has_split;             /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     bool taken;                 /* the block is ours to give back */
-    uint8_t *view;   /* where the block's bytes are written: block.addr, or the buffer; */
-    uint8_t *code;   /* its code, from the same start: the same, or the block's view */
-    uint8_t *buffer; /* of a link for a fixed address; NULL: none */
+    uint8_t *view;              /* where the block's bytes are written: block.addr, or the buffer */
+    uint8_t *code;              /* those of its code: the same, or the block's own view */
+    uint8_t *buffer;            /* of a link for a fixed address; NULL: none */
     uint32_t ngot, nstubs, nmoved;
     uint32_t nlazy; /* those of nstubs that bind at the first call */
     uint32_t piece_lazy, piece_lazy_words, piece_lazy_slots; /* 1 + index; 0: none */
@@ -157,10 +157,10 @@ int ml_scan(ml_txn *t);
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
 
-/* protect.c: inputs begin on pages of their own, if the load asks for it: to be called when all
-** pieces of one are there, which begin with number `first`. Seals parts first to last. */
+/* protect.c: the pieces of an input, from number `first` to the last, begin on pages of their own, if
+** the load asks for that; warns of what the system, or a profiler, cannot do with the block; seals
+** parts first to last. */
 void ml_protect_divide(ml_txn *t, uint32_t first);
-/* Warns of what the system, or a profiler, cannot do with the load's memory. */
 void ml_protect_warn(ml_txn *t);
 int ml_protect_seal(ml_txn *t, unsigned first, unsigned last);
 

@@ -1,8 +1,9 @@
 /* dual.c -- os: memory that is written at one address and executed at another.
-** Spec: memfd_create(2), mmap(2).
+** Spec: memfd_create(2), mmap(2), proc(5) on pagemap.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -67,4 +68,30 @@ uint8_t *ml_os_dual_at(uint64_t addr, size_t size)
         munmap(w, size);
     errno = code;
     return NULL;
+}
+
+/* proc(5), /proc/PID/pagemap: what an entry says of its page. */
+#define PRESENT (UINT64_C(1) << 63)
+#define SWAPPED (UINT64_C(1) << 62)
+#define OF_FILE (UINT64_C(1) << 61)
+
+bool ml_os_dual_holds(uint64_t addr, size_t size)
+{
+    uint64_t entry[512], page = ml_os_page(), at = addr / page, end = at + size / page;
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    while (at < end) {
+        size_t most = sizeof entry / sizeof *entry, n = end - at < most ? end - at : most;
+        ssize_t got = pread(fd, entry, n * sizeof *entry, (off_t)(at * sizeof *entry));
+        size_t i = 0;
+        while (got == (ssize_t)(n * sizeof *entry) && i < n &&
+               (!(entry[i] & (PRESENT | SWAPPED)) || (entry[i] & OF_FILE)))
+            i++;
+        if (i < n)
+            break;
+        at += n;
+    }
+    close(fd);
+    return at == end;
 }

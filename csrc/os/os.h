@@ -92,6 +92,8 @@ bool ml_os_dual(size_t size, void **rw, void **rx);
 ** that a debugger may write there. Gives where they are written; NULL with errno: the pages at addr
 ** may have gone, ml_os_renew makes new ones. */
 uint8_t *ml_os_dual_at(uint64_t addr, size_t size);
+/* Are all pages at addr still those that are written there? False also when nobody can tell. */
+bool ml_os_dual_holds(uint64_t addr, size_t size);
 int64_t ml_os_process(void); /* the process's number */
 /* Copies from or to any address of this process without ever faulting; false when a byte of the
 ** range is not readable (writable). Costs a system call. */

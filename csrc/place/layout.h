@@ -59,8 +59,8 @@ typedef struct ml_layout {
 /* The largest block of large sections. */
 #define ML_LAYOUT_LARGE_MAX (UINT64_C(1) << 46)
 
-/* Places the pieces of the block, or those of the large one. Text and constants take whole grains (a
-** power of two, in bytes, not less than a page), so that none has pages of two protections.
+/* Places the pieces of the block, or those of the large one. Text and constants take whole grains
+** (bytes, a power of two, not less than a page), so that none has pages of two protections.
 ** ML_E_SPACE when all is more than ML_LAYOUT_MAX (ML_LAYOUT_LARGE_MAX) bytes. */
 int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, bool large,
                     uint64_t grain, ml_layout *out);

@@ -293,6 +293,12 @@ static void end_alone(ml_space *s, reservation *r)
     memmove(r, r + 1, (size_t)(&s->list[s->n] - r) * sizeof *r);
 }
 
+void ml_space_tidy(ml_space *s)
+{
+    for (size_t i = s->n; i-- > 0;)
+        end_alone(s, &s->list[i]);
+}
+
 /* ---- holes ---- */
 
 /* A place for a block: in which hole of which reservation, at which address. */
@@ -409,8 +415,7 @@ static int need_hole(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t 
 {
     if (find_hole(s, wish, size, align, out))
         return 0;
-    for (size_t i = s->n; i-- > 0;) /* of a load that failed, or grew */
-        end_alone(s, &s->list[i]);
+    ml_space_tidy(s); /* it was too small */
     int e = add_reservation(s, d, wish, size, align);
     if (e < 0)
         return e;
@@ -627,8 +632,7 @@ static void insert_hole(reservation *r, ml_span hole)
 
 bool ml_block_sees(const ml_block *b)
 {
-    return b->view && b->process == ml_os_process() &&
-           memcmp(b->view, (const void *)(uintptr_t)b->addr, b->code) == 0;
+    return b->view && b->process == ml_os_process() && ml_os_dual_holds(b->addr, b->code);
 }
 
 void ml_block_blind(ml_block *b)

@@ -30,8 +30,8 @@ typedef struct ml_block {
     uint64_t addr; /* first byte, a multiple of the alignment asked for */
     size_t size;   /* bytes, whole pages */
     ml_zone zone;
-    bool fresh;  /* its pages are not as others of the reservation: it is given back as new ones */
-    size_t code; /* as wished */
+    bool fresh;      /* its pages are unlike those around: it is given back as new ones */
+    size_t code;     /* as wished */
     uint8_t *view;   /* where these bytes are written; NULL: at their address */
     int64_t process; /* that may write there: a child of fork shares them */
 } ml_block;
@@ -54,6 +54,8 @@ void ml_space_free(ml_space *s);
 ** allows. */
 int ml_space_prepare(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, uint64_t *lo,
                      uint64_t *hi);
+/* Ends what was prepared for blocks that would be alone and never came. */
+void ml_space_tidy(ml_space *s);
 /* A block of at least size bytes (rounded up to pages), readable and writable but for its code, all
 ** zero. ML_E_SPACE; ML_E_IO when the system has no memory with two addresses. */
 int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, ml_block *out);

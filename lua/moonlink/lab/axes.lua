@@ -20,6 +20,12 @@ axes.list = {
       values = {"all", "package", "each"}},
    {key = "zone", about = "place near the process's libraries, or below 2 GiB",
       values = {"near", "low"}},
+   {key = "block", about = "units share a reservation, or each has one that ends with it",
+      values = {"shared", "unit"}},
+   {key = "pages", about = "code and constants lie in small pages, or in huge ones",
+      values = {"small", "huge"}},
+   {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
+      .. "another address", values = {"load", "input", "dual"}},
    {key = "relax", about = "GOT loads that may be direct ones become direct",
       values = {true, false}},
    {key = "gc", about = "sections that nothing needs are dropped", values = {false, true}},

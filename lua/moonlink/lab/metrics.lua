@@ -32,6 +32,8 @@ local rows = {
    {"round_left_bytes", "memory left by each later round", "bytes"},
    {"file_kb", "files", "KiB"},
    {"image_kb", "unit", "KiB"},
+   {"huge_kb", "unit in huge pages", "KiB"},
+   {"protections", "changes of protection", ""},
    {"got_bytes", "GOT slots", "bytes"},
    {"stub_bytes", "stubs", "bytes"},
    {"linked_objects", "objects linked", ""},

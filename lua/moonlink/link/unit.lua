@@ -7,6 +7,7 @@ local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
 local roster = require "moonlink.link.roster"
 local show_map = require "moonlink.show.map"
+local smaps = require "moonlink.link.smaps"
 local symbols = require "moonlink.show.symbols"
 local unload = require "moonlink.link.unload"
 
@@ -74,6 +75,15 @@ end
 ---@return moonlink.Error|moonlink.ReloadReport report, or the error
 function methods:reload(options)
    return self.linker:replace(self, options)
+end
+
+--- What the kernel says of its memory, now: mappings, bytes that are there, bytes in huge pages.
+--- Large sections, which have memory of their own, are not among it.
+---@return moonlink.UnitMemory?
+---@return moonlink.Error? err
+function methods:memory()
+   core_of(self)
+   return smaps.read(self.stats.base, self.stats.size)
 end
 
 --- Iterates over the names that the unit defines, in the order of the inputs.

@@ -6,13 +6,14 @@ local shell = require "moonlink.lab.shell"
 
 local own = {}
 
-local LINK_AXES = {"zone", "relax", "gc", "debug", "units"}
+local LINK_AXES = {"zone", "block", "pages", "protect", "relax", "gc", "debug"}
 
 --- The options of a linker that the axes stand for.
 local function options_of(run)
    local values = run.axes
    return {
       zone = values.zone, relax = values.relax, gc_sections = values.gc,
+      block = values.block, pages = values.pages, protect = values.protect,
       keep = values.gc and run.plan.want[1] and run.plan.want or nil,
       debug = values.debug or "none",
    }
@@ -44,6 +45,12 @@ local function append(list, more)
    return table.move(more, 1, #more, #list + 1, list)
 end
 
+--- The axes of all loads of moonlink, and more.
+local function with_axes(more)
+   append(more, LINK_AXES)
+   return more
+end
+
 --- Loads lists of inputs in turn.
 local function load_units(lists, run)
    local ln = moonlink.new(options_of(run))
@@ -65,10 +72,19 @@ local function unload(loaded)
    assert(loaded.linker:close())
 end
 
-local COUNTS = {"got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations"}
+--- Bytes in huge pages of all that is loaded.
+local function huge_bytes(loaded)
+   local sum = 0
+   for _, unit in ipairs(loaded.units) do
+      sum = sum + (unit:memory() or {huge = 0}).huge
+   end
+   return sum
+end
+
+local COUNTS = {"protections", "got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations"}
 local SLOT, STUB = 8, 16 -- bytes of one: csrc/target/x86_64.def
 
-local function numbers(loaded)
+local function numbers(loaded, run)
    local sum = {}
    for _, unit in ipairs(loaded.units) do
       for _, key in ipairs(COUNTS) do
@@ -79,14 +95,15 @@ local function numbers(loaded)
    return {
       got_bytes = sum.got_slots * SLOT, stub_bytes = sum.stubs * STUB,
       image_kb = sum.memory / 1024, relaxed = sum.relaxed, moved = sum.moved,
-      relocations = sum.relocations,
+      relocations = sum.relocations, protections = sum.protections,
+      huge_kb = run.axes.pages == "huge" and huge_bytes(loaded) // 1024 or nil,
       stages = {add = ms.add, resolve = ms.resolve, link = ms.link},
    }
 end
 
 own.direct = {
    name = "direct", about = "moonlink loads the loose objects",
-   axes = LINK_AXES, fixed = {units = "all"}, order = true,
+   axes = with_axes {"units"}, fixed = {units = "all"}, order = true,
    load = function(_, run)
       local lists = {}
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
@@ -177,7 +194,7 @@ local archive = {
 
 own.archive = {
    name = "archive", about = "an archive of each package, which moonlink loads",
-   axes = {"zone", "relax", "gc", "debug", "members", units = PACKED_UNITS},
+   axes = with_axes {"members", units = PACKED_UNITS},
    fixed = {units = "all", members = "all"},
    prepare = archive.prepare, load = load_packed(archive), bind = bind,
    reload = reload_packed(archive), unload = unload, numbers = numbers,
@@ -197,7 +214,7 @@ local prelinked = {
 
 own.prelinked = {
    name = "prelinked", about = "ld -r joins the objects of each package, moonlink loads the result",
-   axes = {"zone", "relax", "gc", "debug", "linker", units = PACKED_UNITS},
+   axes = with_axes {"linker", units = PACKED_UNITS},
    fixed = {units = "all", linker = "bfd"},
    prepare = prelinked.prepare, load = load_packed(prelinked), bind = bind,
    reload = reload_packed(prelinked), unload = unload, numbers = numbers,
