@@ -77,7 +77,8 @@ describe("a load", function()
       it("with " .. name_of(options) .. " runs, and each part has its one protection", function()
          local unit, ln <close>, f = loaded(options)
          assert.equal(3 + 3 + ("two"):byte(), f(3))
-         for name, protection in pairs {f = "r-xp", data = "rw-p", zero = "rw-p", pointer = "r--p"} do
+         local expected = {f = "r-xp", data = "rw-p", zero = "rw-p", pointer = "r--p"}
+         for name, protection in pairs(expected) do
             assert.equal(protection, map_of(ln:address_of(name)).protection, name)
          end
          for _, each in ipairs(unit:sections()) do
@@ -197,7 +198,7 @@ describe("huge pages", function()
       local _, out = support.lua([[
          local moonlink = require "moonlink"
          local ln <close> = moonlink.new()
-         local prctl = ln:func "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)"
+         local prctl = ln:func "int prctl(int, long, long, long, long)"
          assert(prctl(41, 1, 0, 0, 0) == 0) -- PR_SET_THP_DISABLE
          local unit = assert(ln:load { ..., pages = "huge" })
          print(ln:func "int f(int)" (3), #unit.warnings, unit.warnings[1], unit:memory().huge)
@@ -351,7 +352,7 @@ describe("code at two addresses", function()
 
    it("is its own in a child that changes it", function()
       local p = pair "-O1 -fPIE"
-      local ln <close> = p.ln
+      local _ <close> = p.ln
       local run = assert(moonlink.isolate(function()
          assert(p.reload(2))
          return p.f()
@@ -416,7 +417,8 @@ describe("code at two addresses", function()
          assert(ln:load {bytes = bytes, name = "bytes.o"})
          print(ln:func "int f(int)" (3))
       ]], objects.cc(PARTS))
-      assert.equal("nil\tio\tcannot map 4 KiB of code at two addresses (memfd_create, mmap): Too many "
-         .. "open files\tclose files, or raise ulimit -n: one is opened for a moment\n122\n", out)
+      assert.equal("nil\tio\tcannot map 4 KiB of code at two addresses (memfd_create, mmap): "
+         .. "Too many open files\tclose files, or raise ulimit -n: one is opened for a moment\n"
+         .. "122\n", out)
    end)
 end)

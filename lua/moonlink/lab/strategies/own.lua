@@ -81,7 +81,9 @@ local function huge_bytes(loaded)
    return sum
 end
 
-local COUNTS = {"protections", "got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations"}
+local COUNTS = {
+   "got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations", "protections",
+}
 local SLOT, STUB = 8, 16 -- bytes of one: csrc/target/x86_64.def
 
 local function numbers(loaded, run)
