@@ -279,7 +279,7 @@ describe("constructors", function()
    end)
 
    it("are never data, nor the middle of nowhere", function()
-      for _, what in ipairs {"data", "0x1234", "text_end + 0x100000"} do
+      for _, what in ipairs {"data", "0x1234", "text_end + 0x200", "text_end + 0x100000"} do
          local path = object([[
             int data = 1; void f(void) {} asm(".globl text_end\ntext_end:\n");
             asm(".section .init_array,\"aw\"\n.balign 8\n.quad ]] .. what .. [[\n.text\n");

@@ -178,7 +178,8 @@ static inline bool ml_area_has(ml_area a, uint64_t addr)
 /* Is there code of the load at the address; does it lie in the load at all? */
 static inline bool ml_linked_is_code(const ml_linked *l, uint64_t addr)
 {
-    return ml_area_has(ml_linked_area(l, false, ML_PART_TEXT), addr);
+    uint64_t start = l->block.addr + l->layout[0].part[ML_PART_TEXT].offset;
+    return addr - start < l->layout[0].part[ML_PART_TEXT].used;
 }
 
 static inline bool ml_linked_has(const ml_linked *l, uint64_t addr)

@@ -120,6 +120,7 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
         for (unsigned c = parts[large][k].first; c <= parts[large][k].last; c++)
             if (!put_class(&f, c))
                 return too_large(d, large);
+        l.part[k].used = f.at - l.part[k].offset;
         f.at = round_up(f.at, k == ML_PART_DATA ? page : grain);
         if (f.at > f.max)
             return too_large(d, large);

@@ -49,7 +49,8 @@ typedef struct ml_layout {
     uint64_t size;  /* bytes of the block, whole pages */
     uint64_t align; /* of the block: the largest of all pieces, at least a page */
     struct {
-        uint64_t offset, size; /* whole pages; size 0 when the class is empty */
+        uint64_t offset, size; /* whole grains; size 0 when the class is empty */
+        uint64_t used;         /* bytes of it up to the end of the last piece */
         ml_prot prot;
     } part[ML_PARTS];
 } ml_layout;
