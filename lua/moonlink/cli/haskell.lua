@@ -48,6 +48,16 @@ function haskell.wanted(parsed)
    return false
 end
 
+--- What the options say of the runtime, for ghc.start.
+---@param parsed table
+---@return table
+function haskell.asked(parsed)
+   return {
+      packages = parsed.ghc_packages, database = parsed.ghc_databases, way = parsed.ghc_way,
+      kind = parsed.ghc_kind, options = parsed.ghc_options,
+   }
+end
+
 --- Starts the runtime with the files loaded.
 ---@param parsed table
 ---@param more? table further options of ghc.start
@@ -59,11 +69,8 @@ function haskell.start(parsed, more)
       usage.fail "a file or a library is wanted"
    end
    local ln, finish = session.linker(parsed)
-   local start = {
-      packages = parsed.ghc_packages, database = parsed.ghc_databases, way = parsed.ghc_way,
-      kind = parsed.ghc_kind, options = parsed.ghc_options, objects = inputs,
-      linker = ln, args = {first},
-   }
+   local start = haskell.asked(parsed)
+   start.objects, start.linker, start.args = inputs, ln, {first}
    for key, value in pairs(more or {}) do
       start[key] = value
    end

@@ -3,6 +3,7 @@
 
 local arguments = require "moonlink.cli.arguments"
 local core = require "moonlink.core"
+local haskell = require "moonlink.cli.haskell"
 local moonlink = require "moonlink"
 local options = require "moonlink.cli.options"
 local progress = require "moonlink.show.progress"
@@ -16,7 +17,7 @@ local repl = {
       .. "Lua, and commands such as :load, :reload, :why, :map; :help lists them.",
    example = "moonlink repl --watch add.c",
    leading = 0, common = true, files = "*",
-   options = {
+   options = haskell.behind {
       {"--watch", target = "watch", text = "Reload files when they change."},
       {"--package-db", takes = "PATH", many = true, target = "databases",
          text = "A package database for :package."},
@@ -78,6 +79,7 @@ function repl.run(parsed)
    end
    local status = require("moonlink.repl").run {
       ln = ln, finish = finish, files = files, databases = parsed.databases, watch = parsed.watch,
+      haskell = haskell.wanted(parsed) and haskell.asked(parsed) or nil,
       plain = parsed.plain, history = history,
    }
    local closed, why = session.close(ln)

@@ -287,6 +287,49 @@ local function give_up(self, err, before)
    return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
 end
 
+--- See Runtime:package.
+---@param self moonlink.ghc.Runtime
+---@param names string[]
+---@return string[]?
+---@return moonlink.Error? err
+function ghc.add(self, names)
+   local asked = {packages = names}
+   for key, value in pairs(self.asked) do
+      asked[key] = value
+   end
+   local plan, err = locate.plan(asked)
+   if not plan then
+      return nil, err
+   end
+   local known, ids, added, before = {}, {}, {}, #self.linker:units()
+   for _, p in ipairs(self.packages) do
+      known[p.id] = true
+   end
+   for _, part in ipairs {"rest", "own"} do
+      local fresh = {}
+      for _, p in ipairs(plan[part]) do
+         fresh[#fresh + 1] = not known[p.id] and p or nil
+      end
+      plan[part] = fresh
+      append(added, fresh)
+   end
+   local good
+   good, err = pcall(load_packages, self, plan)
+   if not good then
+      local units = self.linker:units()
+      for i = #units, before + 1, -1 do
+         units[i]:unload "orphan"
+      end
+      return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
+   end
+   append(self.packages, added)
+   self.unit_ids = {}
+   for i, p in ipairs(added) do
+      ids[i] = p.id
+   end
+   return ids
+end
+
 --- Finds GHC, loads its runtime, base, the packages asked for and all below them, and starts it.
 ---@param options? moonlink.ghc.Options
 ---@return moonlink.ghc.Runtime?
@@ -310,7 +353,10 @@ function ghc.start(options)
    ln.keeper = KEEPER
    local self = runtime.open(runtime.new {
       linker = ln, version = plan.ghc, kind = plan.kind,
-      packages = plan.units, limit = options.limit or 1000000,
+      packages = plan.units, limit = options.limit or 1000000, asked = {
+         kind = options.kind, way = options.way, database = options.database,
+         topdir = options.topdir,
+      },
    })
    good, err = pcall(bring_up, self, plan, options)
    if not good then

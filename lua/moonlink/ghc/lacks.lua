@@ -2,6 +2,7 @@
 -- that is loaded.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local pkg = require "moonlink.pkg"
 
 local lacks = {}
@@ -23,6 +24,25 @@ local function hint_for(hs, name)
    end
    return ("it is of package %s, which the runtime was started without: packages = { \"%s\" }, "
       .. "or --ghc-package"):format(parts.unit, parts.unit)
+end
+
+--- The packages that an error of undefined names asks for and that the runtime does not have.
+---@param hs moonlink.ghc.Runtime
+---@param err any
+---@return string[] unit ids, sorted
+function lacks.packages(hs, err)
+   local known, wanted = {main = true}, {}
+   for _, p in ipairs(hs.packages) do
+      known[p.symbols or p.id] = true
+   end
+   local names = type(err) == "table" and err.code == "undefined" and err.names or {}
+   for _, name in ipairs(names) do
+      local parts = pkg.parse_symbol(name)
+      if parts and parts.module and not known[parts.unit] then
+         wanted[parts.unit] = true
+      end
+   end
+   return lists.keys(wanted)
 end
 
 --- Gives an error of a load hints that speak of packages and modules.

@@ -39,9 +39,14 @@ local function again(list)
    return out
 end
 
---- The unit's users, theirs, and so on, in the order of loading.
-local function dependants(hs, unit)
+--- The unit's users, others that are to be replaced, the users of both, and so on, in the order of
+--- loading.
+local function dependants(hs, unit, others)
    local found, queue = {}, {unit}
+   for other in pairs(others) do
+      found[other] = true
+      queue[#queue + 1] = other
+   end
    for _, u in ipairs(queue) do
       for _, user in ipairs(unit_users(u)) do
          if not found[user.unit] and user.unit ~= unit then
@@ -57,9 +62,11 @@ local function dependants(hs, unit)
    return list
 end
 
+--- Not names that the linker itself gives, such as _GLOBAL_OFFSET_TABLE_: those have no input.
 local function defined_by_old(steps, name)
    for _, step in ipairs(steps) do
-      if step.old:symbol(name) then
+      local symbol = step.old:symbol(name)
+      if symbol and symbol.input then
          return true
       end
    end
@@ -130,13 +137,15 @@ end
 ---@param hs moonlink.ghc.Runtime
 ---@param unit moonlink.LoadedUnit
 ---@param what? string|table
+---@param more? table<moonlink.LoadedUnit, table>
 ---@return moonlink.LoadedUnit?
 ---@return moonlink.Error|moonlink.LoadedUnit[]
-function reload.run(hs, unit, what)
+function reload.run(hs, unit, what, more)
    local list = what and inputs.parse(type(what) == "string" and {what} or what) or unit.list
    local steps = {{old = unit, list = list}}
-   for _, user in ipairs(dependants(hs, unit)) do
-      steps[#steps + 1] = {old = user, list = user.list}
+   for _, user in ipairs(dependants(hs, unit, more or {})) do
+      local fresh = more and more[user]
+      steps[#steps + 1] = {old = user, list = fresh and inputs.parse(fresh) or user.list}
    end
    local err = lacking(steps)
    if err then
@@ -148,7 +157,9 @@ function reload.run(hs, unit, what)
       return nil, err
    end
    local stale = functions.of(hs, steps)
+   new.of = {}
    for i, step in ipairs(steps) do
+      new.of[step.old] = new[i]
       step.old:unload "orphan"
       new[i].version = step.old.version + 1
       for _, package in pairs(hs.linker.loaded or {}) do

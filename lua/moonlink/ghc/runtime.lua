@@ -21,6 +21,7 @@ local runtime = {}
 ---@field packages moonlink.pkg.Package[] dependencies first
 ---@field state "down"|"up"|"over"|"broken"
 ---@field limit integer longest list that is read
+---@field asked moonlink.ghc.Options where packages are from, and as which files
 ---@field rts table<string, function> its C interface
 ---@field closures table<string, integer> addresses by the names of layout.closures
 ---@field depth integer native calls into it that have not returned
@@ -201,6 +202,16 @@ function methods:load(what)
    return unit
 end
 
+--- Loads more packages, with all below them, from the databases and as the files that start was
+--- given.
+---@param ... string names, as in the option `packages`
+---@return string[]? ids of those that were not there before
+---@return moonlink.Error? err
+function methods:package(...)
+   self:check()
+   return require "moonlink.ghc".add(self, {...})
+end
+
 --- A foreign export, or any C function of the linker, as a function of Lua that raises Haskell
 --- exceptions. With an address: a FunPtr.
 ---@param prototype string "int hsFib(int)"
@@ -234,11 +245,13 @@ end
 --- have something of it. Units that use it are loaded again, too.
 ---@param unit moonlink.LoadedUnit|string or its name
 ---@param what? string|table inputs in place of what it was loaded from
+---@param more? table<moonlink.LoadedUnit, table> inputs of others that were compiled anew with it
 ---@return moonlink.LoadedUnit? new
----@return moonlink.Error|moonlink.LoadedUnit[] units all that were loaded anew, or the error
-function methods:reload(unit, what)
+---@return moonlink.Error|moonlink.LoadedUnit[] units all that were loaded anew (`of` has them by
+--- the old ones), or the error
+function methods:reload(unit, what, more)
    self:check()
-   return reload.run(self, unit_named(self, unit), what)
+   return reload.run(self, unit_named(self, unit), what, more)
 end
 
 --- Runs Haskell's collector over the whole heap.

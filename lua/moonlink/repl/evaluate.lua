@@ -4,6 +4,7 @@
 
 local declare = require "moonlink.repl.declare"
 local errors = require "moonlink.error"
+local haskell = require "moonlink.repl.haskell"
 local show = require "moonlink.repl.show"
 
 local evaluate = {}
@@ -22,8 +23,13 @@ function evaluate.environment(session)
    end
    return setmetatable({ln = ln, moonlink = require "moonlink"}, {
       __index = function(_, name)
-         if is_c(name) then
+         local declared = session.hs and is_c(name) and ln.types:find("functions", name)
+         if declared then
+            return haskell.func(session, name, declared)
+         elseif is_c(name) then
             return ln.c[name]
+         elseif session.hs and _G[name] == nil and type(name) == "string" and name:find "^%u" then
+            return haskell.module(session, name)
          end
          return _G[name]
       end,

@@ -4,6 +4,7 @@
 
 local commands = require "moonlink.repl.commands"
 local core = require "moonlink.core"
+local haskell = require "moonlink.repl.haskell"
 local history = require "moonlink.repl.history"
 local loaded = require "moonlink.repl.loaded"
 local plain = require "moonlink.repl.plain"
@@ -21,6 +22,7 @@ local MORE = "......> "
 ---@field finish fun() ends a line of progress
 ---@field files? string[] to load first
 ---@field databases? string[] package databases
+---@field haskell? moonlink.repl.HaskellOptions packages start a runtime at once
 ---@field watch? boolean
 ---@field plain? boolean no line editor
 ---@field history? string|false the file; false: none
@@ -117,6 +119,10 @@ local function begin(s, start)
    if start.watch then
       s:report(s:watch(true) or nil, "the system lets no more files be watched")
    end
+   if start.haskell and start.haskell.packages then
+      local ids, err = haskell.packages(s, start.haskell.packages)
+      s:report(ids, err)
+   end
    if #(start.files or {}) > 0 then
       local new, err = loaded.add(s, start.files)
       s:report(new, err)
@@ -130,7 +136,7 @@ function repl.run(start)
    local terminal = core.is_terminal(STDIN)
    local s <close> = session.new {
       ln = start.ln, finish = start.finish, databases = start.databases,
-      system = system.new(), command = commands.run,
+      haskell = start.haskell, system = system.new(), command = commands.run,
       out = function(text)
          io.stdout:write(text)
       end,

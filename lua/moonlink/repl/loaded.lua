@@ -5,6 +5,7 @@
 local moonlink = require "moonlink"
 local declare = require "moonlink.repl.declare"
 local errors = require "moonlink.error"
+local haskell = require "moonlink.repl.haskell"
 local lists = require "moonlink.lists"
 local source = require "moonlink.repl.source"
 
@@ -23,11 +24,24 @@ end
 
 --- Compiles a source. What the compiler knows of its functions is declared once it is loaded.
 local function compile(session, word, prototypes)
-   local object, err = session.folder:object()
+   local is_haskell = source.is_haskell(word)
+   local good, err = true, nil
+   if is_haskell then
+      good, err = haskell.ready(session)
+   end
+   local object = nil
+   if good then
+      object, err = session.folder:object()
+   end
    if not object then
       return nil, err
    end
-   local found, more = source.compile(word, object, session.cflags)
+   local found, more
+   if is_haskell then
+      found, more = haskell.compile(session, word, object)
+   else
+      found, more = source.compile(word, object, session.cflags)
+   end
    local bytes = found and source.read(object)
    os.remove(object)
    if not bytes then
@@ -82,13 +96,18 @@ end
 --- Loads inputs as one more unit.
 local function enter(session, words, inputs, prototypes)
    inputs.name = name_of(words)
-   local unit, err = session.ln:load(inputs)
+   local unit, err
+   if session.hs then
+      unit, err = haskell.load(session, inputs)
+   else
+      unit, err = session.ln:load(inputs)
+   end
    session.finish()
    if not unit then
       return nil, err
    end
    declare_all(session, prototypes)
-   session.wanted = nil
+   session.wanted, session.functions = nil, {}
    local new = {unit = unit, words = words, name = unit.name}
    table.insert(session.loaded, new)
    session:look()
@@ -163,7 +182,13 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function loaded.unload(session, each, how)
-   local ok, err = each.unit:unload(how)
+   local ok, err
+   if session.hs then
+      ok, err = haskell.unload(each.unit, how)
+      session.functions = {}
+   else
+      ok, err = each.unit:unload(how)
+   end
    loaded.list(session)
    session:look()
    return ok, err
@@ -206,6 +231,18 @@ local function rehearse(session, inputs)
    return trial:check(what)
 end
 
+--- The same where nothing but names can go: the new ones take the place of the old ones.
+local function succeed(session, words, inputs, prototypes)
+   local old = lists.append({}, loaded.list(session))
+   inputs.duplicate = "last"
+   local new, err = enter(session, words, inputs, prototypes)
+   for i = #old, new and 1 or #old + 1, -1 do
+      old[i].unit:unload "orphan"
+   end
+   loaded.list(session)
+   return new, err
+end
+
 --- Loads files in the place of all that is loaded. What is loaded stays when the files could not be
 --- loaded, as far as that can be known without running them.
 ---@param session moonlink.repl.Session
@@ -219,6 +256,8 @@ function loaded.replace(session, words)
    local inputs, more = inputs_of(session, words)
    if not inputs then
       return nil, more
+   elseif session.hs then
+      return succeed(session, words, inputs, more)
    end
    local ok, err = rehearse(session, inputs)
    session.finish()
@@ -229,6 +268,35 @@ function loaded.replace(session, words)
       return nil, err
    end
    return enter(session, words, inputs, more)
+end
+
+local function has_haskell(words)
+   for _, word in ipairs(words) do
+      if is_file(word) and source.is_haskell(word) then
+         return true
+      end
+   end
+   return false
+end
+
+--- Modules that were loaded after one of Haskell may have imported it, and have parts of it inside
+--- that no linker sees: they are compiled again, too.
+---@return {loaded: moonlink.repl.Loaded, inputs: table}[]?
+---@return string[]|moonlink.Error prototypes of all, or the error
+local function importers(session, each, prototypes)
+   local out, all, later = {}, lists.append({}, prototypes), false
+   for _, other in ipairs(has_haskell(each.words) and session.loaded or {}) do
+      if later and has_haskell(other.words) then
+         local inputs, more = inputs_of(session, other.words)
+         if not inputs then
+            return nil, more
+         end
+         out[#out + 1] = {loaded = other, inputs = inputs}
+         lists.append(all, more)
+      end
+      later = later or other == each
+   end
+   return out, all
 end
 
 --- Loads one again; the old version stays when that fails.
@@ -242,6 +310,15 @@ function loaded.reload(session, each)
       return nil, prototypes
    end
    inputs.search = nil -- as it was
+   if session.hs then
+      local others, all = importers(session, each, prototypes)
+      if not others then
+         return nil, all
+      end
+      local report, err = haskell.reload(session, each, inputs, others)
+      declare_all(session, report and all or {})
+      return report, err
+   end
    local unit, report = each.unit:reload {inputs = inputs}
    session.finish()
    if not unit then

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local haskell = require "moonlink.repl.haskell"
 local show_table = require "moonlink.show.table"
 
 local packages = {}
@@ -19,18 +20,29 @@ local function open(session)
    if #list == 0 then
       return nil, errors.new {
          code = "argument", message = "no package database is known",
-         hint = "`:set databases PATH`, or start with --package-db PATH",
+         hint = "`:set databases PATH`, or start with --package-db PATH; with a ghc on PATH its "
+            .. "packages are known",
       }
    end
    return list
 end
 
---- Loads packages with all below them.
+local function say(session, ids)
+   session.out(("loaded %d package%s%s\n"):format(#ids, #ids == 1 and "" or "s",
+      #ids > 0 and ": " .. table.concat(ids, ", ") or ""))
+   return true
+end
+
+--- Loads packages with all below them. Without a database of ours they are GHC's.
 ---@param session moonlink.repl.Session
 ---@param names string[]
 ---@return boolean?
 ---@return any err
 function packages.load(session, names)
+   if session.hs or #session.databases == 0 and haskell.available(session) then
+      local ids, why = haskell.packages(session, names)
+      return ids and say(session, ids), why
+   end
    local databases, err = open(session)
    if not databases then
       return nil, err
@@ -46,20 +58,18 @@ function packages.load(session, names)
       return nil, err
    end
    table.insert(session.held, {plan = held, names = names})
-   session.out(("loaded %d package%s: %s\n"):format(#plan.units, #plan.units == 1 and "" or "s",
-      packages.ids(plan)))
-   return true
+   return say(session, packages.ids(plan))
 end
 
 --- The ids of a plan's packages, dependencies first.
 ---@param plan moonlink.pkg.Plan
----@return string
+---@return string[]
 function packages.ids(plan)
    local ids = {}
    for i, unit in ipairs(plan.units) do
       ids[i] = unit.id
    end
-   return table.concat(ids, ", ")
+   return ids
 end
 
 --- Lets go what a `:package` has loaded, by one of the names that were typed there. Packages that

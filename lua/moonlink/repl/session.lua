@@ -5,6 +5,7 @@
 local core = require "moonlink.core"
 local declare = require "moonlink.repl.declare"
 local evaluate = require "moonlink.repl.evaluate"
+local haskell = require "moonlink.repl.haskell"
 local loaded = require "moonlink.repl.loaded"
 local source = require "moonlink.repl.source"
 
@@ -20,6 +21,10 @@ local session = {}
 ---@field loaded moonlink.repl.Loaded[]
 ---@field folder moonlink.repl.Folder for objects that it compiles
 ---@field cflags string
+---@field ghcflags string
+---@field haskell moonlink.repl.HaskellOptions of a runtime that is started
+---@field hs? moonlink.ghc.Runtime once it is started
+---@field functions table<string, function> that raise Haskell's exceptions, by name
 ---@field wanted? string[] what `:load` could not load while nothing else was there
 ---@field watching boolean
 ---@field databases string[] paths
@@ -37,7 +42,7 @@ methods.__index = methods
 local STT = {[1] = "variable", [2] = "function", [6] = "thread-local variable",
    [10] = "indirect function"}
 
-local CFLAGS = "-g -O1 -fPIC"
+local CFLAGS, GHCFLAGS = "-g -O1 -fPIC", "-O"
 local TRY = 10 -- seconds
 
 --- The folder of a path as inotify wants it, and the key under which changes are told.
@@ -258,6 +263,8 @@ function methods:close()
       self.notes = nil
    end
    self.folder:close()
+   self.system:flush()
+   self:report(haskell.close(self))
 end
 
 methods.__close = methods.close
@@ -270,6 +277,7 @@ methods.__close = methods.close
 ---@field system moonlink.repl.System
 ---@field command fun(self: moonlink.repl.Session, line: string): boolean?, any
 ---@field databases? string[]
+---@field haskell? moonlink.repl.HaskellOptions
 
 --- Makes a session.
 ---@param options moonlink.repl.Options
@@ -280,7 +288,7 @@ function session.new(options)
       out = options.out, err = options.err, system = options.system, command = options.command,
       loaded = {}, folder = source.folder(), cflags = CFLAGS, watching = false, timing = false,
       prompt = "moonlink> ", failed = false, databases = options.databases or {}, held = {},
-      timeout = TRY,
+      timeout = TRY, ghcflags = GHCFLAGS, haskell = options.haskell or {}, functions = {},
    }, methods)
    self.env = evaluate.environment(self)
    return self

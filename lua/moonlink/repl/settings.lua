@@ -26,6 +26,7 @@ end
 ---@type table<string, moonlink.repl.Setting>
 settings.known = {
    cflags = field("cflags", "string", "what sources are compiled with"),
+   ghcflags = field("ghcflags", "string", "what modules of Haskell are compiled with"),
    prompt = field("prompt", "string", "what stands before what you type"),
    timing = field("timing", "boolean", "say how long each line took"),
    timeout = field("timeout", "number", "seconds that `:try` waits"),

@@ -10,6 +10,7 @@ local source = {}
 --- Compilers by the ending of the file: environment variable, default, language for messages.
 local compilers = {
    c = {"CC", "gcc"}, s = {"CC", "gcc"}, S = {"CC", "gcc"},
+   hs = {"GHC", "ghc"}, lhs = {"GHC", "ghc"},
    cc = {"CXX", "g++"}, cpp = {"CXX", "g++"}, cxx = {"CXX", "g++"}, C = {"CXX", "g++"},
 }
 
@@ -28,6 +29,13 @@ end
 ---@return boolean
 function source.is(path)
    return compilers[path:match "%.(%a+)$" or ""] ~= nil
+end
+
+--- Is it a module of Haskell?
+---@param path string
+---@return boolean
+function source.is_haskell(path)
+   return path:find "%.l?hs$" ~= nil
 end
 
 ---@class moonlink.repl.Folder what compilers write, until the session ends
