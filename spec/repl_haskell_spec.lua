@@ -118,7 +118,7 @@ describe("moonlink repl with Haskell #ghc", function()
 
    it("reloads a module when it is written", function()
       support.write(dir .. "/A.hs", A:format(1))
-      local log = dir .. "/log"
+      local log = support.write(dir .. "/log", "")
       local pipe = assert(io.popen(("cd %s && HOME=%s %s repl --watch A.hs >log 2>&1"):format(dir,
          dir, program), "w"))
       pipe:setvbuf "no"
