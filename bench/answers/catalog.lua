@@ -37,7 +37,9 @@ local FIELDS = {
    columns = "table", texts = "function", limit = "number", small = "table",
    fails = "table", matrix = "table",
 }
-local OPTIONAL = {matrix = true, columns = true, texts = true, limit = true, small = true, fails = true}
+local OPTIONAL = {
+   columns = true, texts = true, limit = true, small = true, fails = true, matrix = true,
+}
 
 local function check(answer, path)
    for key, value in pairs(answer) do

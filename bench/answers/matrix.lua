@@ -12,6 +12,17 @@ local matrix = {}
 
 local LONGEST = 110 -- bytes of a reason
 
+--- Why a case was refused; of a linker that says it on standard error the first line of that.
+local function refusal(refused)
+   local short = refused.why:match "^(.-):? it says why on standard error$"
+   local why, rest = short or refused.why, refused.report:gsub("^[^\n]*\n*", "")
+   local said = rest:match "[^\n]*%a[^\n]*"
+   if said and (short or why:find "cannot take") then
+      return ("%s: %s"):format(why, said:match "^moonlink: (.*)" or said)
+   end
+   return why
+end
+
 --- How a run ended, and what it said: "yes", "no", "refused", "crash" or "timeout".
 ---@param case moonlink.lab.Case
 ---@return string
@@ -19,7 +30,7 @@ local LONGEST = 110 -- bytes of a reason
 function matrix.outcome(case)
    local failure, sample = case.failures[1], case.samples[1]
    if case.refused then
-      return "refused", case.refused.why
+      return "refused", refusal(case.refused)
    elseif failure then
       local text = failure.text:match "[^\n]*"
       if failure.kind == "crash" and failure.text:find "output:\n" then -- its last words say more
@@ -107,11 +118,23 @@ function matrix.markdown(m)
    return table.concat(out, "\n") .. "\n"
 end
 
+--- What does not fit a telephone is moved under the finger.
+local STYLE = [[
+<style>
+.matrix{overflow-x:auto}
+.matrix th,.matrix td{white-space:nowrap;text-align:center;padding:4px 6px;font-size:13px}
+.matrix th[scope=row]{white-space:normal;min-width:160px;text-align:left;font-weight:400;
+vertical-align:top}
+.matrix .yes{color:var(--good);font-weight:600}
+.matrix .crash,.matrix .timeout{color:var(--bad);font-weight:600}
+</style>
+]]
+
 --- As HTML, which escapes.
 ---@param m moonlink.answers.Matrix
 ---@return string
 function matrix.html(m)
-   local out = {'<div class=scroll><table>\n<tr><th scope=col></th>'}
+   local out = {STYLE .. "<div class=matrix tabindex=0><table>\n<tr><th></th>"}
    for _, name in ipairs(m.columns) do
       out[#out + 1] = ("<th scope=col>%s</th>"):format(svg.escape(name))
    end
@@ -119,15 +142,14 @@ function matrix.html(m)
    for _, row in ipairs(m.rows) do
       out[#out + 1] = ("<tr><th scope=row>%s</th>"):format(svg.escape(row.title))
       for _, word in ipairs(row.cells) do
-         out[#out + 1] = (word == "yes" and "<td><strong>%s</strong></td>" or "<td>%s</td>")
-            :format(svg.escape(word))
+         out[#out + 1] = ('<td class="%s">%s</td>'):format(word, word)
       end
       out[#out + 1] = "</tr>\n"
    end
    out[#out + 1] = "</table></div>\n<p>What was said where it is not yes:</p>\n<ul>\n"
    for _, row in ipairs(m.rows) do
       for _, reason in ipairs(row.reasons) do
-         out[#out + 1] = ('<li>%s; %s: <span class="case">%s</span></li>\n'):format(
+         out[#out + 1] = ('<li>%s. %s: <span class="case">%s</span></li>\n'):format(
             svg.escape(row.title), svg.escape(table.concat(reason.who, ", ")),
             svg.escape(reason.text))
       end

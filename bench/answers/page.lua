@@ -66,7 +66,7 @@ end
 local function add_chapter(out, chapter)
    local answer = chapter.answer
    out[#out + 1] = ('<section id="q%d">\n<h2>%d. %s</h2>'):format(answer.number, answer.number,
-      escape(answer.question))
+      inline(answer.question))
    out[#out + 1] = paragraph(answer.about)
    out[#out + 1] = code(chapter.entry.text)
    if chapter.results[1] then
@@ -93,7 +93,7 @@ function page.page(chapters)
    local links = {}
    for i, chapter in ipairs(chapters) do
       links[i] = ('<li><a href="#q%d">%d. %s</a></li>'):format(chapter.answer.number,
-         chapter.answer.number, escape(chapter.answer.question))
+         chapter.answer.number, inline(chapter.answer.question))
    end
    out[#out + 1] = '<nav class=soft aria-label="Questions"><ul>' .. table.concat(links) ..
       "</ul></nav>"

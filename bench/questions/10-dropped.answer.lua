@@ -63,6 +63,8 @@ return {
       .. "passed, `no` when it gave something else, `refused` when the way said that it cannot "
       .. "take this, `crash` when the process died.",
    matrix = abilities,
+   fails = {"/shared", "/dlmopen", "/libtcc", "/orc", "/ghc%-rts", "/jitlink", "^later/direct",
+      "^dladdr/direct", "^shared%-pages/direct"},
    claims = {
       {
          "Of {all} abilities `direct` has {direct}; one shared library of all objects has {batch}, "
