@@ -463,3 +463,35 @@ describe("the option", function()
       assert.equal(1, image.stats.counted)
    end)
 end)
+
+describe("moonlink --count", function()
+   local main = cc [[
+      #include <stdio.h>
+      int add(int, int);
+      int main(int argc, char **argv) {
+         for (int i = 0; i < argc; i++) printf("%s %d\n", i ? argv[i] : "none", add(i, i));
+         return 3;
+      }
+   ]]
+   local program = support.moonlink()
+
+   it("says at the end of run what was called, on standard error", function()
+      local status, out, err = support.exit("%s run --count object %s %s -- one two", program, main,
+         cc(BASE))
+      assert.equal(3, status)
+      assert.equal("none 0\none 2\ntwo 4\n", out)
+      assert.matches("^calls +from +to +symbol\n", err)
+      assert.matches("\n +3 +" .. main:gsub("%p", "%%%0") .. " +%S+%.o +add\n", err)
+      assert.matches("\n +3 +" .. main:gsub("%p", "%%%0") .. " +%S+libc%.so%.6 +printf\n", err)
+   end)
+
+   it("of call, only what leaves the files", function()
+      local files = cc(USER) .. " " .. cc(BASE)
+      local status, out, err = support.exit("%s call --count=unit 'int sum(int)' 4 -- %s", program,
+         files)
+      assert.same({0, "6\n", "no calls\n"}, {status, out, err})
+      status, out, err = support.exit("%s call --count=all 'int sum(int)' 4 -- %s", program, files)
+      assert.same({2, ""}, {status, out})
+      assert.matches("must be one of 'unit', 'object'", err)
+   end)
+end)

@@ -67,8 +67,22 @@ describe("examples/lab", function()
       assert.is_truthy(cases["answer/process"])
    end)
 
+   it("calls: what libxml2 calls in zlib", function()
+      local case = cases_of "calls" ["xml/direct"]
+      assert.equal(1, check {["xml/direct"] = case})
+      local inflated
+      for _, edge in ipairs(case.calls) do
+         if edge.from == "xml2" and edge.to == "z" then
+            for _, symbol in ipairs(edge.symbols) do
+               inflated = symbol.name == "inflate" and symbol.calls or inflated
+            end
+         end
+      end
+      assert.is_true(inflated >= 1)
+   end)
+
    it("are all run here", function()
-      assert.equal("edit.lua growth.lua own.lua pic.lua zlib.lua",
+      assert.equal("calls.lua edit.lua growth.lua own.lua pic.lua zlib.lua",
          support.stdout "ls examples/lab":gsub("\n", " "))
    end)
 end)

@@ -4,6 +4,7 @@
 local cdecl = require "moonlink.call.cdecl"
 local ctype = require "moonlink.call.ctype"
 local haskell = require "moonlink.cli.haskell"
+local options = require "moonlink.cli.options"
 local session = require "moonlink.cli.session"
 local usage = require "moonlink.cli.usage"
 local values = require "moonlink.cli.values"
@@ -20,7 +21,7 @@ local call = {
    words = {
       {"PROTOTYPE", target = "prototype", text = "C declaration of the function, one argument."},
    },
-   options = haskell.behind {},
+   options = haskell.behind {options.count},
 }
 
 local function declaration_of(text)
@@ -57,6 +58,7 @@ local function call_haskell(parsed, declared, arguments, anchors)
    if fn then
       good, err = call_and_print(fn, arguments, anchors, declared)
       io.stdout:flush()
+      session.show_counts(hs.linker)
    end
    local closed
    closed, why = hs:exit()

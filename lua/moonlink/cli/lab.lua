@@ -29,8 +29,10 @@ Options:
    -o FILE             where run saves the result (NAME.json without it), html the page
    --set NAME=NUMBER   in place of the script's: runs, warmup, timeout (seconds)
    --system-calls      run: count system calls, too, in one more run of each case, by strace
-   --only PATTERN      run only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
+   --trace             run: count calls between packages, too, in one more run of each case
+   --only PATTERN      only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
    --csv, --json       show: as CSV with a row for each number, as JSON
+   --dot               show: the calls between packages of a case (--only), for graphviz
    --color WHEN        auto, always or never; auto heeds NO_COLOR
    -h, --help          print this
 
@@ -43,7 +45,7 @@ Example:
 
 local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only", ["--color"] = "color"}
 local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json",
-   ["--system-calls"] = "system_calls"}
+   ["--system-calls"] = "system_calls", ["--trace"] = "trace", ["--dot"] = "dot"}
 local SETTINGS = {runs = true, warmup = true, timeout = true}
 
 local function enter_setting(options, text)
@@ -140,6 +142,7 @@ local function run_one(each, options, path)
    local result = each:run {
       runs = settings.runs, warmup = settings.warmup, timeout = settings.timeout,
       only = options.only, progress = show, system_calls = options.system_calls,
+      trace = options.trace,
    }
    finish()
    if result.interrupted and not has_samples(result) then
@@ -220,12 +223,26 @@ local function list(_, words, rest)
    return 0
 end
 
+--- The call graph of one case: those of several strategies are the same program's.
+local function show_dot(result, options)
+   for _, case in ipairs(result.cases) do
+      local name = ("%s/%s"):format(case.input, case.id)
+      if case.calls[1] and (not options.only or name:find(options.only)) then
+         io.stdout:write(report.dot {name = name, metrics = {}, cases = {case}})
+         return 0
+      end
+   end
+   return nil, "no calls were counted\n  hint: `moonlink lab run --trace` counts them"
+end
+
 local function show(options, words)
    local result, err = lab.open(words[1])
    if not result then
       return nil, err
    elseif options.csv then
       io.stdout:write(report.csv(result))
+   elseif options.dot then
+      return show_dot(result, options)
    elseif options.json then
       io.stdout:write(report.json(result), "\n")
    else

@@ -96,6 +96,12 @@ options.common = {
       text = "Say on standard error what happens: load, member, bind, strip, place, all (commas)."},
 }
 
+--- Of commands that call something.
+---@type moonlink.cli.Option
+options.count = {"--count", takes = "BORDER", choices = {"unit", "object"}, target = "count",
+   text = "Say on standard error at the end how often which function was called: of libraries "
+      .. "(unit), or between the objects, too (object)."}
+
 --- Names of the options that are followed by a value.
 ---@param lists moonlink.cli.Option[][]
 ---@return table<string, boolean>
@@ -171,6 +177,7 @@ function options.linker(parsed)
       undefined = parsed.undefined, zone = parsed.zone, relax = not parsed.no_relax,
       allow_second_libc = parsed.allow_second_libc, trace = trace_of(parsed),
       gc_sections = parsed.gc_sections, keep = nonempty(parsed.keep), debug = parsed.debug,
+      count = parsed.count,
       scope = define and {define, "self", "archives", "process", "fallback"} or nil,
    }, define or {}
 end

@@ -5,6 +5,7 @@ local moonlink = require "moonlink"
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
 local haskell = require "moonlink.cli.haskell"
+local options = require "moonlink.cli.options"
 local session = require "moonlink.cli.session"
 local usage = require "moonlink.cli.usage"
 
@@ -17,6 +18,7 @@ local run = {
    example = "moonlink run hello.o -lm -- first second",
    leading = 0, tail = true, common = true, files = "+",
    options = haskell.behind {
+      options.count,
       {"--entry", takes = "NAME", target = "entry",
          text = "Call this function in place of main."},
    },
@@ -84,6 +86,7 @@ local function run_haskell(parsed, sorted)
    end
    local good
    good, err = require("moonlink.ghc.program").run(hs)
+   session.show_counts(hs.linker)
    local closed, why = hs:exit()
    if not good or not closed then
       return nil, err or why

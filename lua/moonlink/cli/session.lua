@@ -3,6 +3,7 @@
 
 local moonlink = require "moonlink"
 local arguments = require "moonlink.cli.arguments"
+local calls = require "moonlink.link.calls"
 local options = require "moonlink.cli.options"
 local progress = require "moonlink.show.progress"
 local usage = require "moonlink.cli.usage"
@@ -52,6 +53,14 @@ function session.open(parsed)
    return ln, {inputs = inputs, first = first, define = define, finish = finish}
 end
 
+--- What --count has counted, as long as the units are there.
+---@param ln moonlink.Linker
+function session.show_counts(ln)
+   if ln.options.count then
+      to_stderr(calls.text(ln:calls()) .. "\n")
+   end
+end
+
 --- Ends a linker in which foreign code ran: destructors run, and nothing that libc writes later,
 --- when the process exits, lies in memory that goes away here. True, or nil and an error.
 ---@param ln moonlink.Linker
@@ -66,6 +75,7 @@ function session.close(ln)
    io.stdout:setvbuf "no"
    io.stderr:setvbuf "no"
    io.stdin:setvbuf "no"
+   session.show_counts(ln)
    local ok, err = ln:close()
    flush(nil)
    return ok, err

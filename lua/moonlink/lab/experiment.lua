@@ -32,6 +32,7 @@ local experiment = {}
 ---@field memory? integer bytes that a run may have
 ---@field prepare? "each"|"once"
 ---@field system_calls? boolean one more run of each case counts them, by strace
+---@field trace? boolean one more run of each case counts calls between packages
 
 ---@class moonlink.lab.CaseToRun
 ---@field id string
@@ -51,7 +52,8 @@ local experiment = {}
 ---@field system_calls? moonlink.lab.StageCalls[] of the last sample, which is of a run of its own
 ---@field not_counted? string why there are no system calls
 ---@field samples table<string, any>[] one per run; one without metrics for a run that failed
----@field calls? {from: string, to: string, calls: integer}[] between packages; when `work` counts
+---@field calls? moonlink.lab.Edge[] between packages: of `trace`, or as `work` has counted them
+---@field calls_not_counted? string why `trace` has none
 ---@field failures {run: integer, kind: string, text: string}[] run 0: while warming up
 
 ---@class moonlink.lab.Result
@@ -72,7 +74,7 @@ local FIELDS = {
    name = "string", inputs = "table", strategies = "table", axes = "table", call = "table",
    call_edited = "table", work = "function", metrics = "table", runs = "number",
    warmup = "number", rounds = "number", timeout = "number", memory = "number",
-   prepare = "string", system_calls = "boolean",
+   prepare = "string", system_calls = "boolean", trace = "boolean",
 }
 
 local function check_number(spec, key, least)
@@ -249,6 +251,7 @@ end
 ---@field limit? number seconds for all of it, the making of inputs included: no run begins later
 ---@field only? string a Lua pattern: cases whose names (INPUT/STRATEGY/VALUE...) match
 ---@field system_calls? boolean
+---@field trace? boolean
 ---@field progress? fun(state: {done: integer, total: integer, id: string, left: number?}) before
 ---  each run; `left` is in seconds
 
@@ -259,13 +262,13 @@ local function run_cases(self, o, result, folder, start)
       cases[i] = begin_case(self, case, i, made, folder)
       result.cases[i] = cases[i].out
    end
-   local counted = o.system_calls
-   if counted == nil then
-      counted = spec.system_calls
+   local function wanted(key)
+      return o[key] or o[key] == nil and spec[key]
    end
    return turns.run(cases, {
       runs = result.runs, warmup = result.warmup, timeout = o.timeout or spec.timeout or 60,
-      memory = spec.memory, prepare = spec.prepare, folder = folder, system_calls = counted,
+      memory = spec.memory, prepare = spec.prepare, folder = folder,
+      system_calls = wanted "system_calls", trace = wanted "trace",
       deadline = start + (o.limit or math.huge),
    }, o.progress or function() end)
 end

@@ -12,6 +12,7 @@ local run = {}
 ---@field folder string for files; empty at first, gone after the run
 ---@field setup? any what the strategy's `setup` gave
 ---@field exercise? fun(bind: fun(prototype: string): function) makes the experiment's first call
+---@field counting? boolean the run is for counting calls
 ---@field count integer folders below that `again` has made
 local methods = {}
 

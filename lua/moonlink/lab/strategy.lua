@@ -9,6 +9,7 @@
 --    reload(loaded, change, run) → loaded    one object has changed: change.index, change.path
 --    unload(loaded, run)
 --    numbers(loaded, run) → table of further numbers for the sample
+--    calls(loaded, run, built) → calls between packages; run.counting was true while loading
 --
 -- Only load and bind are needed. What a strategy lacks it takes from `base`.
 -- SPDX-License-Identifier: MIT
@@ -33,6 +34,8 @@ local strategy = {}
 ---@field reload? fun(loaded: any, change: moonlink.lab.Change, run: moonlink.lab.Run): any
 ---@field unload? fun(loaded: any, run: moonlink.lab.Run)
 ---@field numbers? fun(loaded: any, run: moonlink.lab.Run): table<string, any>
+---@field calls? fun(loaded: any, run: moonlink.lab.Run, built: any): moonlink.lab.Edge[]
+---@field uncounted? string why there is no such function
 ---@field known table<string, any[]> values of its axes
 
 ---@class moonlink.lab.Change one object of a plan has a new version
@@ -45,6 +48,7 @@ local FIELDS = {
    name = "string", about = "string", axes = "table", fixed = "table", order = "boolean",
    setup = "function", begin = "function", prepare = "function", load = "function",
    bind = "function", reload = "function", unload = "function", numbers = "function",
+   calls = "function", uncounted = "string",
 }
 
 --- The ready-made ones and their modules, in the order in which they are listed.

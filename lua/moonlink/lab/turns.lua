@@ -2,6 +2,7 @@
 -- fills their results.
 -- SPDX-License-Identifier: MIT
 
+local callgraph = require "moonlink.lab.callgraph"
 local core = require "moonlink.core"
 local isolate = require "moonlink.isolate"
 local shell = require "moonlink.lab.shell"
@@ -17,6 +18,7 @@ local turns = {}
 ---@field prepare? "each"|"once"
 ---@field system_calls? boolean one more run of each case counts them
 ---@field deadline number by core.now: no run begins later
+---@field trace? boolean one more run of each case counts calls between packages
 ---@field folder string that lives as long as the experiment
 ---@field made? table<function, table> what setups gave
 
@@ -160,6 +162,11 @@ local function trace_once(case, state)
    end)
 end
 
+--- One more run, which counts calls.
+local function count_once(case, state)
+   callgraph.count(case, limits_of(state), state.folder .. "/run")
+end
+
 --- Is this error Ctrl-C? The interpreter raises that one wherever the program is.
 ---@param err any
 ---@return boolean
@@ -173,7 +180,8 @@ end
 ---@param report fun(state: table) see moonlink.lab.RunOptions
 ---@return boolean
 function turns.run(cases, state, report)
-   local each = state.runs + state.warmup + (state.system_calls and 1 or 0)
+   local more = (state.system_calls and 1 or 0) + (state.trace and 1 or 0)
+   local each = state.runs + state.warmup + more
    local total, done, start = #cases * each, 0, core.now()
    state.made, state.count = {}, 0
    local function turn(case, ahead, f, ...)
@@ -191,7 +199,6 @@ function turns.run(cases, state, report)
       end
       return true
    end
-   local more = state.system_calls and 1 or 0
    for number = 1 - state.warmup, state.runs do
       for _, case in ipairs(cases) do
          if not turn(case, state.runs - number + more, run_once, number, state) then
@@ -201,6 +208,11 @@ function turns.run(cases, state, report)
    end
    for _, case in ipairs(state.system_calls and cases or {}) do
       if not turn(case, 0, trace_once, state) then
+         return false
+      end
+   end
+   for _, case in ipairs(state.trace and cases or {}) do
+      if not turn(case, 0, count_once, state) then
          return false
       end
    end

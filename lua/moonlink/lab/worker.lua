@@ -196,6 +196,32 @@ function worker.trace(case, folder, built)
    return {sample = sample, stages = stages}
 end
 
+--- A run that counts calls between packages, from loading to the end of `work`; not measured.
+---@param case moonlink.lab.CaseToRun
+---@param folder string for its files
+---@param built? any from an earlier preparation
+---@return moonlink.lab.Edge[]
+function worker.count(case, folder, built)
+   local run = new_run(case, folder)
+   run.counting = true
+   if case.strategy.begin then
+      case.strategy.begin(run)
+   end
+   if built == nil then
+      built = prepare(case, run)
+   end
+   local loaded = setmetatable({
+      raw = case.strategy.load(built, run), strategy = case.strategy, run = run,
+   }, loaded_metatable)
+   if case.call then
+      check_call(loaded, case.call)
+   end
+   if case.work then
+      case.work(loaded, run)
+   end
+   return case.strategy.calls(loaded.raw, run, built)
+end
+
 --- One whole run.
 ---@param case moonlink.lab.CaseToRun
 ---@param folder string for its files

@@ -4,6 +4,7 @@
 
 local bars = require "moonlink.lab.report.bars"
 local calls = require "moonlink.lab.report.calls"
+local graph = require "moonlink.lab.report.graph"
 local growth = require "moonlink.lab.report.growth"
 local numbers = require "moonlink.lab.report.numbers"
 local plain = require "moonlink.lab.report.plain"
@@ -179,6 +180,8 @@ local function sections_of(v)
       "Medians of each stage, one behind the other.")
    add_section(sections, "System calls by name", system_calls(v),
       "Of one more run of each case, which was not timed; the most frequent ones of each stage.")
+   add_section(sections, "Calls between packages", graph.html(v),
+      "Counted in one more run of each case, which was not timed.")
    add_section(sections, "Refused and failed", reasons(v))
    return sections
 end

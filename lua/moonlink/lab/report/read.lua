@@ -68,10 +68,21 @@ local function check_failure(f, where)
    field(f, where, "text", "string", "")
 end
 
+local function check_symbol(s, where)
+   field(s, where, "name", "string")
+   count(s, where, "calls")
+end
+
 local function check_call(c, where)
    field(c, where, "from", "string")
    field(c, where, "to", "string")
    count(c, where, "calls", 1)
+   if c.functions ~= nil then
+      count(c, where, "functions")
+   end
+   if c.symbols ~= nil then
+      list(c, where, "symbols", check_symbol)
+   end
 end
 
 local function check_numbers(t, where)
@@ -119,6 +130,9 @@ local function check_case(c, where)
    list(c, where, "samples", check_sample)
    list(c, where, "failures", check_failure)
    list(c, where, "calls", check_call)
+   if c.calls_not_counted ~= nil then
+      field(c, where, "calls_not_counted", "string")
+   end
    list(c, where, "system_calls", check_stage_calls)
    if c.not_counted ~= nil then
       field(c, where, "not_counted", "string")

@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;margin:8px 0 16px;
 font-variant-numeric:tabular-nums}
 th,td{padding:5px 8px;border-bottom:1px solid var(--grid);text-align:right;vertical-align:top}
 th{vertical-align:bottom;font-weight:600}
-th:first-child,td:first-child,td.note{text-align:left}
+th:first-child,td:first-child,td.note,th.case,td.case{text-align:left}
 td small{display:block;color:var(--soft);font-size:12px;white-space:nowrap}
 .case{font-size:13px}
 .best{color:var(--good);font-weight:600}

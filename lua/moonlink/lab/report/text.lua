@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local calls = require "moonlink.lab.report.calls"
+local graph = require "moonlink.lab.report.graph"
 local units = require "moonlink.lab.report.units"
 local view = require "moonlink.lab.report.view"
 local plain = require "moonlink.lab.report.plain"
@@ -186,6 +187,7 @@ function text.of(result, options)
       add_group(lines, v, group, options)
    end
    add_calls(lines, v)
+   graph.add_text(lines, v, text.align, options.color)
    add_reasons(lines, v)
    return table.concat(lines, "\n") .. "\n"
 end

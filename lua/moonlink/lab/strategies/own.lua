@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local callgraph = require "moonlink.lab.callgraph"
 local shell = require "moonlink.lab.shell"
 
 local own = {}
@@ -15,7 +16,7 @@ local function options_of(run)
       zone = values.zone, relax = values.relax, gc_sections = values.gc,
       block = values.block, pages = values.pages, protect = values.protect,
       keep = values.gc and run.plan.want[1] and run.plan.want or nil,
-      debug = values.debug or "none",
+      debug = values.debug or "none", count = run.counting and "object" or nil,
    }
 end
 
@@ -81,6 +82,10 @@ local function huge_bytes(loaded)
    return sum
 end
 
+local function calls(loaded, run, built)
+   return callgraph.edges(loaded.linker:calls(), run.plan, built.files)
+end
+
 local COUNTS = {
    "got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations", "protections",
 }
@@ -113,7 +118,7 @@ own.direct = {
       end
       return load_units(lists, run)
    end,
-   bind = bind, unload = unload, numbers = numbers,
+   bind = bind, unload = unload, numbers = numbers, calls = calls,
    reload = function(loaded, change, run)
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
          for _, place in ipairs(places) do
@@ -199,7 +204,7 @@ own.archive = {
    axes = with_axes {"members", units = PACKED_UNITS},
    fixed = {units = "all", members = "all"},
    prepare = archive.prepare, load = load_packed(archive), bind = bind,
-   reload = reload_packed(archive), unload = unload, numbers = numbers,
+   reload = reload_packed(archive), unload = unload, numbers = numbers, calls = calls,
 }
 
 local prelinked = {
@@ -219,7 +224,7 @@ own.prelinked = {
    axes = with_axes {"linker", units = PACKED_UNITS},
    fixed = {units = "all", linker = "bfd"},
    prepare = prelinked.prepare, load = load_packed(prelinked), bind = bind,
-   reload = reload_packed(prelinked), unload = unload, numbers = numbers,
+   reload = reload_packed(prelinked), unload = unload, numbers = numbers, calls = calls,
 }
 
 return own

@@ -96,10 +96,13 @@ local function relink(loaded, change, run, how)
    return open_all(built, run, how)
 end
 
+local UNCOUNTED = "the system's linker and loader bind calls between shared libraries, and have no "
+   .. "stubs that count"
+
 --- A strategy of a way of sharing.
 local function variant(name, about, how, more)
    local out = {
-      name = name, about = about, axes = AXES, fixed = FIXED, begin = begin,
+      name = name, about = about, axes = AXES, fixed = FIXED, begin = begin, uncounted = UNCOUNTED,
       prepare = function(plan, run)
          return link_from(plan, run, how, 1, {})
       end,

@@ -1,0 +1,118 @@
+--- Who calls whom, and how often: one more run of each case, with stubs that count, which is not
+-- timed. Calls between objects are added up to calls between packages.
+-- SPDX-License-Identifier: MIT
+
+local isolate = require "moonlink.isolate"
+local shell = require "moonlink.lab.shell"
+local worker = require "moonlink.lab.worker"
+
+local callgraph = {}
+
+local MOST = 20 -- functions of an edge that are named
+
+---@class moonlink.lab.Edge
+---@field from string a package
+---@field to string a package, or the file name of a library
+---@field calls integer
+---@field functions integer how many were called
+---@field symbols {name: string, calls: integer}[] the most frequent of them, up to 20
+
+--- The packages by the files that moonlink loads for them: objects, or one file of each package.
+local function packages_by_file(plan, files)
+   local out = {}
+   for i, places in ipairs(plan.packages) do
+      for _, place in ipairs(places) do
+         out[plan.objects[place]] = plan.package_names[i]
+      end
+      if files and #files == #plan.packages then
+         out[files[i]] = plan.package_names[i]
+      end
+   end
+   return out
+end
+
+--- What an end of a call is in the graph: "FILE", or "FILE(MEMBER)".
+local function node_of(packages, text, kind)
+   if kind == "object" then
+      local file = packages[text] and text or text:match "^(.+)%(.*%)$" or text
+      return packages[file] or file:match "[^/]*$"
+   elseif kind == "process" then
+      return text:match "[^/]*$"
+   end
+   return text
+end
+
+local function precedes(a, b)
+   if a.calls ~= b.calls then
+      return a.calls > b.calls
+   elseif a.from ~= b.from then
+      return a.from < b.from
+   end
+   return a.to < b.to
+end
+
+--- The functions of an edge, the most frequent first.
+local function finish(edge)
+   local list = {}
+   for name, count in pairs(edge.by_name) do
+      list[#list + 1] = {name = name, calls = count}
+   end
+   table.sort(list, function(a, b)
+      if a.calls ~= b.calls then
+         return a.calls > b.calls
+      end
+      return a.name < b.name
+   end)
+   edge.functions, edge.by_name = #list, nil
+   edge.symbols = table.move(list, 1, math.min(#list, MOST), 1, {})
+end
+
+--- Adds up what was counted between objects.
+---@param list moonlink.Calls[] of a linker with count = "object"
+---@param plan moonlink.lab.Plan
+---@param files? string[] those that stand for the packages
+---@return moonlink.lab.Edge[] the most frequent first
+function callgraph.edges(list, plan, files)
+   local packages, edges, known = packages_by_file(plan, files), {}, {}
+   for _, c in ipairs(list) do
+      local from = node_of(packages, c.from, "object")
+      local to = node_of(packages, c.to, c.kind)
+      local key = from .. "\0" .. to
+      local edge = known[key]
+      if not edge then
+         edge = {from = from, to = to, calls = 0, by_name = {}}
+         known[key], edges[#edges + 1] = edge, edge
+      end
+      edge.calls = edge.calls + c.count
+      edge.by_name[c.symbol] = (edge.by_name[c.symbol] or 0) + c.count
+   end
+   for _, edge in ipairs(edges) do
+      finish(edge)
+   end
+   table.sort(edges, precedes)
+   return edges
+end
+
+local OTHERS = "only strategies over moonlink's own linker have stubs that count"
+
+--- Counts the calls of one case, and files them, or why they could not be counted.
+---@param case moonlink.lab.CaseToRun
+---@param limits {timeout: number, memory?: integer}
+---@param folder string for files
+function callgraph.count(case, limits, folder)
+   local out = case.out
+   if not case.strategy.calls then
+      out.calls_not_counted = case.strategy.uncounted or OTHERS
+      return
+   end
+   shell.run {"mkdir", "-p", folder}
+   local results, err = isolate(worker.count, limits, case, folder, case.built)
+   shell.run {"rm", "-rf", folder}
+   if results then
+      out.calls, out.calls_not_counted = results[1], nil
+   else
+      out.calls_not_counted = "the run that counts failed: " .. tostring(err):match "[^\n]*"
+   end
+end
+
+return callgraph
