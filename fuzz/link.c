@@ -124,6 +124,7 @@ static ml_options options_of(uint8_t choice)
         .fixed = !(choice & 1),
         .at = AT,
         .relax = !(choice & 16),
+        .count = (ml_counting)(choice % 3),
         .merge = choice & 128,
     };
 }

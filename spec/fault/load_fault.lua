@@ -159,6 +159,10 @@ describe("a load in which a call fails", function()
       assert.is_true(survives {far} > 3)
    end)
 
+   it("leaves nothing of stubs that count behind", function()
+      assert.is_true(survives {add, calls, count = "object", debug = "lines"} > 3)
+   end)
+
    it("leaves nothing behind that debuggers are shown", function()
       assert.is_true(survives {debugged, debug = {"gdb", "lines"}} > 3)
    end)
