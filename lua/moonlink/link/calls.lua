@@ -13,6 +13,7 @@ local calls = {}
 ---@field to string who defines the symbol: a unit or library; with count = "object" an object of a
 ---  unit; "the executable"; for an address that a rule gave who gave it
 ---@field symbol string
+---@field demangled? string the name as a C++ programmer wrote it
 ---@field count integer
 ---@field kind "object"|"unit"|"process"|"given" what `to` is
 
@@ -63,7 +64,10 @@ local function add(list, known, unit, reset)
       local key = table.concat({from, to, kind, symbol}, "\0")
       local one = known[key]
       if not one then
-         one = {from = from, to = to, symbol = symbol, count = 0, kind = kind}
+         one = {
+            from = from, to = to, symbol = symbol, count = 0, kind = kind,
+            demangled = similar.demangle(symbol),
+         }
          known[key] = one
          list[#list + 1] = one
       end
@@ -104,7 +108,7 @@ function calls.text(list)
    end
    local rows = {}
    for i, c in ipairs(list) do
-      rows[i] = {c.count, c.from, c.to, similar.demangle(c.symbol) or c.symbol}
+      rows[i] = {c.count, c.from, c.to, c.demangled or c.symbol}
    end
    return show_table.text({{title = "calls", right = true}, {title = "from"}, {title = "to"},
       {title = "symbol"}}, rows)
