@@ -12,7 +12,7 @@ local function source(name, text)
 end
 
 -- mid calls low as often as it is told, and low2 once; mids calls mid twice; top calls mids and,
--- in the C library, strtol.
+-- in the C library, labs.
 local PACKAGES = {
    {name = "low", sources = {
       source("low", "int low(int x) { return x + 1; } int low2(int x) { return x; }"),
@@ -24,8 +24,8 @@ local PACKAGES = {
       source("mids", "int mid(int); int mids(int n) { return mid(n) + mid(n); }"),
    }},
    {name = "top", sources = {
-      source("top", [[ long strtol(const char *, char **, int); int mids(int);
-         int top(int n) { return mids(n) + strtol("7", 0, 10); } ]]),
+      source("top", [[ long labs(long); int mids(int);
+         int top(int n) { return mids(n) + labs(-7); } ]]),
    }},
 }
 local CALL = {"int top(int)", 10, expect = 2 * (55 + 10) + 7}
@@ -142,7 +142,7 @@ describe("reports of counted calls:", function()
       assert.matches("Calls between packages, three, 4 objects: direct, archive\n", text, 1, true)
       assert.matches("\n  from +to +calls +functions +most of all\n"
          .. "  mid +low +22 +2 +low 20, low2 2\n", text)
-      assert.matches("\n  top +libc.so.6 +1 +1 +strtol 1\n", text)
+      assert.matches("\n  top +libc.so.6 +1 +1 +labs 1\n", text)
       assert.matches("Calls not counted, three, 4 objects: shared-batch: the system's", text, 1,
          true)
    end)
