@@ -61,7 +61,7 @@ describe("count = true counts calls that leave a unit,", function()
       "-O2 -fno-pic -fno-pie -mcmodel=small",
    } do
       for _, option in ipairs {
-         "relax = true", "relax = false", "bind = got", "bind = stubs", "zone = low",
+         "relax = true", "relax = false", "bind = got", "bind = stubs", "bind = lazy", "zone = low",
       } do
          local key, value = option:match "(%a+) = (%a+)"
          local options = {[key] = key == "relax" and value == "true" or key ~= "relax" and value}
@@ -71,26 +71,28 @@ describe("count = true counts calls that leave a unit,", function()
       end
    end
 
-   it("of the process and of libraries, under the name of the library", function()
-      local ln <close> = moonlink.new {count = true}
-      local unit = assert(ln:load(cc [[
-         #include <stdlib.h>
-         #include <math.h>
-         void *volatile kept;
-         int f(int n) { for (int i = 0; i < n; i++) { kept = malloc(i); free(kept); } return n; }
-         double g(double x) { return cbrt(x) + cbrt(x + 1); }
-      ]], "-O1 -fPIE"))
-      ln:func "int f(int)" (50)
-      ln:func "double g(double)" (1.0)
-      local by = {}
-      for _, c in ipairs(unit:calls()) do
-         assert.equal("process", c.kind)
-         by[c.symbol] = {c.count, name_of(c.to)}
-      end
-      assert.equal(50, by.malloc[1])
-      assert.equal(50, by.free[1])
-      assert.same({2, "libm.so.6"}, by.cbrt)
-   end)
+   for _, bind in ipairs {"direct", "lazy"} do
+      it("of the process and of libraries, under the name of the library: " .. bind, function()
+         local ln <close> = moonlink.new {count = true, bind = bind}
+         local unit = assert(ln:load(cc [[
+            #include <stdlib.h>
+            #include <math.h>
+            void *volatile kept;
+            int f(int n) { for (int i = 0; i < n; i++) { kept = malloc(i); free(kept); } return n; }
+            double g(double x) { return cbrt(x) + cbrt(x + 1); }
+         ]]))
+         ln:func "int f(int)" (50)
+         ln:func "double g(double)" (1.0)
+         local by = {}
+         for _, c in ipairs(unit:calls()) do
+            assert.equal("process", c.kind)
+            by[c.symbol] = {c.count, name_of(c.to)}
+         end
+         assert.equal(50, by.malloc[1])
+         assert.equal(50, by.free[1])
+         assert.same({2, "libm.so.6"}, by.cbrt)
+      end)
+   end
 
    it("the most frequent first, and what was not called not at all", function()
       local ln <close> = moonlink.new {count = true}
