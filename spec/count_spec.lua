@@ -498,3 +498,37 @@ describe("moonlink --count", function()
       assert.matches("must be one of 'unit', 'object'", err)
    end)
 end)
+
+describe("a Haskell program #ghc", function()
+   it("counts its calls, which are jumps, and those of C", function()
+      local haskell = require "spec.support.haskell"
+      local dir = support.tmpdir()
+      local step = haskell.compile(dir, "Step", [[
+         module Step where
+         step :: Int -> Int -> Int
+         step a b = a * 3 + b
+         {-# NOINLINE step #-}
+      ]])
+      local main = haskell.compile(dir, "Main", [[
+         module Main where
+         import Step
+         import Foreign.C.Types
+         foreign import ccall unsafe "counted_add" add :: CInt -> CInt -> IO CInt
+         chain :: Int -> Int -> Int
+         chain 0 s = s
+         chain n s = chain (n - 1) (step s n)
+         adds :: Int -> CInt -> IO CInt
+         adds 0 s = return s
+         adds n s = add s 2 >>= adds (n - 1)
+         main :: IO ()
+         main = do { print (chain 700 1 `mod` 2); adds 1000 0 >>= print }
+      ]], "-O -i" .. dir)
+      local c = support.cc(dir .. "/c.o", "int counted_add(int a, int b) { return a + b; }", "-O1")
+      local status, out, err = support.exit("%s run --ghc-package base --count object %s %s %s",
+         support.moonlink(), main, step, c)
+      assert.same({0, 2}, {status, select(2, out:gsub("\n", ""))})
+      assert.matches("\n2000\n$", out)
+      assert.matches("\n +1000 +%S+Main%.o +%S+c%.o +counted_add\n", err)
+      assert.matches("\n +700 +%S+Main%.o +%S+Step%.o +Step_%S*step_info\n", err)
+   end)
+end)
