@@ -93,7 +93,7 @@ FORCE:
 # With as many jobs as there are processors, unless somebody asked for another number.
 BUILD_ALL = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 
-.PHONY: deps bench-deps demo test ghc chromium haskell bench questions corpus
+.PHONY: deps bench-deps demo test ghc ghc-prof chromium haskell bench questions corpus
 deps:  ## install what is missing of the Debian packages that demo and test need
 	@.ci/deps main
 
@@ -112,6 +112,12 @@ ghc: deps  ## run the specs that compare with GHC and ghc-pkg, which it installs
 	@.ci/deps ghc
 	@$(BUILD_ALL)
 	@$(SUITE) --run=ghc $(BUSTED)
+
+ghc-prof: deps  ## run the specs of profiled Haskell; fetches and unpacks ghc-prof, 62 MB
+	@.ci/deps ghc
+	@$(BUILD_ALL)
+	@$(ENVIRONMENT) LUA='$(LUA)' MOONLINK_BUILD='$(BUILD)' .ci/ghc-prof .ci/suite \
+	    --cpath='$(CPATH)' --run=ghc $(or $(BUSTED),spec/ghc_prof_spec.lua spec/plan_ghc_spec.lua)
 
 chromium: deps  ## run the specs that look at reports in headless Chromium, which it installs
 	@.ci/deps chromium

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ghc = require "moonlink.pkg.ghc"
+local haskell = require "spec.support.haskell"
 local moonlink = require "moonlink"
 local pkg = require "moonlink.pkg"
 local support = require "spec.support"
@@ -80,11 +81,21 @@ describe("a plan of GHC's packages #ghc", function()
       assert.is_true(there or tostring(err):find("install the profiling libraries", 1, true) ~= nil)
    end)
 
-   it("refuses an object that was compiled for profiling beside vanilla packages", function()
+   --- A module; without the profiling libraries a C file of the same way.
+   local function profiled()
+      local profiling = haskell.profiling()
+      if profiling then
+         return haskell.compile(support.tmpdir(), "Probe", SOURCE, "-prof -O", profiling.ghc)
+      end
       local object = dir .. "/profiled.o"
       support.write(dir .. "/profiled.c",
          '#include <Rts.h>\nvoid *probe_profiled(void) { return CCS_SYSTEM; }\n')
       support.sh("cd %s && ghc -v0 -prof -optc-DPROFILING -c profiled.c -o %s", dir, object)
+      return object
+   end
+
+   it("refuses an object that was compiled for profiling beside vanilla packages", function()
+      local object = profiled()
       local ln <close> = moonlink.new()
       assert(ln:load(assert(open():plan {"base"}), {members = "wanted"}))
       local before = #ln:units()

@@ -10,12 +10,28 @@ local haskell = {}
 ---@param name string of the module
 ---@param source string
 ---@param flags? string
+---@param ghc? string the command
 ---@return string path of the object
-function haskell.compile(folder, name, source, flags)
+function haskell.compile(folder, name, source, flags, ghc)
    local path = ("%s/%s"):format(folder, name:gsub("%.", "/"))
    support.write(path .. ".hs", source)
-   support.sh("cd %s && ghc -v0 -c %s %s.hs -o %s.o", folder, flags or "-O", path, path)
+   support.sh("cd %s && %s -v0 -c %s %s.hs -o %s.o", folder, ghc or "ghc", flags or "-O", path,
+      path)
    return path .. ".o"
+end
+
+--- A GHC whose packages are there for profiling, too: installed, or unpacked by `make ghc-prof`.
+---@return {topdir: string, ghc: string}?
+function haskell.profiling()
+   local unpacked = os.getenv "MOONLINK_GHC_PROF"
+   if unpacked then
+      return {topdir = unpacked, ghc = "ghc -B" .. support.quote(unpacked)}
+   end
+   local status, topdir = support.exit "ghc --print-libdir"
+   topdir = topdir:gsub("%s+$", "")
+   if status == 0 and support.exit("ls %s/base-*/libHSbase-*_p.a", support.quote(topdir)) == 0 then
+      return {topdir = topdir, ghc = "ghc"}
+   end
 end
 
 haskell.PROBE = [==[

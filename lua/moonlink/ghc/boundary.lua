@@ -27,13 +27,14 @@ boundary.PATTERN = {"base", "GHC.IO.Handle.FD", "stdout"}
 --- Makes static closures that stand for closures of the heap.
 local function static(fr, closure)
    local hs = fr.hs
-   local memory = moonlink.alloc(32)
+   local header = hs.header
+   local memory = moonlink.alloc(header + 24)
    local pattern = assert(hs:symbol_address(boundary.PATTERN[1], boundary.PATTERN[2],
       boundary.PATTERN[3], "info"))
-   memory:set(("jjjj"):pack(pattern, 0, 0, 0))
+   memory:set(hs:header_of(pattern) .. ("jjj"):pack(0, 0, 0))
    hs.anchors[#hs.anchors + 1] = memory
    hs.rts.newRetainedCAF(fr.cap + layout.of(hs.version).registers, memory:address())
-   assert(moonlink.write(memory:address() + 8, "j", closure))
+   assert(moonlink.write(memory:address() + header, "j", closure))
    return memory:address()
 end
 
@@ -52,7 +53,7 @@ local function set_main_thread(fr)
    local c = fr.hs.closures
    local weak = fr:run(fr:apply(c.bind, c.my_thread, c.weak_thread))
    local i = fr:push(weak)
-   fr.hs.rts.rts_setMainThread(fr:word(fr:force(i) + 8))
+   fr.hs.rts.rts_setMainThread(fr:field(fr:force(i), 0))
    fr:drop(i)
 end
 

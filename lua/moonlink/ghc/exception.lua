@@ -30,22 +30,22 @@ local function exit_status(fr, i)
    if fr.hs:constructor_tag(info) == 0 then
       return 0
    end
-   local n = fr:push(fr:word(at + 8))
-   local number = fr:word(fr:force(n) + 8)
+   local n = fr:push(fr:field(at, 0))
+   local number = fr:field(fr:force(n), 0)
    fr:drop(n)
    return number
 end
 
 --- A word of the constructor at a live place.
-local function part(fr, i, offset)
-   return fr:word(fr:force(i) + offset)
+local function part(fr, i, k)
+   return fr:field(fr:force(i), k)
 end
 
 --- The name of the type of what a SomeException at a live place holds: dictionary, value.
 local function type_name(fr, i)
    local c = fr.hs.closures
    return text_of(fr, function()
-      local typeable = fr:apply(c.typeable_of, part(fr, i, 8))
+      local typeable = fr:apply(c.typeable_of, part(fr, i, 0))
       return fr:apply(c.type_name, fr:apply(c.type_constructor, typeable))
    end)
 end
@@ -60,7 +60,7 @@ function exception.of(fr, closure, where)
    local i = fr:push(closure)
    local name = type_name(fr, i)
    if name == "SomeAsyncException" then -- it holds another one, as SomeException does
-      local n = fr:push(part(fr, i, 16))
+      local n = fr:push(part(fr, i, 1))
       name = type_name(fr, n)
       fr:drop(n)
    end
@@ -69,7 +69,7 @@ function exception.of(fr, closure, where)
    end)
    local status
    if name == "ExitCode" then
-      local n = fr:push(part(fr, i, 16))
+      local n = fr:push(part(fr, i, 1))
       local good, number = pcall(exit_status, fr, n)
       status = good and number or nil
       fr:drop(n)

@@ -26,11 +26,19 @@ local STATUS = {[0] = "has not finished", [2] = "lost a thread", [3] = "was inte
 
 --- The word at an aligned address of the heap or of static closures. moonlink.read asks the system
 --- whether memory is there; this memory is known to be, and the runtime's own function for the
---- contents of an Int, which lie behind one word, is a native call.
+--- contents of an Int, which lie behind a header, is a native call.
 ---@param address integer
 ---@return integer
 function methods:word(address)
-   return self.hs.rts.rts_getInt(address - 8)
+   return self.hs.rts.rts_getInt(address - self.hs.header)
+end
+
+--- A word of what a closure holds, from 0.
+---@param at integer address without tag
+---@param k integer
+---@return integer
+function methods:field(at, k)
+   return self.hs.rts.rts_getInt(at + 8 * k)
 end
 
 --- f applied to closures. Evaluates nothing.
@@ -52,8 +60,9 @@ end
 ---@return integer
 function methods:construct(info, tag, ...)
    local n = select("#", ...)
-   local at, rts = self.hs.rts.allocate(self.cap, n + 1), self.hs.rts
-   local words = ("j"):rep(n + 1):pack(info, ...)
+   local header, rts = self.hs:header_of(info), self.hs.rts
+   local at = rts.allocate(self.cap, n + #header // 8)
+   local words = header .. ("j"):rep(n):pack(...)
    rts.memcpy(at, words, #words)
    return at | tag
 end
@@ -131,7 +140,7 @@ function methods:run(action)
       error(err, 0)
    end
    local at, info = self:look(result)
-   local value = self:word(at + 8)
+   local value = self:field(at, 0)
    if info == hs:info "Left" then
       return nil, value
    end
@@ -152,7 +161,7 @@ function methods:look(closure)
       if not indirect then
          return at, info, self.hs:closure_type(info)
       end
-      local to = self:word(at + 8)
+      local to = self:field(at, 0)
       if indirect == "maybe" and to & 7 == 0 then
          local target = self.hs:closure_type(self:word(to))
          if target > 7 then -- who evaluates it, or who waits for it

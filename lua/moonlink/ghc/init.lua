@@ -210,13 +210,14 @@ local function add_closures(self)
 end
 
 --- Names that the first load is to bring, so that none has to be searched for later.
-local function roots_of(self, files)
+local function roots_of(self, files, profiling)
    local roots = append(rts.roots(), files.roots)
    for key in pairs(layout.closures) do
       roots[#roots + 1] = self:closure_symbol(key)
    end
    local pattern = boundary.PATTERN
    roots[#roots + 1] = self:symbol_name(pattern[1], pattern[2], pattern[3], "info")
+   roots[#roots + 1] = profiling and "CCS_SYSTEM" or nil
    table.sort(roots)
    return roots
 end
@@ -239,10 +240,11 @@ local function bring_up(self, plan, options)
    local ln, files = self.linker, locate.files(plan.core)
    local shared = plan.kind == "shared"
    local unit = assert((shared and load_shared or load_static)(ln, files, {
-      roots = not shared and roots_of(self, files) or nil, name = "Haskell runtime",
+      roots = not shared and roots_of(self, files, plan.profiling) or nil, name = "Haskell runtime",
    }))
    enter(self, plan, plan.core, unit)
    self.rts = assert(rts.bind(ln))
+   self.cost = plan.profiling and assert(ln:address_of "CCS_SYSTEM") or nil
    add_closures(self)
    self.anchors = rts.init(ln, self.rts, self.version, {
       flags = flags_of(options, plan.threaded), args = options.args or {"moonlink"},
@@ -353,6 +355,7 @@ function ghc.start(options)
    ln.keeper = KEEPER
    local self = runtime.open(runtime.new {
       linker = ln, version = plan.ghc, kind = plan.kind,
+      header = plan.profiling and layout.HEADER_PROFILING or layout.HEADER,
       packages = plan.units, limit = options.limit or 1000000, asked = {
          kind = options.kind, way = options.way, database = options.database,
          topdir = options.topdir,

@@ -1,7 +1,9 @@
 --- Errors of loading in words of Haskell: of which package or module an undefined name is, and how
--- that is loaded.
+-- that is loaded; objects that do not go with the runtime.
 -- SPDX-License-Identifier: MIT
 
+local below = require "moonlink.ghc.below"
+local errors = require "moonlink.error"
 local lists = require "moonlink.lists"
 local pkg = require "moonlink.pkg"
 
@@ -24,6 +26,35 @@ local function hint_for(hs, name)
    end
    return ("it is of package %s, which the runtime was started without: packages = { \"%s\" }, "
       .. "or --ghc-package"):format(parts.unit, parts.unit)
+end
+
+--- What the constructor of every module refers to that was compiled with -prof.
+local REGISTERS = "registerCcsList"
+
+local function has_closures(names)
+   for name in pairs(names.defined) do
+      if name:find "_closure$" and pkg.parse_symbol(name) then
+         return true
+      end
+   end
+end
+
+--- Refuses objects that were compiled without -prof for the profiling runtime: their closures are
+--- shorter, and no name tells. The other way round names are missing.
+---@param list moonlink.Input[]
+---@return moonlink.Error?
+function lacks.profiling(list)
+   for _, input in ipairs(list) do
+      local names = not input.library and below.names {input}
+      if names and has_closures(names) and not names.wanted[REGISTERS] then
+         local file = input.path or input.name or "(bytes)"
+         return errors.new {
+            code = "state", file = file,
+            message = file .. " was compiled without -prof, but the runtime is the profiling one",
+            hint = "compile it with -prof, or start without way = \"profiling\"",
+         }
+      end
+   end
 end
 
 --- The packages that an error of undefined names asks for and that the runtime does not have.

@@ -25,6 +25,9 @@ local CONFIG_9_0 = {size = 112, enabled = 0, options = 16, main = 24, keep = 32}
 --- Values of rts_opts_enabled.
 layout.IGNORE_ALL, layout.SAFE_ONLY = 2, 3
 
+--- Bytes of a closure before its contents: StgHeader, which profiling makes longer.
+layout.HEADER, layout.HEADER_PROFILING = 8, 24
+
 --- Names by what they are wanted for: package, module, name.
 ---@type table<string, string[]>
 layout.closures = {

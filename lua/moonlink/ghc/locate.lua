@@ -15,6 +15,7 @@ local locate = {}
 ---@field rest moonlink.pkg.PlanUnit[] other packages of GHC's database
 ---@field own moonlink.pkg.PlanUnit[] those of other databases
 ---@field threaded boolean
+---@field profiling boolean
 
 --- What a runtime cannot be without.
 local CORE = {"rts", "base"}
@@ -104,6 +105,7 @@ local function divide(plan, global)
       part[#part + 1] = unit
    end
    plan.threaded = plan.way:find "threaded" ~= nil
+   plan.profiling = plan.way:find "profiling" ~= nil
    return plan
 end
 

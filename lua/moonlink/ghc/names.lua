@@ -116,15 +116,23 @@ end
 function names:closure_type(info)
    local type = self.closure_types[info]
    if not type then
-      type = self.rts.rts_getInt(info - 16) & 0xffffffff
+      type = self.rts.rts_getInt(info - 8 - self.header) & 0xffffffff
       self.closure_types[info] = type
    end
    return type
 end
 
+--- What a closure begins with: its info table; in the profiling runtime also whose cost it is, and
+--- a word for the profiler of the heap.
+---@param info integer
+---@return string bytes
+function names:header_of(info)
+   return self.cost and ("jjj"):pack(info, self.cost, 0) or ("j"):pack(info)
+end
+
 --- The number of a constructor within its type, from 0.
 function names:constructor_tag(info)
-   return self.rts.rts_getInt(info - 16) >> 32
+   return self.rts.rts_getInt(info - 8 - self.header) >> 32
 end
 
 return names

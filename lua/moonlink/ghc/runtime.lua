@@ -5,6 +5,7 @@ local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
+local inputs = require "moonlink.link.inputs"
 local lacks = require "moonlink.ghc.lacks"
 local moonlink = require "moonlink"
 local names = require "moonlink.ghc.names"
@@ -21,6 +22,8 @@ local runtime = {}
 ---@field packages moonlink.pkg.Package[] dependencies first
 ---@field state "down"|"up"|"over"|"broken"
 ---@field limit integer longest list that is read
+---@field header integer bytes of a closure before its contents
+---@field cost? integer address of the cost centre stack of closures that we make, when profiling
 ---@field asked moonlink.ghc.Options where packages are from, and as which files
 ---@field rts table<string, function> its C interface
 ---@field closures table<string, integer> addresses by the names of layout.closures
@@ -181,6 +184,10 @@ function methods:load(what)
    local list = type(what) == "table" and (what.inputs or what) or {what}
    if type(what) == "table" and (what.path or what.bytes or what.library) then
       list = {what}
+   end
+   local wrong = self.cost and lacks.profiling(inputs.parse(list))
+   if wrong then
+      return nil, wrong
    end
    local under, err = true, nil
    if self.kind ~= "shared" then

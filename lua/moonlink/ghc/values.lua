@@ -44,7 +44,7 @@ local function read_any(fr, i, t)
       return reader(fr, i, t)
    end
    local box = types.boxes[t.name]
-   local value = fr:word(expect(fr, i, t.text or t.name, box[1]) + 8)
+   local value = fr:field(expect(fr, i, t.text or t.name, box[1]), 0)
    if box[2] ~= "j" then
       value = box[2]:unpack(("j"):pack(value))
    end
@@ -58,7 +58,7 @@ end
 
 --- Reads a part of the constructor at the live place i, k from 0.
 local function read_part(fr, i, k, t)
-   local n = fr:push(fr:word(fr:look(fr.live[i]) + 8 + 8 * k))
+   local n = fr:push(fr:field(fr:look(fr.live[i]), k))
    local value = read_any(fr, n, t)
    fr:drop(n)
    return value
@@ -94,8 +94,8 @@ local function each_element(fr, i, t, step, limit)
             hint = "take part of it in Haskell, or give start a higher limit",
          }, 0)
       end
-      local n = fr:push(fr:word(at + 8))
-      fr.live[cell] = fr:word(at + 16)
+      local n = fr:push(fr:field(at, 0))
+      fr.live[cell] = fr:field(at, 1)
       step(n, count)
       fr:drop(n)
    end
@@ -124,7 +124,7 @@ end
 function readers.String(fr, i, t)
    local parts, codes = {}, {}
    each_element(fr, i, t, function(n)
-      codes[#codes + 1] = fr:word(expect(fr, n, "Char", "C#") + 8) & 0xffffffff
+      codes[#codes + 1] = fr:field(expect(fr, n, "Char", "C#"), 0) & 0xffffffff
       if #codes == 100 then
          parts[#parts + 1], codes = utf8.char(table.unpack(codes)), {}
       end
@@ -142,7 +142,7 @@ end
 function values.beginning(fr, i, limit)
    local chars, n = {}, #fr.live
    local whole = pcall(each_element, fr, i, {text = "String"}, function(k)
-      chars[#chars + 1] = utf8.char(fr:word(expect(fr, k, "Char", "C#") + 8) & 0xffffffff)
+      chars[#chars + 1] = utf8.char(fr:field(expect(fr, k, "Char", "C#"), 0) & 0xffffffff)
    end, limit)
    fr:drop(n + 1)
    return table.concat(chars), whole
@@ -180,7 +180,7 @@ end
 --- Numbers of any size: those that fit are integers of Lua, the others texts of digits.
 local function big(fr, i, name, small, ...)
    local at, k = expect(fr, i, name, small, ...)
-   local word = fr:word(at + 8)
+   local word = fr:field(at, 0)
    if k == 1 and (name == "Integer" or word >= 0) then
       return word
    end
