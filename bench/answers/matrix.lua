@@ -23,7 +23,8 @@ local function refusal(refused)
    return why
 end
 
---- How a run ended, and what it said: "yes", "no", "refused", "crash" or "timeout".
+--- How a run ended, and what it said: "yes", "no", "refused", "crash", "timeout"; "not run" when no
+--- time was left for it.
 ---@param case moonlink.lab.Case
 ---@return string
 ---@return string? reason
@@ -38,7 +39,7 @@ function matrix.outcome(case)
       end
       return failure.kind == "error" and "no" or failure.kind, text
    end
-   return sample and sample.able == 1 and "yes" or "no"
+   return not sample and "not run" or sample.able == 1 and "yes" or "no"
 end
 
 --- Addresses and numbers that are others in each run say nothing.
@@ -142,7 +143,7 @@ function matrix.html(m)
    for _, row in ipairs(m.rows) do
       out[#out + 1] = ("<tr><th scope=row>%s</th>"):format(svg.escape(row.title))
       for _, word in ipairs(row.cells) do
-         out[#out + 1] = ('<td class="%s">%s</td>'):format(word, word)
+         out[#out + 1] = ('<td class="%s">%s</td>'):format((word:gsub(" ", "-")), word)
       end
       out[#out + 1] = "</tr>\n"
    end

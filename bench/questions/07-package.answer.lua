@@ -16,6 +16,7 @@ return {
       haskell = {"load_ms", "memory_kb", "peak_kb", "mappings", "image_kb", "linked_objects",
          "relocations"},
    },
+   limit = 40,
    claims = {
       {
          "The library that is installed is opened in {ms:%.1f} ms; to load the prelinked objects "

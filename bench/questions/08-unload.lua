@@ -7,7 +7,8 @@ return lab.experiment {
    strategies = {
       "direct", lab.with("direct", {zone = "low"}), reloading.in_place, "prelinked",
       reloading.renamed "shared-each", reloading.renamed "shared-batch",
-      reloading.renamed "dlmopen", "libtcc", "orc", "ghc-rts",
+      reloading.renamed "dlmopen", "libtcc", "orc", "jitlink",
+      "ghc-rts",
    },
    call = {"int touch(void)"}, rounds = math.tointeger(... or 1000), runs = 3, warmup = 0,
    timeout = 30,

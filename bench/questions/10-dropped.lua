@@ -5,7 +5,7 @@ local trial = require "bench.questions.trial"
 
 local strategies = {}
 for i, name in ipairs {"direct", "shared-each", "shared-batch", "dlmopen", "libtcc", "orc",
-   "ghc-rts"} do
+   "jitlink", "ghc-rts"} do
    strategies[i] = trial.of(name, abilities)
 end
 return lab.experiment {

@@ -87,8 +87,9 @@ end
 --- Loads, calls and unloads over and over, each time from new files; raises when more than half of
 --- the memory that the calls have touched is left.
 function methods:reload_often(rounds, prototype, megabytes)
-   local before = measure.read().rss_kb
-   for _ = 1, rounds do
+   local before
+   for i = 0, rounds do
+      before = i == 1 and measure.read().rss_kb or before -- a linker pages itself in at first
       self:load(self:again())
       self:func(prototype)()
       self:unload()
@@ -221,6 +222,7 @@ function trial.of(what, list)
    end
    return lab.strategy {
       name = base.name, axes = base.axes, fixed = base.fixed, order = base.order,
+      setup = base.setup,
       begin = begin(base, abilities),
       load = function(_, run)
          local ability = abilities[run.plan.name]
