@@ -134,6 +134,30 @@ describe("moonlink lab", function()
       end)
    end)
 
+   it("says before it runs that it cannot write, and never takes the place of a device", function()
+      local started = ("cd %s && rm -f started; "):format(dir)
+      support.write(dir .. "/mark.lua", [[
+         local lab = require "moonlink.lab"
+         return lab.experiment {
+            name = "mark", inputs = {{name = "f", sources = {"f.c"}}}, strategies = {"direct"},
+            runs = 1, warmup = 0, work = function() io.open("started", "w"):close() end,
+         }
+      ]])
+      support.sh("%s", started)
+      fails(1, "/no/such/folder/x.json: cannot write", "run mark.lua -o /no/such/folder/x.json")
+      fails(1, "cannot write", "run mark.lua -o %s", dir)
+      assert.is_nil(io.open(dir .. "/started"))
+      support.sh("ln -s /dev/full %s/full", dir) -- whoever renames to that takes but the link
+      local status, out, err = run "run mark.lua -o full"
+      assert.equal(1, status)
+      assert.matches("f, 1 object", out, 1, true) -- it is not lost
+      assert.matches("full: cannot write: No space left", err, 1, true)
+      output "run mark.lua -o mark.json"
+      fails(1, "full: cannot write: No space left", "html mark.json -o full")
+      support.sh("test -c %s/full", dir)
+      fails(1, "larger than any result", "show /dev/zero")
+   end)
+
    it("counts system calls when it is told to", function()
       local out = output "run two.lua -o calls.json --only direct/zone=near --system-calls"
       assert.matches("System calls of f, 1 object", out, 1, true)
@@ -145,6 +169,9 @@ describe("moonlink lab", function()
       fails(2, "run takes one file", "run")
       fails(2, "--set takes runs=N", "run two.lua --set speed=3")
       fails(2, "a positive number", "run two.lua --set runs=0")
+      fails(2, "--set takes runs=N", "run two.lua --set runs=abc")
+      fails(2, "no case of experiment 'two ways' matches", "run two.lua --only nothing")
+      fails(2, "--only [: malformed pattern", "run two.lua --only '['")
       fails(2, "unknown option '-x'", "show -x")
       fails(2, "html wants -o FILE", "html a.json")
       fails(1, "no-such.lua", "run no-such.lua")

@@ -89,6 +89,90 @@ describe("lab: setup", function()
    end)
 end)
 
+describe("lab: functions of users", function()
+   local function of(fields)
+      fields.name = "own"
+      fields.load = fields.load or function() return 1 end
+      fields.bind = fields.bind or function() return function() end end
+      return fields
+   end
+
+   --- What comes of a strategy that takes the input but for what it is made of here.
+   local function case_of(fields, more)
+      local spec = {inputs = {chain()}, strategies = {of(fields)}, call = {"int top(int)", 1}}
+      for key, value in pairs(more or {}) do
+         spec[key] = value
+      end
+      local cases, result = experiments.cases(spec)
+      assert.same(result.cases[1], assert(report.parse(report.json(result))).cases[1])
+      return cases.own
+   end
+
+   local function failure_of(...)
+      local case = case_of(...)
+      assert.is_nil(case.refused)
+      assert.equal(1, #case.failures)
+      return case.failures[1].text
+   end
+
+   it("may raise, each of them, and anything", function()
+      for _, name in ipairs {"setup", "begin", "prepare", "load", "bind", "reload", "unload",
+         "numbers"} do
+         assert.matches("no luck", failure_of {[name] = function() error "no luck" end}, 1, true)
+         failure_of {[name] = function() error {} end}
+         failure_of {[name] = function() error() end}
+      end
+   end)
+
+   it("may end their process, and close what is not theirs", function()
+      local close = require "moonlink".new {scope = {"process"}}:func "int close(int)"
+      assert.matches("status 3", failure_of {load = function() os.exit(3) end}, 1, true)
+      assert.matches("SIGKILL", failure_of {load = function() os.execute "kill -9 $PPID" end}, 1,
+         true)
+      assert.matches("results were lost", failure_of {load = function()
+         for i = 0, 100 do
+            close(i)
+         end
+      end}, 1, true)
+   end)
+
+   it("must give named numbers", function()
+      local function work_of(value)
+         return failure_of({}, {work = function() return value end})
+      end
+      assert.matches("'work' gave a string, not a table", work_of "x", 1, true)
+      assert.matches("names for its numbers are wanted, not 1", work_of {7}, 1, true)
+      assert.matches("'x' is a string, not a number", work_of {x = "y"}, 1, true)
+      assert.matches("'x' is a table, not a number", work_of {x = {}}, 1, true)
+      assert.matches("'stages': 'a' is a boolean", work_of {stages = {a = true}}, 1, true)
+      assert.matches("calls[1]: { from =, to =, calls = }", work_of {calls = {{from = 1}}}, 1, true)
+      assert.matches("'numbers' of the strategy gave a number",
+         failure_of {numbers = function() return 3 end}, 1, true)
+      assert.matches("'bind' of the strategy gave string, not a function",
+         failure_of {bind = function() return "f" end}, 1, true)
+   end)
+
+   it("may give numbers that no chart can draw", function()
+      local cases, result = experiments.cases({
+         inputs = {chain()}, strategies = {of {}},
+         work = function() return {a = 0 / 0, b = 1 / 0, c = -1 / 0, d = 1e308} end,
+      }, {runs = 3, warmup = 0})
+      experiments.sample(cases.own, 3)
+      report.text(result)
+      local page = report.html(result)
+      assert.is_nil(page:find("nan", 1, true) or page:find('"[+-]?inf'))
+   end)
+
+   it("may refuse without a reason, or with one that is no text", function()
+      assert.equal("no reason is given",
+         case_of {load = function(_, run) run:refuse() end}.refused.why)
+      assert.same({why = "12", report = "12"},
+         case_of {load = function(_, run) run:refuse(12) end}.refused)
+      assert.equal("no reason is given",
+         case_of {load = function() error {refused = true} end}.refused.why)
+   end)
+end)
+
 describe("lab: system calls", function()
    it("are counted by stage, and by name", function()
       local stages = syscalls.count(table.concat({

@@ -1,9 +1,15 @@
 --- Whole files, and their names in commands of the shell.
 -- SPDX-License-Identifier: MIT
 
+local core = require "moonlink.core"
 local errors = require "moonlink.error"
 
 local file = {}
+
+local function io_error(path, why)
+   return errors.new {code = "io", file = path,
+      message = ("%s: cannot write: %s"):format(path, (tostring(why):gsub("^.*: ", "")))}
+end
 
 --- Writes a file anew. What cannot be written may be there in part.
 ---@param path string
@@ -20,8 +26,54 @@ function file.write(path, bytes)
       end
    end
    if not good then
-      return nil, errors.new {code = "io", file = path,
-         message = ("%s: cannot write: %s"):format(path, (tostring(message):gsub("^.*: ", "")))}
+      return nil, io_error(path, message)
+   end
+   return true
+end
+
+--- What is there and no regular file: a device or a pipe, which no file may take the place of.
+local function is_special(path)
+   local kind, err = core.kind(path)
+   return not kind and err.code == "kind"
+end
+
+--- Writes a file so that it is whole or as it was: beside, then renamed.
+---@param path string
+---@param bytes string
+---@return boolean?
+---@return moonlink.Error? err
+function file.replace(path, bytes)
+   if is_special(path) then
+      return file.write(path, bytes)
+   end
+   local beside = path .. ".new"
+   local good, err = file.write(beside, bytes)
+   if good then
+      local why
+      good, why = os.rename(beside, path)
+      err = not good and io_error(path, why) or nil
+   else
+      err = io_error(path, err.message)
+   end
+   if not good then
+      os.remove(beside)
+   end
+   return good, err
+end
+
+--- Could `replace` write there? For work that takes long: better told before than after.
+---@param path string
+---@return boolean?
+---@return moonlink.Error? err
+function file.can_replace(path)
+   local beside = is_special(path) and path or path .. ".new"
+   local out, why = io.open(beside, "ab")
+   if not out then
+      return nil, io_error(path, why)
+   end
+   out:close()
+   if beside ~= path then
+      os.remove(beside)
    end
    return true
 end

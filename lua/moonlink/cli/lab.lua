@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local file = require "moonlink.file"
 local lab = require "moonlink.lab"
 local meter = require "moonlink.lab.meter"
 local report = require "moonlink.lab.report"
@@ -131,6 +132,10 @@ end
 
 --- Runs one experiment; a status, or nil and an error.
 local function run_one(each, options, path)
+   local good, err = file.can_replace(path)
+   if not good then
+      return nil, err
+   end
    local show, finish = meter.new {
       now = core.now, is_terminal = core.is_terminal(2),
       write = function(text)
@@ -149,11 +154,12 @@ local function run_one(each, options, path)
       io.stderr:write "moonlink: interrupted before any run was finished; nothing is saved\n"
       return INTERRUPTED
    end
-   local good, err = lab.save(result, path)
+   io.stdout:write(report.text(result, text_options(options)))
+   good, err = lab.save(result, path)
    if not good then
       return nil, err
    end
-   io.stdout:write(report.text(result, text_options(options)), "saved as ", path, "\n")
+   io.stdout:write("saved as ", path, "\n")
    if result.interrupted then
       io.stdout:flush()
       io.stderr:write("moonlink: interrupted; what was finished is in ", path, "\n")
@@ -171,6 +177,15 @@ local function run(options, words, rest)
       return nil, err
    elseif options.output and #list > 1 then
       usage.fail("-o is for one experiment; %s returns %d", words[1], #list)
+   end
+   local pattern_is_good, why = pcall(string.find, "", options.only or "")
+   if not pattern_is_good then
+      usage.fail("--only %s: %s", options.only, why)
+   end
+   for _, each in ipairs(list) do
+      if not each:chosen(options.only)[1] then
+         usage.fail("--only %s: no case of experiment '%s' matches", options.only, each.name)
+      end
    end
    for _, each in ipairs(list) do
       local status
@@ -273,17 +288,10 @@ local function html(options, words)
    if not result then
       return nil, err
    end
-   local file <close>, why = io.open(options.output, "wb")
-   if not file then
-      return nil, why
-   end
    local good
-   good, why = file:write(report.html(result))
-   if good then
-      good, why = file:close()
-   end
+   good, err = file.replace(options.output, report.html(result))
    if not good then
-      return nil, ("%s: %s"):format(options.output, why)
+      return nil, err
    end
    return 0
 end

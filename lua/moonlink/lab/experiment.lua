@@ -216,13 +216,21 @@ local function plan_of(case, made, folder)
    return made[key]
 end
 
-local function chosen(self, only)
+--- The cases whose names match.
+---@param only? string a Lua pattern
+---@return table[]
+function methods:chosen(only)
    local out = {}
    for _, case in ipairs(self.list) do
       if not only or full_name(case):find(only) then
          out[#out + 1] = case
       end
    end
+   return out
+end
+
+local function chosen(self, only)
+   local out = self:chosen(only)
    if #out == 0 then
       errors.mistake("experiment '%s': no case matches '%s'", self.name, tostring(only))
    end

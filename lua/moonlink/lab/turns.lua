@@ -38,8 +38,9 @@ end
 local function enter_refusal(case, err)
    local refused = err and type(err.value) == "table" and err.value.refused
    if refused then
+      local why = tostring(err.value.why or "no reason is given")
       local output = err.output ~= "" and "\n" .. err.output or "" -- a library's own words
-      case.out.refused = {why = err.value.why, report = err.value.report .. output}
+      case.out.refused = {why = why, report = tostring(err.value.report or why) .. output}
    end
    return refused
 end

@@ -5,6 +5,7 @@
 local measure = require "moonlink.lab.measure"
 local plans = require "moonlink.lab.plan"
 local runs = require "moonlink.lab.run"
+local samples = require "moonlink.lab.samples"
 local shell = require "moonlink.lab.shell"
 local syscalls = require "moonlink.lab.syscalls"
 
@@ -26,7 +27,11 @@ local loaded_metatable = {__index = loaded_methods, __name = "moonlink.lab.Loade
 ---@param prototype string
 ---@return function
 function loaded_methods:func(prototype)
-   return self.strategy.bind(self.raw, prototype, self.run)
+   local f = self.strategy.bind(self.raw, prototype, self.run)
+   if f == nil or type(f) == "number" or type(f) == "string" or type(f) == "boolean" then
+      error(("'bind' of the strategy gave %s, not a function"):format(type(f)), 0)
+   end
+   return f
 end
 
 --- Calls one function with its arguments, and checks the result when there is something to check.
@@ -86,9 +91,8 @@ local function load_and_call(case, run, built, sample)
    for key, value in pairs(measure.since(before)) do
       sample[key] = value
    end
-   for key, value in pairs(case.strategy.numbers and case.strategy.numbers(raw, run) or {}) do
-      sample[key] = value
-   end
+   samples.join(sample, case.strategy.numbers and case.strategy.numbers(raw, run),
+      "'numbers' of the strategy")
    return loaded, before
 end
 
@@ -241,9 +245,7 @@ function worker.run(case, folder, built)
    sample.ready_ms = sample.prepare_ms and sample.prepare_ms + sample.load_ms
    local stages = sample.stages or {load = sample.load_ms}
    stages.prepare, sample.stages = sample.prepare_ms, stages
-   for key, value in pairs(case.work and case.work(loaded, run) or {}) do
-      sample[key] = value
-   end
+   samples.join(sample, case.work and case.work(loaded, run), "'work'")
    reload(case, run, loaded, sample)
    unload(case, run, loaded, sample, before)
    rounds(case, run, built, sample)

@@ -7,6 +7,7 @@ local compare = require "moonlink.lab.report.compare"
 local csv = require "moonlink.lab.report.csv"
 local dot = require "moonlink.lab.report.dot"
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local html = require "moonlink.lab.report.html"
 local read = require "moonlink.lab.report.read"
 local text = require "moonlink.lab.report.text"
@@ -90,11 +91,26 @@ function report.parse(json)
    return read.decode(json)
 end
 
-local function file_error(path, what, why)
+local MOST = 1 << 28 -- bytes of a file; it may also be a device without end
+
+local function file_error(path, why)
    return errors.new {
-      code = "io", file = path, message = ("cannot %s %s"):format(what, why),
+      code = "io", file = path, message = ("cannot read %s"):format(why),
       hint = "a result is a file of JSON, as `moonlink lab run` writes it",
    }
+end
+
+local function slurp(path)
+   local input <close>, why = io.open(path, "rb")
+   if not input then
+      return nil, why
+   end
+   local bytes
+   bytes, why = input:read(MOST)
+   if bytes and #bytes == MOST then
+      return nil, ("%s: larger than any result"):format(path)
+   end
+   return bytes or not why and "", why
 end
 
 --- Reads a saved result.
@@ -102,14 +118,9 @@ end
 ---@return moonlink.lab.Result?
 ---@return moonlink.Error?
 function report.load(path)
-   local file, why = io.open(path, "rb")
-   local bytes
-   if file then
-      bytes, why = file:read "a"
-      file:close()
-   end
+   local bytes, why = slurp(path)
    if not bytes then
-      return nil, file_error(path, "read", why)
+      return nil, file_error(path, why)
    end
    local result, err = read.decode(bytes)
    if err then
@@ -118,30 +129,13 @@ function report.load(path)
    return result, err
 end
 
---- Saves a result. The file is whole or as it was: it is written beside, then renamed.
+--- Saves a result. The file is whole or as it was.
 ---@param result moonlink.lab.Result
 ---@param path string
----@return true?
+---@return boolean?
 ---@return moonlink.Error?
 function report.save(result, path)
-   local bytes, beside = report.json(result) .. "\n", path .. ".new"
-   local file, why = io.open(beside, "wb")
-   local ok = file
-   if file then
-      ok, why = file:write(bytes)
-      local closed, late = file:close()
-      ok, why = ok and closed, why or late
-      if ok then
-         ok, why = os.rename(beside, path)
-      end
-      if not ok then
-         os.remove(beside)
-      end
-   end
-   if not ok then
-      return nil, file_error(path, "write", why)
-   end
-   return true
+   return file.replace(path, report.json(result) .. "\n")
 end
 
 --- Whether to print colours: when the output is a terminal and NO_COLOR (no-color.org) is not set,

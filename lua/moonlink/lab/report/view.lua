@@ -47,7 +47,7 @@ local function runs_of(case)
       end
    end
    for i, sample in ipairs(case.samples) do
-      if type(sample.system_calls) ~= "number" then
+      if sample.load_ms or type(sample.system_calls) ~= "number" then
          add(math.type(sample.run) == "integer" and sample.run or i)
       end
    end
