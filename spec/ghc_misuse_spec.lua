@@ -219,6 +219,26 @@ describe("Haskell, misused, #ghc", function()
       assert.equal(2, #hs.linker:units())
    end)
 
+   it("raises exceptions of exports in packages, whatever their files are", function()
+      local database = haskell.package(support.tmpdir(), "wild", "Wild", WILD)
+      for _, kind in ipairs {"archive", "prelinked", "shared"} do
+         hs = assert(ghc.start {kind = kind, packages = {"wild"}, database = database})
+         assert.equal("so far ...", raised((assert(hs:func "int halfText(int)")), 1).what)
+         assert.equal(1, (assert(hs:func "int bump(void)"))())
+         hs:collect()
+         assert.equal("ErrorCall", raised((assert(hs:func "void noText(void)"))).type)
+         assert(hs:exit())
+         hs = assert(ghc.start {kind = kind, database = database})
+         assert.same({"wild-1"}, hs:package "wild")
+         assert.equal("so far ...", raised((assert(hs:func "int halfText(int)")), 1).what)
+         assert.same({}, hs:package "wild")
+         local none, err = hs:package "none"
+         assert.is_nil(none)
+         assert.matches("no package none", err.message, 1, true)
+         assert(hs:exit())
+      end
+   end)
+
    it("takes texts as arguments of the program", function()
       for _, args in ipairs {{3}, {"a", "b\0c"}, {{}}} do
          assert.matches("option 'args'", raised(ghc.start, {args = args}), 1, true)

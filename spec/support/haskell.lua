@@ -20,6 +20,33 @@ function haskell.compile(folder, name, source, flags, ghc)
    return path .. ".o"
 end
 
+--- A package of one module, version 1, as archive, prelinked object and shared library, in a
+--- database of its own above base.
+---@param folder string
+---@param name string
+---@param module string
+---@param source string
+---@return string path of the database
+function haskell.package(folder, name, module, source)
+   local id = name .. "-1"
+   local flags = "-O -this-unit-id " .. id
+   haskell.compile(folder, module, source, flags)
+   support.sh("cd %s && ar rc libHS%s.a %s.o && ld -r -o HS%s.o %s.o", folder, id, module, id,
+      module)
+   haskell.compile(folder, module, source, flags .. " -dynamic -fPIC")
+   support.sh("cd %s && ghc -v0 -dynamic -shared -this-unit-id %s -o libHS%s-ghc$(%s).so %s.o",
+      folder, id, id, "ghc --numeric-version", module)
+   local base = support.stdout "ghc-pkg field base id --simple-output"
+   local file = support.write(folder .. "/conf", ("name: %s\nversion: 1\nid: %s\nkey: %s\n"
+      .. "exposed: True\nexposed-modules: %s\nimport-dirs: %s\nlibrary-dirs: %s\n"
+      .. "dynamic-library-dirs: %s\nhs-libraries: HS%s\ndepends: %s\n"):format(name, id, id, module,
+      folder, folder, folder, id, base))
+   local database = folder .. "/db"
+   support.sh("%s pkg init %s && %s pkg -f %s register --force %s >%s/said 2>&1",
+      support.moonlink(), database, support.moonlink(), database, file, folder)
+   return database
+end
+
 --- A GHC whose packages are there for profiling, too: installed, or unpacked by `make ghc-prof`.
 ---@return {topdir: string, ghc: string}?
 function haskell.profiling()

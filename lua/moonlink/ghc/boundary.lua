@@ -68,6 +68,7 @@ function boundary.install(fr, cell)
       [hs:closure_symbol "run_io"] = static(fr, run),
       [hs:closure_symbol "run_pure"] = static(fr, fr:apply(c.compose, run, c.evaluate)),
    }
+   hs.linker.keeper.defines = answers -- shared libraries are bound by the process's own loader
    for name, address in pairs(answers) do
       hs.hooks[#hs.hooks + 1] = hs.linker:on("resolve", "^" .. name .. "$", function()
          return address

@@ -110,7 +110,8 @@ local function load_shared(ln, files, options)
    if #files.libraries == 0 then
       return true
    end
-   local file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}))
+   local file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}),
+      ln.keeper.defines)
    if not file then
       return nil, err
    end
@@ -261,12 +262,14 @@ local function bring_up(self, plan, options)
    end
 end
 
-local KEEPER = {
-   who = "the Haskell runtime",
-   unload = '"orphan" takes its names away; its memory goes when the runtime ends: hs:exit()',
-   reload = "hs:reload(unit) puts a new version in its place, and keeps the old one's memory",
-   close = "end the runtime: hs:exit()",
-}
+local function keeper()
+   return {
+      who = "the Haskell runtime",
+      unload = '"orphan" takes its names away; its memory goes when the runtime ends: hs:exit()',
+      reload = "hs:reload(unit) puts a new version in its place, and keeps the old one's memory",
+      close = "end the runtime: hs:exit()",
+   }
+end
 
 --- Takes back what was begun. Of a linker that was there before, only what was loaded since.
 local function give_up(self, err, before)
@@ -352,7 +355,7 @@ function ghc.start(options)
    else
       ln = moonlink.new(ln)
    end
-   ln.keeper = KEEPER
+   ln.keeper = keeper()
    local self = runtime.open(runtime.new {
       linker = ln, version = plan.ghc, kind = plan.kind,
       header = plan.profiling and layout.HEADER_PROFILING or layout.HEADER,

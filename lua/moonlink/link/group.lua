@@ -1,10 +1,12 @@
 --- Shared libraries that need each other, opened as one. Where two refer to each other and neither
 -- names the other (GHC's run-time system and base do), the first is refused when opened alone. A
--- library that contains nothing and needs all of them gives them one scope.
+-- library that contains nothing and needs all of them gives them one scope, in which it comes
+-- first: a name that it defines means that for all of them.
 -- Spec: gABI, chapter 5, "Dynamic Section".
 -- SPDX-License-Identifier: MIT
 
 local file = require "moonlink.file"
+local lists = require "moonlink.lists"
 
 local group = {}
 
@@ -25,15 +27,40 @@ local function string_table(strings)
    return table.concat(parts), at
 end
 
+local SHN_ABS, STB_GLOBAL, STT_OBJECT = 0xfff1, 1, 1
+
+--- The symbols of the group itself: addresses, which the loader takes as they are, and the hash
+--- table that finds them: one chain through all.
+---@param names string[]
+---@param at table<integer, integer> where their names lie, from 1
+local function symbol_table(names, at, defines)
+   local parts = {("\0"):rep(SYM_SIZE)}
+   local chain = {0}
+   for i, name in ipairs(names) do
+      parts[i + 1] = ("<I4I1I1I2I8I8"):pack(at[i], STB_GLOBAL << 4 | STT_OBJECT, 0, SHN_ABS,
+         defines[name], 8)
+      chain[i + 1] = i < #names and i + 1 or 0
+   end
+   local hash = ("<I4I4I4"):pack(1, #names + 1, #names > 0 and 1 or 0)
+   for _, next_one in ipairs(chain) do
+      hash = hash .. ("<I4"):pack(next_one)
+   end
+   return table.concat(parts), hash .. ("\0"):rep(-#hash % 8)
+end
+
 --- A shared library without contents that needs these.
 ---@param name string its DT_SONAME
 ---@param paths string[] absolute
+---@param defines? table<string, integer> names that mean these addresses for all of the group
 ---@return string bytes
-function group.image(name, paths)
-   local strings, at = string_table {name, table.unpack(paths)}
+function group.image(name, paths, defines)
+   local names = lists.keys(defines or {})
+   local strings, at = string_table {name, table.unpack(lists.append(lists.append({}, paths),
+      names))}
+   local symbols, hashes = symbol_table(names, {table.unpack(at, #paths + 2)}, defines)
    local symtab = EHDR_SIZE + 2 * PHDR_SIZE
-   local hash = symtab + SYM_SIZE
-   local strtab = hash + 16
+   local hash = symtab + #symbols
+   local strtab = hash + #hashes
    local dynamic = (strtab + #strings + 7) & ~7
    local entries = {}
    local function entry(tag, value)
@@ -56,19 +83,19 @@ function group.image(name, paths)
    local segments = ("<I4I4I8I8I8I8I8I8"):pack(PT_LOAD, PF_R | PF_W, 0, 0, 0, size, size, 4096)
       .. ("<I4I4I8I8I8I8I8I8"):pack(PT_DYNAMIC, PF_R | PF_W, dynamic, dynamic, dynamic,
          #table_of_dynamic, #table_of_dynamic, 8)
-   local buckets = ("<I4I4I4I4"):pack(1, 1, 0, 0)
-   return head .. segments .. ("\0"):rep(SYM_SIZE) .. buckets .. strings
+   return head .. segments .. symbols .. hashes .. strings
       .. ("\0"):rep(dynamic - strtab - #strings) .. table_of_dynamic
 end
 
 --- A file that holds the group, as an input of a load; remove() takes it away, which may be done
 --- once it is loaded.
 ---@param paths string[] absolute
+---@param defines? table<string, integer>
 ---@return {path: string, remove: fun()}?
 ---@return moonlink.Error? err
-function group.file(paths)
+function group.file(paths, defines)
    local path = os.tmpname()
-   local written, err = file.write(path, group.image(path:match "[^/]*$", paths))
+   local written, err = file.write(path, group.image(path:match "[^/]*$", paths, defines))
    if not written then
       os.remove(path)
       err.hint = "shared libraries that need each other are opened through a file that names them"

@@ -39,6 +39,7 @@ local methods = {}
 ---@field unload string
 ---@field reload string
 ---@field close string
+---@field defines? table<string, integer> what names mean for shared libraries of packages
 
 local over_session
 

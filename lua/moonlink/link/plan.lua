@@ -249,7 +249,7 @@ end
 --- Shared libraries of packages see each other, those that they depend on, and the system's ones
 -- that the packages name, whatever they say themselves: they are opened through a library that
 -- needs all of them. Takes them out of the list; gives the file to be removed, or nil and an error.
-local function open_together(group, by_id, list)
+local function open_together(linker, group, by_id, list)
    local libraries, seen, kept = {}, {}, {}
    for i = #group.units, 1, -1 do
       libraries_of(group.units[i], libraries, seen)
@@ -260,7 +260,7 @@ local function open_together(group, by_id, list)
    for _, id in ipairs(below(group.units, by_id)) do
       libraries_of(by_id[id], libraries, seen)
    end
-   local file, err = group_of.file(libraries)
+   local file, err = group_of.file(libraries, linker.keeper and linker.keeper.defines)
    if not file then
       return nil, err
    end
@@ -299,7 +299,7 @@ local function load_group(linker, group, by_id, what, own, rest)
    local together
    if has_shared(group) then
       roots = {}
-      list, together = open_together(group, by_id, list)
+      list, together = open_together(linker, group, by_id, list)
       if not list then
          return nil, together
       end
