@@ -636,12 +636,64 @@ describe("code reaches what is outside of its load", function()
       assert.has_error(function() moonlink.new {bind = "lazily"} end)
    end)
 
-   it("as the load of a plan says", function()
-      local ln <close> = moonlink.new()
-      local loaded = assert(ln:load(assert(three():open():plan {"top"}), {bind = "stubs"}))
-      assert.equal(111, assert(ln:func "int top(void)")())
-      assert.is_not_nil(loaded.units[3].core:entry "mid".stub)
-   end)
+   --- Where the calls and jumps with 32 bits of distance in a function lead to.
+   local function targets(unit, name)
+      local e, found = assert(unit:symbol(name)), {}
+      local code = assert(moonlink.read(e.address, "c" .. e.size))
+      for at = 1, e.size - 4 do
+         if code:byte(at) & 0xfe == 0xe8 then
+            found[e.address + at + 4 + string.unpack("<i4", code, at + 1)] = true
+         end
+      end
+      return found
+   end
+
+   --- Three packages, the second of two objects, that call each other.
+   local function packages()
+      local w = new_world()
+      w:archive("low-1.0", {"int low(void) { return 1; }"})
+      w:archive("mid-1.0", {
+         "extern int low(void), inner(void); int mid(void) { return low() + inner(); }",
+         "int inner(void) { return 10; }"})
+      w:archive("top-1.0", {"extern int mid(void); int top(void) { return mid() + 100; }"})
+      w:add "low-1.0"
+      w:add("mid-1.0", {"low-1.0"})
+      w:add("top-1.0", {"mid-1.0"})
+      return w
+   end
+
+   for _, bind in ipairs {"direct", "got", "stubs", "lazy", "function"} do
+      it("between packages as a plan's load says, within them direct: " .. bind, function()
+         local asked, how = {}, bind
+         if bind == "function" then
+            how = function(q)
+               asked[#asked + 1] = q.name
+               return q.name == "low" and "lazy" or "stubs"
+            end
+         end
+         local ln <close> = moonlink.new()
+         local loaded = assert(ln:load(assert(packages():open():plan {"top"}), {bind = how}))
+         local low, mid, top = table.unpack(loaded.units)
+         local inner = assert(mid.core:entry "inner")
+         assert.is_nil(inner.stub)
+         assert.is_true(targets(mid, "mid")[inner.address])
+         local outer = mid.core:entry "low"
+         if bind == "direct" or bind == "got" then
+            assert.is_nil(outer.stub)
+            assert.is_true(targets(mid, "mid")[low:address "low"])
+         else
+            assert.is_true(targets(mid, "mid")[outer.stub])
+            assert.equal(bind == "stubs" and "unit" or "lazy", outer.how)
+            assert.is_true(targets(top, "top")[top.core:entry "mid".stub])
+         end
+         assert.equal(111, assert(ln:func "int top(void)")())
+         assert.equal("unit", mid.core:entry "low".how)
+         if bind == "function" then
+            assert.same({"low", "mid"}, asked)
+         end
+         assert(loaded:unload())
+      end)
+   end
 end)
 
 it("examples/cpackages builds, registers, plans and loads three C packages", function()

@@ -246,6 +246,72 @@ describe("Lua states in threads", function()
       ]])
    end)
 
+   it("call lazily bound functions first, while others load, reload and unload", function()
+      local define, declare, call = {}, {}, {}
+      for i = 1, 60 do
+         define[i] = ("int f%d(int x) { return x + %d; }"):format(i, i)
+         declare[i] = ("extern int f%d(int);"):format(i)
+         call[i] = ("n += f%d(k);"):format(i)
+      end
+      local provider = support.cc(dir .. "/provider.o", table.concat(define, "\n"), "-O1 -fPIC")
+      local late = support.cc(dir .. "/late.o", "int late(void) { return 1; }", "-O1 -fPIC")
+      local caller = support.cc(dir .. "/caller.o", table.concat(declare, "\n") .. [[
+
+         #include <pthread.h>
+         #include <sched.h>
+         #include <stdlib.h>
+         extern int late(void);
+         static pthread_t threads[4];
+         static volatile int go;
+         static long all(int k) { long n = 0; ]] .. table.concat(call, " ") .. [[ return n; }
+         static void *run(void *ud)
+         {
+            long n = 0;
+            while (!go) sched_yield();
+            for (int k = 0; k < 20; k++) n += all(k) - 60 * k - 1830;
+            while (!late()) sched_yield();
+            return (void *)(n + strtol("1", 0, 10));
+         }
+         void start(void)
+         { go = 0; for (int i = 0; i < 4; i++) pthread_create(&threads[i], 0, run, 0); }
+         void set_off(void) { go = 1; }
+         int once(void) { return f1(1); }
+         long finish(void)
+         {
+            long n = 0;
+            for (int i = 0; i < 4; i++)
+            { void *r; pthread_join(threads[i], &r); n += (long)r; }
+            return n;
+         }]], "-O1 -fPIC")
+      run(2, ([[
+         local provider, late, caller = %q, %q, %q
+         for round = 1, 8 do
+            local ln <close> = moonlink.new {bind = "lazy"}
+            local from = assert(ln:load(provider))
+            local unit = assert(ln:load(caller))
+            assert(unit.stats.lazy >= 62)
+            local start, finish = assert(ln:func "void start(void)"),
+               assert(ln:func "long finish(void)")
+            assert(assert(ln:func "int once(void)")() == 2)
+            start()
+            assert(ln:func "void set_off(void)")()
+            for _ = 1, 3 do
+               local other = assert(ln:load(add))
+               assert(ln:func "int set(int)")(1)
+               assert(other:unload "force")
+               local ok, err = from:reload()
+               assert(ok or err.code == "state", tostring(err))
+               ok, err = from:unload "refuse"
+               assert(not ok and err.code == "state", tostring(err))
+            end
+            assert(ln:load(late))
+            assert(finish() == 4)
+            assert(from:users()[1].name == unit.name)
+            moonlink.warnings()
+         end
+      ]]):format(provider, late, caller))
+   end)
+
    it("refuse callbacks from threads that are not theirs, and count them", function()
       run(4, [[
          local ln <close> = moonlink.new {}

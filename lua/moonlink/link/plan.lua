@@ -225,6 +225,9 @@ local function rehearse(linker, groups, own, rest)
    local list, roots, search = inputs_of(units, own.members ~= "wanted")
    local merged = options.merge(linker.options, rest)
    merged.roots, merged.search = roots, search
+   if type(merged.bind) == "function" then
+      merged.bind = "lazy" -- it is asked when a group is loaded; here it may allow all
+   end
    if own.packages == "own" then
       merged.duplicate, merged.weak = "last", "own"
    end
