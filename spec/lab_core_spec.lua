@@ -89,6 +89,22 @@ describe("lab: the ready-made strategies", function()
       end
    end)
 
+   it("reach other units as the axis `cross` says", function()
+      local cases = results {
+         inputs = {{name = "chain", packages = {{sources = {C}}, {sources = {TOP}}}}},
+         strategies = {"direct", "archive"}, axes = {units = {"package"}, cross = {"direct", "got", "stubs", "lazy"}}, call = CALL,
+      }
+      for _, strategy in ipairs {"direct", "archive"} do
+         local stubs = {}
+         for _, how in ipairs {"direct", "got", "stubs", "lazy"} do
+            local case = cases[("%s/units=package/cross=%s"):format(strategy, how)]
+            stubs[how] = succeeded(case).stub_bytes
+         end
+         assert.same({0, 0}, {stubs.direct, stubs.got})
+         assert.is_true(stubs.stubs > 0 and stubs.lazy > stubs.stubs)
+      end
+   end)
+
    it("give the PIC report for what no shared library can hold", function()
       local cases = results {
          inputs = {chain()}, strategies = {"direct", "shared-batch", "shared-each"},

@@ -92,8 +92,14 @@ static ml_lazies *new_lazies(ml_txn *t)
 {
     ml_linked *l = t->l;
     ml_lazies *z = ml_zalloc(&l->keep, 1, sizeof *z);
-    if (!z || !(z->names = ml_zalloc(&l->keep, t->nlazy, sizeof *z->names)))
+    ml_entry **names = ml_zalloc(&l->keep, t->nlazy, sizeof(ml_entry *));
+    ml_lazy_note *notes = ml_heap_zalloc(t->nlazy, sizeof *notes);
+    if (!z || !names || !notes) {
+        ml_heap_free(notes);
         return NULL;
+    }
+    z->names = names;
+    z->notes = notes;
     z->binder = (ml_lazy){.resolve = bind, .ud = z, .save = ml_tlsdesc_save()};
     z->s = t->s;
     z->l = l;
@@ -132,7 +138,7 @@ int ml_lazy_write(ml_txn *t)
             continue;
         uint32_t k = e->section - 1;
         uint64_t at = z->stubs + (uint64_t)k * size, stub = (uint64_t)(e->stub - 1) * size;
-        z->names[k].e = e;
+        z->names[k] = e;
         t->target->lazy(text + (at - head), at, k, head);
         ml_put64(slots + (size_t)k * ML_GOT_SLOT, at);
         ok = t->target->stub(ml_piece_view(t, t->piece_stubs) + stub, stubs + stub,
@@ -143,8 +149,12 @@ int ml_lazy_write(ml_txn *t)
 
 void ml_lazy_free(ml_linked *l)
 {
-    for (unsigned i = 0; l->lazies && i < l->lazies->nscope; i++)
-        ml_life_drop(l->lazies->scope[i].life);
+    ml_lazies *z = l->lazies;
+    if (!z)
+        return;
+    for (unsigned i = 0; i < z->nscope; i++)
+        ml_life_drop(z->scope[i].life);
+    ml_heap_free(z->notes);
     l->lazies = NULL;
 }
 
@@ -225,20 +235,20 @@ static uint64_t ask_process(ml_lazies *z, uint64_t i, ml_provided *p)
     ml_held *held = NULL;
     s->searching++;
     ml_latch_give(&s->latch);
-    bool found = find_process(s, z->names[i].e->name, p, &held) && p->type != ML_TYPE_TLS;
+    bool found = find_process(s, z->names[i]->name, p, &held) && p->type != ML_TYPE_TLS;
     ml_latch_take(&s->latch);
     s->searching--;
     if (!found || bound_to(z, i)) /* another thread was faster */
         return bound_to(z, i);
-    z->names[i].provider = p->provider;
-    z->names[i].held = held;
+    z->notes[i].provider = p->provider;
+    z->notes[i].held = held;
     return p->addr;
 }
 
 /* Walks the scope for name i. Entered and left with the latch. */
 static uint64_t search(ml_lazies *z, uint64_t i)
 {
-    const ml_entry *e = z->names[i].e, *other = NULL;
+    const ml_entry *e = z->names[i], *other = NULL;
     uint64_t target = 0;
     for (unsigned k = 0; k < z->nscope && !z->s->gone && !target; k++) {
         ml_provided p;
@@ -252,7 +262,7 @@ static uint64_t search(ml_lazies *z, uint64_t i)
         target = other ? ml_entry_address(other) : 0;
     }
     if (target && !bound_to(z, i)) {
-        ml_lazy_name *x = &z->names[i];
+        ml_lazy_note *x = &z->notes[i];
         x->entry = other;
         x->next = x->listed ? x->next : z->bound;
         z->bound = x->listed ? z->bound : (uint32_t)i + 1;
@@ -265,7 +275,7 @@ static uint64_t search(ml_lazies *z, uint64_t i)
 static void tell_unbound(const ml_lazies *z, uint64_t i)
 {
     char text[512];
-    const ml_entry *e = z->names[i].e;
+    const ml_entry *e = z->names[i];
     const ml_input *in = &z->l->inputs[e->first_ref];
     snprintf(text, sizeof text, "undefined symbol '%s' was called by %s%s%s%s: nothing defines it",
              e->name, in->file, in->member ? "(" : "", in->member ? in->member : "",
@@ -320,7 +330,7 @@ static bool enter_unit(ml_unit *u, ml_entry *e, const ml_entry *other)
     return true;
 }
 
-static bool enter_process(ml_unit *u, ml_entry *e, const ml_lazy_name *x)
+static bool enter_process(ml_unit *u, ml_entry *e, const ml_lazy_note *x)
 {
     bool has = !x->held;
     for (uint32_t i = 0; !has && i < u->nheld; i++)
@@ -345,10 +355,11 @@ static bool enter_unit_notes(ml_unit *u)
     ml_lazies *z = u->l->lazies;
     while (z && z->bound) {
         uint32_t i = z->bound - 1;
-        ml_lazy_name *x = &z->names[i];
-        if (x->entry ? !enter_unit(u, x->e, x->entry) : !enter_process(u, x->e, x))
+        ml_lazy_note *x = &z->notes[i];
+        ml_entry *e = z->names[i];
+        if (x->entry ? !enter_unit(u, e, x->entry) : !enter_process(u, e, x))
             return false;
-        x->e->addr = x->e->value = bound_to(z, i);
+        e->addr = e->value = bound_to(z, i);
         x->listed = false;
         z->bound = x->next;
     }

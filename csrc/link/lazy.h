@@ -7,23 +7,22 @@
 #include "link/unit.h"
 #include "process/resolver.h"
 
-/* A name that was left for the first call. */
-typedef struct ml_lazy_name {
-    ml_entry *e;
-    bool listed;   /* it was bound, and is not entered */
-    uint32_t next; /* 1 + number of the next such one; 0: none */
-    /* who defines it, until it is entered: */
-    const ml_entry *entry; /* of a unit; NULL: the process does */
+/* What a first call has found, until that is entered. */
+typedef struct ml_lazy_note {
+    bool listed;           /* it was bound, and is not entered */
+    uint32_t next;         /* 1 + number of the next such one; 0: none */
+    const ml_entry *entry; /* of the unit that defines it; NULL: the process does */
     const char *provider;  /* of the process, as in ml_provided */
     ml_held *held;         /* the library of the session that answered, or NULL */
-} ml_lazy_name;
+} ml_lazy_note;
 
 /* Those of a load. */
 typedef struct ml_lazies {
     ml_lazy binder; /* what the head of the stubs pushes */
     ml_session *s;
     ml_linked *l;
-    ml_lazy_name *names;
+    ml_entry **names;    /* by number */
+    ml_lazy_note *notes; /* likewise; not touched before the first call of one */
     uint32_t n;
     uint32_t bound; /* 1 + number of the first one that is not entered; 0: none (latch) */
     uint64_t stubs; /* address of the first lazy stub: what a slot holds before it is bound */

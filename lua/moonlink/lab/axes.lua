@@ -26,6 +26,8 @@ axes.list = {
       values = {"small", "huge"}},
    {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
       .. "another address", values = {"load", "input", "dual"}},
+   {key = "cross", about = "how units reach each other: direct, GOT, stubs, bound at first call",
+      values = {"direct", "got", "stubs", "lazy"}},
    {key = "relax", about = "GOT loads that may be direct ones become direct",
       values = {true, false}},
    {key = "gc", about = "sections that nothing needs are dropped", values = {false, true}},

@@ -7,7 +7,7 @@ local shell = require "moonlink.lab.shell"
 
 local own = {}
 
-local LINK_AXES = {"zone", "block", "pages", "protect", "relax", "gc", "debug"}
+local LINK_AXES = {"zone", "block", "pages", "protect", "cross", "relax", "gc", "debug"}
 
 --- The options of a linker that the axes stand for.
 local function options_of(run)
@@ -16,7 +16,8 @@ local function options_of(run)
       zone = values.zone, relax = values.relax, gc_sections = values.gc,
       block = values.block, pages = values.pages, protect = values.protect,
       keep = values.gc and run.plan.want[1] and run.plan.want or nil,
-      debug = values.debug or "none", count = run.counting and "object" or nil,
+      debug = values.debug or "none", bind = values.cross,
+      count = run.counting and "object" or nil,
    }
 end
 
@@ -87,7 +88,7 @@ local function calls(loaded, run, built)
 end
 
 local COUNTS = {
-   "got_slots", "stubs", "memory", "text", "moved", "relaxed", "relocations", "protections",
+   "got_slots", "stubs", "lazy", "memory", "text", "moved", "relaxed", "relocations", "protections",
 }
 local SLOT, STUB = 8, 16 -- bytes of one: csrc/target/x86_64.def
 
@@ -100,7 +101,7 @@ local function numbers(loaded, run)
    end
    local ms = loaded.stages
    return {
-      got_bytes = sum.got_slots * SLOT, stub_bytes = sum.stubs * STUB,
+      got_bytes = (sum.got_slots + sum.lazy) * SLOT, stub_bytes = (sum.stubs + sum.lazy) * STUB,
       image_kb = sum.memory / 1024, relaxed = sum.relaxed, moved = sum.moved,
       relocations = sum.relocations, protections = sum.protections,
       huge_kb = run.axes.pages == "huge" and huge_bytes(loaded) // 1024 or nil,

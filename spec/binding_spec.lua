@@ -1,5 +1,5 @@
---- bind = "lazy": names that a load only calls are looked up when they are called first; and bind
--- by a function, name by name.
+--- The option `bind`: how code reaches what is outside of its load; "lazy": names that are only
+-- called are looked up when they are called first; and a function that says it name by name.
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
@@ -17,6 +17,63 @@ local function how(unit, name)
    local e = unit.core:entry(name)
    return e and e.how
 end
+
+describe("code reaches what is outside of its load", function()
+   local TEXT = "int value = 3; int low(int x) { return x + %d; }"
+   local USER = [[extern int low(int); extern int value; int own(int x) { return x * 2; }
+      int (*pointer)(int) = low;
+      int high(int x) { return low(own(x)) + value; }
+      int tail(int x) { return low(x + 1); }
+      int by_pointer(int x) { return pointer(x) == low(x) && pointer == low; }]]
+
+   --- The load of USER, bound as `bind` says, over TEXT, which can be replaced.
+   local function load(bind, flags, f)
+      local ln <close> = moonlink.new()
+      local low = assert(ln:load(support.cc(dir .. "/low.o", TEXT:format(100), "-O1 -fPIC")))
+      local high = assert(ln:load {support.cc(dir .. "/high.o", USER, flags), bind = bind})
+      assert.equal(113, assert(ln:func "int high(int)")(5))
+      assert.equal(106, assert(ln:func "int tail(int)")(5))
+      assert.equal(1, assert(ln:func "int by_pointer(int)")(5))
+      f(high, ln)
+      assert(low:reload {inputs = {support.cc(dir .. "/new.o", TEXT:format(200), "-O1 -fPIC")}})
+      assert.equal(213, assert(ln:func "int high(int)")(5))
+      assert.equal(206, assert(ln:func "int tail(int)")(5))
+      assert.equal(1, assert(ln:func "int by_pointer(int)")(5))
+   end
+
+   for _, flags in ipairs {"-O2 -fPIC", "-O2 -fno-pic -mcmodel=small", "-O2 -fPIC -fno-plt"} do
+      it("directly, compiled with " .. flags, function()
+         load("direct", flags, function(high)
+            assert.is_nil(high:symbol "low")
+            for name in pairs {low = 1, value = 1} do
+               local e = high.core:entry(name)
+               assert.is_nil(e.stub)
+               assert.is_nil(e.got)
+            end
+         end)
+      end)
+
+      it("by stubs, compiled with " .. flags, function()
+         load("stubs", flags, function(high, ln)
+            local e = high.core:entry "low"
+            if not flags:find "no%-plt" then
+               local code = assert(moonlink.read(e.stub, "c10"))
+               assert.matches("\xff\x25", code, 1, true) -- jmp *slot(%rip)
+            end
+            assert.equal(ln:address_of "low", assert(moonlink.read(e.got, "<I8")))
+            assert.is_nil(high.core:entry "own".stub)
+         end)
+      end)
+   end
+
+   it("by the GOT", function()
+      load("got", "-O2 -fPIC", function(high)
+         assert.is_nil(high.core:entry "low".stub)
+         assert.is_not_nil(high.core:entry "value".got)
+      end)
+      assert.has_error(function() moonlink.new {bind = "lazily"} end)
+   end)
+end)
 
 local LOW = "int low(int x) { return x + 100; }"
 local HIGH = [[extern int low(int); int high(int x) { return low(x) + 1; }
