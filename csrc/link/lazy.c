@@ -39,14 +39,18 @@ enum { HEAD_WORDS = 2, CHUNK = 32 };
 
 void ml_session_hold(ml_session *s)
 {
-    if (s->has_lazy && s->held_deep++ == 0)
-        ml_latch_take(&s->latch);
+    if (!s->has_lazy || s->held_deep++)
+        return;
+    ml_quiet_begin(&s->quiet_time);
+    ml_latch_take(&s->latch, &s->quiet_time);
 }
 
 void ml_session_let_go(ml_session *s)
 {
-    if (s->has_lazy && --s->held_deep == 0)
-        ml_latch_give(&s->latch);
+    if (!s->has_lazy || --s->held_deep)
+        return;
+    ml_latch_give(&s->latch);
+    ml_quiet_end(&s->quiet_time);
 }
 
 /* ---- stubs ---- */
@@ -193,10 +197,10 @@ static const ml_entry *find_in_unit(const ml_life *life, const ml_entry *e)
 }
 
 /* The libraries of the session from *from on, as many as fit. */
-static unsigned some_libraries(ml_session *s, uint32_t *from, ml_held **to)
+static unsigned some_libraries(ml_session *s, const ml_quiet *q, uint32_t *from, ml_held **to)
 {
     unsigned n = 0;
-    ml_latch_take(&s->latch);
+    ml_latch_take(&s->latch, q);
     for (; n < CHUNK && *from < s->nheld; ++*from)
         if (s->held[*from]->ready)
             to[n++] = s->held[*from];
@@ -205,12 +209,13 @@ static unsigned some_libraries(ml_session *s, uint32_t *from, ml_held **to)
 }
 
 /* As ml_session_provided, in any thread: the latch is not held, but `searching` is counted. */
-static bool find_process(ml_session *s, const char *name, ml_provided *out, ml_held **held)
+static bool find_process(ml_session *s, const ml_quiet *q, const char *name, ml_provided *out,
+                         ml_held **held)
 {
     ml_held *some[CHUNK], *needer = NULL;
     ml_provided needed = {0};
     uint32_t from = 0;
-    for (unsigned n; (n = some_libraries(s, &from, some)) > 0;)
+    for (unsigned n; (n = some_libraries(s, q, &from, some)) > 0;)
         for (unsigned i = 0; i < n; i++) {
             if (!ml_library_find(&some[i]->lib, name, NULL, out))
                 continue;
@@ -229,31 +234,31 @@ static bool find_process(ml_session *s, const char *name, ml_provided *out, ml_h
 }
 
 /* Asks the process for name i. Entered and left with the latch. */
-static uint64_t ask_process(ml_lazies *z, uint64_t i, ml_provided *p)
+static uint64_t ask_process(ml_lazies *z, const ml_quiet *q, uint64_t i)
 {
     ml_session *s = z->s;
     ml_held *held = NULL;
+    ml_provided p;
     s->searching++;
     ml_latch_give(&s->latch);
-    bool found = find_process(s, z->names[i]->name, p, &held) && p->type != ML_TYPE_TLS;
-    ml_latch_take(&s->latch);
+    bool found = find_process(s, q, z->names[i]->name, &p, &held) && p.type != ML_TYPE_TLS;
+    ml_latch_take(&s->latch, q);
     s->searching--;
     if (!found || bound_to(z, i)) /* another thread was faster */
         return bound_to(z, i);
-    z->notes[i].provider = p->provider;
+    z->notes[i].provider = p.provider;
     z->notes[i].held = held;
-    return p->addr;
+    return p.addr;
 }
 
 /* Walks the scope for name i. Entered and left with the latch. */
-static uint64_t search(ml_lazies *z, uint64_t i)
+static uint64_t search(ml_lazies *z, const ml_quiet *q, uint64_t i)
 {
     const ml_entry *e = z->names[i], *other = NULL;
     uint64_t target = 0;
     for (unsigned k = 0; k < z->nscope && !z->s->gone && !target; k++) {
-        ml_provided p;
         if (z->scope[k].kind == ML_SCOPE_PROCESS) {
-            target = ask_process(z, i, &p);
+            target = ask_process(z, q, i);
             continue;
         }
         other = z->scope[k].kind == ML_SCOPE_UNIT
@@ -290,11 +295,14 @@ static uint64_t bind(void *ud, uint64_t i)
     int own_errno = errno;
     if (i >= z->n)
         return 0;
-    ml_latch_take(&z->s->latch);
+    ml_quiet q;
+    ml_quiet_begin(&q);
+    ml_latch_take(&z->s->latch, &q);
     uint64_t target = bound_to(z, i);
     if (!target)
-        target = search(z, i);
+        target = search(z, &q, i);
     ml_latch_give(&z->s->latch);
+    ml_quiet_end(&q);
     errno = own_errno;
     if (!target)
         tell_unbound(z, i);

@@ -111,6 +111,7 @@ struct ml_session {
     /* see Note [Binding at the first call] */
     bool has_lazy;      /* some load has lazy stubs: the latch matters */
     unsigned held_deep; /* how often its own thread has taken the latch */
+    ml_quiet quiet_time; /* while it has it */
     ml_latch latch;
     bool gone;          /* it was closed, and stays for threads that are inside (latch) */
     uint32_t searching; /* first calls that ask libraries now (latch) */

@@ -8,33 +8,38 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <string.h>
 
 #include "os/os.h"
 
 enum { LOOK_NS = 20000 };
 
-static_assert(sizeof(sigset_t) <= sizeof((ml_latch *)0)->before, "it has room");
+static_assert(sizeof(sigset_t) <= sizeof((ml_quiet *)0)->before, "it has room");
 
-void ml_latch_take(ml_latch *latch)
+void ml_quiet_begin(ml_quiet *q)
 {
-    sigset_t all, before;
-    int64_t me = ml_os_process(), holder = 0;
+    sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (!atomic_compare_exchange_strong(&latch->holder, &holder, me)) {
-        if (holder != me) /* of before a fork: taken over, unless another thread is faster */
+    q->process = ml_os_process();
+    pthread_sigmask(SIG_BLOCK, &all, (sigset_t *)q->before);
+}
+
+void ml_quiet_end(const ml_quiet *q)
+{
+    pthread_sigmask(SIG_SETMASK, (const sigset_t *)q->before, NULL);
+}
+
+void ml_latch_take(ml_latch *latch, const ml_quiet *q)
+{
+    int64_t holder = 0;
+    while (!atomic_compare_exchange_strong(&latch->holder, &holder, q->process)) {
+        if (holder != q->process) /* of before a fork: taken over, unless somebody is faster */
             continue;
         ml_os_sleep_ns(LOOK_NS);
         holder = 0;
     }
-    memcpy(latch->before, &before, sizeof before);
 }
 
 void ml_latch_give(ml_latch *latch)
 {
-    sigset_t before;
-    memcpy(&before, latch->before, sizeof before);
     atomic_store(&latch->holder, 0);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

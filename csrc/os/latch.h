@@ -9,13 +9,22 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* It starts as all zero. */
 typedef struct ml_latch {
     _Atomic int64_t holder; /* the process whose thread has it; 0: nobody */
-    uint64_t before[16];    /* a sigset_t: signals that the holder blocked anyway */
 } ml_latch;
 
-/* It starts as all zero, and is not recursive. */
-void ml_latch_take(ml_latch *latch);
+/* A thread between begin and end, in which no signal reaches it: only there it may take latches,
+** as often as it likes, each but once at a time. */
+typedef struct ml_quiet {
+    int64_t process;
+    uint64_t before[16]; /* a sigset_t: signals that it blocked anyway */
+} ml_quiet;
+
+void ml_quiet_begin(ml_quiet *q);
+void ml_quiet_end(const ml_quiet *q);
+
+void ml_latch_take(ml_latch *latch, const ml_quiet *q);
 void ml_latch_give(ml_latch *latch);
 
 #endif
