@@ -92,7 +92,8 @@ describe("lab: the ready-made strategies", function()
    it("reach other units as the axis `cross` says", function()
       local cases = results {
          inputs = {{name = "chain", packages = {{sources = {C}}, {sources = {TOP}}}}},
-         strategies = {"direct", "archive"}, axes = {units = {"package"}, cross = {"direct", "got", "stubs", "lazy"}}, call = CALL,
+         strategies = {"direct", "archive"}, call = CALL,
+         axes = {units = {"package"}, cross = {"direct", "got", "stubs", "lazy"}},
       }
       for _, strategy in ipairs {"direct", "archive"} do
          local stubs = {}
