@@ -145,7 +145,9 @@ return {
    differs = "Every way can be taught more: a definition of a missing name can be compiled into a "
       .. "library, data can be saved and restored by the program, `-Bsymbolic` puts a "
       .. "library's own definitions first, later versions of libtcc and LLVM know more "
-      .. "relocations, and `LD_BIND_NOW` makes an error of what is a death here. Two things "
+      .. "relocations, and `LD_BIND_NOW` makes an error of what is a death here. LLVM's ORC "
+      .. "opens thread-local storage and runs constructors with a run-time library of its own, "
+      .. "which LLJIT does without unless it is told. Two things "
       .. "follow from the form: code without PIC is in no shared library, and to make one takes a "
       .. "linker. What `direct` has not, other programs have: pages that processes share, and a "
       .. "loader that every tool asks for names.",
