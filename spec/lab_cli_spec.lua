@@ -100,14 +100,28 @@ describe("moonlink lab", function()
          ]]):format(name, name, work))
          local status, out, err = support.exit("cd %s && TMPDIR=%s setsid -w env %s lab run %s.lua",
             dir, dir, program, name)
+         assert.is_nil(io.open(("%s/%s.json.new"):format(dir, name)))
          return status, out, err, io.open(("%s/%s.json"):format(dir, name))
       end
 
-      it("saves what is finished, marked as interrupted", function()
+      local function resumed(name, from)
+         local lines = output("run %s.lua --resume %s", name, from)
+         assert.matches("saved as " .. name .. ".json\n", lines, 1, true)
+         local result = require "moonlink.lab".open(("%s/%s.json"):format(dir, name))
+         assert.is_nil(result.interrupted)
+         for _, case in ipairs(result.cases) do
+            assert.equal(3, #case.samples)
+         end
+         assert.equal(3 + 4, #support.read(("%s/%s.log"):format(dir, name))) -- runs in all
+         assert.is_nil(io.open(("%s/%s.json.part"):format(dir, name)))
+         return result
+      end
+
+      it("saves what is finished, marked as interrupted, and goes on with it later", function()
          local status, out, err, file = interrupted("third",
             'if count() == 3 then signal "%s" while true do end end')
          assert.equal(130, status, err)
-         assert.matches("third.json\n$", err)
+         assert.matches("`--resume third.json` goes on with it", err, 1, true)
          assert.matches("interrupted before all were done", out, 1, true)
          file:close()
          local result = require "moonlink.lab".open(dir .. "/third.json")
@@ -116,6 +130,21 @@ describe("moonlink lab", function()
             assert.equal(1, #case.samples)
             assert.same({}, case.failures)
          end
+         local after = resumed("third", "third.json")
+         for i, case in ipairs(after.cases) do
+            assert.same(result.cases[i].samples[1], case.samples[1])
+         end
+         fails(1, "is of experiment 'third', not 'two ways'", "run two.lua --resume third.json")
+         fails(1, "no-such.json", "run two.lua --resume no-such.json")
+      end)
+
+      it("goes on with what a killed process has left", function()
+         local status, _, _, file = interrupted("killed",
+            'if count() == 3 then os.execute("kill -9 " .. group) while true do end end')
+         assert.equal(137, status)
+         assert.is_nil(file)
+         assert.is_true(require "moonlink.lab".open(dir .. "/killed.json.part").interrupted)
+         resumed("killed", "killed.json.part")
       end)
 
       it("saves nothing when nothing is finished", function()

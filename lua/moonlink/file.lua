@@ -31,8 +31,10 @@ function file.write(path, bytes)
    return true
 end
 
---- What is there and no regular file: a device or a pipe, which no file may take the place of.
-local function is_special(path)
+--- Is something there that no file may take the place of: a device, a pipe, a folder?
+---@param path string
+---@return boolean
+function file.is_special(path)
    local kind, err = core.kind(path)
    return not kind and err.code == "kind"
 end
@@ -43,7 +45,7 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function file.replace(path, bytes)
-   if is_special(path) then
+   if file.is_special(path) then
       return file.write(path, bytes)
    end
    local beside = path .. ".new"
@@ -66,7 +68,7 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function file.can_replace(path)
-   local beside = is_special(path) and path or path .. ".new"
+   local beside = file.is_special(path) and path or path .. ".new"
    local out, why = io.open(beside, "ab")
    if not out then
       return nil, io_error(path, why)

@@ -31,6 +31,7 @@ Options:
    --set NAME=NUMBER   in place of the script's: runs, warmup, timeout (seconds)
    --system-calls      run: count system calls, too, in one more run of each case, by strace
    --trace             run: count calls between packages, too, in one more run of each case
+   --resume RESULT     run: go on with a result that was interrupted
    --only PATTERN      only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
    --csv, --json       show: as CSV with a row for each number, as JSON
    --dot               show: the calls between packages of a case (--only), for graphviz
@@ -38,13 +39,14 @@ Options:
    -h, --help          print this
 
 Ctrl-C ends a run: what is finished is saved and marked as interrupted, the status is 130. A second
-Ctrl-C ends at once.
+Ctrl-C ends at once. Until a run is done, FILE.part has what was finished before.
 
 Example:
-   moonlink lab run examples/lab_zlib.lua --set runs=30
+   moonlink lab run examples/lab/zlib.lua --set runs=30
 ]]
 
-local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only", ["--color"] = "color"}
+local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only",
+   ["--resume"] = "resume", ["--color"] = "color"}
 local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json",
    ["--system-calls"] = "system_calls", ["--trace"] = "trace", ["--dot"] = "dot"}
 local SETTINGS = {runs = true, warmup = true, timeout = true}
@@ -119,6 +121,7 @@ local function text_options(options)
    return {color = color}
 end
 
+local PART = ".part" -- behind the name of a result while it is made
 local INTERRUPTED = 130 -- 128 + SIGINT, as shells have it
 
 local function has_samples(result)
@@ -131,7 +134,7 @@ local function has_samples(result)
 end
 
 --- Runs one experiment; a status, or nil and an error.
-local function run_one(each, options, path)
+local function run_one(each, options, path, earlier)
    local good, err = file.can_replace(path)
    if not good then
       return nil, err
@@ -143,11 +146,16 @@ local function run_one(each, options, path)
          io.stderr:flush()
       end,
    }
-   local settings = options.settings
+   local settings, checkpoint = options.settings, nil
+   if not file.is_special(path) then
+      checkpoint = function(result)
+         lab.save(result, path .. PART) -- when that fails, so will the end, and say so
+      end
+   end
    local result = each:run {
       runs = settings.runs, warmup = settings.warmup, timeout = settings.timeout,
       only = options.only, progress = show, system_calls = options.system_calls,
-      trace = options.trace,
+      trace = options.trace, resume = earlier, checkpoint = checkpoint,
    }
    finish()
    if result.interrupted and not has_samples(result) then
@@ -159,10 +167,14 @@ local function run_one(each, options, path)
    if not good then
       return nil, err
    end
+   if checkpoint then
+      os.remove(path .. PART)
+   end
    io.stdout:write("saved as ", path, "\n")
    if result.interrupted then
       io.stdout:flush()
-      io.stderr:write("moonlink: interrupted; what was finished is in ", path, "\n")
+      io.stderr:write("moonlink: interrupted; what was finished is in ", path, "\n",
+         "  hint: `--resume ", path, "` goes on with it\n")
    end
    return result.interrupted and INTERRUPTED or 0
 end
@@ -187,9 +199,18 @@ local function run(options, words, rest)
          usage.fail("--only %s: no case of experiment '%s' matches", options.only, each.name)
       end
    end
+   local earlier
+   if options.resume then
+      earlier, err = lab.open(options.resume)
+      if not earlier then
+         return nil, err
+      elseif #list > 1 then
+         usage.fail("--resume is for one experiment; %s returns %d", words[1], #list)
+      end
+   end
    for _, each in ipairs(list) do
       local status
-      status, err = run_one(each, options, options.output or path_of(each.name))
+      status, err = run_one(each, options, options.output or path_of(each.name), earlier)
       if status ~= 0 then
          return status, err
       end

@@ -10,6 +10,7 @@ local file = require "moonlink.file"
 local machine = require "moonlink.lab.machine"
 local metrics = require "moonlink.lab.metrics"
 local plan = require "moonlink.lab.plan"
+local resume = require "moonlink.lab.resume"
 local shell = require "moonlink.lab.shell"
 local strategy = require "moonlink.lab.strategy"
 local turns = require "moonlink.lab.turns"
@@ -260,8 +261,14 @@ end
 ---@field only? string a Lua pattern: cases whose names (INPUT/STRATEGY/VALUE...) match
 ---@field system_calls? boolean
 ---@field trace? boolean
+---@field resume? moonlink.lab.Result an earlier one: its runs are not run again
+---@field checkpoint? fun(result: moonlink.lab.Result) after each run of all cases but the last
 ---@field progress? fun(state: {done: integer, total: integer, id: string, left: number?}) before
 ---  each run; `left` is in seconds
+
+local function finish(self, result)
+   result.metrics, result.stages = metrics.of(result.cases, self.spec.metrics), metrics.stages
+end
 
 --- Whether time was enough for all runs.
 local function run_cases(self, o, result, folder, start)
@@ -269,6 +276,9 @@ local function run_cases(self, o, result, folder, start)
    for i, case in ipairs(chosen(self, o.only)) do
       cases[i] = begin_case(self, case, i, made, folder)
       result.cases[i] = cases[i].out
+   end
+   if o.resume then
+      resume.take(o.resume, result, cases)
    end
    local function wanted(key)
       return o[key] or o[key] == nil and spec[key]
@@ -278,6 +288,11 @@ local function run_cases(self, o, result, folder, start)
       memory = spec.memory, prepare = spec.prepare, folder = folder,
       system_calls = wanted "system_calls", trace = wanted "trace",
       deadline = start + (o.limit or math.huge),
+      after_round = o.checkpoint and function()
+         result.interrupted = true
+         finish(self, result)
+         o.checkpoint(result)
+      end,
    }, o.progress or function() end)
 end
 
@@ -297,7 +312,7 @@ function methods:run(options)
    end
    result.interrupted = not good or nil
    result.limit = good and not whole and o.limit or nil
-   result.metrics, result.stages = metrics.of(result.cases, spec.metrics), metrics.stages
+   finish(self, result)
    return result
 end
 

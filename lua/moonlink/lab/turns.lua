@@ -19,6 +19,7 @@ local turns = {}
 ---@field system_calls? boolean one more run of each case counts them
 ---@field deadline number by core.now: no run begins later
 ---@field trace? boolean one more run of each case counts calls between packages
+---@field after_round? fun() called when all cases have run once more, but not after the last time
 ---@field folder string that lives as long as the experiment
 ---@field made? table<function, table> what setups gave
 
@@ -149,6 +150,9 @@ local SLOWER = 20 -- times, under strace: every system call stops the process
 
 --- One more run, which is not timed, and counts system calls.
 local function trace_once(case, state)
+   if not make_ready(case, state) then
+      return
+   end
    local limits = limits_of(state)
    limits.timeout = limits.timeout * SLOWER
    in_folder(state, function(folder)
@@ -165,7 +169,9 @@ end
 
 --- One more run, which counts calls.
 local function count_once(case, state)
-   callgraph.count(case, limits_of(state), state.folder .. "/run")
+   if make_ready(case, state) then
+      callgraph.count(case, limits_of(state), state.folder .. "/run")
+   end
 end
 
 --- Is this error Ctrl-C? The interpreter raises that one wherever the program is.
@@ -173,6 +179,11 @@ end
 ---@return boolean
 function turns.is_interruption(err)
    return type(err) == "string" and err:find "interrupted!$" ~= nil
+end
+
+--- Has an earlier result this run, or for one that is for warming up, all that come after it?
+local function is_done(case, number, state)
+   return case.out.samples[number > 0 and number or state.runs] ~= nil
 end
 
 --- Runs all cases in turn; false when time ran out before the last one.
@@ -202,9 +213,14 @@ function turns.run(cases, state, report)
    end
    for number = 1 - state.warmup, state.runs do
       for _, case in ipairs(cases) do
-         if not turn(case, state.runs - number + more, run_once, number, state) then
+         if is_done(case, number, state) then
+            total = total - 1
+         elseif not turn(case, state.runs - number + more, run_once, number, state) then
             return false
          end
+      end
+      if state.after_round and number > 0 and number < state.runs then
+         state.after_round()
       end
    end
    for _, case in ipairs(state.system_calls and cases or {}) do
