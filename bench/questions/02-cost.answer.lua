@@ -17,8 +17,8 @@ return {
    about = "A stack machine, a check sum and a heap sort in C, whose helpers and variables other"
       .. " sources may use (`c`) or not (`c-hidden`: -fvisibility=hidden); virtual functions, a"
       .. " std::map and exceptions in C++; a Data.Map, big integers and lists in Haskell. Each"
-      .. " number is the least of nine calls in a run, so that other work on the machine is left"
-      .. " out. Code and constants are what size(1) counts in the object.",
+      .. " number is processor time, the least of 25 calls in a run, so that other work on the"
+      .. " machine is left out. Code and constants are what size(1) counts in the object.",
    columns = {
       cost = {"vm_ms", "crc_ms", "sort_ms", "shapes_ms", "tree_ms", "throw_ms", "text_bytes",
          "got_bytes", "image_kb"},

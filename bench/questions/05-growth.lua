@@ -15,5 +15,5 @@ return lab.experiment {
    strategies = {"direct", "prelinked", inputs.up_to(100, "shared-each"), "shared-batch"},
 }, lab.experiment {
    name = "thousand", inputs = {sizes[3] or sizes[1]}, runs = 5, prepare = "once", call = call,
-   strategies = {"direct", "shared-each", "shared-batch"},
+   timeout = 120, strategies = {"direct", "shared-each", "shared-batch"},
 }

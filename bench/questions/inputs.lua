@@ -2,7 +2,6 @@
 -- stands here as `require "bench.questions.inputs"`.
 -- SPDX-License-Identifier: MIT
 
-local core = require "moonlink.core"
 local lab = require "moonlink.lab"
 local shell = require "moonlink.lab.shell"
 
@@ -224,11 +223,11 @@ inputs.ghc = lab.strategy {
 --- Is there GHC, for questions that can do without?
 inputs.has_ghc = shell.has "ghc"
 
---- The entries of those programs, with the rounds that a measurement takes, about 5 ms.
+--- The entries of those programs, with the rounds that a measurement takes, a millisecond or two.
 local ENTRIES = {
-   c = {vm = 200000, crc = 2000000, sort = 10},
+   c = {vm = 200000, crc = 500000, sort = 5},
    ["c++"] = {shapes = 200000, tree = 30000, throw = 3000},
-   haskell = {tree = 20000, big = 30000, sieve = 10000},
+   haskell = {tree = 5000, big = 10000, sieve = 2500},
 }
 ENTRIES["c-hidden"] = ENTRIES.c
 
@@ -244,8 +243,10 @@ inputs.cost_metrics = {
    {key = "text_bytes", title = "code and constants", unit = "bytes"},
 }
 
---- As `work` of an experiment: milliseconds of each entry, the least of nine calls, and the bytes
--- of machine code and constants in the objects, as size(1) counts them.
+local CALLS = 25
+
+--- As `work` of an experiment: milliseconds of the processor's time that each entry takes, the least
+-- of 25 calls, and the bytes of machine code and constants in the objects, as size(1) counts them.
 ---@param loaded moonlink.lab.Loaded
 ---@param run moonlink.lab.Run
 ---@return table<string, number>
@@ -253,10 +254,10 @@ function inputs.costs(loaded, run)
    local out = {text_bytes = 0}
    for name, rounds in pairs(ENTRIES[run.plan.name]) do
       local entry, least = loaded:func(("int cost_%s(int)"):format(name)), math.huge
-      for _ = 1, 9 do
-         local start = core.now()
+      for _ = 1, CALLS do
+         local start = os.clock()
          entry(rounds)
-         least = math.min(least, core.now() - start)
+         least = math.min(least, os.clock() - start)
       end
       out[name .. "_ms"] = least * 1e3
    end
