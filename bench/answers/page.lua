@@ -25,6 +25,20 @@ local function code(text)
    return "<pre>" .. svg.escape_lines((text:gsub("%s*$", ""))) .. "</pre>"
 end
 
+--- The metrics that some case of a group has.
+local function measured(group, metrics)
+   local out = {}
+   for _, metric in ipairs(metrics) do
+      for _, c in ipairs(group.cases) do
+         if c.summaries[metric.key] then
+            out[#out + 1] = metric
+            break
+         end
+      end
+   end
+   return out
+end
+
 local function add_numbers(out, chapter)
    if chapter.matrix then
       out[#out + 1] = matrix.html(chapter.matrix)
@@ -35,9 +49,10 @@ local function add_numbers(out, chapter)
          out[#out + 1] = ("<h3>Experiment %s</h3>"):format(escape(chapter.results[i].name))
       end
       for _, group in ipairs(v.groups) do
-         out[#out + 1] = numbers.overview(group, v.metrics)
+         out[#out + 1] = numbers.overview(group, measured(group, v.metrics))
       end
       for _, metric in ipairs(v.metrics) do
+         out[#out + 1] = ("<h3>In charts: %s</h3>"):format(escape(metric.title))
          out[#out + 1] = table.concat(html.charts(v, metric), "\n")
       end
    end

@@ -245,8 +245,8 @@ inputs.cost_metrics = {
 
 local CALLS = 25
 
---- As `work` of an experiment: milliseconds of the processor's time that each entry takes, the least
--- of 25 calls, and the bytes of machine code and constants in the objects, as size(1) counts them.
+--- As `work` of an experiment: milliseconds of the processor's time that each entry takes, the
+-- least of 25 calls, and the bytes of code and constants in the objects, as size(1) counts them.
 ---@param loaded moonlink.lab.Loaded
 ---@param run moonlink.lab.Run
 ---@return table<string, number>
