@@ -141,18 +141,32 @@ add {
 
 local INLINE = "inline int &counter() { static int n; return n; }\n"
 
+local INLINE_SOURCES = {
+   ["a.cc"] = INLINE .. 'extern "C" int up(void) { return ++counter(); }',
+   ["b.cc"] = INLINE .. 'extern "C" int down(void) { return --counter(); }',
+}
+
 add {
    key = "inline", title = "the static variable of an inline function is one",
-   sources = {
-      ["a.cc"] = INLINE .. 'extern "C" int up(void) { return ++counter(); }',
-      ["b.cc"] = INLINE .. 'extern "C" int down(void) { return --counter(); }',
-   },
+   sources = INLINE_SOURCES,
    test = function(t)
       t:load()
       t:call("int up(void)", {}, 1)
       t:call("int up(void)", {}, 2)
       t:call("int down(void)", {}, 1)
    end,
+}
+add {
+   key = "inline-later", title = "... also when the second object is loaded later",
+   sources = INLINE_SOURCES,
+   test = function(t)
+      t:load(t:again_with(1))
+      t:call("int up(void)", {}, 1)
+      t:call("int up(void)", {}, 2)
+      t:load(t:again_with(2))
+      t:call("int down(void)", {}, 1)
+   end,
+   recipes = recipes.one_by_one,
 }
 add {
    key = "order", title = "constructors run by priority, whatever their object",

@@ -33,6 +33,19 @@ local function library_in_memory(t)
    t:call("int number(int)", {1}, 2)
 end
 
+--- Adds bytes of an object to an LLJIT of LLVM's C interface.
+local function add_object(jit, path)
+   local llvm = interface("libLLVM-14.so.1", {
+      "void *LLVMCreateMemoryBufferWithMemoryRangeCopy(const char *, size_t, const char *)",
+      "void *LLVMOrcLLJITAddObjectFile(void *, void *, void *)",
+      "void *LLVMOrcLLJITGetMainJITDylib(void *)",
+   })
+   local bytes = bytes_of(path)
+   local buffer = llvm.LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, #bytes, path)
+   local err = llvm.LLVMOrcLLJITAddObjectFile(jit, llvm.LLVMOrcLLJITGetMainJITDylib(jit), buffer)
+   assert(not err, "LLVM takes no object")
+end
+
 recipes.from_memory = {
    direct = function(t)
       local ln = moonlink.new()
@@ -40,17 +53,9 @@ recipes.from_memory = {
       t:expect("number", assert(ln:func "int number(int)")(1), 2)
    end,
    orc = function(t)
-      local llvm = interface("libLLVM-14.so.1", {
-         "void *LLVMCreateMemoryBufferWithMemoryRangeCopy(const char *, size_t, const char *)",
-         "void *LLVMOrcLLJITAddObjectFile(void *, void *, void *)",
-         "void *LLVMOrcLLJITGetMainJITDylib(void *)",
-      })
-      local bytes = bytes_of(t.run.plan.objects[1])
+      local path = t.run.plan.objects[1]
       t.run.plan.objects = {}
-      local jit = t:load().jit
-      local buffer = llvm.LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, #bytes, "a.o")
-      t:expect("error", llvm.LLVMOrcLLJITAddObjectFile(jit, llvm.LLVMOrcLLJITGetMainJITDylib(jit),
-         buffer), nil)
+      add_object(t:load().jit, path)
       t:call("int number(int)", {1}, 2)
    end,
    ["shared-each"] = library_in_memory, ["shared-batch"] = library_in_memory,
@@ -112,6 +117,35 @@ recipes.answered = {
    jitlink = function(t) -- the engine's first word is the LLJIT of the C interface
       define_host((assert(moonlink.read(t:load().engine, "j"))))
       t:call("int asks(int)", {20}, 41)
+   end,
+}
+
+--- Loads the first object, calls it, and has `add` load the second beside it.
+local function one_by_one(t, add)
+   local second = t.run.plan.objects[2]
+   t.run = t:again_with(1)
+   t:load()
+   t:call("int up(void)", {}, 1)
+   t:call("int up(void)", {}, 2)
+   add(second)
+   t:call("int down(void)", {}, 1)
+end
+
+recipes.one_by_one = {
+   direct = function(t)
+      one_by_one(t, function(path)
+         assert(t.raw.linker:load(path))
+      end)
+   end,
+   orc = function(t)
+      one_by_one(t, function(path)
+         add_object(t.raw.jit, path)
+      end)
+   end,
+   jitlink = function(t)
+      one_by_one(t, function(path)
+         t.raw.c.lab_jitlink_add(t.raw.engine, path)
+      end)
    end,
 }
 

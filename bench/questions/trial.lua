@@ -114,6 +114,18 @@ function methods:again()
    return run
 end
 
+--- The same with one object alone.
+---@param place integer of the object
+function methods:again_with(place)
+   local run, plan = self:again(), {}
+   for key, value in pairs(self.run.plan) do
+      plan[key] = value
+   end
+   plan.objects, plan.packages, plan.groups = {plan.objects[place]}, {{1}}, {{1}}
+   run.plan = plan
+   return run
+end
+
 --- Writes a C file and makes a library of it, which is none of what the strategy loads.
 function methods:compile_library(text)
    local source = shell.write(self.run.folder .. "/host.c", text)
