@@ -128,7 +128,12 @@ const char *ml_os_no_huge(void)
 
 bool ml_os_renew(uint64_t addr, size_t size)
 {
-    return mmap(pointer(addr), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) != MAP_FAILED;
+    if (mmap(pointer(addr), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) != MAP_FAILED)
+        return true;
+    int code = errno;
+    mprotect(pointer(addr), size, PROT_NONE);
+    errno = code;
+    return false;
 }
 
 bool ml_os_discard(uint64_t addr, size_t size)

@@ -78,7 +78,7 @@ void ml_os_populate(uint64_t addr, size_t size);
 ** protected RW again. false with errno on failure: the content may then still be there. */
 bool ml_os_discard(uint64_t addr, size_t size);
 /* Lays pages over a range of ours as ml_os_reserve would give them, whatever was there. false with
-** errno: what was there may still be. */
+** errno: what was there may still be, at least inaccessible if that could be had. */
 bool ml_os_renew(uint64_t addr, size_t size);
 /* Asks for huge pages (of ml_os_bulk.unit bytes) where a range holds whole ones; never fails. Why
 ** nobody gets any on this system; NULL: they are to be had. */

@@ -167,6 +167,19 @@ describe("a load in which a call fails", function()
       assert.is_true(survives {debugged, debug = {"gdb", "lines"}} > 3)
    end)
 
+   it("leaves nothing of memory behind that is taken and sealed in other ways", function()
+      for _, options in ipairs {
+         {protect = "dual"}, {protect = "dual", block = "unit", pages = "huge"},
+         {protect = "input", block = "unit"},
+      } do
+         local inputs = {add, calls}
+         for key, value in pairs(options) do
+            inputs[key] = value
+         end
+         assert.is_true(survives(inputs) > 3)
+      end
+   end)
+
    it("leaves nothing of section groups and constructors behind", function()
       assert.is_true(survives {groups} > 3)
    end)
@@ -209,13 +222,15 @@ describe("a load in which a call fails", function()
    end)
 
    it("does not crash when giving back fails", function()
-      fault.each(function()
-         local ln <close> = moonlink.new {}
-         return assert(ln:load {add, calls})
-      end, function(n, failed, ok, unit)
-         assert.is_true(ok or failed ~= nil, describe_run(n, failed, ok, unit))
-      end, {kinds = "undo"})
-      load_and_call {add}
+      for _, options in ipairs {{}, {protect = "dual"}, {block = "unit", pages = "huge"}} do
+         fault.each(function()
+            local ln <close> = moonlink.new(options)
+            return assert(ln:load {add, calls})
+         end, function(n, failed, ok, unit)
+            assert.is_true(ok or failed ~= nil, describe_run(n, failed, ok, unit))
+         end, {kinds = "undo"})
+         load_and_call {add}
+      end
    end)
 
    it("leaves nothing of a load that is wrong anyway", function()

@@ -41,12 +41,13 @@ local function describe_run(n, failed, ok, result, err)
 end
 
 describe("a reload in which a call fails", function()
-   it("has happened, or has changed nothing", function()
+   --- Over and over, with options of a linker.
+   local function check(options)
       local blocks
       for pass = 1, 2 do
          support.sh("cp %s %s", first, path)
          do
-            local ln <close> = moonlink.new {}
+            local ln <close> = moonlink.new(options)
             local unit = assert(ln:load(path))
             assert(ln:load(user))
             local next_count, use = ln:func "int spec_next(void)", ln:func "int spec_use(void)"
@@ -75,6 +76,14 @@ describe("a reload in which a call fails", function()
          assert.is_true(pass == 1 or blocks == fault.blocks(), "blocks are left behind")
          blocks = fault.blocks()
       end
+   end
+
+   it("has happened, or has changed nothing", function()
+      check {}
+   end)
+
+   it("has so, too, when code is written at another address", function()
+      check {protect = "dual", block = "unit"}
    end)
 end)
 
