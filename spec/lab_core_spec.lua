@@ -256,6 +256,21 @@ describe("lab: strategies of one's own", function()
       end
    end)
 
+   it("of moonlink take memory, and seal it, as the axes say", function()
+      local cases = results {
+         inputs = {chain()}, strategies = {"direct"}, call = CALL,
+         axes = {block = {"unit"}, pages = {"small", "huge"}, protect = {"load", "dual"}},
+      }
+      local function sample(pages, protect)
+         return succeeded(cases[("direct/block=unit/pages=%s/protect=%s"):format(pages, protect)])
+      end
+      local load, dual = sample("small", "load"), sample("small", "dual")
+      assert.equal(1, load.protections - dual.protections)
+      assert.is_nil(load.huge_kb)
+      assert.equal("integer", math.type(sample("huge", "load").huge_kb))
+      assert.is_true(sample("huge", "dual").image_kb >= 2048)
+   end)
+
    it("take what they lack from another one, with other values of its axes", function()
       local low = lab.with("direct", {zone = "low"})
       assert.equal("direct zone=low", low.name)
