@@ -258,6 +258,7 @@ static uint64_t search(ml_lazies *z, const ml_quiet *q, uint64_t i)
     uint64_t target = 0;
     for (unsigned k = 0; k < z->nscope && !z->s->gone && !target; k++) {
         if (z->scope[k].kind == ML_SCOPE_PROCESS) {
+            other = NULL;
             target = ask_process(z, q, i);
             continue;
         }
