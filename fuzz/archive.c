@@ -56,7 +56,7 @@ static void walk(ml_diag *d, ml_archive *ar, bool read, int depth)
 static void look_up(ml_diag *d, ml_archive *ar)
 {
     ml_arena a = {0};
-    if (ml_archive_index(d, ar) < 0)
+    if (ml_archive_list(d, ar) < 0)
         return;
     size_t n = ml_archive_names(ar);
     for (size_t i = 0; i < n && i < 1000; i++) {

@@ -113,6 +113,41 @@ describe("an archive", function()
       assert.is_nil(core.find(path, "one\0"))
    end)
 
+   --- An object that defines 40 copies' worth of common names and `count` names of its own.
+   local function many_names(path, number, count)
+      local text = {}
+      for i = 1, 40 do
+         local name = "shared_by_all_of_them_" .. i
+         text[#text + 1] = (".weak %s\n%s:"):format(name, name)
+      end
+      for i = 1, count do
+         local name = ("a_name_of_which_there_are_thousands_%d_%d"):format(number, i)
+         text[#text + 1] = (".globl %s\n%s:"):format(name, name)
+      end
+      support.sh("as -o %s %s", path, support.write(path .. ".s", table.concat(text, "\n") .. "\n"))
+   end
+
+   it("with a large index is found as with a small one, in the file and in memory", function()
+      local objects = {}
+      for number = 1, 30 do
+         objects[number] = ("many%d.o"):format(number)
+         many_names(dir .. "/" .. objects[number], number, number <= 4 and 1000 or 10)
+      end
+      local unique = build("ar rc made.a %s", table.concat(objects, " ", 1, 4))
+      local first = core.members(unique)[1].header
+      local function check(path)
+         assert.equal("many3.o", core.find(path, "a_name_of_which_there_are_thousands_3_1000").name)
+         assert.equal("many1.o", core.find(path, "a_name_of_which_there_are_thousands_1_1").name)
+         assert.equal("many1.o", core.find(path, "shared_by_all_of_them_40").name)
+         assert.is_nil(core.find(path, "a_name_of_which_there_are_thousands_3_1001"))
+         assert.is_nil(core.find(path, "shared_by_all_of_them_" .. ("4"):rep(300)))
+         assert.same(index_of_nm(path), index(path))
+      end
+      check(unique)
+      check(build("ar rc made.a %s", table.concat(objects, " "))) -- thirty have the same names
+      assert.is_true(first > 64 << 10)
+   end)
+
    it("may hold two members of one name", function()
       support.sh("mkdir -p %s/other && cp %s/two.o %s/other/one.o", dir, dir, dir)
       local path = build "ar qc made.a one.o other/one.o"

@@ -4,8 +4,9 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-/* Bytes up to which a file is read before it is known what it is; bytes that tell it. */
-enum { WHOLE_READ = 1 << 20, HEAD = 4096 };
+/* Bytes up to which a file is read before it is known what it is (most objects; not an archive of
+** which nothing may be wanted); bytes that tell it. */
+enum { WHOLE_READ = 64 << 10, HEAD = 4096 };
 
 int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
 {

@@ -156,7 +156,7 @@ static int archive_index(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     scratch *s = scratch_new(L);
-    if (ml_archive_open(&s->d, path, &s->ar) < 0 || ml_archive_index(&s->d, s->ar) < 0)
+    if (ml_archive_open(&s->d, path, &s->ar) < 0 || ml_archive_list(&s->d, s->ar) < 0)
         return ml_lua_fail(L, &s->d);
     lua_newtable(L);
     size_t n = ml_archive_names(s->ar);

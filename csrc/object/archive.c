@@ -32,7 +32,7 @@ static int check_within(ml_diag *d, const ml_archive *ar, const char *member, ui
                    (unsigned long long)len, (unsigned long long)ar->size);
 }
 
-static int fetch_to(ml_diag *d, const ml_archive *ar, uint64_t off, void *to, size_t len)
+int ml_archive_fetch_to(ml_diag *d, const ml_archive *ar, uint64_t off, void *to, size_t len)
 {
     int r = check_within(d, ar, NULL, off, len);
     if (r < 0 || len == 0)
@@ -56,7 +56,7 @@ int ml_archive_fetch(ml_diag *d, const ml_archive *ar, uint64_t off, uint64_t le
     uint8_t *p = ml_nalloc(a, (size_t)len, 1);
     if (!p)
         return ml_nomem(d);
-    r = fetch_to(d, ar, off, p, (size_t)len);
+    r = ml_archive_fetch_to(d, ar, off, p, (size_t)len);
     if (r == 0)
         *out = (ml_slice){p, (size_t)len};
     return r;
@@ -128,7 +128,7 @@ static int bsd_name(ml_diag *d, ml_archive *ar, uint64_t off, const uint8_t *raw
     char *name = ml_alloc(&ar->arena, (size_t)n + 1);
     if (!name)
         return ml_nomem(d);
-    int r = fetch_to(d, ar, h->data, name, (size_t)n);
+    int r = ml_archive_fetch_to(d, ar, h->data, name, (size_t)n);
     name[n] = 0;
     h->name = name;
     h->data += n;
@@ -168,7 +168,7 @@ static int read_name(ml_diag *d, ml_archive *ar, uint64_t off, const uint8_t *ra
 static int read_head(ml_diag *d, ml_archive *ar, uint64_t off, ml_ar_head *out)
 {
     uint8_t raw[HEAD];
-    int r = fetch_to(d, ar, off, raw, HEAD);
+    int r = ml_archive_fetch_to(d, ar, off, raw, HEAD);
     if (r < 0)
         return r;
     if (raw[END_AT] != '`' || raw[END_AT + 1] != '\n')
@@ -199,8 +199,9 @@ static bool is_head(const ml_archive *ar, uint64_t off)
     uint8_t end[2] = {0};
     ml_diag quiet;
     ml_diag_init(&quiet);
-    bool is = ml_within(ar->size, off, HEAD) && fetch_to(&quiet, ar, off + END_AT, end, 2) == 0 &&
-              end[0] == '`' && end[1] == '\n';
+    bool is = ml_within(ar->size, off, HEAD) &&
+              ml_archive_fetch_to(&quiet, ar, off + END_AT, end, 2) == 0 && end[0] == '`' &&
+              end[1] == '\n';
     ml_diag_free(&quiet);
     return is;
 }
@@ -222,7 +223,7 @@ static int read_names(ml_diag *d, ml_archive *ar, const ml_ar_head *h)
     if (!p)
         return ml_nomem(d);
     size_t n = (size_t)h->size;
-    int r = fetch_to(d, ar, h->data, p, n);
+    int r = ml_archive_fetch_to(d, ar, h->data, p, n);
     if (r < 0)
         return r;
     p[n] = 0;
@@ -261,7 +262,7 @@ static int not_archive(ml_diag *d, const ml_archive *ar)
 {
     uint8_t head[64];
     size_t n = ar->size < sizeof head ? (size_t)ar->size : sizeof head;
-    int r = fetch_to(d, ar, 0, head, n);
+    int r = ml_archive_fetch_to(d, ar, 0, head, n);
     if (r < 0)
         return r;
     ml_kind k = ml_kind_of((ml_slice){head, n}, ar->size);
@@ -273,7 +274,7 @@ static int not_archive(ml_diag *d, const ml_archive *ar)
 static int start(ml_diag *d, ml_archive *ar)
 {
     uint8_t magic[MAGIC] = {0};
-    int r = ar->size < MAGIC ? 0 : fetch_to(d, ar, 0, magic, MAGIC);
+    int r = ar->size < MAGIC ? 0 : ml_archive_fetch_to(d, ar, 0, magic, MAGIC);
     if (r < 0)
         return r;
     ar->thin = memcmp(magic, "!<thin>\n", MAGIC) == 0;
@@ -463,7 +464,7 @@ static int rest_is_padding(ml_diag *d, const ml_archive *ar, uint64_t off, bool 
     if (*yes || ar->size - off >= HEAD)
         return 0;
     size_t n = (size_t)(ar->size - off);
-    int r = fetch_to(d, ar, off, rest, n);
+    int r = ml_archive_fetch_to(d, ar, off, rest, n);
     *yes = true;
     for (size_t i = 0; r == 0 && i < n; i++)
         *yes = *yes && (rest[i] == '\n' || rest[i] == 0);
@@ -534,7 +535,9 @@ int ml_archive_read(ml_diag *d, ml_archive *ar, const ml_member *m, ml_arena *a,
 {
     ml_member checked = *m;
     if (!m->path && m->offset == 0) { /* ml_archive_find saw no header: say why */
-        int r = ml_archive_member(d, ar, m->header, &checked);
+        int r = ar->bytes.p ? 0 : ml_os_unchanged(d, &ar->file);
+        if (r == 0)
+            r = ml_archive_member(d, ar, m->header, &checked);
         if (r < 0)
             return r;
     }

@@ -1,7 +1,8 @@
 /* archive.h -- object: ar archives: GNU, BSD and thin; `//` and `#1/` names, `/SYM64/`.
 ** stage OPEN. takes a path (or bytes); gives an index name -> member and the members' bytes on
 ** demand. The file is read with pread, never mapped, so that nobody can cut it away under us; a
-** member costs nothing until it is asked for; the index is parsed once, at the first look-up.
+** member costs nothing until it is asked for; the index is parsed once, at the first look-up, and
+** what is kept of it is small: see Note [Names of an archive] in archive_names.c.
 ** After open every offset, size, name and count that it hands out is checked.
 ** Spec: ar(5), the GNU and BSD variants; see docs of binutils "ar", LLVM "Archive.cpp" for /SYM64/.
 ** SPDX-License-Identifier: MIT */
@@ -45,7 +46,9 @@ int ml_archive_index(ml_diag *d, ml_archive *ar);
 ** False when none does. Needs ml_archive_index. */
 bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
                      ml_member *out);
-/* Number of names in the index, and the i-th: name and member header offset; for listings. */
+/* For listings: makes the index ready, with all names in memory. Then the number of names, and the
+** i-th: name and member header offset. */
+int ml_archive_list(ml_diag *d, ml_archive *ar);
 size_t ml_archive_names(const ml_archive *ar);
 const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header);
 

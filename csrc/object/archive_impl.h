@@ -25,18 +25,23 @@ typedef struct ml_ar_head {
     uint64_t origin;  /* thin member that lies in an archive: offset of its header there, else 0 */
 } ml_ar_head;
 
-/* A name of the index. Entries keep the order of the index. */
-typedef struct ml_ar_entry {
-    const char *name;
-    uint32_t len, hash;
-    uint32_t target; /* index into targets */
-} ml_ar_entry;
-
-/* A member that the index names; looked at when it is first found. */
+/* A member that a name was found in. */
 typedef struct ml_ar_target {
     uint64_t header;
-    ml_member member; /* name NULL: not looked at yet */
+    ml_member member; /* name NULL: a free slot */
 } ml_ar_target;
+
+/* The names of an index, by number in its order. See Note [Names of an archive]. */
+typedef struct ml_ar_names {
+    uint32_t n;
+    ml_slice text; /* holds the names; p NULL: they are read from the archive when one is found */
+    uint64_t text_at;  /* offset of the text in the archive, when it is a part of it */
+    uint32_t *at;      /* offset of a name in the text, NUL behind it */
+    uint64_t *headers; /* of the members; NULL: big-endian numbers of `width` bytes in the text */
+    unsigned width;
+    uint32_t *slots; /* open addressing: 1 + number in the bits `number`, of the hash in the rest */
+    uint32_t mask, number;
+} ml_ar_names;
 
 struct ml_archive {
     ml_arena arena;
@@ -51,17 +56,23 @@ struct ml_archive {
     ml_ar_head armap;  /* the index in the file; role ML_AR_MEMBER: there is none */
     ml_archive *inner; /* the archive that the last look into a nested thin member needed */
     bool indexed;
-    ml_ar_entry *entries;
-    ml_ar_target *targets;
-    size_t nentries, ntargets;
-    uint32_t *slots; /* open addressing: 1 + index into entries, 0: free */
-    size_t mask;
+    ml_ar_names index;
+    ml_ar_target *seen; /* by header: open addressing, at most half full */
+    uint32_t nseen, seen_slots;
 };
 
 /* [off, off + len) of the archive. Without copying when it is in memory; else read into a. */
 int ml_archive_fetch(ml_diag *d, const ml_archive *ar, uint64_t off, uint64_t len, ml_arena *a,
                      ml_slice *out);
+/* The same to where the caller says. */
+int ml_archive_fetch_to(ml_diag *d, const ml_archive *ar, uint64_t off, void *to, size_t len);
 /* The member whose header is at off; an error when no header is there. */
 int ml_archive_member(ml_diag *d, ml_archive *ar, uint64_t off, ml_member *out);
+
+/* archive_names.c: the table of ar->index, whose other fields are set; names lie in the text. */
+int ml_ar_names_table(ml_diag *d, ml_archive *ar);
+/* Fills in ar->index, which has room for count names, from names one behind the other at `at` of a
+** text that is not in memory. 1: it has to be done with the text in memory. */
+int ml_ar_names_stream(ml_diag *d, ml_archive *ar, uint32_t count, uint64_t at, ml_arena *scratch);
 
 #endif

@@ -1,54 +1,38 @@
-/* archive_index.c -- stage OPEN: which member of an archive defines a name.
-** takes an archive; gives a hash table name -> member, made from the index in the file, or from the
-** members' own symbol tables when the file has none. Entries keep the order of the index, and of
-** equal names the first stays, as with ld.
-** An index says where members are, but may lie: a member is handed out only when a header stands at
-** its offset, which is looked at when the member is first found.
+/* archive_index.c -- stage OPEN: the names of an archive, and in which members they are.
+** takes an archive; gives names in a text, by number, and their table (archive_names.c), out of the
+** index in the file, or out of the members' own symbol tables when the file has none. Numbers keep
+** the order of the index; of equal names the first is found, as with ld.
 ** Spec: GNU binutils "Archive symbol table" (`/`, `/SYM64/`: big-endian); 4.4BSD ranlib(5)
 ** (`__.SYMDEF`); gABI ch. 4 "Symbol Table".
 ** SPDX-License-Identifier: MIT */
 #include <libelf.h>
 
-#include "base/hash.h"
 #include "object/archive_impl.h"
 #include "object/kind.h"
 
 enum { DEEPEST = 16 };     /* archives in archives */
 enum { NAMES_SHARE = 64 }; /* how often over, on average, names may share the bytes of a table */
+enum { KEPT = 64 << 10 };  /* bytes: a larger index is not kept in memory */
 
 static ml_where place(const ml_archive *ar, const char *member)
 {
     return (ml_where){.file = ar->path, .member = member};
 }
 
-/* ---- the list of entries, grown in the archive's arena ---- */
-
+/* What an index is made in. */
 typedef struct list {
     ml_diag *d;
     ml_archive *ar;
-    ml_ar_entry *entries;
-    ml_ar_target *targets;
-    size_t nentries, entry_room, ntargets, target_room;
+    ml_ar_names *x; /* the archive's, empty at first */
+    /* of an index that is made: */
+    uint8_t *text;
+    size_t ntext, text_room, at_room, header_room;
+    ml_arena scratch;
 } list;
 
-/* Appends a name; names of one member that follow each other share a target. */
-static int add(list *l, const char *name, size_t len, uint64_t header)
+static int too_large(list *l)
 {
-    ml_arena *a = &l->ar->arena;
-    if (len >= UINT32_MAX || l->nentries >= INT32_MAX)
-        return ml_fail(l->d, ML_E_UNSUPPORTED, place(l->ar, NULL), NULL, "the index is too large");
-    if (l->ntargets == 0 || l->targets[l->ntargets - 1].header != header) {
-        if (!ml_array_room(a, &l->targets, l->ntargets, &l->target_room, sizeof *l->targets))
-            return ml_nomem(l->d);
-        l->targets[l->ntargets++] = (ml_ar_target){.header = header};
-    }
-    if (!ml_array_room(a, &l->entries, l->nentries, &l->entry_room, sizeof *l->entries))
-        return ml_nomem(l->d);
-    l->entries[l->nentries++] = (ml_ar_entry){.name = name,
-                                              .len = (uint32_t)len,
-                                              .hash = ml_hash(name, len),
-                                              .target = (uint32_t)(l->ntargets - 1)};
-    return 0;
+    return ml_fail(l->d, ML_E_UNSUPPORTED, place(l->ar, NULL), NULL, "the index is too large");
 }
 
 /* ---- the index in the file ---- */
@@ -70,12 +54,13 @@ static uint64_t little(const uint8_t *p, size_t width)
     return width == 8 ? ml_get64(p) : ml_get32(p);
 }
 
-/* Makes room for count names at once; count has been checked against the size of the index. */
-static bool reserve(list *l, size_t count)
+/* Makes room for count names; count has been checked against the size of the index. */
+static bool reserve(list *l, uint64_t count, bool headers)
 {
-    l->entries = ml_nalloc(&l->ar->arena, count, sizeof *l->entries);
-    l->entry_room = l->entries ? count : 0;
-    return l->entries != NULL;
+    ml_arena *a = &l->ar->arena;
+    l->x->at = ml_nalloc(a, (size_t)count, sizeof *l->x->at);
+    l->x->headers = headers ? ml_nalloc(a, (size_t)count, sizeof *l->x->headers) : NULL;
+    return l->x->at && (l->x->headers || !headers);
 }
 
 /* count, count offsets of headers, count names one behind the other. */
@@ -86,19 +71,16 @@ static int read_gnu(list *l, ml_slice s, size_t width)
     uint64_t count = big(s.p, width);
     if (count > (s.n - width) / width)
         return damaged(l, "its count is larger than the index");
-    if (!reserve(l, (size_t)count))
+    if (!reserve(l, count, false))
         return ml_nomem(l->d);
-    const uint8_t *offsets = s.p + width;
+    l->x->width = (unsigned)width;
     size_t at = width + (size_t)count * width;
     for (uint64_t i = 0; i < count; i++) {
-        const uint8_t *name = s.p + at, *end = memchr(name, 0, s.n - at);
+        const uint8_t *name = s.p + at, *end = at < s.n ? memchr(name, 0, s.n - at) : NULL;
         if (!end)
             return damaged(l, "it has fewer names than members");
-        size_t len = (size_t)(end - name);
-        int r = add(l, (const char *)name, len, big(offsets + i * width, width));
-        if (r < 0)
-            return r;
-        at += len + 1;
+        l->x->at[l->x->n++] = (uint32_t)at;
+        at += (size_t)(end - name) + 1;
     }
     return 0;
 }
@@ -115,41 +97,100 @@ static int read_bsd(list *l, ml_slice s, size_t width)
     bytes = little(pairs.p + pairs.n, width);
     if (!ml_slice_sub(s, 2 * width + pairs.n, bytes, &names))
         return damaged(l, "its names reach behind its end");
+    if (!reserve(l, pairs.n / (2 * width), true))
+        return ml_nomem(l->d);
     for (size_t at = 0; pairs.n - at >= 2 * width; at += 2 * width) {
         const char *name = ml_slice_str(names, little(pairs.p + at, width));
         if (!name)
             return damaged(l, "a name lies outside it");
-        size_t len = strlen(name);
-        used += len;
+        used += strlen(name);
         if (used / NAMES_SHARE > names.n) /* no archiver does that; it would take for ever */
             return damaged(l, "its names overlap");
-        int r = add(l, name, len, little(pairs.p + at + width, width));
-        if (r < 0)
-            return r;
+        l->x->at[l->x->n] = (uint32_t)((const uint8_t *)name - s.p);
+        l->x->headers[l->x->n++] = little(pairs.p + at + width, width);
     }
     return 0;
 }
 
+/* A large GNU index in a file, by a small window. 1: it was not possible. */
+static int stream_gnu(list *l, size_t width)
+{
+    const ml_ar_head *h = &l->ar->armap;
+    uint8_t number[8];
+    if (l->ar->bytes.p || h->size <= KEPT)
+        return 1;
+    int r = ml_archive_fetch_to(l->d, l->ar, h->data, number, width);
+    uint64_t count = r == 0 ? big(number, width) : 0;
+    if (r < 0 || count > (h->size - width) / width)
+        return r < 0 ? r : 1;
+    if (!reserve(l, count, false))
+        return ml_nomem(l->d);
+    l->x->width = (unsigned)width;
+    return ml_ar_names_stream(l->d, l->ar, (uint32_t)count, width + count * width, &l->scratch);
+}
+
+/* With all of it in memory. Slurped bytes may go before the archive does: what is not large is
+** copied out of them. */
+static int read_whole(list *l, bool gnu, size_t width)
+{
+    ml_archive *ar = l->ar;
+    const ml_ar_head *h = &ar->armap;
+    ml_slice s = {NULL, 0};
+    bool stays = ar->owned || (h->size <= KEPT && !ar->bytes.p);
+    int r = ml_archive_fetch(l->d, ar, h->data, h->size, stays ? &ar->arena : &l->scratch, &s);
+    if (r < 0)
+        return r;
+    if (!stays && s.n <= KEPT) {
+        s.p = (const uint8_t *)ml_strndup(&ar->arena, (const char *)s.p, s.n);
+        if (!s.p)
+            return ml_nomem(l->d);
+        stays = true;
+    }
+    l->x->n = 0;
+    l->x->text.p = s.p;
+    r = gnu ? read_gnu(l, s, width) : read_bsd(l, s, width);
+    if (r == 0)
+        r = ml_ar_names_table(l->d, ar);
+    if (!stays)
+        l->x->text.p = NULL;
+    return r;
+}
+
+/* The index becomes the text. */
 static int read_index(list *l)
 {
     const ml_ar_head *h = &l->ar->armap;
-    ml_slice s = {NULL, 0};
-    /* Not out of slurped bytes: those may go before the archive does. */
-    int r = ml_archive_fetch(l->d, l->ar, h->data, h->size, &l->ar->arena, &s);
-    if (r == 0 && l->ar->bytes.p && !l->ar->owned) {
-        const char *copy = ml_strndup(&l->ar->arena, (const char *)s.p, s.n);
-        if (!copy)
-            return ml_nomem(l->d);
-        s.p = (const uint8_t *)copy;
-    }
-    if (r < 0)
-        return r;
-    size_t width = h->role == ML_AR_GNU64 || h->role == ML_AR_BSD64 ? 8 : 4;
+    if (h->size >= INT32_MAX)
+        return too_large(l);
+    bool wide = h->role == ML_AR_GNU64 || h->role == ML_AR_BSD64;
     bool gnu = h->role == ML_AR_GNU32 || h->role == ML_AR_GNU64;
-    return gnu ? read_gnu(l, s, width) : read_bsd(l, s, width);
+    size_t width = wide ? 8 : 4;
+    l->x->text.n = (size_t)h->size;
+    l->x->text_at = h->data;
+    int r = gnu ? stream_gnu(l, width) : 1;
+    return r == 1 ? read_whole(l, gnu, width) : r;
 }
 
 /* ---- an index made from the members ---- */
+
+/* Appends a name. */
+static int add(list *l, const char *name, size_t len, uint64_t header)
+{
+    ml_ar_names *x = l->x;
+    if (len >= INT32_MAX || l->ntext + len >= INT32_MAX)
+        return too_large(l);
+    while (l->text_room - l->ntext <= len) /* text grows by doubling, at least once */
+        if (!ml_array_room(&l->scratch, &l->text, l->text_room, &l->text_room, 1))
+            return ml_nomem(l->d);
+    if (!ml_array_room(&l->scratch, &x->at, x->n, &l->at_room, sizeof *x->at) ||
+        !ml_array_room(&l->scratch, &x->headers, x->n, &l->header_room, sizeof *x->headers))
+        return ml_nomem(l->d);
+    x->at[x->n] = (uint32_t)l->ntext;
+    x->headers[x->n++] = header;
+    memcpy(l->text + l->ntext, name, len + 1);
+    l->ntext += len + 1;
+    return 0;
+}
 
 /* A member while its symbols are read. */
 typedef struct object {
@@ -205,10 +246,7 @@ static int add_symbols(const object *o, const Elf64_Shdr *symtab)
         used += len;
         if (used / NAMES_SHARE > strings.n)
             return bad_object(o, "its symbols' names overlap");
-        const char *copy = len ? ml_strndup(&o->l->ar->arena, name, len) : NULL;
-        if (len && !copy)
-            return ml_nomem(o->l->d);
-        int r = copy ? add(o->l, copy, len, o->header) : 0;
+        int r = len ? add(o->l, name, len, o->header) : 0;
         if (r < 0)
             return r;
     }
@@ -284,92 +322,40 @@ static int add_members(list *l, ml_archive *in, uint64_t header, int depth)
     return r;
 }
 
-/* ---- the table ---- */
-
-static bool same(const ml_ar_entry *e, const char *name, size_t len, uint32_t hash)
+/* Copies what was appended to where the archive keeps it. */
+static bool keep(list *l)
 {
-    return e->hash == hash && e->len == len && memcmp(e->name, name, len) == 0;
-}
-
-/* The slot that holds the name, or the free one where it would stand. */
-static size_t slot_of(const ml_archive *ar, const char *name, size_t len, uint32_t hash)
-{
-    size_t i = hash & ar->mask;
-    while (ar->slots[i] && !same(&ar->entries[ar->slots[i] - 1], name, len, hash))
-        i = (i + 1) & ar->mask;
-    return i;
-}
-
-static int make_table(ml_diag *d, ml_archive *ar)
-{
-    size_t size = 16;
-    while (size < 2 * ar->nentries)
-        size *= 2;
-    ar->slots = ml_zalloc(&ar->arena, size, sizeof *ar->slots);
-    if (!ar->slots)
-        return ml_nomem(d);
-    ar->mask = size - 1;
-    for (size_t n = 0; n < ar->nentries; n++) {
-        const ml_ar_entry *e = &ar->entries[n];
-        size_t i = slot_of(ar, e->name, e->len, e->hash);
-        if (!ar->slots[i]) /* of equal names the first stays */
-            ar->slots[i] = (uint32_t)(n + 1);
+    ml_ar_names *x = l->x;
+    uint8_t *text = ml_nalloc(&l->ar->arena, l->ntext, 1);
+    const uint32_t *at = x->at;
+    const uint64_t *headers = x->headers;
+    if (!text || !reserve(l, x->n, true))
+        return false;
+    if (x->n) {
+        memcpy(text, l->text, l->ntext);
+        memcpy(x->at, at, x->n * sizeof *at);
+        memcpy(x->headers, headers, x->n * sizeof *headers);
     }
-    return 0;
+    x->text = (ml_slice){text, l->ntext};
+    return true;
+}
+
+static int make_index(list *l)
+{
+    int r = add_members(l, l->ar, 0, 0);
+    if (r == 0 && !keep(l))
+        r = ml_nomem(l->d);
+    return r == 0 ? ml_ar_names_table(l->d, l->ar) : r;
 }
 
 int ml_archive_index(ml_diag *d, ml_archive *ar)
 {
     if (ar->indexed)
         return 0;
-    list l = {.d = d, .ar = ar};
-    int r = ar->armap.role == ML_AR_MEMBER ? add_members(&l, ar, 0, 0) : read_index(&l);
-    if (r < 0)
-        return r;
-    ar->entries = l.entries;
-    ar->nentries = l.nentries;
-    ar->targets = l.targets;
-    ar->ntargets = l.ntargets;
-    r = make_table(d, ar);
+    list l = {.d = d, .ar = ar, .x = &ar->index, .scratch = {.bulk = &ml_os_bulk}};
+    ar->index = (ml_ar_names){0};
+    int r = ar->armap.role == ML_AR_MEMBER ? make_index(&l) : read_index(&l);
+    ml_arena_free(&l.scratch);
     ar->indexed = r == 0;
     return r;
-}
-
-/* Looks at the member of a target for the first time. When no header is there, the target is handed
-** out with offset 0 and no path, for which ml_archive_read tells the reason. */
-static void look(ml_archive *ar, ml_ar_target *t)
-{
-    ml_diag quiet;
-    ml_diag_init(&quiet);
-    if (ml_archive_member(&quiet, ar, t->header, &t->member) < 0)
-        t->member = (ml_member){.name = "?", .header = t->header};
-    ml_diag_free(&quiet);
-}
-
-bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
-                     ml_member *out)
-{
-    if (!ar->indexed)
-        return false;
-    uint32_t slot = ar->slots[slot_of(ar, name, len, hash)];
-    if (!slot)
-        return false;
-    ml_ar_target *t = &ar->targets[ar->entries[slot - 1].target];
-    if (!t->member.name) /* an archive is never a const object: what is learnt is kept in it */
-        look((ml_archive *)(uintptr_t)ar, t);
-    *out = t->member;
-    return true;
-}
-
-size_t ml_archive_names(const ml_archive *ar)
-{
-    return ar->indexed ? ar->nentries : 0;
-}
-
-const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header)
-{
-    const ml_ar_entry *e = &ar->entries[i];
-    if (header)
-        *header = ar->targets[e->target].header;
-    return e->name;
 }

@@ -1,0 +1,296 @@
+/* archive_names.c -- stage OPEN: the table of an archive's names, and what is found by it.
+** takes names in a text, by number; gives for a name the first number that has it, and its member.
+** An index may lie about members: one is handed out only when a header stands where it says, which
+** is looked at when the member is first found.
+** SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "object/archive_impl.h"
+
+/* Note [Names of an archive]
+** Most archives of a load are asked for thousands of names and have none of them: what counts is to
+** say no at little cost. So each name is read and hashed once, and what is kept of it is an offset
+** and a slot: a number and, in the bits that the number leaves over, a part of the hash, so that
+** hardly any name is looked for in vain. The text itself, by far the largest part, is kept only of
+** small indexes, and of those that lie in memory that the caller keeps. Of others a name is read
+** from the file again when its slot was found, which is once for each member that is taken.
+** A linear probe meets equal names in the order in which they came; all but the first are left out,
+** since a million of them would make each look a long walk. That takes the whole text in memory, so
+** it is done only when many are alike: the first try goes through the file by a small window, which
+** stays in the cache. */
+
+enum { BATCH = 16, PIECE = 256, FIRST_SEEN = 16 };
+enum { WINDOW = 64 << 10 }; /* bytes of an index that are read at a time */
+enum { CROWD = 16 };        /* slots on one walk that are alike */
+
+/* ---- the table ---- */
+
+static uint32_t slot_of(const ml_ar_names *x, uint32_t hash, uint32_t i)
+{
+    return (hash & ~x->number) | (i + 1);
+}
+
+/* Can the slot be one of the hash? */
+static bool matches(const ml_ar_names *x, uint32_t slot, uint32_t hash)
+{
+    return ((slot ^ hash) & ~x->number) == 0;
+}
+
+/* Enters name number i, of this hash, unless it is there already. Without the text at hand nothing
+** is left out; false when that makes too long a walk. */
+static bool enter(ml_ar_names *x, uint32_t i, uint32_t hash)
+{
+    const char *text = (const char *)x->text.p;
+    uint32_t k = hash & x->mask;
+    for (unsigned alike = 0; x->slots[k]; k = (k + 1) & x->mask) {
+        if (!matches(x, x->slots[k], hash))
+            continue;
+        if (!text && ++alike == CROWD)
+            return false;
+        if (text && strcmp(text + x->at[(x->slots[k] & x->number) - 1], text + x->at[i]) == 0)
+            return true;
+    }
+    x->slots[k] = slot_of(x, hash, i);
+    return true;
+}
+
+/* Some names on their way into the table: all are hashed, then all are entered. */
+typedef struct batch {
+    uint32_t n, hash[BATCH];
+} batch;
+
+/* Enters what is on its way; the names end before number `end`. */
+static bool flush(ml_ar_names *x, batch *b, uint32_t end)
+{
+    bool good = true;
+    for (uint32_t k = 0; k < b->n && good; k++)
+        good = enter(x, end - b->n + k, b->hash[k]);
+    b->n = 0;
+    return good;
+}
+
+static bool put(ml_ar_names *x, batch *b, uint32_t i, const char *name, size_t len)
+{
+    uint32_t hash = ml_hash(name, len);
+    b->hash[b->n++] = hash;
+    __builtin_prefetch(&x->slots[hash & x->mask]);
+    return b->n < BATCH || flush(x, b, i + 1);
+}
+
+/* A table for so many names, below 2^31; at most two thirds full. */
+static bool make_slots(ml_archive *ar, uint32_t count)
+{
+    ml_ar_names *x = &ar->index;
+    uint32_t size = 16;
+    while (size / 3 < count / 2)
+        size *= 2;
+    x->slots = ml_zalloc(&ar->arena, size, sizeof *x->slots);
+    x->mask = size - 1;
+    x->number = 1;
+    while (x->number < count) /* 1 + number needs all of its bits */
+        x->number = 2 * x->number + 1;
+    return x->slots != NULL;
+}
+
+int ml_ar_names_table(ml_diag *d, ml_archive *ar)
+{
+    ml_ar_names *x = &ar->index;
+    batch b = {0};
+    if (!make_slots(ar, x->n))
+        return ml_nomem(d);
+    for (uint32_t i = 0; i < x->n; i++) {
+        const char *name = (const char *)x->text.p + x->at[i];
+        put(x, &b, i, name, strlen(name));
+    }
+    flush(x, &b, x->n);
+    return 0;
+}
+
+/* The names of a window, from number x->n on; how many bytes they take, the part of a name at the
+** end left out. False: too many are alike. */
+static bool take_window(ml_ar_names *x, batch *b, uint32_t count, ml_slice window, uint64_t at,
+                        size_t *used)
+{
+    *used = 0;
+    while (x->n < count && *used < window.n) {
+        const uint8_t *name = window.p + *used, *end = memchr(name, 0, window.n - *used);
+        if (!end)
+            break;
+        x->at[x->n] = (uint32_t)(at + *used);
+        if (!put(x, b, x->n, (const char *)name, (size_t)(end - name)))
+            return false;
+        x->n++;
+        *used += (size_t)(end - name) + 1;
+    }
+    return true;
+}
+
+int ml_ar_names_stream(ml_diag *d, ml_archive *ar, uint32_t count, uint64_t at, ml_arena *scratch)
+{
+    ml_ar_names *x = &ar->index;
+    uint8_t *room = ml_alloc(scratch, WINDOW);
+    batch b = {0};
+    size_t used = 1;
+    int r = room && make_slots(ar, count) ? 0 : ml_nomem(d);
+    while (r == 0 && x->n < count && used > 0) {
+        size_t n = x->text.n - at < WINDOW ? (size_t)(x->text.n - at) : WINDOW;
+        r = ml_archive_fetch_to(d, ar, x->text_at + at, room, n);
+        if (r == 0 && !take_window(x, &b, count, (ml_slice){room, n}, at, &used))
+            return 1;
+        at += used;
+    }
+    return r < 0 ? r : x->n < count || !flush(x, &b, x->n);
+}
+
+/* ---- what the text says ---- */
+
+/* Bytes of the text, from memory or from the file. False when the file cannot be read any more. */
+static bool text_at(const ml_archive *ar, uint64_t off, void *to, size_t len)
+{
+    const ml_ar_names *x = &ar->index;
+    if (x->text.p) {
+        memcpy(to, x->text.p + off, len);
+        return true;
+    }
+    ml_diag quiet;
+    ml_diag_init(&quiet);
+    int r = ml_archive_fetch_to(&quiet, ar, x->text_at + off, to, len);
+    ml_diag_free(&quiet);
+    return r == 0;
+}
+
+/* Is it the name at off? Piece by piece: names have no limit. *lost: the text cannot be read. */
+static bool is_name(const ml_archive *ar, uint64_t off, const char *name, size_t len, bool *lost)
+{
+    char piece[PIECE];
+    if (!ml_within(ar->index.text.n, off, len + 1))
+        return false;
+    for (size_t done = 0; done <= len;) { /* with the NUL behind it */
+        size_t n = len + 1 - done < PIECE ? len + 1 - done : PIECE;
+        *lost = !text_at(ar, off + done, piece, n);
+        if (*lost)
+            return false;
+        bool last = done + n == len + 1;
+        if (memcmp(piece, name + done, n - last) != 0 || (last && piece[n - 1] != 0))
+            return false;
+        done += n;
+    }
+    return true;
+}
+
+/* Where the header of the member with name i stands. */
+static bool header_of(const ml_archive *ar, uint32_t i, uint64_t *header)
+{
+    const ml_ar_names *x = &ar->index;
+    uint8_t number[8] = {0};
+    if (x->headers) {
+        *header = x->headers[i];
+        return true;
+    }
+    uint64_t at = x->width + (uint64_t)i * x->width;
+    if (!text_at(ar, at, number, x->width))
+        return false;
+    *header = x->width == 8 ? ml_get64be(number) : ml_get32be(number);
+    return true;
+}
+
+/* ---- members ---- */
+
+static ml_ar_target *seen_at(ml_ar_target *seen, uint32_t slots, uint64_t header)
+{
+    uint32_t i = ml_hash_end(header) & (slots - 1);
+    while (seen[i].member.name && seen[i].header != header)
+        i = (i + 1) & (slots - 1);
+    return &seen[i];
+}
+
+/* Where the member at header is kept; NULL when memory is short. */
+static ml_ar_target *target_of(ml_archive *ar, uint64_t header)
+{
+    if (2 * ar->nseen >= ar->seen_slots) {
+        uint32_t slots = ar->seen_slots ? 2 * ar->seen_slots : FIRST_SEEN;
+        ml_ar_target *more = slots ? ml_zalloc(&ar->arena, slots, sizeof *more) : NULL;
+        if (!more)
+            return NULL;
+        for (uint32_t i = 0; i < ar->seen_slots; i++)
+            if (ar->seen[i].member.name)
+                *seen_at(more, slots, ar->seen[i].header) = ar->seen[i];
+        ar->seen = more;
+        ar->seen_slots = slots;
+    }
+    return seen_at(ar->seen, ar->seen_slots, header);
+}
+
+/* The member at header, looked at when it is new. When no header is there, it has offset 0 and no
+** path, for which ml_archive_read tells the reason. */
+static ml_member look(ml_archive *ar, uint64_t header)
+{
+    ml_ar_target *t = target_of(ar, header);
+    if (t && t->member.name)
+        return t->member;
+    ml_diag quiet;
+    ml_member m;
+    ml_diag_init(&quiet);
+    if (ml_archive_member(&quiet, ar, header, &m) < 0)
+        m = (ml_member){.name = "?", .header = header};
+    ml_diag_free(&quiet);
+    if (t) {
+        *t = (ml_ar_target){header, m};
+        ar->nseen++;
+    }
+    return m;
+}
+
+bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                     ml_member *out)
+{
+    const ml_ar_names *x = &ar->index;
+    if (!ar->indexed)
+        return false;
+    for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
+        uint32_t i = (x->slots[k] & x->number) - 1;
+        uint64_t header;
+        bool lost = false;
+        if (!matches(x, x->slots[k], hash))
+            continue;
+        if (!is_name(ar, x->at[i], name, len, &lost) && !lost)
+            continue;
+        if (lost || !header_of(ar, i, &header)) /* the file was cut off: reading it will say so */
+            *out = (ml_member){.name = "?", .header = ar->armap.data};
+        else /* an archive is never a const object: what is learnt is kept in it */
+            *out = look((ml_archive *)(uintptr_t)ar, header);
+        return true;
+    }
+    return false;
+}
+
+/* ---- listings ---- */
+
+size_t ml_archive_names(const ml_archive *ar)
+{
+    return ar->indexed ? ar->index.n : 0;
+}
+
+int ml_archive_list(ml_diag *d, ml_archive *ar)
+{
+    ml_ar_names *x = &ar->index;
+    int r = ml_archive_index(d, ar);
+    if (r < 0 || x->text.p || !x->n)
+        return r;
+    uint8_t *text = ml_nalloc(&ar->arena, x->text.n + 1, 1);
+    if (!text)
+        return ml_nomem(d);
+    text[x->text.n] = 0; /* whatever the file has become, names end */
+    r = ml_archive_fetch_to(d, ar, x->text_at, text, x->text.n);
+    if (r == 0)
+        r = ml_os_unchanged(d, &ar->file);
+    if (r == 0)
+        x->text.p = text;
+    return r;
+}
+
+const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header)
+{
+    if (header && !header_of(ar, (uint32_t)i, header))
+        *header = 0;
+    return (const char *)ar->index.text.p + ar->index.at[i];
+}
