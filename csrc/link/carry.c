@@ -80,6 +80,8 @@ static int add_input(ml_txn *t, uint32_t input)
         if (type != ML_TYPE_OBJECT && (type != ML_TYPE_FUNC || !local))
             continue;
         ml_isym s = ml_image_symbol(img, i);
+        if (type == ML_TYPE_OBJECT && s.size == 0)
+            continue; /* all of GHC's */
         const ml_entry *e = local ? NULL : in->bind[i - img->first_global];
         if (!lies_within(in, &s) ||
             (e && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i)))

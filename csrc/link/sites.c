@@ -15,6 +15,8 @@ typedef struct walk {
     const uint8_t *code; /* its bytes in the block */
     size_t size;
     uint64_t base; /* its address */
+    ml_site *sites;
+    uint32_t n;
     size_t room;
     ml_far at;    /* the relocation */
     uint32_t far; /* instructions up to this one stand before it; see note_moved */
@@ -29,10 +31,10 @@ static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
 
 static int note_at(walk *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
 {
-    ml_linked *l = w->t->l;
-    if (!ml_array_room(&l->keep, &l->sites, l->nsites, &w->room, sizeof *l->sites))
+    if (w->n == UINT32_MAX ||
+        !ml_array_room(&w->t->scratch, &w->sites, w->n, &w->room, sizeof *w->sites))
         return ml_nomem(w->t->d);
-    l->sites[l->nsites++] = (ml_site){at, bias, e, kind};
+    w->sites[w->n++] = (ml_site){at, bias, e, kind};
     return 0;
 }
 
@@ -154,17 +156,44 @@ static int note_one(walk *w, const ml_irels *rels, const ml_irel *r, ml_entry *e
     }
 }
 
-static bool uses_units(const ml_input *in)
+/* Which global symbols of an input are another unit's. NULL: none; or memory is short, *rc. */
+static const uint8_t *of_units(ml_txn *t, const ml_input *in, int *rc)
 {
-    for (uint32_t i = 0; i < in->nbind; i++)
-        if (in->bind[i]->def == ML_DEF_UNIT)
-            return true;
-    return false;
+    uint8_t *of = NULL;
+    for (uint32_t i = 0; i < in->nbind; i++) {
+        if (in->bind[i]->def != ML_DEF_UNIT)
+            continue;
+        if (!of && !(of = ml_zalloc(&t->scratch, in->img->nsymbols, 1))) {
+            *rc = ml_nomem(t->d);
+            return NULL;
+        }
+        of[in->img->first_global + i] = 1;
+    }
+    return of;
 }
 
-static int walk_input(walk *w)
+enum { BATCH = 32 };
+
+/* Relocations from number *k on against symbols of other units, up to BATCH of them; the fields
+** that they changed are fetched ahead. Most relocations are passed here. */
+static uint32_t next_batch(const walk *w, const ml_irels *rels, const uint8_t *of, uint32_t *k,
+                           uint32_t *found)
+{
+    uint32_t n = 0;
+    for (; *k < rels->count && n < BATCH; ++*k) {
+        ml_irel r = ml_image_rel(rels, *k);
+        if (!of[r.symbol])
+            continue;
+        found[n++] = *k;
+        __builtin_prefetch(w->code + r.offset);
+    }
+    return n;
+}
+
+static int walk_input(walk *w, const uint8_t *of)
 {
     const ml_image *img = w->in->img;
+    uint32_t found[BATCH];
     int rc = 0;
     for (uint32_t i = 0; i < img->nrels; i++) {
         const ml_irels *rels = &img->rels[i];
@@ -174,16 +203,30 @@ static int walk_input(walk *w)
         w->code = ml_piece_view(w->t, piece);
         w->size = ml_image_section(img, rels->target).data.n;
         w->base = w->in->addr[rels->target];
-        for (uint32_t k = 0; rc == 0 && k < rels->count; k++) {
-            ml_irel r = ml_image_rel(rels, k);
-            ml_entry *e =
-                r.symbol < img->first_global ? NULL : w->in->bind[r.symbol - img->first_global];
-            w->at = (ml_far){(uint32_t)(w->in - w->t->l->inputs), i, k};
-            if (e && e->def == ML_DEF_UNIT)
-                rc = note_one(w, rels, &r, e);
+        for (uint32_t k = 0; rc == 0 && k < rels->count;) {
+            uint32_t n = next_batch(w, rels, of, &k, found);
+            for (uint32_t b = 0; rc == 0 && b < n; b++) {
+                ml_irel r = ml_image_rel(rels, found[b]);
+                w->at = (ml_far){(uint32_t)(w->in - w->t->l->inputs), i, found[b]};
+                rc = note_one(w, rels, &r, w->in->bind[r.symbol - img->first_global]);
+            }
         }
     }
     return rc;
+}
+
+/* What was noted in the scratch arena, where a growing list may leave its outgrown parts. */
+static int keep(walk *w)
+{
+    ml_linked *l = w->t->l;
+    ml_site *sites = ml_nalloc(&l->keep, w->n, sizeof *sites);
+    if (!sites)
+        return ml_nomem(w->t->d);
+    if (w->n)
+        memcpy(sites, w->sites, w->n * sizeof *sites);
+    l->sites = sites;
+    l->nsites = w->n;
+    return 0;
 }
 
 int ml_sites_collect(ml_txn *t)
@@ -192,8 +235,9 @@ int ml_sites_collect(ml_txn *t)
     int rc = 0;
     for (uint32_t i = 0; t->s->first && rc == 0 && i < t->l->ninputs; i++) {
         w.in = &t->l->inputs[i];
-        if (uses_units(w.in))
-            rc = walk_input(&w);
+        const uint8_t *of = of_units(t, w.in, &rc);
+        if (of)
+            rc = walk_input(&w, of);
     }
-    return rc;
+    return rc == 0 ? keep(&w) : rc;
 }
