@@ -108,11 +108,61 @@ static void note_start(const fields *f, uint32_t section, uint64_t value)
         f->v[i].start = value;
 }
 
-/* The code whose address one relocation section takes. */
-static void note_targets(const fields *f, const ml_target *target, const ml_irels *rels)
+/* Where starts are still looked for: between a field and the start that is known, or the field
+** before it. A bit for each GRAIN bytes of the wanted sections, one section behind the other; hardly
+** any of the addresses that an image takes lie there. */
+typedef struct windows {
+    uint64_t *place; /* by symbol: in that row of sections, or NOWHERE */
+    uint64_t total;  /* bytes */
+    uint8_t *bits;
+} windows;
+
+enum { GRAIN = 64 };
+#define NOWHERE ((uint64_t)1 << 63)
+
+static void open_window(const windows *w, uint64_t from, uint64_t to)
+{
+    for (uint64_t g = from / GRAIN; g <= to / GRAIN; g++)
+        w->bits[g / 8] |= (uint8_t)(1u << g % 8);
+}
+
+static bool open_windows(ml_txn *t, const fields *f, windows *w)
+{
+    const ml_image *img = f->img;
+    uint64_t *first = ml_nalloc(&t->scratch, img->nsections, sizeof *first);
+    w->place = ml_nalloc(&t->scratch, img->nsymbols, sizeof *w->place);
+    w->total = 0;
+    for (uint32_t i = 0; first && i < img->nsections; i++) {
+        first[i] = f->wanted[i] ? w->total : NOWHERE;
+        if (f->wanted[i])
+            w->total += ml_image_section(img, i).data.n + GRAIN;
+    }
+    w->bits = ml_zalloc(&t->scratch, (size_t)(w->total / GRAIN / 8) + 1, 1);
+    if (!first || !w->place || !w->bits)
+        return false;
+    for (uint32_t i = 0; i < img->nsymbols; i++) {
+        ml_isym sym = ml_image_symbol(img, i);
+        bool is = sym.section < img->nsections && f->wanted[sym.section];
+        w->place[i] = is ? first[sym.section] + sym.value : NOWHERE;
+    }
+    for (uint32_t i = 0; i < f->n; i++) {
+        const field *v = &f->v[i];
+        bool second = i && v[-1].section == v->section;
+        uint64_t from = second && v->start < v[-1].offset ? v[-1].offset : v->start;
+        open_window(w, first[v->section] + from, first[v->section] + v->offset);
+    }
+    return true;
+}
+
+/* The code whose address one relocation section takes, inside the windows. */
+static void note_targets(const fields *f, const windows *w, const ml_target *target,
+                         const ml_irels *rels)
 {
     for (uint32_t i = 0; rels->rela && i < rels->count; i++) {
-        ml_irel r = ml_image_rel(rels, i);
+        ml_irel r = ml_image_rel(&(ml_irels){.p = rels->p, .rela = 1}, i);
+        uint64_t at = w->place[r.symbol] + (uint64_t)r.addend;
+        if (at >= w->total || !(w->bits[at / GRAIN / 8] & 1u << at / GRAIN % 8))
+            continue;
         if (target->rows[r.type].formula != ML_S_A) /* scan has seen it */
             continue;
         ml_isym sym = ml_image_symbol(f->img, r.symbol);
@@ -120,9 +170,10 @@ static void note_targets(const fields *f, const ml_target *target, const ml_irel
     }
 }
 
-/* The starts before all fields of f, by place, then by their number. */
-static void find_starts(const ml_txn *t, const fields *f)
+/* The starts before all fields of f, by place, then by their number. False: memory is short. */
+static bool find_starts(ml_txn *t, const fields *f)
 {
+    windows w;
     const ml_input *in = &t->l->inputs[t->far[f->first].input];
     const ml_image *img = f->img;
     qsort(f->v, f->n, sizeof *f->v, by_place);
@@ -131,15 +182,18 @@ static void find_starts(const ml_txn *t, const fields *f)
         if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
             note_start(f, sym.section, sym.value);
     }
+    if (!open_windows(t, f, &w))
+        return false;
     for (uint32_t i = 0; i < img->nrels; i++)
         if (in->piece[img->rels[i].target])
-            note_targets(f, t->target, &img->rels[i]);
+            note_targets(f, &w, t->target, &img->rels[i]);
     for (uint32_t i = 0; i < f->n; i++) {
         field *v = &f->v[i];
         if (i && v->section == v[-1].section && v->start < v[-1].start)
             v->start = v[-1].start;
         f->start[v->far - f->first] = v->start;
     }
+    return true;
 }
 
 /* Lists the fields from t->far[first] on that are of one image, with their starts. */
@@ -161,8 +215,7 @@ static bool list_fields(ml_txn *t, uint32_t first, fields *f)
         f->v[i] = (field){.section = rels->target, .far = first + i, .offset = offset};
         f->wanted[rels->target] = 1;
     }
-    find_starts(t, f);
-    return true;
+    return find_starts(t, f);
 }
 
 /* Moves the instruction of t->far[n], whose thunk has the same number. */
