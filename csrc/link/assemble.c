@@ -5,6 +5,8 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
+enum { MORE_PIECES = 32 }; /* what linker_pieces, ml_ifunc_pieces and ml_lazy_pieces add */
+
 static bool has_memory(const ml_input *in, uint32_t i, uint64_t flags)
 {
     return (flags & ML_SEC_ALLOC) && !(flags & ML_SEC_EXCLUDE) && !ml_is_dropped(in, i);
@@ -153,15 +155,29 @@ static ml_class common_class(const ml_entry *e)
     return e->type == ML_TYPE_TLS ? ML_CLASS_TBSS : ML_CLASS_BSS;
 }
 
+/* Adds the pieces of common symbols; there are n. */
+static int common_pieces(ml_txn *t, uint32_t n)
+{
+    ml_piece *more = ml_nalloc(&t->scratch, (size_t)t->npieces + n + MORE_PIECES, sizeof *more);
+    if (!more)
+        return ml_nomem(t->d);
+    memcpy(more, t->pieces, t->npieces * sizeof *more);
+    t->pieces = more;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        ml_entry *e = t->l->names.entries[i];
+        if (e->def == ML_DEF_COMMON)
+            e->section = ml_piece_add(t, common_class(e), e->size, e->value ? e->value : 1);
+    }
+    return 0;
+}
+
 static int all_pieces(ml_txn *t)
 {
-    size_t n = 32; /* what linker_pieces, ml_ifunc_pieces and ml_lazy_pieces add */
+    size_t n = MORE_PIECES;
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nmemory;
-    for (uint32_t i = 0; i < t->l->names.count; i++)
-        n += t->l->names.entries[i]->def == ML_DEF_COMMON;
     t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
-    if (!t->pieces || n > UINT32_MAX)
+    if (!t->pieces || n + t->l->names.count > UINT32_MAX)
         return ml_nomem(t->d);
     int rc = ml_merge_choose(t);
     for (uint32_t i = 0; rc == 0 && i < t->l->ninputs; i++)
@@ -169,19 +185,20 @@ static int all_pieces(ml_txn *t)
     if (rc < 0)
         return rc;
     t->l->stats.sections = t->npieces;
+    t->ncommons = 0;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
         ml_entry *e = t->l->names.entries[i];
         if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
             e->flags |= ML_ENT_NOWHERE;
         t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
         t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
+        t->ncommons += e->def == ML_DEF_COMMON;
         rc = ml_segment_define(t, e);
         if (rc < 0)
             return rc;
-        if (e->def == ML_DEF_COMMON)
-            e->section = ml_piece_add(t, common_class(e), e->size, e->value ? e->value : 1);
     }
-    return merge_runs(t);
+    rc = t->ncommons ? common_pieces(t, t->ncommons) : 0;
+    return rc < 0 ? rc : merge_runs(t);
 }
 
 static bool wants(const ml_txn *t, const char *name)
@@ -337,7 +354,9 @@ static uint64_t section_symbol(const ml_linked *l, const ml_entry *e)
     return stub ? stub : ml_section_address(in, e->section, e->value);
 }
 
-static void give_addresses(ml_txn *t)
+/* Everything has its address now. Lists the entries that have slots: few, as a rule, so that others
+** need not go through all. */
+static int give_addresses(ml_txn *t)
 {
     ml_linked *l = t->l;
     l->got = ml_piece_addr(t, t->piece_got);
@@ -358,7 +377,14 @@ static void give_addresses(ml_txn *t)
             e->addr = e->value;
         else if (e->def == ML_DEF_LINKER)
             e->addr = linker_symbol(t, e);
+        if (!e->got && !e->stub)
+            continue;
+        if (!ml_array_room(&t->scratch, &t->slotted, t->nslotted, &t->room_slotted,
+                           sizeof *t->slotted))
+            return ml_nomem(t->d);
+        t->slotted[t->nslotted++] = e;
     }
+    return 0;
 }
 
 /* Brings in the pages that will be written, in one call; a hostile size is left to page faults. */
@@ -472,7 +498,9 @@ int ml_assemble(ml_txn *t)
     rc = put_all_sections(t);
     if (rc < 0)
         return rc;
-    give_addresses(t);
+    rc = give_addresses(t);
+    if (rc < 0)
+        return rc;
     write_own(t);
     const ml_layout *y = t->l->layout;
     ml_link_stats *s = &t->l->stats;

@@ -97,7 +97,7 @@ int ml_carry_collect(ml_txn *t)
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < l->ninputs && !t->o.fixed; i++)
         rc = add_input(t, i);
-    for (uint32_t i = 0; rc == 0 && i < l->names.count && !t->o.fixed; i++) {
+    for (uint32_t i = 0; rc == 0 && t->ncommons && i < l->names.count && !t->o.fixed; i++) {
         const ml_entry *e = l->names.entries[i];
         if (e->def == ML_DEF_COMMON && e->type != ML_TYPE_TLS)
             rc = add(t, &(ml_datum){.name = e->name,

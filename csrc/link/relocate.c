@@ -349,8 +349,8 @@ static void fill_got(ml_txn *t)
     if (!t->piece_got || !t->ngot)
         return;
     uint8_t *got = ml_piece_view(t, t->piece_got);
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
+    for (size_t i = 0; i < t->nslotted; i++) {
+        const ml_entry *e = t->slotted[i];
         if (e->got && e->type != ML_TYPE_TLS)
             ml_put64(got + (size_t)(e->got - 1) * ML_GOT_SLOT, e->addr);
     }
@@ -369,8 +369,8 @@ static int write_stubs(ml_txn *t)
     if (!t->piece_stubs)
         return 0;
     uint8_t *stubs = ml_piece_view(t, t->piece_stubs);
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
+    for (size_t i = 0; i < t->nslotted; i++) {
+        const ml_entry *e = t->slotted[i];
         if (!e->stub || e->lazy)
             continue;
         size_t at = (size_t)(e->stub - 1) * t->l->stub_size;

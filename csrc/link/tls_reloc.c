@@ -284,10 +284,10 @@ void ml_segment_fill(ml_txn *t, uint8_t *got)
 {
     if (t->segment.own)
         ml_put64(got + (size_t)(t->segment.own - 1) * ML_GOT_SLOT, t->l->tls.module);
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
+    for (size_t i = 0; i < t->nslotted; i++) {
+        ml_entry *e = t->slotted[i];
         if (e->got && e->type == ML_TYPE_TLS)
-            fill_slots(t, got, e->got, &(ml_binding){.S = e->addr, .e = (ml_entry *)(uintptr_t)e});
+            fill_slots(t, got, e->got, &(ml_binding){.S = e->addr, .e = e});
     }
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];

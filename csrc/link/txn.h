@@ -97,6 +97,9 @@ struct ml_txn {
     uint32_t ngot, nstubs, nmoved;
     uint32_t nlazy; /* those of nstubs that bind at the first call */
     uint32_t piece_lazy, piece_lazy_words, piece_lazy_slots; /* 1 + index; 0: none */
+    uint32_t ncommons;  /* names that are common symbols (set by assemble) */
+    ml_entry **slotted; /* entries with GOT slots or stubs (set by assemble) */
+    size_t nslotted, room_slotted;
     uint32_t copies;       /* bytes of copied objects: see copies.c */
     uint32_t piece_copies; /* 1 + index; 0: none */
     bool need_gotbase;
