@@ -119,6 +119,10 @@ local function measure_all(driver, name)
          io.stderr:write(name, " with GHC's linker: ", problem, "\n")
       end
    end
+   row.behind, problem = measure(shell.line { "sh", "-c", LOAD .. " " .. name .. " prelinked behind" })
+   if problem then
+      io.stderr:write(name, " behind the runtime: ", problem, "\n")
+   end
    local own = files_of(name, "prelinked")
    row.is_prelinked = own[1] and own[1]:find("%.o$")
    return row
@@ -152,6 +156,8 @@ Measured on %s.
 - **unused**: all archives are given, but only the runtime asks for something: what an archive costs
   that nothing refers to.
 - **prelinked**: the packages' `HS*.o`; what has none comes from its archive, as needed.
+- **behind**: the same in two loads, of which the first, all of the runtime's archive, is not counted:
+  like with like, since GHC's linker has the runtime in its process.
 - **shared**: the shared libraries, opened by the process's own loader.
 - **GHC**: the linker in GHC's runtime system, by `loadArchive`, `loadObj` and `resolveObjs`, on the
   same files less those of the runtime, which its process has already. Of an archive it relocates
@@ -168,6 +174,10 @@ end
 local function ghc_words(row, form)
    local f = row["ghc_" .. form]
    return f and ("%.1f | %.0f"):format(f.ms, f.peak) or "– | –"
+end
+
+local function behind_words(row)
+   return ("%s | %s"):format(cell(row.behind, "%.1f", "ms"), cell(row.behind, "%.0f", "peak"))
 end
 
 local function line(...)
@@ -190,12 +200,12 @@ local function print_tables(rows)
          load_words(r, "unused"), ghc_words(r, "unused"))
    end
    io.write("\n## Prelinked objects and shared libraries\n\n",
-      "| package | files | objects | relocations | ms | MB | GHC ms | GHC MB | shared ms ",
-      "| shared MB |\n",
-      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+      "| package | files | objects | relocations | ms | MB | behind ms | behind MB | GHC ms ",
+      "| GHC MB | shared ms | shared MB |\n",
+      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
    for _, r in ipairs(rows) do
       line(r.name .. (r.is_prelinked and "" or " (archive)"), cell(r.prelinked, "%d", "files"),
-         load_words(r, "prelinked"), ghc_words(r, "prelinked"),
+         load_words(r, "prelinked"), behind_words(r), ghc_words(r, "prelinked"),
          cell(r.shared, "%.1f", "ms"), cell(r.shared, "%.0f", "peak"))
    end
 end

@@ -18,12 +18,20 @@ typedef struct cie {
     uint64_t at;             /* offset in its section */
     bool sized;              /* 'z': lengths of augmentation data are there */
     uint8_t pointer, lsda;   /* encodings */
+    uint8_t width;           /* bytes of a pointer */
     uint8_t personality;     /* likewise, of the pointer at: */
     uint64_t personality_at; /* 0: none */
     uint64_t program;        /* where its instructions begin */
     uint64_t code_align;
     bool cfa; /* they give a rule for the CFA */
 } cie;
+
+/* The instructions of an FDE that was right. */
+typedef struct last_program {
+    const uint8_t *p;
+    uint64_t n, reach; /* bytes; of the function, at least */
+    uint64_t cie;      /* its place */
+} last_program;
 
 /* A walk over one section. */
 typedef struct walk {
@@ -43,6 +51,7 @@ typedef struct walk {
     uint32_t records;
     bool mixed;    /* an FDE belongs to a CIE before that one */
     uint32_t live; /* FDEs of code that is there */
+    last_program last;
     ml_handlers handlers;
 } walk;
 
@@ -170,6 +179,7 @@ static bool read_cie(const walk *w, uint64_t start, uint64_t at, uint64_t end, c
         return false;
     }
     c.program = at;
+    c.width = (uint8_t)ml_pe_width(c.pointer);
     *out = c;
     return true;
 }
@@ -283,6 +293,14 @@ static bool find_handlers(const walk *w, uint64_t at, uint64_t *out)
     return value - b->addr < b->size;
 }
 
+/* Was the last program the same? Functions of one kind often stand together. */
+static bool is_last_program(const walk *w, uint64_t at, uint64_t end, uint64_t size)
+{
+    const last_program *l = &w->last;
+    return l->n == end - at && l->cie == w->cie->at && l->reach <= size &&
+           memcmp(l->p, w->p + at, (size_t)l->n) == 0;
+}
+
 /* What stands behind the range of an FDE: its handlers, and its instructions, from at to end. */
 static int check_rest(walk *w, uint64_t at, uint64_t end, uint64_t start, uint64_t size)
 {
@@ -296,14 +314,17 @@ static int check_rest(walk *w, uint64_t at, uint64_t end, uint64_t start, uint64
                           "names handlers outside of its load");
         at += length;
     }
-    ml_cfi run = program(w, w->cie, at, end);
-    run.start = start;
-    run.size = size;
-    const char *wrong = ml_cfi_check(&run);
-    if (!wrong && !run.cfa)
-        wrong = "has no rule for the frame's address (CFA)";
-    if (wrong)
-        return faulty(w, run.at, ml_binding_function(w->t, start), "an unwind entry", wrong);
+    if (!is_last_program(w, at, end, size)) {
+        ml_cfi run = program(w, w->cie, at, end);
+        run.start = start;
+        run.size = size;
+        const char *wrong = ml_cfi_check(&run);
+        if (!wrong && !run.cfa)
+            wrong = "has no rule for the frame's address (CFA)";
+        if (wrong)
+            return faulty(w, run.at, ml_binding_function(w->t, start), "an unwind entry", wrong);
+        w->last = (last_program){w->p + at, end - at, run.reach, w->cie->at};
+    }
     return handlers ? ml_handlers_check(&w->handlers, w->t, handlers, start, size) : 0;
 }
 
@@ -313,12 +334,19 @@ static int check_fde(walk *w, uint64_t start, uint64_t at, uint64_t end)
 {
     if (!find_cie(w, start + 4, ml_get32(w->p + start + 4)))
         return faulty(w, start, NULL, "an unwind entry", "has no CIE that can be read");
-    unsigned bytes = ml_pe_width(w->cie->pointer);
+    const uint8_t encoding = w->cie->pointer;
+    unsigned bytes = w->cie->width;
     if (end - at < 2 * bytes)
         return faulty(w, start, NULL, "an unwind entry", "ends before it says what it covers");
-    uint64_t raw = ml_pe_raw(w->p, at, w->cie->pointer);
-    uint64_t size = ml_pe_raw(w->p, at + bytes, w->cie->pointer & 15 & ~ML_PE_SIGNED);
-    uint64_t function = ml_pe_value(w->p, at, w->cie->pointer, w->addr);
+    uint64_t raw, size;
+    if (encoding == (ML_PE_PCREL | ML_PE_SDATA4)) { /* nearly all are */
+        raw = (uint64_t)(int32_t)ml_get32(w->p + at);
+        size = ml_get32(w->p + at + 4);
+    } else {
+        raw = ml_pe_raw(w->p, at, encoding);
+        size = ml_pe_raw(w->p, at + bytes, encoding & 15 & ~ML_PE_SIGNED);
+    }
+    uint64_t function = ml_pe_based(raw, at, encoding, w->addr);
     if (raw == 0 || !covers_code(w, function, size)) {
         make_void(w, at);
         return 0;
@@ -460,6 +488,7 @@ static void begin_section(walk *w, uint32_t k, uint64_t size)
     w->cie = NULL;
     w->ncies = 0;
     w->last_cie = UINT64_MAX;
+    w->last = (last_program){.reach = UINT64_MAX};
     w->records = 0;
     w->mixed = false;
     if (!w->t->l->frames)

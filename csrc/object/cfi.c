@@ -50,8 +50,7 @@ uint64_t ml_pe_raw(const uint8_t *p, uint64_t at, uint8_t encoding)
 
 uint64_t ml_pe_value(const uint8_t *p, uint64_t at, uint8_t encoding, uint64_t addr)
 {
-    uint64_t raw = ml_pe_raw(p, at, encoding);
-    return (encoding & ML_PE_BASE) == ML_PE_PCREL ? raw + addr + at : raw;
+    return ml_pe_based(ml_pe_raw(p, at, encoding), at, encoding, addr);
 }
 
 /* ---- expressions ---- */
@@ -271,6 +270,7 @@ enum {
     CFA_OFFSET = 0x80,
     CFA_RESTORE = 0xc0,
     DEF_CFA_OFFSET = 0x0e,
+    ARGS_SIZE = 0x2e,
     MOST_REMEMBERED = 64
 };
 
@@ -418,36 +418,77 @@ static const char *read_operand(run *r, operand o)
     return "has an instruction that unwinders do not know";
 }
 
-/* Passes over nearly all that compilers write, as long as it is right: a program of a hundred
-** thousand is read in the time of a few. */
-static void pass_usual(run *r)
+/* What an instruction of the first group does, when it is one that compilers use all the time and
+** that has other operands than one number. */
+enum { RARE, BARE, REGISTER, REGISTER_NUMBER, BYTE, HALF, DOWN, UP };
+
+static const uint8_t usual[CFA_ADVANCE] = {
+    [0x00] = BARE,            /* nop */
+    [0x02] = BYTE,            /* advance_loc1 */
+    [0x03] = HALF,            /* advance_loc2 */
+    [0x0a] = DOWN,            /* remember_state */
+    [0x0b] = UP,              /* restore_state */
+    [0x0c] = REGISTER_NUMBER, /* def_cfa */
+    [0x0d] = REGISTER,        /* def_cfa_register */
+};
+
+/* A usual instruction of the first group, all but its first byte; NULL: it is wrong, or none. */
+static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, unsigned what,
+                                 unsigned columns, uint64_t *loc, unsigned *depth)
 {
-    const uint8_t *p = r->c->p;
-    uint64_t at = r->at, end = r->c->end, loc = r->loc, size = r->c->cfa ? r->c->size : 0;
-    while (at < end) {
-        uint8_t byte = p[at], low = byte & 0x3f;
-        bool number = at + 1 < end && p[at + 1] < 0x80; /* of one byte */
-        if ((byte & 0xc0) == CFA_ADVANCE && loc + low * r->c->code_align <= size) {
-            loc += low * r->c->code_align;
-            at++;
-        } else if (number && (byte == DEF_CFA_OFFSET ||
-                              ((byte & 0xc0) == CFA_OFFSET && low < r->c->columns))) {
-            at += 2;
-        } else if (byte == 0) {
-            at++;
-        } else {
-            break;
+    static const uint8_t length[] = {
+        [REGISTER] = 1, [REGISTER_NUMBER] = 2, [BYTE] = 1, [HALF] = 2, [UP] = 0};
+    if (end - p < length[what])
+        return NULL;
+    switch (what) {
+    case BARE: return p;
+    case REGISTER: return p[0] < columns ? p + 1 : NULL;
+    case REGISTER_NUMBER: return p[0] < columns && p[1] < 0x80 ? p + 2 : NULL;
+    case BYTE: *loc += p[0]; return p + 1;
+    case HALF: *loc += ml_get16(p); return p + 2;
+    case DOWN: return ++*depth <= MOST_REMEMBERED ? p : NULL;
+    case UP: return (*depth)-- > 0 ? p : NULL;
+    default: return NULL;
+    }
+}
+
+/* Nearly all programs hold nothing but usual instructions with operands of one byte, and are right:
+** that is known at a few steps each. The CFA has a rule from the start, and none of them takes it
+** away; places only grow, so that the last one stands for all. False: it has to be read again, step
+** by step. */
+static bool is_usual(ml_cfi *c)
+{
+    const uint8_t *p = c->p + c->at, *end = c->p + c->end;
+    const unsigned columns = c->columns < 0x80 ? c->columns : 0x80;
+    const unsigned most = c->registers < 0x40 ? c->registers : 0x40;
+    uint64_t loc = 0;
+    unsigned depth = 0;
+    while (p < end) {
+        unsigned byte = *p++;
+        if (byte - CFA_ADVANCE < 0x40) {
+            loc += byte - CFA_ADVANCE;
+        } else if (byte - CFA_OFFSET < most || byte == DEF_CFA_OFFSET || byte == ARGS_SIZE) {
+            if (p == end || *p++ >= 0x80)
+                return false;
+        } else if (byte < CFA_ADVANCE) {
+            if (!(p = pass_usual(p, end, usual[byte], columns, &loc, &depth)))
+                return false;
+        } else if (byte - CFA_RESTORE >= most) {
+            return false;
         }
     }
-    r->at = at;
-    r->loc = loc;
+    c->reach = loc * c->code_align;
+    return c->cfa && c->reach <= c->size;
 }
 
 const char *ml_cfi_check(ml_cfi *c)
 {
     run r = {.c = c, .at = c->at};
     const char *wrong;
-    for (pass_usual(&r); r.at < c->end; pass_usual(&r)) {
+    if (is_usual(c))
+        return NULL;
+    c->reach = UINT64_MAX;
+    while (r.at < c->end) {
         c->at = r.at;
         uint8_t byte = c->p[r.at++], low = byte & 0x3f;
         switch (byte & 0xc0) {

@@ -40,7 +40,12 @@ bool ml_leb128(const uint8_t *p, uint64_t *at, uint64_t end, uint64_t *out);
 unsigned ml_pe_width(uint8_t encoding);
 /* What such a pointer holds, widened with its sign; its bytes must be there. */
 uint64_t ml_pe_raw(const uint8_t *p, uint64_t at, uint8_t encoding);
-/* The same when p[0] lies at the address `addr` and the encoding may be relative to its place. */
+/* What that means at offset `at` of bytes at the address `addr`: it may be relative to its place. */
+static inline uint64_t ml_pe_based(uint64_t raw, uint64_t at, uint8_t encoding, uint64_t addr)
+{
+    return (encoding & ML_PE_BASE) == ML_PE_PCREL ? raw + addr + at : raw;
+}
+/* Both at once. */
 uint64_t ml_pe_value(const uint8_t *p, uint64_t at, uint8_t encoding, uint64_t addr);
 
 /* A program of call frame instructions. */
@@ -54,6 +59,8 @@ typedef struct ml_cfi {
     uint8_t columns;      /* registers that an unwinder keeps, whose values rules may use */
     uint8_t registers;    /* registers that there are, which rules may be for */
     bool cfa;             /* there is a rule for the CFA: before the program, and behind it */
+    uint64_t reach; /* set by the check: the same bytes, behind the same CIE, are right for any
+                             function of at least so many bytes; UINT64_MAX: that is not known */
 } ml_cfi;
 
 /* NULL: it can be run; else what is wrong: "has an ...". */
