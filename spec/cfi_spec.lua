@@ -115,6 +115,31 @@ describe("call frame instructions", function()
       works(pass(nil, "0x0f, 13, 0x30, 0x28, 5, 0, 0x77, 16, 0x2f, 3, 0, 0x77, 0xe3, 0x00, 0x96"))
    end)
 
+   it("that are right for one function may be wrong for a smaller one behind it", function()
+      local function two(second)
+         local text = {}
+         for name, size in ("first 12 second %d"):format(second):gmatch "(%l+) (%d+)" do
+            text[#text + 1] = ([[
+               .globl %s
+               .type %s, @function
+            %s:
+               .cfi_startproc
+               .cfi_escape 0x02, 10, 0x0e, 16 # advance_loc1 10, def_cfa_offset 16
+               .skip %d, 0xc3
+               .cfi_endproc
+               .size %s, .-%s]]):format(name, name, name, tonumber(size), name, name)
+         end
+         return assembled(".text\n" .. table.concat(text, "\n")
+            .. '\n.section .note.GNU-stack, "", @progbits\n')
+      end
+      local ln <close> = moonlink.new()
+      assert(ln:load(two(11)))
+      local err = refused(two(9))
+      assert.equal("second", err.func)
+      assert.matches("has an instruction for a place behind the end of the function", err.message,
+         1, true)
+   end)
+
    it("that no unwinder can run are refused, with function and place", function()
       for _, case in ipairs {
          {"0x2d", "has an instruction that unwinders do not know"}, -- SPARC's window_save
