@@ -119,7 +119,7 @@ local function measure_all(driver, name)
          io.stderr:write(name, " with GHC's linker: ", problem, "\n")
       end
    end
-   row.behind, problem = measure(shell.line { "sh", "-c", LOAD .. " " .. name .. " prelinked behind" })
+   row.behind, problem = measure(LOAD .. " " .. shell.quote(name) .. " prelinked behind")
    if problem then
       io.stderr:write(name, " behind the runtime: ", problem, "\n")
    end
@@ -156,8 +156,8 @@ Measured on %s.
 - **unused**: all archives are given, but only the runtime asks for something: what an archive costs
   that nothing refers to.
 - **prelinked**: the packages' `HS*.o`; what has none comes from its archive, as needed.
-- **behind**: the same in two loads, of which the first, all of the runtime's archive, is not counted:
-  like with like, since GHC's linker has the runtime in its process.
+- **behind**: the same in two loads, of which the first, all of the runtime's archive, is not
+  counted: like with like, since GHC's linker has the runtime in its process.
 - **shared**: the shared libraries, opened by the process's own loader.
 - **GHC**: the linker in GHC's runtime system, by `loadArchive`, `loadObj` and `resolveObjs`, on the
   same files less those of the runtime, which its process has already. Of an archive it relocates

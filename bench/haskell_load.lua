@@ -3,8 +3,8 @@
 -- Usage: lua5.4 bench/haskell_load.lua PACKAGE FORM [start|behind]
 -- FORM: whole (every member of the package's archive, what that needs of the others), unused (all
 -- archives, of which only the runtime asks for something), prelinked, shared; list-FORM prints the
--- files instead. start: also starts the runtime and ends it. behind: the runtime is loaded first, which
--- is not counted, as a program that GHC linked has it already.
+-- files instead. start: also starts the runtime and ends it. behind: the runtime is loaded first,
+-- which is not counted, as a program that GHC linked has it already.
 -- SPDX-License-Identifier: MIT
 
 local find = require "moonlink.pkg.ghc"
@@ -69,8 +69,8 @@ local function print_files(own, all, extra)
    end
 end
 
---- Loads the runtime, all of it, out of the inputs, and the libraries, out of `extra`. What it wants
--- of packages gets some address: in a program it would have packages of its own.
+--- Loads the runtime, all of it, out of the inputs, and the libraries, out of `extra`. What it
+-- wants of packages gets some address: in a program it would have packages of its own.
 local function load_runtime(ln, inputs, extra)
    local first, nobody = {}, assert(ln:address_of "getpid")
    for i = #inputs, 1, -1 do
