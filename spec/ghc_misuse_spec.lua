@@ -30,6 +30,10 @@ inOSThread f n = do
   _ <- forkOS (back f n >>= putMVar box)
   takeMVar box
 
+foreign export ccall bumpWith :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+bumpWith :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
+bumpWith f n = (+ 1) <$> back f n
+
 askAside :: FunPtr (CInt -> IO CInt) -> IO Int
 askAside f = fromIntegral <$> inThread f 1
 
@@ -236,6 +240,21 @@ describe("Haskell, misused, #ghc", function()
          assert.is_nil(none)
          assert.matches("no package none", err.message, 1, true)
          assert(hs:exit())
+      end
+   end)
+
+   it("lets a callback end the process", function()
+      for _, way in ipairs {"", "threaded"} do
+         for _, close in ipairs {"false", "true"} do
+            local status, out, err = support.lua(([[
+               local object, way = ...
+               local hs = assert(require "moonlink.ghc".start {objects = {object}, way = way})
+               local back = hs:callback("int(int)", function(x) os.exit(x, %s) end)
+               local ask = way == "" and "inThread" or "bumpWith"
+               assert(hs:func("int " .. ask .. "(int (*)(int), int)"))(back, 7)
+            ]]):format(close), wild, way)
+            assert.same({7, ""}, {status, out .. err})
+         end
       end
    end)
 

@@ -95,7 +95,8 @@ local function refuse_second()
    if has_heap() or process:address_of "hs_init" then
       return nil, errors.new {
          code = "state", message = "there is a Haskell runtime in this process already",
-         hint = "end it first: hs:exit(); or use a process of its own: moonlink.isolate",
+         hint = "end it first: hs:exit(); or use a process of its own: moonlink.isolate, also when "
+            .. "one has ended itself, which leaves its heap behind",
       }
    end
    return true

@@ -292,9 +292,12 @@ end
 
 methods.close = methods.exit
 
+--- Inside of a call from Haskell the state closes only when the process ends (os.exit in a callback):
+--- hs_exit would wait for that call for ever.
 local function finalise(self)
-   self.depth = 0
-   pcall(methods.exit, self)
+   if self.depth == 0 then
+      pcall(methods.exit, self)
+   end
 end
 
 local metatable = {
