@@ -94,6 +94,22 @@ describe("moonlink repl with Haskell #ghc", function()
       assert.matches("\n55\n$", out)
    end)
 
+   it("shows what Haskell prints where it belongs, and takes other prototypes", function()
+      support.write(dir .. "/Say.hs", [[
+module Say where
+import Foreign.C.String
+foreign export ccall say :: CString -> IO CString
+say :: CString -> IO CString
+say s = peekCString s >>= \t -> putStrLn ("said " ++ t) >> newCString (reverse t)
+]])
+      local out = output {
+         ":load Say.hs", "char *say(const char *)", 'say "abc"', "print 'next'",
+         "void *say(const char *)", 'math.type(say "d")',
+      }
+      assert.matches("^loaded [^\n]*\nchar %*say[^\n]*\nsaid abc\n\"cba\"\nnext\n"
+         .. "void %*say[^\n]*\nsaid d\n\"integer\"\n$", out)
+   end)
+
    it("compiles modules again that may have imported a new version", function()
       support.write(dir .. "/A.hs", A:format(1))
       support.write(dir .. "/A2.hs", A:format(5))

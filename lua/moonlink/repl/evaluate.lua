@@ -170,6 +170,7 @@ function evaluate.run(session, text, input)
    local results = table.pack(xpcall(input.chunk, function(err)
       return advise(session, err)
    end))
+   haskell.flush(session)
    if not results[1] then
       return nil, results[2]
    elseif not input.is_value then
@@ -196,6 +197,7 @@ function evaluate.declare(session, text)
    if not names then
       return nil, mistake
    end
+   session.functions = {} -- they are of the types of before
    for _, room in ipairs {"functions", "data"} do
       for _, name in ipairs(names[room]) do
          rawset(session.env, name, nil)

@@ -244,6 +244,16 @@ function haskell.module(session, name)
    return setmetatable({name, session.hs}, module)
 end
 
+--- Writes out what Haskell has printed, behind what C has: both keep buffers of their own.
+---@param session moonlink.repl.Session
+function haskell.flush(session)
+   local hs = session.hs
+   if hs and hs.state == "up" then
+      session.system:flush()
+      hs:run(hs:eval("base", "GHC.TopHandler", "flushStdHandles"))
+   end
+end
+
 --- Ends the runtime, and with it the session's linker.
 ---@param session moonlink.repl.Session
 ---@return boolean?
