@@ -386,6 +386,10 @@ describe("moonlink check", function()
       assert.equal("low", stats.zone)
       assert.is_true(stats.base < 1 << 31)
       assert.equal("near", dkjson.decode(output "check --stats f.o").zone)
+      local dual = dkjson.decode(
+         output "check --stats --pages=huge --protect=dual --block=unit f.o")
+      assert.equal(0, dual.base % (2 << 20))
+      assert.is_true(dual.protections < stats.protections)
    end)
 
    it("finds archives alone with --static", function()
