@@ -90,10 +90,15 @@ describe("a name that is only called", function()
       assert.equal(0, high.stats.looked_up)
       assert.same({"lazy", "lazy"}, {how(high, "low"), how(high, "getpagesize")})
       assert.same({}, low:users())
+      local e = high.core:entry "low"
+      assert.equal("slot of low", moonlink.addr2sym(e.got).name)
+      assert.equal("stub of low", moonlink.addr2sym(e.stub).name)
+      assert.equal("stub of low", moonlink.addr2sym(moonlink.read(e.got, "<I8")).name)
+      assert.matches("looked up when it is called first", tostring(ln:explain "low"))
       assert.equal(105, assert(ln:func "int tail(int)")(4))
       assert.equal(105, assert(ln:func "int high(int)")(4))
       assert.equal(require "moonlink.core".page_size() + 1, assert(ln:func "int number(void)")())
-      local e = high.core:entry "low"
+      e = high.core:entry "low"
       assert.same({"unit", low.name}, {e.how, e.provider})
       assert.equal(ln:address_of "low", assert(moonlink.read(e.got, "<I8")))
       assert.equal("process", how(high, "getpagesize"))

@@ -41,6 +41,12 @@ static inline uint64_t ml_lazy_slot(const ml_linked *l, const ml_entry *e)
     return l->lazies->slots + (uint64_t)(e->section - 1) * ML_GOT_SLOT;
 }
 
+/* That of its lazy stub, to which the slot leads at first. */
+static inline uint64_t ml_lazy_stub(const ml_linked *l, const ml_entry *e)
+{
+    return l->lazies->stubs + (uint64_t)(e->section - 1) * l->stub_size;
+}
+
 /* Around what other threads' first calls must not see half done: tables and lists of a session.
 ** Only by its own thread; may be nested. No foreign code runs between. */
 void ml_session_hold(ml_session *s);

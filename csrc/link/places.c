@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/search.h"
-#include "link/unit.h"
+#include "link/lazy.h"
 #include "target/target.h"
 
 /* ---- the names of one load ---- */
@@ -58,6 +58,12 @@ static size_t add_entry(const ml_linked *l, const ml_entry *e, bool itself, ml_n
     if (e->got)
         to[n++] = (ml_named){
             ml_slot_address(l, e->got), ML_GOT_SLOT, e->name, UINT32_MAX, ML_PLACE_SLOT, false};
+    if (e->lazy && l->lazies) { /* it is not defined here, and has no slot of the GOT */
+        to[n++] = (ml_named){
+            ml_lazy_slot(l, e), ML_GOT_SLOT, e->name, UINT32_MAX, ML_PLACE_SLOT, false};
+        to[n++] = (ml_named){
+            ml_lazy_stub(l, e), l->stub_size, e->name, UINT32_MAX, ML_PLACE_STUB, false};
+    }
     return n;
 }
 

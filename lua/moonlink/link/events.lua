@@ -66,7 +66,8 @@ local function bind_events(load, list)
    for _, e in ipairs(load.txn:entries()) do
       if e.how ~= "none" and e.references > 0 then
          local to = e.input and question.place(list[e.input]) or e.provider or e.how
-         emit(load, "bind", ("bind '%s' to %s"):format(e.name, to ~= "" and to or "the executable"),
+         to = e.how == "lazy" and "what its first call finds" or to ~= "" and to or "the executable"
+         emit(load, "bind", ("bind '%s' to %s"):format(e.name, to),
             {symbol = e.name, how = e.how, provider = to})
       end
    end

@@ -26,6 +26,7 @@ local reasons = {
    process = "the process defines it",
    given = "a policy gave the address",
    zero = "undefined, and the policy allows address 0",
+   lazy = "it is only called, and looked up when it is called first",
    none = "nothing defines it, and no strong reference of code or data wants it, so it is 0",
 }
 
