@@ -25,7 +25,7 @@ end
 local CALL = {"int top(int)", 1, expect = 7}
 
 describe("lab: peers", function()
-   it("load, call, take an edit and unload, where they are installed", function()
+   it("load, call, take an edit and unload, where they are installed #slow", function()
       local cases = experiments.cases {
          inputs = {chain()}, strategies = {"libtcc", "orc", "jitlink"}, call = CALL,
          call_edited = {"int top(int)", 1, expect = 107}, rounds = 2,
@@ -41,7 +41,7 @@ describe("lab: peers", function()
       end
    end)
 
-   it("say what JITLink cannot resolve", function()
+   it("say what JITLink cannot resolve #slow", function()
       local lost = source("lost.c", "int nowhere_at_all(void); int lost(void) "
          .. "{ return nowhere_at_all(); }")
       local cases = experiments.cases {
@@ -86,6 +86,54 @@ describe("lab: setup", function()
       assert.equal("no tool", cases.counted.refused.why)
       assert.matches("no luck", cases.raises.failures[1].text, 1, true)
       assert.same({}, cases.raises.samples)
+   end)
+end)
+
+describe("lab: what users write", function()
+   local function refused(fields)
+      local spec = {name = "t", inputs = {chain()}, strategies = {"direct"}}
+      for key, value in pairs(fields) do
+         spec[key] = value
+      end
+      return support.refused(lab.experiment, spec)
+   end
+
+   it("is checked before anything runs", function()
+      for text, fields in pairs {
+         ["there are no inputs"] = {inputs = {}},
+         ["inputs: an array expected"] = {inputs = {[2] = "x"}},
+         ["strategies[1]: a string or a table expected, got number"] = {strategies = {1}},
+         ["objects[1]: a string expected, got number"] = {inputs = {{name = "x", objects = {3}}}},
+         ["packages[1]: a table expected"] = {inputs = {{name = "x", packages = {"y"}}}},
+         ["'timeout': more than 0 seconds"] = {timeout = 0 / 0},
+         ["'memory': an integer from 1"] = {memory = 0.5},
+         ["call: a prototype and its arguments"] = {call = {1}},
+         ["call: n is a number of arguments"] = {call = {"int f(void)", n = "x"}},
+         ["metrics[1]: field 'key': string expected"] = {metrics = {{}}},
+         ["metrics[1]: better is"] = {metrics = {{key = "x", better = "most"}}},
+         ["no field is called 'run'"] = {run = 3},
+      } do
+         assert.matches(text, refused(fields), 1, true)
+      end
+   end)
+
+   it("about a run is checked, too", function()
+      local e = lab.experiment {name = "t", inputs = {chain()}, strategies = {"direct"}}
+      for text, options in pairs {
+         ["'runs': an integer from 1"] = {runs = 0}, ["'runs': number expected"] = {runs = "x"},
+         ["only: malformed pattern"] = {only = "["}, ["no field is called 'rums'"] = {rums = 3},
+         ["'progress': function expected"] = {progress = 3},
+         ["resume: a result expected"] = {resume = {}},
+      } do
+         assert.matches(text, support.refused(e.run, e, options), 1, true)
+      end
+   end)
+
+   it("as a function that makes an input must give a table", function()
+      local e = lab.experiment {name = "t", strategies = {"direct"},
+         inputs = {{name = "m", make = function() return "x.o" end}}}
+      assert.matches("input 'm': make gave a string, not a table", support.refused(e.run, e), 1,
+         true)
    end)
 end)
 

@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 
 local axes = require "moonlink.lab.axes"
+local checks = require "moonlink.lab.checks"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local file = require "moonlink.file"
@@ -71,46 +72,6 @@ local experiment = {}
 
 experiment.FORMAT = "moonlink lab 1"
 
-local FIELDS = {
-   name = "string", inputs = "table", strategies = "table", axes = "table", call = "table",
-   call_edited = "table", work = "function", metrics = "table", runs = "number",
-   warmup = "number", rounds = "number", timeout = "number", memory = "number",
-   prepare = "string", system_calls = "boolean", trace = "boolean",
-}
-
-local function check_number(spec, key, least)
-   local value = spec[key]
-   if value and not (math.tointeger(value) and value >= least) then
-      errors.mistake("experiment '%s': field '%s': an integer from %d expected", spec.name, key,
-         least)
-   end
-end
-
-local function check_spec(spec)
-   if type(spec) ~= "table" then
-      errors.mistake("a table expected, got %s", type(spec))
-   end
-   for key, value in pairs(spec) do
-      if not FIELDS[key] then
-         errors.mistake("an experiment has no field '%s'", tostring(key))
-      elseif type(value) ~= FIELDS[key] then
-         errors.mistake("an experiment's field '%s': %s expected, got %s", key, FIELDS[key],
-            type(value))
-      end
-   end
-   for _, key in ipairs {"name", "inputs", "strategies"} do
-      if spec[key] == nil then
-         errors.mistake("an experiment without field '%s'", key)
-      end
-   end
-   check_number(spec, "runs", 1)
-   check_number(spec, "warmup", 0)
-   check_number(spec, "rounds", 1)
-   if spec.prepare and spec.prepare ~= "each" and spec.prepare ~= "once" then
-      errors.mistake("experiment '%s': prepare is \"each\" or \"once\"", spec.name)
-   end
-end
-
 --- The wanted values that a strategy or input knows. `used` notes them, so that one that nobody
 --- knows can be told.
 local function wanted_of(spec, s, input, used)
@@ -166,7 +127,7 @@ local metatable = {__index = methods, __name = "moonlink.lab.Experiment"}
 ---@param spec moonlink.lab.Spec
 ---@return moonlink.lab.Experiment
 function experiment.new(spec)
-   check_spec(spec)
+   checks.experiment(spec)
    local self, used, seen = {spec = spec, name = spec.name, inputs = {}, list = {}}, {}, {}
    for i, what in ipairs(spec.inputs) do
       self.inputs[i] = plan.input(what)
@@ -301,6 +262,7 @@ end
 ---@return moonlink.lab.Result
 function methods:run(options)
    local o, spec, start = options or {}, self.spec, core.now()
+   checks.options(o)
    local folder <close> = assert(file.folder())
    local result = {
       format = experiment.FORMAT, name = self.name, machine = machine.describe(),

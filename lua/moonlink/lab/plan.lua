@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local axes = require "moonlink.lab.axes"
+local checks = require "moonlink.lab.checks"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local order = require "moonlink.lab.order"
@@ -87,6 +88,7 @@ local function check(input)
          errors.mistake("%s: field '%s': %s expected, got %s", who, key, FIELDS[key], type(value))
       end
    end
+   checks.input(input, who)
    if not input.name then
       errors.mistake "an input without a name"
    elseif not (input.objects or input.sources or input.archive or input.packages or input.make) then
@@ -212,6 +214,9 @@ end
 function plan.make(input, values, folder)
    if input.make then
       local made = input.make(folder, values)
+      if type(made) ~= "table" then
+         errors.mistake("input '%s': make gave a %s, not a table", input.name, type(made))
+      end
       made.name, made.axes = input.name, nil
       made.want, made.libraries = made.want or input.want, made.libraries or input.libraries
       input = check(made)

@@ -78,7 +78,7 @@ local function is_given_up(case)
 end
 
 local function limits_of(state)
-   return {timeout = state.timeout, memory = state.memory}
+   return {timeout = state.timeout, memory = math.tointeger(state.memory)}
 end
 
 --- A failure before any run: there will be none.
