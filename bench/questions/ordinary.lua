@@ -1,4 +1,4 @@
---- Ordinary programs as sources: four rooms of this project's own core, and a program in C++ that
+--- Ordinary programs as sources: three rooms of this project's own core, and a program in C++ that
 -- uses what C++ has. And the way of those who can load shared libraries alone: to compile again.
 -- SPDX-License-Identifier: MIT
 
@@ -19,7 +19,7 @@ local ENTRY = [[
 
 local function c_sources(folder)
    local out = {shell.write(folder .. "/entry.c", ENTRY)}
-   for _, room in ipairs {"base", "os", "object", "target"} do
+   for _, room in ipairs {"base", "os", "target"} do
       for _, path in ipairs(source.files("csrc/" .. room)) do
          out[#out + 1] = path:find "%.c$" and not path:find "/fault%.c$" and path or nil
       end
@@ -110,7 +110,7 @@ end
 ordinary.c = {
    name = "c", axes = {"pic"},
    make = function(folder)
-      return {sources = c_sources(folder), cflags = C_FLAGS, libraries = {"-lelf"}}
+      return {sources = c_sources(folder), cflags = C_FLAGS}
    end,
 }
 ordinary.cxx = {
