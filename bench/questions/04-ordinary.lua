@@ -5,7 +5,7 @@ local ordinary = require "bench.questions.ordinary"
 local objects = lab.experiment {
    name = "objects", inputs = {ordinary.c, ordinary.cxx}, axes = {pic = {"none", "pie", "pic"}},
    strategies = {"direct", lab.with("direct", {zone = "low"}), "shared-batch"},
-   call = {"int answer(void)", expect = 38}, prepare = "once",
+   call = {"int answer(void)", expect = 38}, prepare = "once", runs = 9,
 }
 local again = lab.experiment {
    name = "again", inputs = {ordinary.sources(ordinary.c), ordinary.sources(ordinary.cxx)},
