@@ -18,6 +18,7 @@ catalog.LINES = 20 -- lines of code in a script
 ---@field differs string where the numbers would differ
 ---@field columns? string[]|table<string, string[]> metrics that tables and charts show, all
 ---  without; by the name of the experiment where they differ
+---@field charts? string[] metrics that are drawn, the first four of each experiment without
 ---@field texts? fun(r: moonlink.answers.Figures): {title: string, text: string}[] to be quoted
 ---@field matrix? { key: string, title: string }[] the inputs as rows of a table whose columns are
 ---  strategies, in place of tables of numbers
@@ -34,11 +35,12 @@ catalog.LINES = 20 -- lines of code in a script
 
 local FIELDS = {
    number = "number", question = "string", about = "string", claims = "table", differs = "string",
-   columns = "table", texts = "function", limit = "number", small = "table",
+   columns = "table", charts = "table", texts = "function", limit = "number", small = "table",
    fails = "table", matrix = "table",
 }
 local OPTIONAL = {
-   columns = true, texts = true, limit = true, small = true, fails = true, matrix = true,
+   columns = true, charts = true, texts = true, limit = true, small = true, fails = true,
+   matrix = true,
 }
 
 local function check(answer, path)

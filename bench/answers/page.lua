@@ -25,6 +25,21 @@ local function code(text)
    return "<pre>" .. svg.escape_lines((text:gsub("%s*$", ""))) .. "</pre>"
 end
 
+local CHARTS = 4 -- metrics that are drawn where an answer does not say which
+
+--- The metrics that are drawn as charts.
+local function drawn(v, keys)
+   local out = {}
+   for _, metric in ipairs(v.metrics) do
+      local wanted = not keys and #out < CHARTS
+      for _, key in ipairs(keys or {}) do
+         wanted = wanted or key == metric.key
+      end
+      out[#out + 1] = wanted and metric or nil
+   end
+   return out
+end
+
 --- The metrics that some case of a group has.
 local function measured(group, metrics)
    local out = {}
@@ -51,7 +66,7 @@ local function add_numbers(out, chapter)
       for _, group in ipairs(v.groups) do
          out[#out + 1] = numbers.overview(group, measured(group, v.metrics))
       end
-      for _, metric in ipairs(v.metrics) do
+      for _, metric in ipairs(drawn(v, chapter.answer.charts)) do
          out[#out + 1] = ("<h3>In charts: %s</h3>"):format(escape(metric.title))
          out[#out + 1] = table.concat(html.charts(v, metric), "\n")
       end

@@ -44,6 +44,7 @@ return {
       batch = {"prepare_ms", "load_ms", "ready_ms"},
       edit = {"prepare_ms", "load_ms", "reload_ms", "memory_kb", "mappings"},
    },
+   charts = {"ready_ms", "reload_ms"},
    small = {"16"},
    claims = {
       {"A library of each of 50 modules takes {bfd:%.0f} times as long as one library of all with"

@@ -24,6 +24,7 @@ return {
          "got_bytes", "image_kb"},
       haskell = {"tree_ms", "big_ms", "sieve_ms", "text_bytes", "load_ms", "memory_kb"},
    },
+   charts = {"vm_ms", "sort_ms", "throw_ms", "tree_ms", "sieve_ms"},
    claims = {
       {"In C -fPIC can cost much: in a shared library the stack machine takes {vm:%.1f} times as"
          .. " long as compiled with neither, the heap sort {sort:%.1f} times.",

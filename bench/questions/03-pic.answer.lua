@@ -32,6 +32,7 @@ return {
       .. " checked.",
    fails = {"libtcc", "orc", "ghc%-rts"},
    columns = {"ready_ms", "got_bytes", "stub_bytes", "moved", "file_kb"},
+   charts = {"ready_ms"},
    texts = function(r)
       local out = {}
       local function quote(strategy, text)

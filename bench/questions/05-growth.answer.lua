@@ -16,6 +16,7 @@ return {
          "prepare_ms", "load_ms", "first_call_us", "unload_ms", "memory_kb", "mappings",
       },
    },
+   charts = {"ready_ms", "load_ms", "memory_kb"},
    small = {"10", "20"},
    claims = {
       {"All into one: with 100 objects, a library each takes {each:%.1f} s and one library"

@@ -19,6 +19,7 @@ return {
       "call_within_ns", "call_between_ns", "call_across_ns", "call_pointer_ns", "data_within_ns",
       "data_between_ns", "data_across_ns", "got_bytes", "stub_bytes", "relaxed",
    },
+   charts = {"call_within_ns", "call_across_ns", "data_across_ns"},
    claims = {
       {"A call within an object takes {direct:%.2f} ns as moonlink links it and {shared:%.2f} ns in"
          .. " a shared library, {ratio:%.2f} times as long: a name that is exported goes through"
