@@ -209,6 +209,56 @@ describe("Haskell, misused, #ghc", function()
       end
    end)
 
+   it("is one of all that begin at the same moment in several threads", function()
+      local driver = folder .. "/driver"
+      support.write(driver .. ".c", [[
+#include <lauxlib.h>
+#include <lualib.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static pthread_barrier_t barrier;
+static int wait_all(lua_State *L) { pthread_barrier_wait(&barrier); return 0; }
+static void *run(void *script)
+{
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    lua_register(L, "wait", wait_all);
+    if (luaL_dostring(L, script))
+        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    lua_close(L);
+    return NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_t threads[3];
+    pthread_barrier_init(&barrier, NULL, 3);
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, run, argv[argc - 1]);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+]])
+      support.sh("gcc -o %s %s.c $(pkg-config --cflags --libs lua5.4) -lpthread", driver, driver)
+      local status, out, err = support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s",
+         support.quote(package.path), support.quote(package.cpath), driver, support.quote [[
+            local ghc = require "moonlink.ghc"
+            wait()
+            local hs, err = ghc.start {}
+            io.write(hs and "up " or err.code .. " ")
+            wait()
+            assert(not hs or hs:exit())
+         ]])
+      assert.same({0, ""}, {status, err})
+      local states = {}
+      for word in out:gmatch "%a+" do
+         states[#states + 1] = word
+      end
+      table.sort(states)
+      assert.same({"state", "state", "up"}, states)
+   end)
+
    it("names the package or module that a name is of", function()
       hs = assert(ghc.start {objects = {wild}})
       local unit, err = hs:load(user)

@@ -8,6 +8,7 @@
 -- SPDX-License-Identifier: MIT
 
 local boundary = require "moonlink.ghc.boundary"
+local claim = require "moonlink.ghc.claim"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local group = require "moonlink.link.group"
@@ -67,39 +68,6 @@ local function check(options)
          options.kind)
    end
    return options
-end
-
---- Where GHC's storage manager reserves its heap, when it can: the first runtime of a process, but
---- not a later one, since it leaves the last megabyte behind. What it reserves is 1 TiB, of which
---- most stays unused; neighbours without access may look like a part of it.
-local HEAP, RESERVED = 0x4200000000, 1 << 40
-
---- Is there a heap of GHC in the process?
-local function has_heap()
-   local maps <close> = io.open "/proc/self/maps"
-   for line in maps and maps:lines() or function() end do
-      local first, last, access = line:match "^(%x+)%-(%x+) (%S+)"
-      first, last = tonumber(first, 16), tonumber(last, 16)
-      local size = last - first
-      if first <= HEAP and HEAP < last
-         or access == "---p" and size > RESERVED // 2 and size < RESERVED * 3 // 2 then
-         return true
-      end
-   end
-   return false
-end
-
---- Two runtimes would take each other's signals, timers and terminal.
-local function refuse_second()
-   local process <close> = moonlink.new {scope = {"process"}}
-   if has_heap() or process:address_of "hs_init" then
-      return nil, errors.new {
-         code = "state", message = "there is a Haskell runtime in this process already",
-         hint = "end it first: hs:exit(); or use a process of its own: moonlink.isolate, also when "
-            .. "one has ended itself, which leaves its heap behind",
-      }
-   end
-   return true
 end
 
 local function append(list, more)
@@ -290,6 +258,7 @@ local function give_up(self, err, before)
    for _, remove in ipairs(self.hooks) do
       remove()
    end
+   self.claim:close()
    return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
 end
 
@@ -342,11 +311,7 @@ end
 ---@return moonlink.Error? err
 function ghc.start(options)
    options = check(options)
-   local good, err = refuse_second()
-   local plan = nil
-   if good then
-      plan, err = locate.plan(options)
-   end
+   local plan, err = locate.plan(options)
    if not plan then
       return nil, err
    end
@@ -356,15 +321,21 @@ function ghc.start(options)
    else
       ln = moonlink.new(ln)
    end
+   local only
+   only, err = claim.take() -- last of what may raise: it is held from here on
+   if not only then
+      return nil, err
+   end
    ln.keeper = keeper()
    local self = runtime.open(runtime.new {
-      linker = ln, version = plan.ghc, kind = plan.kind,
+      claim = only, linker = ln, version = plan.ghc, kind = plan.kind,
       header = plan.profiling and layout.HEADER_PROFILING or layout.HEADER,
       packages = plan.units, limit = options.limit or 1000000, asked = {
          kind = options.kind, way = options.way, database = options.database,
          topdir = options.topdir,
       },
    })
+   local good
    good, err = pcall(bring_up, self, plan, options)
    if not good then
       return give_up(self, err, before)

@@ -24,6 +24,7 @@ local runtime = {}
 ---@field limit integer longest list that is read
 ---@field header integer bytes of a closure before its contents
 ---@field cost? integer address of the cost centre stack of closures that we make, when profiling
+---@field claim moonlink.ghc.Claim
 ---@field asked moonlink.ghc.Options where packages are from, and as which files
 ---@field rts table<string, function> its C interface
 ---@field closures table<string, integer> addresses by the names of layout.closures
@@ -287,13 +288,18 @@ function methods:exit()
       self.state = "over"
    end
    self.linker.keeper = nil
-   return self.linker:close()
+   local closed, why = self.linker:close()
+   self.claim:close()
+   if not closed then
+      return nil, why
+   end
+   return true
 end
 
 methods.close = methods.exit
 
---- Inside of a call from Haskell the state closes only when the process ends (os.exit in a callback):
---- hs_exit would wait for that call for ever.
+--- Inside of a call from Haskell the state closes only when the process ends (os.exit in a
+--- callback): hs_exit would wait for that call for ever.
 local function finalise(self)
    if self.depth == 0 then
       pcall(methods.exit, self)
