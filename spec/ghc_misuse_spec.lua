@@ -286,6 +286,13 @@ int main(int argc, char **argv)
          assert.same({"wild-1"}, hs:package "wild")
          assert.equal("so far ...", raised((assert(hs:func "int halfText(int)")), 1).what)
          assert.same({}, hs:package "wild")
+         assert.matches("package base", raised(hs.reload, hs, "base"), 1, true)
+         if kind == "shared" then
+            assert.matches("is a shared library", raised(hs.reload, hs, "wild-1"), 1, true)
+         else
+            assert(hs:reload "wild-1")
+            assert.equal(1, (assert(hs:func "int bump(void)"))())
+         end
          local none, err = hs:package "none"
          assert.is_nil(none)
          assert.matches("no package none", err.message, 1, true)

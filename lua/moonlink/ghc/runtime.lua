@@ -246,6 +246,12 @@ local function unit_named(self, what)
          return unit
       end
    end
+   for _, p in ipairs(self.packages) do
+      if p.id == what or p.name == what then
+         errors.mistake("package %s cannot be reloaded: %s", p.id, self.kind == "shared"
+            and "it is a shared library" or "it came with GHC's other packages")
+      end
+   end
    errors.mistake("nothing that was loaded is called %s", tostring(what))
 end
 
