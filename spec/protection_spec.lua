@@ -181,6 +181,20 @@ describe("huge pages", function()
       assert.matches("hg", smaps_of(unit.stats.base).VmFlags)
    end)
 
+   it("hold code at two addresses, too, where the kernel can, and a reload writes to it", function()
+      local path, switch = objects.versions {"int g(void) { return 1; }",
+         "int g(void) { return 2; }"}
+      local ln <close> = moonlink.new {pages = "huge", protect = "dual"}
+      local used = assert(ln:load(path))
+      local user = assert(ln:load(objects.cc "int g(void); int f(void) { return g() + 10; }"))
+      local code, memory = smaps_of(user.stats.base), assert(user:memory())
+      assert.equal(tonumber(code.ShmemPmdMapped:match "%d+") * 1024, memory.mappings[1].huge)
+      switch(2)
+      assert(used:reload())
+      assert.equal(12, ln:func "int f(void)" ())
+      assert.equal("rw-s", map_of(user.stats.view).protection)
+   end)
+
    it("are counted as the kernel counts them", function()
       local unit, ln <close> = loaded {pages = "huge"}
       local memory, huge, resident = assert(unit:memory()), 0, 0

@@ -81,10 +81,11 @@ static int seal_apart(ml_txn *t, unsigned first, unsigned last)
 
 int ml_protect_seal(ml_txn *t, unsigned first, unsigned last)
 {
+    const ml_block *b = &t->l->block;
     if (t->o.protect == ML_PROTECT_INPUT)
         return seal_apart(t, first, last);
     for (unsigned k = first; k <= last && k <= ML_PART_CONST; k++) {
-        bool is_done = k == ML_PART_TEXT && t->l->block.view;
+        bool is_done = k == ML_PART_TEXT && b->view;
         t->l->stats.protections += !is_done && ml_linked_area(t->l, false, k).size != 0;
         t->l->stats.protections += ml_linked_area(t->l, true, k).size != 0;
     }

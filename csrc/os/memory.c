@@ -23,6 +23,9 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 enum { ONE_COPY = 1 << 30, PIPE_STEP = 4096 }; /* bytes; every pipe holds a page */
 
@@ -112,6 +115,11 @@ void ml_os_populate(uint64_t addr, size_t size)
 void ml_os_huge(uint64_t addr, size_t size)
 {
     madvise(pointer(addr), size, MADV_HUGEPAGE);
+}
+
+void ml_os_collapse(uint64_t addr, size_t size)
+{
+    madvise(pointer(addr), size, MADV_COLLAPSE);
 }
 
 const char *ml_os_no_huge(void)

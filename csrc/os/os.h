@@ -80,9 +80,12 @@ bool ml_os_discard(uint64_t addr, size_t size);
 /* Lays pages over a range of ours as ml_os_reserve would give them, whatever was there. false with
 ** errno: what was there may still be, at least inaccessible if that could be had. */
 bool ml_os_renew(uint64_t addr, size_t size);
-/* Asks for huge pages (of ml_os_bulk.unit bytes) where a range holds whole ones; never fails. Why
-** nobody gets any on this system; NULL: they are to be had. */
+/* Asks for huge pages (of ml_os_bulk.unit bytes) where a range holds whole ones; never fails. */
 void ml_os_huge(uint64_t addr, size_t size);
+/* Moves what is there into huge pages, where a kernel can (6.1 and later), also memory of files
+** that gets none by itself; never fails. */
+void ml_os_collapse(uint64_t addr, size_t size);
+/* Why nobody gets any on this system; NULL: they are to be had. */
 const char *ml_os_no_huge(void);
 /* Memory of `size` bytes (whole pages) at two addresses: written at *rw, executed at *rx, so that
 ** no page is both. It is never given back, and a child of fork shares it: whoever writes there asks

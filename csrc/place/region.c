@@ -474,6 +474,15 @@ static bool make_room(reservation *r)
     return true;
 }
 
+/* A file's pages are small, but where one of them is there the kernel can put a huge page in the
+** place of all: now, when nothing has to be copied. */
+static void collapse(const ml_block *b)
+{
+    for (size_t i = 0; i < b->code; i += ml_os_bulk.unit)
+        b->view[i] = 0;
+    ml_os_collapse(b->addr, b->code);
+}
+
 /* Note [Code at two addresses]
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** The start of a block may be pages of a memory file, mapped twice: executable and never writable
@@ -509,7 +518,7 @@ static int open_block(ml_diag *d, ml_wish wish, ml_block *b)
     if (wish.huge)
         ml_os_huge(b->addr, b->size);
     if (wish.huge && b->view)
-        ml_os_huge((uintptr_t)b->view, b->code);
+        collapse(b);
     return 0;
 }
 
