@@ -346,4 +346,21 @@ main = print loop
       assert.matches("<<loop>>", err, 1, true)
       assert.equal(1, status)
    end)
+
+   it("gives back the memory of values at top level that it has done with", function()
+      local main = haskell.compile(support.tmpdir(), "Main", [[
+module Main where
+import Data.List
+numbers :: [Int]
+numbers = [1 .. 3000000]
+{-# NOINLINE numbers #-}
+main :: IO ()
+main = print (foldl' (+) 0 numbers)
+]])
+      for _, way in ipairs {"", "--ghc-way threaded"} do
+         local status, out, err = support.exit("%s run --ghc-package base --ghc-options=-M20m %s %s",
+            support.moonlink(), way, main)
+         assert.same({0, "4500001500000\n", ""}, {status, out, err})
+      end
+   end)
 end)
