@@ -31,7 +31,7 @@ end
 local function words(r, key)
    local out = {}
    for _, name in ipairs(r:names()) do
-      for word in (r:case(name).samples[1][key] or ""):gmatch "%S+" do
+      for word in (r:case(name).samples[1].notes[key] or ""):gmatch "%S+" do
          out[#out + 1] = word
       end
    end

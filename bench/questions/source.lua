@@ -154,17 +154,17 @@ local function compile_all(n, paths, folder)
       n[processor], others = source.compile(paths, processor, folder)
    end
    n.fill = n.fill + defined(others or {}, folder)
-   n.not_taken = table.concat(others or {}, " ")
+   n.notes.not_taken = table.concat(others or {}, " ")
 end
 
 --- The numbers of one room.
 ---@param room string
 ---@param run moonlink.lab.Run
----@return table<string, integer|string>
+---@return table<string, any> numbers, and lists of files among its notes
 function source.look(room, run)
    local paths = source.files(room)
    local n = {files = #paths, lines = 0, c_files = 0, processor = 0, named = 0, processor_lines = 0,
-      posix = 0, linux = 0, functions = 0, fill = 0}
+      posix = 0, linux = 0, functions = 0, fill = 0, notes = {}}
    local naming = {}
    for _, path in ipairs(paths) do
       local code = source.code(path)
@@ -182,7 +182,7 @@ function source.look(room, run)
       n.fill = n.fill + pointers(code)
       n.functions = n.functions + (path:find "%.h$" and declared(code) or 0)
    end
-   n.naming = table.concat(naming, " ")
+   n.notes.naming = table.concat(naming, " ")
    compile_all(n, paths, run.folder)
    return n
 end

@@ -17,6 +17,14 @@ local function check_numbers(t, who)
    end
 end
 
+local function check_notes(notes, who)
+   for key, text in pairs(type(notes) == "table" and notes or {0}) do
+      if type(key) ~= "string" or type(text) ~= "string" then
+         error(("%s: 'notes' are texts by name"):format(who), 0)
+      end
+   end
+end
+
 local function check_calls(calls, who)
    for i, call in ipairs(type(calls) == "table" and calls or {0}) do
       if type(call) ~= "table" or type(call.from) ~= "string" or type(call.to) ~= "string"
@@ -27,7 +35,7 @@ local function check_calls(calls, who)
 end
 
 --- What a function of an experiment or a strategy gave becomes part of a sample. Raises when it is
---- something else than named numbers, `stages` and `calls`.
+--- something else than named numbers, `stages`, `calls` and `notes`.
 ---@param sample table<string, any>
 ---@param more any
 ---@param who string the function, for messages
@@ -42,6 +50,10 @@ function samples.join(sample, more, who)
    if numbers.calls then
       check_calls(numbers.calls, who)
       numbers.calls = nil
+   end
+   if numbers.notes then
+      check_notes(numbers.notes, who)
+      numbers.notes = nil
    end
    if numbers.stages then
       check_numbers(numbers.stages, who .. ": 'stages'")
