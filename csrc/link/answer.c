@@ -250,6 +250,7 @@ int ml_txn_cross(ml_txn *t, const char *name, ml_crossing crossing)
     if (!e || ml_def_in_load(e->def))
         return 0;
     e->crossing = (uint8_t)crossing;
+    t->crossed |= crossing != ML_CROSS_DIRECT;
     if (crossing != ML_CROSS_LAZY || t->o.fixed ||
         (e->def != ML_DEF_NONE && e->def != ML_DEF_UNIT && e->def != ML_DEF_PROCESS))
         return 0;

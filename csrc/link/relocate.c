@@ -120,6 +120,8 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
 /* Is this a GOT load of something outside, which is to stay one? */
 static bool stays(const work *w, const ml_irel *r)
 {
+    if (w->t->o.crossing == ML_CROSS_DIRECT && !w->t->crossed)
+        return false;
     ml_binding v = ml_binding_of(w->in, r->symbol);
     return v.e && !v.in_load && ml_crossing_of(w->t, v.e) != ML_CROSS_DIRECT;
 }

@@ -70,6 +70,7 @@ struct ml_txn {
     uint32_t nasked, room_asked;
     uint32_t noffered; /* inputs whose references were offered */
     uint32_t nmarked;  /* inputs whose relocations have marked the names that they use */
+    bool crossed;      /* some entry has a crossing of its own */
     uint32_t nsorted;  /* inputs whose references were told apart: see defer.c */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
