@@ -194,10 +194,22 @@ describe("lab: functions of users", function()
       assert.matches("'x' is a table, not a number", work_of {x = {}}, 1, true)
       assert.matches("'stages': 'a' is a boolean", work_of {stages = {a = true}}, 1, true)
       assert.matches("calls[1]: { from =, to =, calls = }", work_of {calls = {{from = 1}}}, 1, true)
+      assert.matches("'notes' are texts by name", work_of {notes = {a = 1}}, 1, true)
       assert.matches("'numbers' of the strategy gave a number",
          failure_of {numbers = function() return 3 end}, 1, true)
       assert.matches("'bind' of the strategy gave string, not a function",
          failure_of {bind = function() return "f" end}, 1, true)
+   end)
+
+   it("may give texts beside them, which are kept", function()
+      local cases, result = experiments.cases({
+         inputs = {chain()}, strategies = {of {}},
+         work = function() return {a = 1, notes = {seen = "two files"}} end,
+      }, {runs = 1, warmup = 0})
+      assert.equal("two files", experiments.sample(cases.own, 1).notes.seen)
+      local again = assert(report.parse(report.json(result)))
+      assert.equal("two files", again.cases[1].samples[1].notes.seen)
+      assert.is_nil(report.text(result):find("two files", 1, true))
    end)
 
    it("may give numbers that no chart can draw", function()

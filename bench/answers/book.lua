@@ -36,7 +36,8 @@ local function chosen(result, answer)
 end
 
 local function runs_of(result)
-   local text = ("%s: %s, %s"):format(result.name, view.runs(result), result.machine.date)
+   local text = ("%s: %s, %s, load average %s before"):format(result.name, view.runs(result),
+      result.machine.date, result.machine.load or "unknown")
    if result.limit then
       text = ("%s; stopped after %.0f s, so some have fewer runs"):format(text, result.limit)
    end
