@@ -26,7 +26,7 @@ return {
       .. "unit stays, each round is a new version that takes over its variables.",
    columns = {"load_ms", "unload_ms", "memory_kb", "left_kb", "left_mappings", "round_us",
       "rounds_left_kb", "rounds_left_mappings", "round_left_bytes"},
-   limit = 120, small = {"4"},
+   charts = {"memory_kb", "left_kb", "round_us", "rounds_left_kb"}, limit = 120, small = {"4"},
    claims = {
       {
          "With `direct` each of the later rounds leaves {bytes} bytes, less than a hundredth of "

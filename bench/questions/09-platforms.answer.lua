@@ -59,8 +59,13 @@ return {
          title = "All files that name the processor:",
          text = table.concat(words(r, "naming"), "\n"),
       }
+      out[#out + 1] = {
+         title = "All files that need Linux or glibc:",
+         text = table.concat(words(r, "linux"), "\n"),
+      }
       return out
    end,
+   charts = {"lines", "processor_lines", "functions"}, limit = 100,
    claims = {
       {
          "Of {files} C files {arm} compile for aarch64 as they are, and {riscv} for riscv64; the "

@@ -165,7 +165,7 @@ function source.look(room, run)
    local paths = source.files(room)
    local n = {files = #paths, lines = 0, c_files = 0, processor = 0, named = 0, processor_lines = 0,
       posix = 0, linux = 0, functions = 0, fill = 0, notes = {}}
-   local naming = {}
+   local naming, linux = {}, {}
    for _, path in ipairs(paths) do
       local code = source.code(path)
       local lines = select(2, code:gsub("[^\n]*%S[^\n]*", ""))
@@ -178,11 +178,12 @@ function source.look(room, run)
       end
       if system then
          n[system] = n[system] + 1
+         linux[#linux + 1] = system == "linux" and path or nil
       end
       n.fill = n.fill + pointers(code)
       n.functions = n.functions + (path:find "%.h$" and declared(code) or 0)
    end
-   n.notes.naming = table.concat(naming, " ")
+   n.notes.naming, n.notes.linux = table.concat(naming, " "), table.concat(linux, " ")
    compile_all(n, paths, run.folder)
    return n
 end
