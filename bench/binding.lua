@@ -50,8 +50,9 @@ local function make(folder)
       call[i] = ("n += f%d(n);"):format(i)
    end
    write(folder .. "/callee.c", table.concat(define, "\n"))
-   write(folder .. "/caller.c", ("%s\nint result;\nvoid all(void) { int n = 0; %s result = n; }\n%s")
-      :format(table.concat(declare, "\n"), table.concat(call, "\n"), TIMED))
+   local all = "%s\nint result;\nvoid all(void) { int n = 0; %s result = n; }\n%s"
+   write(folder .. "/caller.c",
+      all:format(table.concat(declare, "\n"), table.concat(call, "\n"), TIMED))
    for _, line in ipairs {"gcc -O1 -fPIC -c -o callee.o callee.c",
       "gcc -O0 -fPIC -c -o caller.o caller.c", "gcc -shared -o libcallee.so callee.o"} do
       shell.run(("cd %s && %s"):format(shell.quote(folder), line))
