@@ -136,7 +136,7 @@ return {
                unit = count "direct",
             }
          end,
-         holds = function(n) return n.each > 100 * n.batch and n.unit <= n.batch end},
+         holds = function(n) return n.each > 50 * n.batch and n.each > 50 * n.unit end},
    },
    differs = "Objects with debug information make linkers slower and leave moonlink as it is, since"
       .. " it does not read those sections; on a machine with many cores lld and mold gain on the"
