@@ -25,6 +25,7 @@ catalog.LINES = 20 -- lines of code in a script
 ---@field limit? number seconds, catalog.LIMIT
 ---@field fails? string[] patterns of the names of cases that may fail, since that is the answer
 ---@field small? string[] words for the script that make it small, for specs
+---@field only? string a pattern for names of the cases that specs run, all without
 
 ---@class moonlink.answers.Entry
 ---@field number integer
@@ -36,11 +37,11 @@ catalog.LINES = 20 -- lines of code in a script
 local FIELDS = {
    number = "number", question = "string", about = "string", claims = "table", differs = "string",
    columns = "table", charts = "table", texts = "function", limit = "number", small = "table",
-   fails = "table", matrix = "table",
+   only = "string", fails = "table", matrix = "table",
 }
 local OPTIONAL = {
    columns = true, charts = true, texts = true, limit = true, small = true, fails = true,
-   matrix = true,
+   matrix = true, only = true,
 }
 
 local function check(answer, path)

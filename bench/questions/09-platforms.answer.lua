@@ -45,6 +45,7 @@ return {
       .. "code without comments; C files that clang takes as they are for two other processors; "
       .. "files that name x86-64 or one of its registers; files that ask for headers of POSIX, of "
       .. "Linux or glibc, or for /proc. `spec/platforms_spec.lua` looks whether that stays so.",
+   only = "/base$",
    columns = {"files", "lines", "c_files", "aarch64", "riscv64", "processor", "named",
       "processor_lines", "posix", "linux", "functions", "fill"},
    texts = function(r)

@@ -65,7 +65,7 @@ return {
       .. "column a way to do that, each cell a run in a process of its own: `yes` when the test "
       .. "passed, `no` when it gave something else, `refused` when the way said that it cannot "
       .. "take this, `crash` when the process died.",
-   matrix = abilities, limit = 100,
+   only = "/direct$", matrix = abilities, limit = 100,
    fails = {"/shared", "/dlmopen", "/libtcc", "/orc", "/ghc%-rts", "/jitlink", "^later/direct",
       "^dladdr/direct", "^shared%-pages/direct"},
    claims = {
