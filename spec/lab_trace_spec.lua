@@ -117,6 +117,19 @@ describe("an experiment with trace", function()
       end
    end)
 
+   it("takes nothing but calls of a strategy of one's own", function()
+      for i, rubbish in ipairs {7, false, {{from = "a"}}, {from = "a", to = "b", calls = 1},
+         {{from = "a", to = "b", calls = 0 / 0}}} do
+         local cases, result = run {
+            strategies = {{name = "own", base = "direct", calls = function() return rubbish end}},
+            call = CALL, trace = true,
+         }
+         assert.matches("the run that counts failed: ", cases.own.calls_not_counted, 1, true)
+         assert.is_nil(cases.own.calls, i)
+         assert.is_true(lab.save(result, dir .. "/rubbish.json"))
+      end
+   end)
+
    it("counts what a strategy of one's own counts", function()
       local cases = run {
          strategies = {{
