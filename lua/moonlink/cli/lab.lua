@@ -133,6 +133,11 @@ local function has_samples(result)
    return false
 end
 
+local function to_stderr(text)
+   io.stderr:write(text)
+   io.stderr:flush()
+end
+
 --- Runs one experiment; a status, or nil and an error.
 local function run_one(each, options, path, earlier)
    local good, err = file.can_replace(path)
@@ -140,11 +145,7 @@ local function run_one(each, options, path, earlier)
       return nil, err
    end
    local show, finish = meter.new {
-      now = core.now, is_terminal = core.is_terminal(2),
-      write = function(text)
-         io.stderr:write(text)
-         io.stderr:flush()
-      end,
+      now = core.now, is_terminal = core.is_terminal(2), write = to_stderr,
    }
    local settings, checkpoint = options.settings, nil
    if not file.is_special(path) then

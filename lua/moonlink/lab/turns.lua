@@ -174,6 +174,14 @@ local function count_once(case, state)
    end
 end
 
+--- The runs behind the timed ones, of each case.
+local function untimed_of(state)
+   local out = {}
+   out[#out + 1] = state.system_calls and trace_once or nil
+   out[#out + 1] = state.trace and count_once or nil
+   return out
+end
+
 --- Is this error Ctrl-C? The interpreter raises that one wherever the program is.
 ---@param err any
 ---@return boolean
@@ -192,8 +200,8 @@ end
 ---@param report fun(state: table) see moonlink.lab.RunOptions
 ---@return boolean
 function turns.run(cases, state, report)
-   local more = (state.system_calls and 1 or 0) + (state.trace and 1 or 0)
-   local each = state.runs + state.warmup + more
+   local untimed = untimed_of(state)
+   local each = state.runs + state.warmup + #untimed
    local total, done, start = #cases * each, 0, core.now()
    state.made, state.count = {}, 0
    local function turn(case, ahead, f, ...)
@@ -215,7 +223,7 @@ function turns.run(cases, state, report)
       for _, case in ipairs(cases) do
          if is_done(case, number, state) then
             total = total - 1
-         elseif not turn(case, state.runs - number + more, run_once, number, state) then
+         elseif not turn(case, state.runs - number + #untimed, run_once, number, state) then
             return false
          end
       end
@@ -223,14 +231,11 @@ function turns.run(cases, state, report)
          state.after_round()
       end
    end
-   for _, case in ipairs(state.system_calls and cases or {}) do
-      if not turn(case, 0, trace_once, state) then
-         return false
-      end
-   end
-   for _, case in ipairs(state.trace and cases or {}) do
-      if not turn(case, 0, count_once, state) then
-         return false
+   for _, run in ipairs(untimed) do
+      for _, case in ipairs(cases) do
+         if not turn(case, 0, run, state) then
+            return false
+         end
       end
    end
    return true
