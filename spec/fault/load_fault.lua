@@ -44,6 +44,8 @@ int spec_add(int a, int b) { sum = a + b + *at + (errno & 0); return sum; }
 local dir = support.tmpdir()
 local add = support.cc(dir .. "/add.o", ADD, "-O1 -fPIC -fcommon")
 local calls = support.cc(dir .. "/calls.o", CALLS, "-O1 -fPIC")
+local waits = support.cc(dir .. "/waits.o", "int getpagesize(void); int size(void)"
+   .. " { return getpagesize() + 1; }", "-O1 -fPIC")
 local low = support.cc(dir .. "/low.o", ADD, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++"})
 local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
@@ -161,6 +163,23 @@ describe("a load in which a call fails", function()
 
    it("leaves nothing of stubs that count behind", function()
       assert.is_true(survives {add, calls, count = "object", debug = "lines"} > 3)
+   end)
+
+   -- Memory of the stand-in for what nobody has stays with the Lua state, as that of callbacks.
+   it("leaves no name behind when names wait for their first call", function()
+      local ln <close> = moonlink.new {}
+      local inputs = {add, waits, bind = "lazy"}
+      local count = fault.each(function()
+         return ln:check(inputs)
+      end, function(n, failed, ok, stats, err)
+         local place = describe_run(n, failed, ok, stats, err)
+         assert.is_true(ok, place)
+         assert.is_true(stats ~= nil or type(err.code) == "string", place)
+         assert.same({}, known_names(ln), place)
+      end)
+      assert.is_true(count > 3)
+      assert(ln:load(inputs))
+      assert.is_true(assert(ln:func "int size(void)")() > 1)
    end)
 
    it("leaves nothing behind that debuggers are shown", function()

@@ -10,6 +10,8 @@ local crossing = {}
 
 local WORDS = {direct = true, got = true, stubs = true, lazy = true}
 
+local UNBOUND = "a function was called that a load was to look up, and that nothing defines"
+
 --- First calls come from any thread, where no Lua can run: has Lua a say in what names mean?
 local function must_ask(load)
    local options = load.options
@@ -18,7 +20,8 @@ local function must_ask(load)
 end
 
 --- Chooses what the core is told: the word, and a trap that stands for what nobody has at its first
---- call. A load in whose names Lua has a say binds them while it loads, by stubs.
+--- call; when there is no memory for that, the load has failed. A load in whose names Lua has a say
+--- binds them while it loads, by stubs.
 ---@param load moonlink.Load
 ---@return string word
 ---@return userdata? trap
@@ -30,7 +33,12 @@ function crossing.begin(load)
    if bind == "lazy" and must_ask(load) then
       return "stubs"
    elseif bind == "lazy" or type(bind) == "function" then
-      trap = core.trap "a function was called that a load was to look up, and that nothing defines"
+      local made
+      made, trap = pcall(core.trap, UNBOUND)
+      if not made then
+         load.failed = errors.new {code = "nomem", message = "not enough memory"}
+         return "direct"
+      end
       load.unbound = trap
    end
    return type(bind) == "function" and "direct" or bind, trap

@@ -333,6 +333,9 @@ function load.begin(linker, options)
    self.scope = scope.compile(options)
    self.seen = not options.at and debugging.modes(linker, options.debug) or nil
    local duplicate, bind, unbound = options.duplicate, crossing.begin(self)
+   if self.failed then
+      return setmetatable(self, load.metatable)
+   end
    self.txn, self.failed = linker.session:begin {
       scope = self.scope.core, duplicate = type(duplicate) == "string" and duplicate or "error",
       weak = options.weak, zone = options.zone, relax = options.relax,
