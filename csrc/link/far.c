@@ -109,8 +109,8 @@ static void note_start(const fields *f, uint32_t section, uint64_t value)
 }
 
 /* Where starts are still looked for: between a field and the start that is known, or the field
-** before it. A bit for each GRAIN bytes of the wanted sections, one section behind the other; hardly
-** any of the addresses that an image takes lie there. */
+** before it. A bit for each GRAIN bytes of the wanted sections, one section behind the other;
+** hardly any of the addresses that an image takes lie there. */
 typedef struct windows {
     uint64_t *place; /* by symbol: in that row of sections, or NOWHERE */
     uint64_t total;  /* bytes */

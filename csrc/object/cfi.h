@@ -40,7 +40,7 @@ bool ml_leb128(const uint8_t *p, uint64_t *at, uint64_t end, uint64_t *out);
 unsigned ml_pe_width(uint8_t encoding);
 /* What such a pointer holds, widened with its sign; its bytes must be there. */
 uint64_t ml_pe_raw(const uint8_t *p, uint64_t at, uint8_t encoding);
-/* What that means at offset `at` of bytes at the address `addr`: it may be relative to its place. */
+/* What that means at offset `at` of bytes at address `addr`: it may be relative to its place. */
 static inline uint64_t ml_pe_based(uint64_t raw, uint64_t at, uint8_t encoding, uint64_t addr)
 {
     return (encoding & ML_PE_BASE) == ML_PE_PCREL ? raw + addr + at : raw;
