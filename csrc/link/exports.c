@@ -1,31 +1,54 @@
 /* exports.c -- link: what the units of a session show to others.
-** The first unit is found through its own table; only a second one makes a table of the session's
-** worth building. Entering cannot fail after a reserve.
+** A few units are found through their own tables, the latest first; only more of them make a table
+** of the session's worth building. Entering cannot fail after a reserve.
 ** SPDX-License-Identifier: MIT */
 #include "link/unit.h"
 
 enum { AHEAD = 8 };
 
+static bool has_table(const ml_exports *x)
+{
+    return x->names.count != 0;
+}
+
+/* What one unit shows under a name; NULL: nothing. */
+static ml_entry *shown_by(const ml_unit *u, const char *name, size_t len, uint32_t hash)
+{
+    ml_entry *e = ml_table_find(&u->l->names, name, len, hash);
+    return e && e->unit == u ? e : NULL;
+}
+
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash)
 {
-    if (!x->sole)
+    const ml_entry *e = NULL;
+    if (has_table(x))
         return ml_table_find(&x->names, name, len, hash);
-    const ml_entry *e = ml_table_find(&x->sole->l->names, name, len, hash);
-    return e && e->unit == x->sole ? e : NULL;
+    for (unsigned i = x->nfew; i-- > 0 && !e;)
+        e = shown_by(x->few[i], name, len, hash);
+    return e;
 }
 
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more)
 {
-    if (!x->sole && !x->names.count)
+    if (!has_table(x) && x->nfew < ML_EXPORTS_FEW)
         return true;
-    uint32_t n = more->names.count;
-    if (x->sole)
-        n += x->sole->l->names.count;
-    return n >= more->names.count && ml_table_reserve(&x->names, n);
+    uint64_t n = more->names.count;
+    for (unsigned i = 0; i < x->nfew; i++)
+        n += x->few[i]->l->names.count;
+    return n <= UINT32_MAX && ml_table_reserve(&x->names, (uint32_t)n);
 }
 
-/* Enters the names of a unit. True when some took the place of names of others; each of these knows
-** it. */
+/* e takes the place of what another unit shows: both know it. True unless that is the old version
+** of the same. */
+static bool cover(const ml_unit *u, ml_entry *e, const ml_entry *other)
+{
+    bool is_old = other->unit == u->other;
+    e->covers |= !is_old || other->covers;
+    return !is_old;
+}
+
+/* Enters the names of a unit into the table. True when some took the place of names of others; each
+** of these knows it. */
 static bool put_all(ml_exports *x, const ml_unit *u)
 {
     const ml_table *names = &u->l->names;
@@ -37,35 +60,72 @@ static bool put_all(ml_exports *x, const ml_unit *u)
         if (e->unit != u)
             continue;
         const ml_entry *other = ml_table_put(&x->names, e);
-        if (!other || other->unit == u)
-            continue;
-        bool is_old = other->unit == u->other;
-        e->covers |= !is_old || other->covers;
-        covers |= !is_old;
+        if (other && other->unit != u)
+            covers |= cover(u, e, other);
     }
     return covers;
+}
+
+/* The same for two units without a table: the names of the smaller one are looked up in the other. */
+static bool cover_all(const ml_unit *u, const ml_unit *v)
+{
+    bool first = u->l->names.count <= v->l->names.count, covers = false;
+    const ml_unit *small = first ? u : v, *large = first ? v : u;
+    const ml_table *names = &small->l->names;
+    for (uint32_t i = 0; i < names->count; i++) {
+        ml_entry *e = names->entries[i], *same;
+        if (i + AHEAD < names->count)
+            ml_table_prefetch_slot(&large->l->names, names->entries[i + AHEAD]->hash);
+        if (e->unit == small && (same = shown_by(large, e->name, e->len, e->hash)))
+            covers |= cover(u, first ? e : same, first ? same : e);
+    }
+    return covers;
+}
+
+/* Makes the table, for which there is room. */
+static void make_table(ml_exports *x)
+{
+    for (unsigned i = 0; i < x->nfew; i++)
+        put_all(x, x->few[i]);
+    x->nfew = 0;
 }
 
 bool ml_exports_enter(ml_exports *x, ml_unit *u)
 {
     const ml_table *names = &u->l->names;
+    bool covers = false;
     for (uint32_t i = 0; i < names->count; i++)
         if (ml_def_exported(names->entries[i]))
             names->entries[i]->unit = u;
-    if (!x->sole && !x->names.count) {
-        x->sole = u;
-        return false;
-    }
-    if (x->sole)
-        put_all(x, x->sole);
-    x->sole = NULL;
-    return put_all(x, u);
+    if (!has_table(x) && x->nfew == ML_EXPORTS_FEW)
+        make_table(x);
+    if (has_table(x))
+        return put_all(x, u);
+    for (unsigned i = 0; i < x->nfew; i++)
+        covers |= cover_all(u, x->few[i]);
+    x->few[x->nfew++] = u;
+    return covers;
 }
 
-void ml_exports_enter_again(ml_exports *x, const ml_unit *u)
+/* Takes a unit out of the few. True when it was there. */
+static bool take_out(ml_exports *x, const ml_unit *u)
 {
-    if (!x->sole)
+    for (unsigned i = 0; i < x->nfew; i++) {
+        if (x->few[i] != u)
+            continue;
+        x->nfew--;
+        memmove(&x->few[i], &x->few[i + 1], (x->nfew - i) * sizeof *x->few);
+        return true;
+    }
+    return false;
+}
+
+void ml_exports_enter_again(ml_exports *x, ml_unit *u)
+{
+    if (has_table(x))
         put_all(x, u);
+    else if (take_out(x, u))
+        x->few[x->nfew++] = u;
 }
 
 static ml_entry *defined_by(const ml_unit *u, const ml_entry *e)
@@ -86,15 +146,14 @@ static ml_entry *covered_by(const ml_unit *u, const ml_entry *e)
 void ml_exports_leave(ml_exports *x, const ml_unit *u)
 {
     const ml_table *names = &u->l->names;
-    if (x->sole == u)
-        x->sole = NULL;
-    else if (!x->sole)
-        for (uint32_t i = 0; i < names->count; i++) {
-            ml_entry *e = names->entries[i];
-            if (e->unit != u || !ml_table_remove(&x->names, e))
-                continue;
-            ml_entry *own = covered_by(u, e);
-            if (own)
-                ml_table_put(&x->names, own);
-        }
+    if (take_out(x, u))
+        return;
+    for (uint32_t i = 0; has_table(x) && i < names->count; i++) {
+        ml_entry *e = names->entries[i];
+        if (e->unit != u || !ml_table_remove(&x->names, e))
+            continue;
+        ml_entry *own = covered_by(u, e);
+        if (own)
+            ml_table_put(&x->names, own);
+    }
 }

@@ -82,9 +82,11 @@ struct ml_unit {
 };
 
 /* What the units of a session show to others: see exports.c. */
+enum { ML_EXPORTS_FEW = 4 };
 typedef struct ml_exports {
-    ml_table names; /* entries of units; empty while there is a sole one */
-    ml_unit *sole;  /* the only unit with exports, found in its own table; else NULL */
+    ml_table names; /* entries of units; empty while these are few */
+    ml_unit *few[ML_EXPORTS_FEW]; /* the latest last; none when there is a table */
+    unsigned nfew;
 } ml_exports;
 
 struct ml_session {
@@ -129,7 +131,7 @@ const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t le
 bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
-void ml_exports_enter_again(ml_exports *x, const ml_unit *u);
+void ml_exports_enter_again(ml_exports *x, ml_unit *u);
 
 /* txn.c: closes the archive. */
 void ml_source_close(ml_source *src);
