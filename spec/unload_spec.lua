@@ -556,6 +556,41 @@ describe("names that a later unit covered", function()
       end
    end)
 
+   it("come back however many units there are, and when they are reloaded between", function()
+      local ln <close> = moonlink.new {duplicate = "last"}
+      local paths, live, state = {}, {}, 1
+      for i = 1, 9 do
+         paths[i] = defines(i)
+      end
+      local function any(n)
+         state = (state * 1103515245 + 12345) % 2 ^ 31
+         return state // 65536 % n + 1
+      end
+      for _ = 1, 150 do
+         local i, at = any(9), nil
+         for k, one in ipairs(live) do
+            at = one.number == i and k or at
+         end
+         if not at then
+            table.insert(live, {number = i, unit = assert(ln:load(paths[i]))})
+         elseif any(3) == 1 then
+            assert(live[at].unit:reload())
+         else
+            assert.is_true(table.remove(live, at).unit:unload())
+         end
+         local latest, present = live[#live], {}
+         if latest then
+            assert.equal(latest.number, ln:func "int which(void)" ())
+         end
+         for _, one in ipairs(live) do
+            present[one.number] = true
+         end
+         for k = 1, 9 do
+            assert.equal(present[k] or false, ln:address_of("only" .. k) ~= nil)
+         end
+      end
+   end)
+
    it("do not come back from an orphan", function()
       local ln <close> = moonlink.new {duplicate = "last"}
       local first, second = assert(ln:load(defines(1))), assert(ln:load(defines(2)))
