@@ -348,7 +348,8 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     l->stats.inputs++;
     l->stats.symbols += img->nsymbols - 1;
     l->stats.bytes += img->bytes;
-    if (!ml_table_reserve(&l->names, in->nbind / 2))
+    /* Most names of a first large object are new; later ones share many. */
+    if (!ml_table_reserve(&l->names, l->names.count < in->nbind / 4 ? in->nbind : in->nbind / 2))
         return ml_nomem(t->d);
     int rc = drop_groups(t, in);
     if (rc == 0)
