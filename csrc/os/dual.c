@@ -26,10 +26,25 @@ static int memory_file(const char *name, size_t size)
     return -1;
 }
 
+/* The whole file. Whole huge pages lie as such pages do: more is mapped than is wanted, and what
+** lies outside the aligned part is returned. */
 static void *map_writable(int fd, size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return p == MAP_FAILED ? NULL : p;
+    size_t huge = size % ml_os_bulk.unit ? 0 : ml_os_bulk.unit;
+    uint8_t *p = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t head = huge ? (huge - (uintptr_t)p % huge) % huge : 0;
+    if (head &&
+        mmap(p + head, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        munmap(p, size + huge);
+        return NULL;
+    }
+    if (head)
+        munmap(p, head);
+    if (huge - head)
+        munmap(p + head + size, huge - head);
+    return p + head;
 }
 
 bool ml_os_dual(size_t size, void **rw, void **rx)
