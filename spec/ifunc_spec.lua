@@ -165,13 +165,18 @@ describe("an indirect function", function()
    end)
 
    it("leaves its slots read-only and its stubs executable #layout", function()
+      -- a library that some other spec opened may have asked for executable stacks
+      local function open_code()
+         return select(2, support.read "/proc/self/maps":gsub("\n[^\n]* rwx", ""))
+      end
+      local before = open_code()
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(object("choice", CHOICE)))
       local stub = unit:address "chosen"
       local slot = stub + 10 + (moonlink.read(stub + 6, "<i4")) -- endbr64; jmp *slot(%rip)
       assert.is_nil((moonlink.write(slot, "<I8", 0)))
       assert.is_nil((moonlink.write(stub, "<I8", 0)))
-      assert.is_nil(support.read "/proc/self/maps":match "\n[^\n]* rwx[^\n]*")
+      assert.equal(before, open_code())
    end)
 
    it("is only placed, not run, by a check", function()
