@@ -66,7 +66,7 @@ static bool put_all(ml_exports *x, const ml_unit *u)
     return covers;
 }
 
-/* The same for two units without a table: the names of the smaller one are looked up in the other. */
+/* The same for two units without a table: the smaller one's names are looked up in the other. */
 static bool cover_all(const ml_unit *u, const ml_unit *v)
 {
     bool first = u->l->names.count <= v->l->names.count, covers = false;
