@@ -84,7 +84,7 @@ struct ml_unit {
 /* What the units of a session show to others: see exports.c. */
 enum { ML_EXPORTS_FEW = 4 };
 typedef struct ml_exports {
-    ml_table names; /* entries of units; empty while these are few */
+    ml_table names;               /* entries of units; empty while these are few */
     ml_unit *few[ML_EXPORTS_FEW]; /* the latest last; none when there is a table */
     unsigned nfew;
 } ml_exports;
