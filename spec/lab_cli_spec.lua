@@ -185,6 +185,9 @@ describe("moonlink lab", function()
       fails(1, "full: cannot write: No space left", "html mark.json -o full")
       support.sh("test -c %s/full", dir)
       fails(1, "larger than any result", "show /dev/zero")
+      support.sh("cd %s && %s lab run mark.lua -o /dev/stdout >all.txt && test -h /dev/stdout",
+         dir, program)
+      assert.matches('"name":"mark"', support.read(dir .. "/all.txt"), 1, true)
    end)
 
    it("counts system calls when it is told to", function()

@@ -36,7 +36,8 @@ end
 ---@return boolean
 function file.is_special(path)
    local kind, err = core.kind(path)
-   return not kind and err.code == "kind"
+   local is_name = path:find "^/dev/" or path:find "^/proc/" -- /dev/stdout, say, is what that is
+   return is_name ~= nil or not kind and err.code == "kind"
 end
 
 --- Writes a file so that it is whole or as it was: beside, then renamed.
