@@ -266,7 +266,8 @@ describe("lab: system calls", function()
       }
    end
 
-   it("are those that the strategy makes, in a run of its own", function()
+   it("are those that the strategy makes, in a run of its own #layout", function()
+      -- (valgrind would have its own counted, too)
       local cases, result = experiments.cases({
          inputs = {chain()}, strategies = {opener(0), opener(40)}, system_calls = true,
          call = {"int top(int)"},

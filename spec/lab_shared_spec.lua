@@ -48,7 +48,7 @@ local is_sanitized = (os.getenv "LD_PRELOAD" or ""):find "asan" ~= nil
 
 describe("lab: shared libraries", function()
    for _, strategy in ipairs {"shared-each", "shared-batch", "shared-incremental", "dlmopen"} do
-      it(("of %s are made by the linker and with the flags of their case"):format(strategy),
+      it(("of %s are made by the linker and with the flags of their case #slow"):format(strategy),
          function()
             local count = 0
             for id, case in pairs((cases_of(strategy))) do
