@@ -98,8 +98,8 @@ describe("moonlink lab", function()
                work = function(loaded) %s end,
             }
          ]]):format(name, name, work))
-         local status, out, err = support.exit("cd %s && TMPDIR=%s setsid -w env %s lab run %s.lua",
-            dir, dir, program, name)
+         local status, out, err = support.exit("cd %s && TMPDIR=%s setsid -w env %s lab run %s.lua"
+            .. "; exit $?", dir, dir, program, name) -- a shell that stays says Killed where we read
          assert.is_nil(io.open(("%s/%s.json.new"):format(dir, name)))
          return status, out, err, io.open(("%s/%s.json"):format(dir, name))
       end
