@@ -328,6 +328,15 @@ describe("the runtimes of GHC #ghc", function()
       end)
    end
 
+   it("take what was compiled with -fPIC or -fPIE, but not for shared libraries", function()
+      for _, flag in ipairs {"-fPIC", "-fPIE"} do
+         local object = haskell.compile(support.tmpdir(), "Probe", haskell.PROBE, "-O " .. flag)
+         local status, out, err = support.lua(TOUR, object, "archive", "", "")
+         assert.equal(SEEN, out .. err)
+         assert.equal(0, status)
+      end
+   end)
+
    it("can be compared in one script, one after the other", function()
       local status, out, err = support.lua([[
          local objects = {archive = ..., shared = select(2, ...)}

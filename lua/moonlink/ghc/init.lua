@@ -305,6 +305,19 @@ function ghc.add(self, names)
    return ids
 end
 
+--- The linker of a runtime. GHC's static code is not PIC and goes low; what was compiled with -fPIC
+-- refers to it all the same without a GOT, so that it has to lie there, too.
+local function new_linker(options, kind)
+   local own = {}
+   for key, value in pairs(options or {}) do
+      own[key] = value
+   end
+   if kind ~= "shared" then
+      own.zone = own.zone or "low"
+   end
+   return moonlink.new(own)
+end
+
 --- Finds GHC, loads its runtime, base, the packages asked for and all below them, and starts it.
 ---@param options? moonlink.ghc.Options
 ---@return moonlink.ghc.Runtime?
@@ -319,7 +332,7 @@ function ghc.start(options)
    if linker.is(ln) then
       before = #ln:units()
    else
-      ln = moonlink.new(ln)
+      ln = new_linker(ln, plan.kind)
    end
    local only
    only, err = claim.take() -- last of what may raise: it is held from here on
