@@ -358,8 +358,8 @@ main :: IO ()
 main = print (foldl' (+) 0 numbers)
 ]])
       for _, way in ipairs {"", "--ghc-way threaded"} do
-         local status, out, err = support.exit("%s run --ghc-package base --ghc-options=-M20m %s %s",
-            support.moonlink(), way, main)
+         local status, out, err = support.exit(
+            "%s run --ghc-package base --ghc-options=-M20m %s %s", support.moonlink(), way, main)
          assert.same({0, "4500001500000\n", ""}, {status, out, err})
       end
    end)
