@@ -199,6 +199,8 @@ NULL
    it("says what to do about a function without a prototype", function()
       assert.equal("'add' is there, but not declared\n"
          .. "  hint: type its prototype, as in: int add(int);\n", (complaint({"add(1)"}, "f.o")))
+      assert.matches("hint: type its prototype, as in: int add(int);",
+         complaint({":try add(1)"}, "f.o"), 1, true)
       assert.equal("input:1: attempt to call a nil value (global 'nope')\n",
          (complaint {"nope()"}))
       assert.equal("the input ends in the middle of something\n", (complaint {"f("}))

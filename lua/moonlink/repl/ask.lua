@@ -175,7 +175,8 @@ function ask.try(session, text)
       session.out(output:find "\n$" and output or output .. "\n")
    end
    if not run then
-      return nil, err
+      local advice = evaluate.advise(session, tostring(err))
+      return nil, type(advice) == "table" and advice or err
    end
    local shown = {}
    for i = 1, run.n do

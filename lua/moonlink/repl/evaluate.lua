@@ -125,7 +125,10 @@ local function type_of(session, text)
 end
 
 --- Turns "attempt to call a nil value (global 'add')" into advice, when C has that name.
-local function advise(session, err)
+---@param session moonlink.repl.Session
+---@param err any
+---@return any err the same, or better
+function evaluate.advise(session, err)
    local name = type(err) == "string" and err:match "%(global '([%a_][%w_]*)'%)"
    if name and session:defines(name) then
       return errors.new {
@@ -168,7 +171,7 @@ end
 ---@return any err
 function evaluate.run(session, text, input)
    local results = table.pack(xpcall(input.chunk, function(err)
-      return advise(session, err)
+      return evaluate.advise(session, err)
    end))
    haskell.flush(session)
    if not results[1] then

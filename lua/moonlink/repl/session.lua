@@ -190,8 +190,10 @@ function methods:describe(name)
       at = address and ("at %#x, in the process"):format(address)
          or "nothing that is loaded defines it"
    end
-   return ("%s: %s"):format(shown or ("%s (%s, not declared)"):format(name,
-      STT[kind] or "symbol"), at)
+   local hint = not shown and STT[kind] == "variable"
+      and ("\n  hint: type its declaration, as in: int %s;"):format(name) or ""
+   return ("%s: %s%s"):format(shown or ("%s (%s, not declared)"):format(name,
+      STT[kind] or "symbol"), at, hint)
 end
 
 --- Prints what failed; gives back whether nothing has.
