@@ -23,6 +23,11 @@ describe("a summary", function()
       assert.are.same({3, 1, 5, 5}, {s.median, s.min, s.max, s.n})
       assert.are.equal(2.5, stats.summary({4, 1, 2, 3}).median)
       assert.are.equal(2.5, stats.median {4, 1, 2, 3})
+      for _, list in ipairs {{3, 5}, {4, 2}, {-3, -5}, {math.maxinteger, math.maxinteger}} do
+         local median = stats.median(list)
+         assert.are.equal("integer", math.type(median))
+         assert.are.equal(list[1] / 2 + list[2] / 2, median + 0.0)
+      end
    end)
 
    it("takes a list with holes, and leaves it as it was", function()

@@ -39,7 +39,12 @@ local function middle(sorted)
    if #sorted % 2 == 1 then
       return sorted[half + 1]
    end
-   return sorted[half] / 2 + sorted[half + 1] / 2
+   local a, b = sorted[half], sorted[half + 1]
+   local rest = math.type(a) == "integer" and math.type(b) == "integer" and a % 2 + b % 2
+   if rest == 0 or rest == 2 then -- numbers of things stay whole where their middle is
+      return a // 2 + b // 2 + rest // 2
+   end
+   return a / 2 + b / 2
 end
 
 --- A generator of numbers from 1 to n: xorshift64*, from a fixed seed.
