@@ -462,6 +462,25 @@ describe("lab: plans", function()
       succeeded(cases["direct/count=3"])
    end)
 
+   it("have the libraries of all packages, each once", function()
+      local root = support.write(dir .. "/root.c",
+         "double log2(double);\ndouble root(double x) { return log2(x); }\n")
+      local cases = results {
+         inputs = {{name = "x", libraries = {"-lm"}, packages = {
+            {name = "a", sources = {root}, libraries = {"-lm", "-ldl"}},
+         }}},
+         strategies = {{
+            name = "own", base = "direct",
+            load = function(built, run)
+               assert(table.concat(run.plan.libraries, " ") == "-lm -ldl")
+               return lab.strategy "direct".load(built, run)
+            end,
+         }},
+         call = {"double root(double)", 8.0, expect = 3.0},
+      }
+      succeeded(cases["own/pic=pic"] or cases.own)
+   end)
+
    it("say what is wrong with an input", function()
       local function refused(input)
          return support.refused(lab.experiment, {name = "t", inputs = {input},
@@ -469,6 +488,15 @@ describe("lab: plans", function()
       end
       assert.matches("unknown field 'object'", refused {name = "x", object = {}}, 1, true)
       assert.matches("an input without a name", refused {objects = {}}, 1, true)
+      local function package(fields)
+         return refused {name = "x", packages = {{name = "a", objects = {}}, fields}}
+      end
+      assert.matches("input 'x': packages[2]: field 'cflags': string expected, got table",
+         package {sources = {"a.c"}, cflags = {"-O2"}}, 1, true)
+      assert.matches("packages[2]: field 'edit' belongs to the input",
+         package {sources = {"a.c"}, edit = {from = "a.c", to = "b.c"}}, 1, true)
+      assert.matches("packages[2]: objects, sources, archive, packages expected",
+         package {name = "b"}, 1, true)
       assert.matches("no-such.o", refused "/no-such.o", 1, true)
    end)
 end)

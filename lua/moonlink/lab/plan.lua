@@ -79,22 +79,45 @@ local function of_package_plan(p)
    return {name = p.asked[#p.asked] or "packages", packages = packages, libraries = libraries}
 end
 
-local function check(input)
-   local who = ("input '%s'"):format(tostring(input.name))
+local WHOLE = {make = true, edit = true, axes = true} -- fields that a package does not have
+
+local function check(input, who)
+   local package = who
+   who = who or ("input '%s'"):format(tostring(input.name))
    for key, value in pairs(input) do
       if not FIELDS[key] then
          errors.mistake("%s: unknown field '%s'", who, tostring(key))
       elseif type(value) ~= FIELDS[key] then
          errors.mistake("%s: field '%s': %s expected, got %s", who, key, FIELDS[key], type(value))
+      elseif package and WHOLE[key] then
+         errors.mistake("%s: field '%s' belongs to the input, not to a package of it", who, key)
       end
    end
    checks.input(input, who)
-   if not input.name then
+   if not input.name and not package then
       errors.mistake "an input without a name"
    elseif not (input.objects or input.sources or input.archive or input.packages or input.make) then
-      errors.mistake("%s: objects, sources, archive, packages or make expected", who)
+      errors.mistake("%s: objects, sources, archive, packages%s expected", who,
+         package and "" or " or make")
+   end
+   for i, one in ipairs(input.packages or {}) do
+      check(one, ("%s: packages[%d]"):format(who, i))
    end
    return input
+end
+
+--- What a list of an input and those of its packages say, each once: all go with the whole.
+local function gathered(input, key, into, seen)
+   into, seen = into or {}, seen or {}
+   for _, name in ipairs(input[key] or {}) do
+      if not seen[name] then
+         seen[name], into[#into + 1] = true, name
+      end
+   end
+   for _, one in ipairs(input.packages or {}) do
+      gathered(one, key, into, seen)
+   end
+   return into
 end
 
 local function has_sources(input)
@@ -223,8 +246,8 @@ function plan.make(input, values, folder)
    end
    local self = {
       name = input.name, objects = {}, packages = {}, package_names = {}, object_of = {},
-      origins = {}, libraries = input.libraries or {}, want = input.want or {}, bytes = 0,
-      compiler = input.compiler or "cc",
+      origins = {}, bytes = 0, compiler = input.compiler or "cc",
+      libraries = gathered(input, "libraries"), want = gathered(input, "want"),
    }
    for i, one in ipairs(input.packages or {input}) do
       local below = ("%s/p%d"):format(folder, i)
