@@ -227,6 +227,25 @@ describe("a result on a terminal", function()
       assert.is_truthy(text:find("\n  compile a.c with -fPIC\n", 1, true))
    end)
 
+   it("has each reason once, and of a long list how it begins", function()
+      local r, lines = results.mixed(), {}
+      for i = 1, 40 do
+         lines[i] = ("finding %d"):format(i)
+      end
+      for _, case in ipairs(r.cases) do
+         if case.input == r.cases[1].input then
+            case.refused = {why = "no", report = table.concat(lines, "\n") .. "\n\nlast words\n"}
+         end
+      end
+      local text = report.text(r)
+      local _, times = text:gsub("finding 1\n", "")
+      assert.are.equal(1, times)
+      assert.is_truthy(text:find("finding 12\n  ... and 28 more", 1, true))
+      assert.is_nil(text:find("finding 13", 1, true))
+      assert.is_truthy(text:find("\n  last words\n", 1, true))
+      assert.is_truthy(report.html(r):find("finding 40", 1, true))
+   end)
+
    it("is the same without colours, but for them", function()
       for _, name in ipairs(makers) do
          local r = results[name]()

@@ -49,6 +49,14 @@ local function best_line(output)
    return "the linker failed without a word"
 end
 
+--- What a linker said, with objects under the names that users know: others are gone by then.
+local function renamed(output, origins)
+   return (output:gsub("[^%s:]+%.o", function(path)
+      local origin = origins[path]
+      return origin and origin.file .. (origin.member and "(" .. origin.member .. ")" or "")
+   end))
+end
+
 --- The refusal that a failed `cc -shared` stands for.
 ---@param paths string[] the objects
 ---@param origins table<string, table> of the plan
@@ -56,6 +64,7 @@ end
 ---@return string why
 ---@return string report
 function refusal.of_link(paths, origins, output)
+   output = renamed(output, origins)
    local why, report = refusal.pic(paths, origins)
    if why then
       return why, ("%s\n\nThe linker's own words:\n%s"):format(report, output)

@@ -12,6 +12,7 @@ local text = {}
 
 local GAP = "  "
 local WIDTH = 100 -- columns, where nobody says
+local LONGEST = 12 -- lines of a list in the reason of a refusal
 
 local STYLES = {head = "\27[1m", best = "\27[32m", refused = "\27[33m", failed = "\27[31m"}
 
@@ -132,27 +133,57 @@ local function add_group(lines, v, group, options)
    end
 end
 
---- What was refused and what failed, each reason once.
-local function add_reasons(lines, v)
-   local seen = {}
-   local function add(label, body)
-      body = plain.lines(body)
-      if body ~= "" and not seen[label .. body] then
-         seen[label .. body] = true
-         lines[#lines + 1] = ""
-         lines[#lines + 1] = plain.line(label) .. ":"
-         lines[#lines + 1] = "  " .. body:gsub("\n", "\n  ")
+--- A report on a terminal: of a long list, how it begins.
+local function shortened(body)
+   local lines, run, left = {}, 0, 0
+   local function finish()
+      if left > 0 then
+         lines[#lines + 1] = ("... and %d more (`moonlink lab html` has all)"):format(left)
+      end
+      run, left = 0, 0
+   end
+   for line in (body .. "\n"):gmatch "(.-)\n" do
+      run = line ~= "" and run + 1 or 0
+      if run > LONGEST then
+         left = left + 1
+      else
+         if line == "" then
+            finish()
+         end
+         lines[#lines + 1] = line
       end
    end
+   finish()
+   return table.concat(lines, "\n")
+end
+
+--- What was refused and what failed: each reason once, under all cases that have it.
+local function add_reasons(lines, v)
    for _, group in ipairs(v.groups) do
+      local order, labels = {}, {}
+      local function add(label, body)
+         body = plain.lines(body)
+         if body ~= "" and not labels[body] then
+            order[#order + 1], labels[body] = body, {}
+         end
+         local last = labels[body]
+         if last and last[#last] ~= label then
+            last[#last + 1] = label
+         end
+      end
       for _, c in ipairs(group.cases) do
-         local refused = c.case.refused
-         if refused then
-            add(("%s, %s"):format(group.title, c.label), refused.report)
+         if c.case.refused then
+            add(c.label, shortened(c.case.refused.report or ""))
          end
          for _, f in ipairs(c.case.failures) do
-            add(("%s, %s, %s"):format(group.title, c.label, f.kind), f.text)
+            add(("%s, %s"):format(c.label, f.kind), f.text)
          end
+      end
+      for _, body in ipairs(order) do
+         lines[#lines + 1] = ""
+         lines[#lines + 1] = plain.line(("%s, %s:"):format(group.title,
+            table.concat(labels[body], "; ")))
+         lines[#lines + 1] = "  " .. body:gsub("\n", "\n  ")
       end
    end
 end
