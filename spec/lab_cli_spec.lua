@@ -58,6 +58,12 @@ describe("moonlink lab", function()
       assert.equal(2 * 3, samples) -- two cases, three runs
    end)
 
+   it("names the script of an experiment that is wrong, not itself", function()
+      support.write(dir .. "/wrong.lua",
+         'return require "moonlink.lab".experiment { name = "x", inputs = 1, strategies = {} }')
+      fails(1, "moonlink: wrong.lua: ", "run wrong.lua")
+   end)
+
    it("gives a script its arguments", function()
       local out = output "run two.lua -o five.json --only direct/zone=near -- 5"
       assert.matches("saved as five.json", out, 1, true)

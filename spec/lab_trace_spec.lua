@@ -103,12 +103,16 @@ describe("an experiment with trace", function()
          strategies = {"shared-batch", "direct-lazy", {
             name = "own", base = "shared-batch", uncounted = "because",
          }, {
+            name = "bare", load = lab.strategy "direct".load, bind = lab.strategy "direct".bind,
+            prepare = lab.strategy "direct".prepare,
+         }, {
             name = "raises", base = "direct", calls = function() error "no calls today" end,
          }},
          call = CALL, trace = true,
       }
       assert.matches("no stubs that count", cases["shared-batch"].calls_not_counted)
       assert.matches("stubs that link", cases["direct-lazy"].calls_not_counted)
+      assert.matches("no function 'calls'", cases.bare.calls_not_counted, 1, true)
       assert.equal("because", cases.own.calls_not_counted)
       assert.matches("the run that counts failed: .*no calls today", cases.raises.calls_not_counted)
       for _, case in pairs(cases) do

@@ -81,7 +81,7 @@ function errors.mistake(format, ...)
    local message, level = format:format(...), 2
    while true do
       local info = debug.getinfo(level, "Sl")
-      if not info then
+      if not info or info.source:find "bin/moonlink$" then -- what called us left no frame
          error(message, 0)
       elseif info.what ~= "C" and info.source:sub(1, #OURS) ~= OURS then
          error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)

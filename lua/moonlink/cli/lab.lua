@@ -100,7 +100,12 @@ local function experiments_of(path, rest)
    if not chunk then
       return nil, why
    end
-   local list = table.pack(chunk(table.unpack(rest)))
+   local list = table.pack(pcall(chunk, table.unpack(rest)))
+   if not list[1] then -- `return lab.experiment {...}` is a tail call: nobody knows its line
+      local named = type(list[2]) ~= "string" or list[2]:find(path, 1, true)
+      error(named and list[2] or path .. ": " .. list[2], 0)
+   end
+   list = table.pack(table.unpack(list, 2, list.n))
    if list.n == 1 and type(list[1]) == "table" and not lab.is_experiment(list[1]) then
       list = list[1]
    end

@@ -94,7 +94,7 @@ function callgraph.edges(list, plan, files)
    return edges
 end
 
-local OTHERS = "only strategies over moonlink's own linker have stubs that count"
+local OTHERS = "the strategy has no function 'calls', which base = \"direct\" would give it"
 
 --- Counts the calls of one case, and files them, or why they could not be counted.
 ---@param case moonlink.lab.CaseToRun
