@@ -392,6 +392,15 @@ describe("moonlink check", function()
       assert.is_true(dual.protections < stats.protections)
    end)
 
+   it("binds functions of libraries as it is told", function()
+      support.cc(dir .. "/calls.o", "int getppid(void); int calls(void) { return getppid(); }")
+      for how, counts in pairs {direct = {0, 0}, stubs = {1, 0}, lazy = {1, 1}} do
+         local stats = dkjson.decode(output("check --stats --bind=" .. how .. " calls.o"))
+         assert.same(counts, {stats.stubs, stats.lazy}, how)
+      end
+      fails(2, "--bind", "check --bind=late calls.o")
+   end)
+
    it("finds archives alone with --static", function()
       local function libraries(arguments)
          return dkjson.decode(output("check --stats " .. arguments)).objects

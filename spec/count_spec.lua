@@ -434,7 +434,7 @@ end)
 
 describe("the option", function()
    it("takes what it knows", function()
-      assert.matches("'many' is none of its values %(object, unit%)",
+      assert.matches("'many' is none of its values %(unit, object%)",
          support.refused(moonlink.new, {count = "many"}))
       assert.matches("boolean or string expected, got number",
          support.refused(moonlink.new, {count = 1}))

@@ -3,8 +3,11 @@
 
 local debugging = require "moonlink.link.debug"
 local events = require "moonlink.link.events"
+local link_options = require "moonlink.link.options"
 
 local options = {}
+
+local WORDS = link_options.words
 
 ---@class moonlink.cli.Option
 ---@field [1] string names as argparse takes them
@@ -75,17 +78,20 @@ options.common = {
       target = "define", text = "Give a symbol this address."},
    {"--wrap", takes = "SYMBOL", many = true, target = "wrap",
       text = "References to SYMBOL become __wrap_SYMBOL, those to __real_SYMBOL become SYMBOL."},
-   {"--dup", takes = "RULE", choices = {"error", "first", "last"}, target = "duplicate",
+   {"--dup", takes = "RULE", choices = WORDS.duplicate, target = "duplicate",
       text = "What two definitions of one name mean: error (default), first, last."},
-   {"--undefined", takes = "RULE", choices = {"error", "stub", "null"}, target = "undefined",
+   {"--undefined", takes = "RULE", choices = WORDS.undefined, target = "undefined",
       text = "What an undefined name becomes: error (default), stub (a call of it fails), null."},
-   {"--zone", takes = "ZONE", choices = {"near", "low"}, target = "zone",
+   {"--bind", takes = "HOW", choices = WORDS.bind, target = "bind",
+      text = "How code reaches libraries: direct (default), got, stubs, or lazy: by stubs that "
+         .. "look the function up when it is called first."},
+   {"--zone", takes = "ZONE", choices = WORDS.zone, target = "zone",
       text = "Where to place: near the process's libraries (default), or below 2 GiB."},
-   {"--block", takes = "BLOCK", choices = {"shared", "unit"}, target = "block",
+   {"--block", takes = "BLOCK", choices = WORDS.block, target = "block",
       text = "Address space: shared by many units (default), or given back with each unit."},
-   {"--pages", takes = "PAGES", choices = {"small", "huge"}, target = "pages",
+   {"--pages", takes = "PAGES", choices = WORDS.pages, target = "pages",
       text = "Pages for code and constants: small (default), or huge."},
-   {"--protect", takes = "HOW", choices = {"load", "input", "dual"}, target = "protect",
+   {"--protect", takes = "HOW", choices = WORDS.protect, target = "protect",
       text = "Seal the load as a whole (default), input by input, or write code elsewhere (dual)."},
    {"--gc-sections", target = "gc_sections",
       text = "Drop sections that neither -u, constructors nor, without -u, exported names need."},
@@ -104,7 +110,7 @@ options.common = {
 
 --- Of commands that call something.
 ---@type moonlink.cli.Option
-options.count = {"--count", takes = "BORDER", choices = {"unit", "object"}, target = "count",
+options.count = {"--count", takes = "BORDER", choices = WORDS.count, target = "count",
    text = "Say on standard error at the end how often which function was called: of libraries "
       .. "(unit), or between the objects, too (object)."}
 
@@ -180,7 +186,8 @@ function options.linker(parsed)
    return {
       search = nonempty(parsed.search), roots = nonempty(parsed.roots),
       wrap = nonempty(parsed.wrap), static = parsed.static, duplicate = parsed.duplicate,
-      undefined = parsed.undefined, zone = parsed.zone, relax = not parsed.no_relax,
+      undefined = parsed.undefined, bind = parsed.bind, zone = parsed.zone,
+      relax = not parsed.no_relax,
       block = parsed.block, pages = parsed.pages, protect = parsed.protect,
       allow_second_libc = parsed.allow_second_libc, trace = trace_of(parsed),
       gc_sections = parsed.gc_sections, keep = nonempty(parsed.keep), debug = parsed.debug,

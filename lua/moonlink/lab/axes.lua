@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local options = require "moonlink.link.options"
 
 local axes = {}
 
@@ -10,6 +11,8 @@ local axes = {}
 ---@field key string
 ---@field about string
 ---@field values any[] the first one is what counts when an experiment says nothing; none: any value
+
+local WORDS = options.words
 
 --- In the order of the parts of a case's name.
 ---@type moonlink.lab.Axis[]
@@ -19,15 +22,15 @@ axes.list = {
    {key = "units", about = "one unit for all, one for each package, or one for each object",
       values = {"all", "package", "each"}},
    {key = "zone", about = "place near the process's libraries, or below 2 GiB",
-      values = {"near", "low"}},
+      values = WORDS.zone},
    {key = "block", about = "units share a reservation, or each has one that ends with it",
-      values = {"shared", "unit"}},
+      values = WORDS.block},
    {key = "pages", about = "code and constants lie in small pages, or in huge ones",
-      values = {"small", "huge"}},
+      values = WORDS.pages},
    {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
-      .. "another address", values = {"load", "input", "dual"}},
-   {key = "cross", about = "how units reach each other: direct, GOT, stubs, bound at first call",
-      values = {"direct", "got", "stubs", "lazy"}},
+      .. "another address", values = WORDS.protect},
+   {key = "cross", about = "how units reach each other, the option `bind` of a linker",
+      values = WORDS.bind},
    {key = "relax", about = "GOT loads that may be direct ones become direct",
       values = {true, false}},
    {key = "gc", about = "sections that nothing needs are dropped", values = {false, true}},

@@ -4,19 +4,19 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
+local options = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 
 local crossing = {}
-
-local WORDS = {direct = true, got = true, stubs = true, lazy = true}
 
 local UNBOUND = "a function was called that a load was to look up, and that nothing defines"
 
 --- First calls come from any thread, where no Lua can run: has Lua a say in what names mean?
 local function must_ask(load)
-   local options = load.options
+   local undefined = load.options.undefined
    return load.scope.asks or load.hooks.undefined ~= nil
-      or options.undefined == "null" or type(options.undefined) == "function"
+      or undefined == "null" or type(undefined) == "function"
 end
 
 --- Chooses what the core is told: the word, and a trap that stands for what nobody has at its first
@@ -87,7 +87,7 @@ function crossing.ask(load)
          local q = question.new(load.txn, load.session, name)
          q.how, q.provider = how, provider
          local answer = bind(q)
-         if answer ~= nil and not WORDS[answer] then
+         if answer ~= nil and not lists.contains(options.words.bind, answer) then
             return wrong(name, answer)
          end
          local ok, err = load.txn:cross(name, answer or "direct")

@@ -63,15 +63,15 @@ local types = {
    bytes = {"string"}, path = {"string"}, library = {"string"}, replace = {"userdata"},
 }
 
-local choices = {
-   duplicate = {error = true, first = true, last = true},
-   undefined = {error = true, stub = true, null = true},
-   weak = {first = true, own = true, process = true},
-   zone = {near = true, low = true},
-   bind = {direct = true, got = true, stubs = true, lazy = true},
-   block = {shared = true, unit = true}, pages = {small = true, huge = true},
-   protect = {load = true, input = true, dual = true},
-   count = {unit = true, object = true},
+--- The words that options of words may have, the default first (`count` is off without one). The
+--- command line, the prompt and the laboratory have theirs from here.
+---@type table<string, string[]>
+options.words = {
+   duplicate = {"error", "first", "last"}, undefined = {"error", "stub", "null"},
+   weak = {"first", "own", "process"}, zone = {"near", "low"},
+   bind = {"direct", "got", "stubs", "lazy"},
+   block = {"shared", "unit"}, pages = {"small", "huge"}, protect = {"load", "input", "dual"},
+   count = {"unit", "object"},
 }
 
 local defaults = {
@@ -100,9 +100,10 @@ local function check(name, value)
    end
    if name == "debug" then
       debugging.parse(value)
-   elseif type(value) == "string" and choices[name] and not choices[name][value] then
+   elseif type(value) == "string" and options.words[name]
+      and not lists.contains(options.words[name], value) then
       errors.mistake("option '%s': '%s' is none of its values (%s)", name, value,
-         known(choices[name]))
+         table.concat(options.words[name], ", "))
    end
 end
 

@@ -23,6 +23,11 @@ local function field(name, kind, text)
    }
 end
 
+--- An option of linkers that is one of some words.
+local function words(name, text)
+   return {kind = "string", values = options.words[name], text = text}
+end
+
 ---@type table<string, moonlink.repl.Setting>
 settings.known = {
    cflags = field("cflags", "string", "what sources are compiled with"),
@@ -53,17 +58,14 @@ settings.known = {
          return true
       end,
    },
-   undefined = {kind = "string", values = {"error", "stub", "null"},
-      text = "what an undefined name becomes"},
-   duplicate = {kind = "string", values = {"error", "first", "last"},
-      text = "what two definitions of one name mean"},
-   weak = {kind = "string", values = {"first", "own", "process"},
-      text = "who wins over a weak definition"},
-   zone = {kind = "string", values = {"near", "low"}, text = "where loads are placed"},
-   block = {kind = "string", values = {"shared", "unit"},
-      text = "whether units share a reservation of addresses"},
-   pages = {kind = "string", values = {"small", "huge"}, text = "pages of code and constants"},
-   protect = {kind = "string", values = {"load", "input", "dual"}, text = "how code is sealed"},
+   undefined = words("undefined", "what an undefined name becomes"),
+   duplicate = words("duplicate", "what two definitions of one name mean"),
+   weak = words("weak", "who wins over a weak definition"),
+   bind = words("bind", "how code reaches other units and libraries"),
+   zone = words("zone", "where loads are placed"),
+   block = words("block", "whether units share a reservation of addresses"),
+   pages = words("pages", "pages of code and constants"),
+   protect = words("protect", "how code is sealed"),
    debug = {kind = "string", values = {"auto", "gdb", "perf", "jitdump", "lines", "none"},
       text = "who shall see what is loaded"},
    relax = {kind = "boolean", text = "replace loads through the GOT by direct ones"},
