@@ -1,4 +1,5 @@
-/* archive_impl.h -- object: what archive.c and archive_index.c share. Nobody else includes it.
+/* archive_impl.h -- object: what archive.c, archive_index.c and archive_names.c share. Nobody else
+** includes it.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_OBJECT_ARCHIVE_IMPL_H
 #define ML_OBJECT_ARCHIVE_IMPL_H

@@ -7,6 +7,7 @@
 #include "object/archive_impl.h"
 
 /* Note [Names of an archive]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** Most archives of a load are asked for thousands of names and have none of them: what counts is to
 ** say no at little cost. So each name is read and hashed once, and what is kept of it is an offset
 ** and a slot: a number and, in the bits that the number leaves over, a part of the hash, so that
@@ -144,7 +145,7 @@ int ml_ar_names_stream(ml_diag *d, ml_archive *ar, uint32_t count, uint64_t at, 
 /* ---- what the text says ---- */
 
 /* Bytes of the text, from memory or from the file. False when the file cannot be read any more. */
-static bool text_at(const ml_archive *ar, uint64_t off, void *to, size_t len)
+static bool read_text(const ml_archive *ar, uint64_t off, void *to, size_t len)
 {
     const ml_ar_names *x = &ar->index;
     if (x->text.p) {
@@ -166,7 +167,7 @@ static bool is_name(const ml_archive *ar, uint64_t off, const char *name, size_t
         return false;
     for (size_t done = 0; done <= len;) { /* with the NUL behind it */
         size_t n = len + 1 - done < PIECE ? len + 1 - done : PIECE;
-        *lost = !text_at(ar, off + done, piece, n);
+        *lost = !read_text(ar, off + done, piece, n);
         if (*lost)
             return false;
         bool last = done + n == len + 1;
@@ -187,7 +188,7 @@ static bool header_of(const ml_archive *ar, uint32_t i, uint64_t *header)
         return true;
     }
     uint64_t at = x->width + (uint64_t)i * x->width;
-    if (!text_at(ar, at, number, x->width))
+    if (!read_text(ar, at, number, x->width))
         return false;
     *header = x->width == 8 ? ml_get64be(number) : ml_get32be(number);
     return true;

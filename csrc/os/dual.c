@@ -47,13 +47,15 @@ static void *map_writable(int fd, size_t size)
     return p + head;
 }
 
-bool ml_os_dual(size_t size, void **rw, void **rx)
+/* Maps a new file in memory twice: to be written wherever it fits, to be executed at `at` as the
+** flags say. False with errno. */
+static bool map_twice(const char *name, size_t size, void *at, int flags, void **rw, void **rx)
 {
-    int fd = memory_file("moonlink-callbacks", size);
+    int fd = memory_file(name, size);
     if (fd < 0)
         return false;
     void *w = map_writable(fd, size);
-    void *x = w ? mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *x = w ? mmap(at, size, PROT_READ | PROT_EXEC, flags, fd, 0) : MAP_FAILED;
     int code = errno;
     close(fd);
     if (x != MAP_FAILED) {
@@ -67,22 +69,15 @@ bool ml_os_dual(size_t size, void **rw, void **rx)
     return false;
 }
 
+bool ml_os_dual(size_t size, void **rw, void **rx)
+{
+    return map_twice("moonlink-callbacks", size, NULL, MAP_SHARED, rw, rx);
+}
+
 uint8_t *ml_os_dual_at(uint64_t addr, size_t size)
 {
-    int fd = memory_file("moonlink", size);
-    if (fd < 0)
-        return NULL;
-    void *at = (void *)(uintptr_t)addr, *w = map_writable(fd, size);
-    void *x =
-        w ? mmap(at, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) : MAP_FAILED;
-    int code = errno;
-    close(fd);
-    if (x != MAP_FAILED)
-        return w;
-    if (w)
-        munmap(w, size);
-    errno = code;
-    return NULL;
+    void *rw, *rx, *at = (void *)(uintptr_t)addr;
+    return map_twice("moonlink", size, at, MAP_PRIVATE | MAP_FIXED, &rw, &rx) ? rw : NULL;
 }
 
 /* proc(5), /proc/PID/pagemap: what an entry says of its page. */
