@@ -44,6 +44,23 @@ local function runs_of(result)
    return text .. "."
 end
 
+--- The metrics that some case of a group has.
+---@param group moonlink.lab.Group
+---@param metrics moonlink.lab.Metric[]
+---@return moonlink.lab.Metric[]
+function book.measured(group, metrics)
+   local out = {}
+   for _, metric in ipairs(metrics) do
+      for _, c in ipairs(group.cases) do
+         if c.summaries[metric.key] then
+            out[#out + 1] = metric
+            break
+         end
+      end
+   end
+   return out
+end
+
 --- One question.
 ---@param entry moonlink.answers.Entry
 ---@param results moonlink.lab.Result[]

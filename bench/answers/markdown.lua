@@ -2,7 +2,6 @@
 -- SPDX-License-Identifier: MIT
 
 local book = require "bench.answers.book"
-local matrix = require "bench.answers.matrix"
 local units = require "moonlink.lab.report.units"
 local view = require "moonlink.lab.report.view"
 
@@ -49,19 +48,14 @@ local function number(s, factor)
 end
 
 local function table_of(out, group, metrics)
-   local head, rule, factors, shown = {"case"}, {"---"}, {}, {}
-   for _, metric in ipairs(metrics) do
-      for _, c in ipairs(group.cases) do
-         if c.summaries[metric.key] then
-            local factor, unit = view.unit(group, metric)
-            shown[#shown + 1], factors[#factors + 1] = metric, factor
-            head[#head + 1] = metric.title .. (unit ~= "" and ", " .. unit or "")
-            rule[#rule + 1] = "--:"
-            break
-         end
-      end
+   local head, rule, factors, notes = {"case"}, {"---"}, {}, {}
+   local shown = book.measured(group, metrics)
+   for i, metric in ipairs(shown) do
+      local factor, unit = view.unit(group, metric)
+      factors[i] = factor
+      head[i + 1] = metric.title .. (unit ~= "" and ", " .. unit or "")
+      rule[i + 1] = "--:"
    end
-   local notes = {}
    out[#out + 1] = line(head)
    out[#out + 1] = "|" .. table.concat(rule, "|") .. "|"
    for _, c in ipairs(group.cases) do
@@ -95,6 +89,27 @@ local function add_tables(out, chapter)
    end
 end
 
+local function matrix_table(m)
+   local out = {line {"", table.unpack(m.columns)}, "|---" .. ("|:-:"):rep(#m.columns) .. "|"}
+   for _, row in ipairs(m.rows) do
+      local cells = {row.title}
+      for i, word in ipairs(row.cells) do
+         cells[i + 1] = word == "yes" and "**yes**" or word
+      end
+      out[#out + 1] = line(cells)
+   end
+   out[#out + 1] = "\nWhat was said where it is not yes:\n"
+   for _, row in ipairs(m.rows) do
+      local parts = {}
+      for i, reason in ipairs(row.reasons) do
+         parts[i] = ("%s: `%s`"):format(table.concat(reason.who, ", "),
+            (reason.text:gsub("`", "'")))
+      end
+      out[#out + 1] = parts[1] and ("- %s. %s"):format(row.title, table.concat(parts, "; "))
+   end
+   return table.concat(out, "\n") .. "\n"
+end
+
 --- The claims as a paragraph; one that does not hold is a paragraph of its own.
 local function add_claims(out, chapter)
    local good, bad, missing = {}, {}, {}
@@ -124,7 +139,7 @@ local function add_chapter(out, chapter)
       return
    end
    if chapter.matrix then
-      out[#out + 1] = matrix.markdown(chapter.matrix)
+      out[#out + 1] = matrix_table(chapter.matrix)
    else
       add_tables(out, chapter)
    end

@@ -2,8 +2,6 @@
 -- no. The cell is how the run ended; what it said when it was not yes stands below the table.
 -- SPDX-License-Identifier: MIT
 
-local svg = require "moonlink.lab.report.svg"
-
 local matrix = {}
 
 ---@class moonlink.answers.Matrix
@@ -89,74 +87,6 @@ function matrix.of(result, titles)
       rows[#rows + 1] = row
    end
    return {columns = columns, rows = rows}
-end
-
-local function line(cells)
-   return "| " .. table.concat(cells, " | ") .. " |"
-end
-
---- As Markdown.
----@param m moonlink.answers.Matrix
----@return string
-function matrix.markdown(m)
-   local out = {line {"", table.unpack(m.columns)}, "|---" .. ("|:-:"):rep(#m.columns) .. "|"}
-   for _, row in ipairs(m.rows) do
-      local cells = {row.title}
-      for i, word in ipairs(row.cells) do
-         cells[i + 1] = word == "yes" and "**yes**" or word
-      end
-      out[#out + 1] = line(cells)
-   end
-   out[#out + 1] = "\nWhat was said where it is not yes:\n"
-   for _, row in ipairs(m.rows) do
-      local parts = {}
-      for i, reason in ipairs(row.reasons) do
-         parts[i] = ("%s: `%s`"):format(table.concat(reason.who, ", "),
-            (reason.text:gsub("`", "'")))
-      end
-      out[#out + 1] = parts[1] and ("- %s. %s"):format(row.title, table.concat(parts, "; "))
-   end
-   return table.concat(out, "\n") .. "\n"
-end
-
---- What does not fit a telephone is moved under the finger.
-local STYLE = [[
-<style>
-.matrix{overflow-x:auto}
-.matrix th,.matrix td{white-space:nowrap;text-align:center;padding:4px 6px;font-size:13px}
-.matrix th[scope=row]{white-space:normal;min-width:160px;text-align:left;font-weight:400;
-vertical-align:top}
-.matrix .yes{color:var(--good);font-weight:600}
-.matrix .crash,.matrix .timeout{color:var(--bad);font-weight:600}
-</style>
-]]
-
---- As HTML, which escapes.
----@param m moonlink.answers.Matrix
----@return string
-function matrix.html(m)
-   local out = {STYLE .. "<div class=matrix tabindex=0><table>\n<tr><th></th>"}
-   for _, name in ipairs(m.columns) do
-      out[#out + 1] = ("<th scope=col>%s</th>"):format(svg.escape(name))
-   end
-   out[#out + 1] = "</tr>\n"
-   for _, row in ipairs(m.rows) do
-      out[#out + 1] = ("<tr><th scope=row>%s</th>"):format(svg.escape(row.title))
-      for _, word in ipairs(row.cells) do
-         out[#out + 1] = ('<td class="%s">%s</td>'):format((word:gsub(" ", "-")), word)
-      end
-      out[#out + 1] = "</tr>\n"
-   end
-   out[#out + 1] = "</table></div>\n<p>What was said where it is not yes:</p>\n<ul>\n"
-   for _, row in ipairs(m.rows) do
-      for _, reason in ipairs(row.reasons) do
-         out[#out + 1] = ('<li>%s. %s: <span class="case">%s</span></li>\n'):format(
-            svg.escape(row.title), svg.escape(table.concat(reason.who, ", ")),
-            svg.escape(reason.text))
-      end
-   end
-   out[#out + 1] = "</ul>\n"
-   return table.concat(out)
 end
 
 return matrix

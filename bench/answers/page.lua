@@ -3,7 +3,6 @@
 
 local book = require "bench.answers.book"
 local html = require "moonlink.lab.report.html"
-local matrix = require "bench.answers.matrix"
 local numbers = require "moonlink.lab.report.numbers"
 local svg = require "moonlink.lab.report.svg"
 
@@ -40,23 +39,46 @@ local function drawn(v, keys)
    return out
 end
 
---- The metrics that some case of a group has.
-local function measured(group, metrics)
-   local out = {}
-   for _, metric in ipairs(metrics) do
-      for _, c in ipairs(group.cases) do
-         if c.summaries[metric.key] then
-            out[#out + 1] = metric
-            break
-         end
+--- What does not fit a telephone is moved under the finger.
+local MATRIX_STYLE = [[
+<style>
+.matrix{overflow-x:auto}
+.matrix th,.matrix td{white-space:nowrap;text-align:center;padding:4px 6px;font-size:13px}
+.matrix th[scope=row]{white-space:normal;min-width:160px;text-align:left;font-weight:400;
+vertical-align:top}
+.matrix .yes{color:var(--good);font-weight:600}
+.matrix .crash,.matrix .timeout{color:var(--bad);font-weight:600}
+</style>
+]]
+
+local function matrix_table(m)
+   local out = {MATRIX_STYLE .. "<div class=matrix tabindex=0><table>\n<tr><th></th>"}
+   for _, name in ipairs(m.columns) do
+      out[#out + 1] = ("<th scope=col>%s</th>"):format(escape(name))
+   end
+   out[#out + 1] = "</tr>\n"
+   for _, row in ipairs(m.rows) do
+      out[#out + 1] = ("<tr><th scope=row>%s</th>"):format(escape(row.title))
+      for _, word in ipairs(row.cells) do
+         out[#out + 1] = ('<td class="%s">%s</td>'):format((word:gsub(" ", "-")), word)
+      end
+      out[#out + 1] = "</tr>\n"
+   end
+   out[#out + 1] = "</table></div>\n<p>What was said where it is not yes:</p>\n<ul>\n"
+   for _, row in ipairs(m.rows) do
+      for _, reason in ipairs(row.reasons) do
+         out[#out + 1] = ('<li>%s. %s: <span class="case">%s</span></li>\n'):format(
+            escape(row.title), escape(table.concat(reason.who, ", ")),
+            escape(reason.text))
       end
    end
-   return out
+   out[#out + 1] = "</ul>\n"
+   return table.concat(out)
 end
 
 local function add_numbers(out, chapter)
    if chapter.matrix then
-      out[#out + 1] = matrix.html(chapter.matrix)
+      out[#out + 1] = matrix_table(chapter.matrix)
       return
    end
    for i, v in ipairs(chapter.views) do
@@ -64,7 +86,7 @@ local function add_numbers(out, chapter)
          out[#out + 1] = ("<h3>Experiment %s</h3>"):format(escape(chapter.results[i].name))
       end
       for _, group in ipairs(v.groups) do
-         out[#out + 1] = numbers.overview(group, measured(group, v.metrics))
+         out[#out + 1] = numbers.overview(group, book.measured(group, v.metrics))
       end
       for _, metric in ipairs(drawn(v, chapter.answer.charts)) do
          out[#out + 1] = ("<h3>In charts: %s</h3>"):format(escape(metric.title))

@@ -3,6 +3,7 @@
 
 local find = require "moonlink.pkg.ghc"
 local lab = require "moonlink.lab"
+local lists = require "moonlink.lists"
 local moonlink = require "moonlink"
 local pkg = require "moonlink.pkg"
 
@@ -32,10 +33,10 @@ local function inputs_of(plan, is_whole)
             or file.path
       end
    end
-   table.move(extra, 1, #extra, #inputs + 1, inputs)
+   lists.append(inputs, extra)
    for _, unit in ipairs(plan.units) do
-      table.move(unit.roots, 1, #unit.roots, #inputs.roots + 1, inputs.roots)
-      table.move(unit.search, 1, #unit.search, #inputs.search + 1, inputs.search)
+      lists.append(inputs.roots, unit.roots)
+      lists.append(inputs.search, unit.search)
    end
    return inputs
 end

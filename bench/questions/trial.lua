@@ -5,6 +5,7 @@
 
 local lab = require "moonlink.lab"
 local library = require "moonlink.lab.library"
+local lists = require "moonlink.lists"
 local measure = require "moonlink.lab.measure"
 local moonlink = require "moonlink"
 local plans = require "moonlink.lab.plan"
@@ -191,11 +192,7 @@ function trial.inputs(abilities)
       inputs[i] = {
          name = ability.key, axes = {},
          make = function(folder)
-            local names, sources = {}, {}
-            for name in pairs(ability.sources) do
-               names[#names + 1] = name
-            end
-            table.sort(names)
+            local names, sources = lists.keys(ability.sources), {}
             for k, name in ipairs(names) do
                sources[k] = shell.write(folder .. "/" .. name, ability.sources[name])
             end
