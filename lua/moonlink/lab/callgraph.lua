@@ -2,9 +2,9 @@
 -- timed. Calls between objects are added up to calls between packages.
 -- SPDX-License-Identifier: MIT
 
+local frequent = require "moonlink.lab.frequent"
 local isolate = require "moonlink.isolate"
 local read = require "moonlink.lab.report.read"
-local shell = require "moonlink.lab.shell"
 local worker = require "moonlink.lab.worker"
 
 local callgraph = {}
@@ -52,22 +52,6 @@ local function precedes(a, b)
    return a.to < b.to
 end
 
---- The functions of an edge, the most frequent first.
-local function finish(edge)
-   local list = {}
-   for name, count in pairs(edge.by_name) do
-      list[#list + 1] = {name = name, calls = count}
-   end
-   table.sort(list, function(a, b)
-      if a.calls ~= b.calls then
-         return a.calls > b.calls
-      end
-      return a.name < b.name
-   end)
-   edge.functions, edge.by_name = #list, nil
-   edge.symbols = table.move(list, 1, math.min(#list, MOST), 1, {})
-end
-
 --- Adds up what was counted between objects.
 ---@param list moonlink.Calls[] of a linker with count = "object"
 ---@param plan moonlink.lab.Plan
@@ -88,7 +72,8 @@ function callgraph.edges(list, plan, files)
       edge.by_name[c.symbol] = (edge.by_name[c.symbol] or 0) + c.count
    end
    for _, edge in ipairs(edges) do
-      finish(edge)
+      edge.symbols, edge.functions = frequent.of(edge.by_name, MOST)
+      edge.by_name = nil
    end
    table.sort(edges, precedes)
    return edges
@@ -99,16 +84,14 @@ local OTHERS = "the strategy has no function 'calls', which base = \"direct\" wo
 --- Counts the calls of one case, and files them, or why they could not be counted.
 ---@param case moonlink.lab.CaseToRun
 ---@param limits {timeout: number, memory?: integer}
----@param folder string for files
+---@param folder string for its files
 function callgraph.count(case, limits, folder)
    local out = case.out
    if not case.strategy.calls then
       out.calls_not_counted = case.strategy.uncounted or OTHERS
       return
    end
-   shell.run {"mkdir", "-p", folder}
-   local results, err = isolate(worker.count, limits, case, folder, case.built)
-   shell.run {"rm", "-rf", folder}
+   local results, err = isolate(worker.count_calls, limits, case, folder, case.built)
    local good = results
    if results then -- a strategy of a user's own may give anything
       good, err = read.check {metrics = {}, cases = {{id = case.id, calls = results[1] or false}}}

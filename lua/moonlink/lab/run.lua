@@ -52,6 +52,13 @@ function methods:linker()
    return name
 end
 
+--- The same run over another plan.
+---@param plan moonlink.lab.Plan
+---@return moonlink.lab.Run
+function methods:with(plan)
+   return setmetatable({plan = plan}, {__index = self})
+end
+
 --- The same run with a fresh folder, for files of a new version.
 ---@return moonlink.lab.Run
 function methods:again()

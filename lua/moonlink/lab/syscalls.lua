@@ -4,6 +4,7 @@
 -- Spec: strace(1), proc(5), ptrace(2).
 -- SPDX-License-Identifier: MIT
 
+local frequent = require "moonlink.lab.frequent"
 local moonlink = require "moonlink"
 local shell = require "moonlink.lab.shell"
 
@@ -72,34 +73,23 @@ function methods:finish()
    return syscalls.count(assert(shell.read(self.path)))
 end
 
-local function sorted(counts)
-   local out = {}
-   for name, calls in pairs(counts) do
-      out[#out + 1] = {name = name, calls = calls}
-   end
-   table.sort(out, function(a, b)
-      if a.calls ~= b.calls then
-         return a.calls > b.calls
-      end
-      return a.name < b.name
-   end)
-   return table.move(out, 1, MOST, 1, {})
-end
-
 --- Counts what strace has written: a line for each system call, and one more, which has no name at
 --- its beginning, for a call that was interrupted by another process's.
 ---@param text string
 ---@return moonlink.lab.StageCalls[]
 function syscalls.count(text)
    local out, counts, stage = {}, {}, nil
+   local function finish()
+      if stage then
+         stage.top = frequent.of(counts, MOST)
+      end
+   end
    local pattern = MARK:gsub("%p", "%%%0") .. "([%l_]+)"
    for line in text:gmatch "[^\n]+" do
       local name = line:match "^%d+%s+([%w_]+)%("
       local mark = name and line:match(pattern)
       if mark then
-         if stage then
-            stage.top = sorted(counts)
-         end
+         finish()
          stage, counts = {stage = mark, calls = 0}, {}
          out[#out + 1] = mark ~= "end" and stage or nil
       elseif name and stage then
@@ -107,9 +97,7 @@ function syscalls.count(text)
          counts[name] = (counts[name] or 0) + 1
       end
    end
-   if stage and not stage.top then
-      stage.top = sorted(counts)
-   end
+   finish()
    return out
 end
 

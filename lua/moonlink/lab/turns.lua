@@ -149,14 +149,14 @@ end
 local SLOWER = 20 -- times, under strace: every system call stops the process
 
 --- One more run, which is not timed, and counts system calls.
-local function trace_once(case, state)
+local function count_system_calls(case, state)
    if not make_ready(case, state) then
       return
    end
    local limits = limits_of(state)
    limits.timeout = limits.timeout * SLOWER
    in_folder(state, function(folder)
-      local results, err = isolate(worker.trace, limits, case, folder, case.built)
+      local results, err = isolate(worker.count_system_calls, limits, case, folder, case.built)
       if results and results[1] then
          results[1].sample.run = #case.out.samples + 1
          table.insert(case.out.samples, results[1].sample)
@@ -167,18 +167,20 @@ local function trace_once(case, state)
    end)
 end
 
---- One more run, which counts calls.
-local function count_once(case, state)
+--- One more run, which counts calls between packages.
+local function count_calls(case, state)
    if make_ready(case, state) then
-      callgraph.count(case, limits_of(state), state.folder .. "/run")
+      in_folder(state, function(folder)
+         callgraph.count(case, limits_of(state), folder)
+      end)
    end
 end
 
 --- The runs behind the timed ones, of each case.
 local function untimed_of(state)
    local out = {}
-   out[#out + 1] = state.system_calls and trace_once or nil
-   out[#out + 1] = state.trace and count_once or nil
+   out[#out + 1] = state.system_calls and count_system_calls or nil
+   out[#out + 1] = state.trace and count_calls or nil
    return out
 end
 

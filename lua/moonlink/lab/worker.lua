@@ -59,6 +59,22 @@ local function new_run(case, folder)
    return run
 end
 
+--- A run that has begun, one that counts calls or another.
+local function begin(case, folder, counting)
+   local run = new_run(case, folder)
+   run.counting = counting
+   if case.strategy.begin then
+      case.strategy.begin(run)
+   end
+   return run
+end
+
+--- Loads, without calling.
+local function load(case, run, built)
+   local raw = case.strategy.load(built, run)
+   return setmetatable({raw = raw, strategy = case.strategy, run = run}, loaded_metatable)
+end
+
 local function prepare(case, run)
    if not case.strategy.prepare then
       return {}, 0
@@ -80,9 +96,8 @@ end
 local function load_and_call(case, run, built, sample)
    local before = measure.start()
    local start = now()
-   local raw = case.strategy.load(built, run)
+   local loaded = load(case, run, built)
    sample.load_ms = ms_since(start)
-   local loaded = setmetatable({raw = raw, strategy = case.strategy, run = run}, loaded_metatable)
    if case.call then
       start = now()
       check_call(loaded, case.call)
@@ -91,7 +106,7 @@ local function load_and_call(case, run, built, sample)
    for key, value in pairs(measure.since(before)) do
       sample[key] = value
    end
-   samples.join(sample, case.strategy.numbers and case.strategy.numbers(raw, run),
+   samples.join(sample, case.strategy.numbers and case.strategy.numbers(loaded.raw, run),
       "'numbers' of the strategy")
    return loaded, before
 end
@@ -134,13 +149,11 @@ local function rounds(case, run, built, sample)
          collectgarbage()
          middle = measure.read()
       end
-      local raw = case.strategy.load(built, run)
-      local loaded = setmetatable({raw = raw, strategy = case.strategy, run = run},
-         loaded_metatable)
+      local loaded = load(case, run, built)
       if case.call then
          check_call(loaded, case.call)
       end
-      case.strategy.unload(raw, run)
+      case.strategy.unload(loaded.raw, run)
    end
    sample.round_us = ms_since(start) * 1e3 / case.rounds
    collectgarbage()
@@ -172,11 +185,8 @@ end
 ---@param built? any from an earlier preparation
 ---@return {sample: table, stages: moonlink.lab.StageCalls[]}?
 ---@return string? why they cannot be counted
-function worker.trace(case, folder, built)
-   local run = new_run(case, folder)
-   if case.strategy.begin then
-      case.strategy.begin(run)
-   end
+function worker.count_system_calls(case, folder, built)
+   local run = begin(case, folder)
    local tracer, why = syscalls.attach(folder)
    if not tracer then
       return nil, why
@@ -186,11 +196,10 @@ function worker.trace(case, folder, built)
       built = prepare(case, run)
    end
    tracer:mark "load"
-   local raw = case.strategy.load(built, run)
+   local loaded = load(case, run, built)
    if case.call then
       tracer:mark "first_call"
-      check_call(setmetatable({raw = raw, strategy = case.strategy, run = run}, loaded_metatable),
-         case.call)
+      check_call(loaded, case.call)
    end
    local stages, sample = tracer:finish(), {system_calls = 0}
    for _, stage in ipairs(stages) do
@@ -205,18 +214,12 @@ end
 ---@param folder string for its files
 ---@param built? any from an earlier preparation
 ---@return moonlink.lab.Edge[]
-function worker.count(case, folder, built)
-   local run = new_run(case, folder)
-   run.counting = true
-   if case.strategy.begin then
-      case.strategy.begin(run)
-   end
+function worker.count_calls(case, folder, built)
+   local run = begin(case, folder, true)
    if built == nil then
       built = prepare(case, run)
    end
-   local loaded = setmetatable({
-      raw = case.strategy.load(built, run), strategy = case.strategy, run = run,
-   }, loaded_metatable)
+   local loaded = load(case, run, built)
    if case.call then
       check_call(loaded, case.call)
    end
@@ -232,10 +235,7 @@ end
 ---@param built? any from an earlier preparation
 ---@return table<string, any> sample
 function worker.run(case, folder, built)
-   local run, sample = new_run(case, folder), {}
-   if case.strategy.begin then
-      case.strategy.begin(run)
-   end
+   local run, sample = begin(case, folder), {}
    collectgarbage()
    if built == nil then
       built, sample.prepare_ms = prepare(case, run)

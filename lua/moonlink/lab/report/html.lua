@@ -3,7 +3,6 @@
 -- SPDX-License-Identifier: MIT
 
 local bars = require "moonlink.lab.report.bars"
-local calls = require "moonlink.lab.report.calls"
 local graph = require "moonlink.lab.report.graph"
 local growth = require "moonlink.lab.report.growth"
 local numbers = require "moonlink.lab.report.numbers"
@@ -11,6 +10,7 @@ local plain = require "moonlink.lab.report.plain"
 local read = require "moonlink.lab.report.read"
 local style = require "moonlink.lab.report.style"
 local svg = require "moonlink.lab.report.svg"
+local syscalls = require "moonlink.lab.report.syscalls"
 local view = require "moonlink.lab.report.view"
 
 local html = {}
@@ -131,7 +131,7 @@ end
 local function system_calls(v)
    local out = {}
    for _, group in ipairs(v.groups) do
-      local lines = calls.lines(group)
+      local lines = syscalls.lines(group)
       if lines[1] then
          out[#out + 1] = reason(group.title, table.concat(lines, "\n"))
       end

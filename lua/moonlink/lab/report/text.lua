@@ -2,11 +2,11 @@
 -- below them. Columns that do not fit side by side continue in another table.
 -- SPDX-License-Identifier: MIT
 
-local calls = require "moonlink.lab.report.calls"
 local graph = require "moonlink.lab.report.graph"
+local plain = require "moonlink.lab.report.plain"
+local syscalls = require "moonlink.lab.report.syscalls"
 local units = require "moonlink.lab.report.units"
 local view = require "moonlink.lab.report.view"
-local plain = require "moonlink.lab.report.plain"
 
 local text = {}
 
@@ -189,9 +189,9 @@ local function add_reasons(lines, v)
 end
 
 --- System calls by name, for each input.
-local function add_calls(lines, v)
+local function add_system_calls(lines, v)
    for _, group in ipairs(v.groups) do
-      local each = calls.lines(group)
+      local each = syscalls.lines(group)
       if each[1] then
          lines[#lines + 1] = ""
          lines[#lines + 1] = plain.line(("System calls of %s, the most frequent ones:")
@@ -217,7 +217,7 @@ function text.of(result, options)
    for _, group in ipairs(v.groups) do
       add_group(lines, v, group, options)
    end
-   add_calls(lines, v)
+   add_system_calls(lines, v)
    graph.add_text(lines, v, text.align, options.color)
    add_reasons(lines, v)
    return table.concat(lines, "\n") .. "\n"

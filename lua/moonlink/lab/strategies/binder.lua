@@ -47,7 +47,7 @@ end
 function binder.anew(load, unload)
    return function(loaded, change, run)
       unload(loaded, run)
-      return load({}, setmetatable({plan = change.plan}, {__index = run}))
+      return load({}, run:with(change.plan))
    end
 end
 

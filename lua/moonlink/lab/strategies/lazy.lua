@@ -320,7 +320,7 @@ lazy["direct-lazy"] = {
       unload(loaded)
       local built = prepare(change.plan, run:again())
       built.order = loaded.built.order
-      return load(built, setmetatable({plan = change.plan}, {__index = run}), built.order)
+      return load(built, run:with(change.plan), built.order)
    end,
    numbers = function(loaded)
       return {linked_objects = #loaded.order}

@@ -3,6 +3,7 @@
 
 local moonlink = require "moonlink"
 local callgraph = require "moonlink.lab.callgraph"
+local lists = require "moonlink.lists"
 local shell = require "moonlink.lab.shell"
 
 local own = {}
@@ -43,21 +44,16 @@ local function paths_of(plan, places)
    return out
 end
 
-local function append(list, more)
-   return table.move(more, 1, #more, #list + 1, list)
-end
-
 --- The axes of all loads of moonlink, and more.
 local function with_axes(more)
-   append(more, LINK_AXES)
-   return more
+   return lists.append(more, LINK_AXES)
 end
 
 --- Loads lists of inputs in turn.
-local function load_units(lists, run)
+local function load_units(loads, run)
    local ln = moonlink.new(options_of(run))
    local loaded = {linker = ln, units = {}, stages = {}}
-   for i, inputs in ipairs(lists) do
+   for i, inputs in ipairs(loads) do
       loaded.units[i] = assert(ln:load(inputs))
       for stage, ms in pairs(loaded.units[i].stats.ms) do
          loaded.stages[stage] = (loaded.stages[stage] or 0) + ms
@@ -113,18 +109,18 @@ own.direct = {
    name = "direct", about = "moonlink loads the loose objects",
    axes = with_axes {"units"}, fixed = {units = "all"}, order = true,
    load = function(_, run)
-      local lists = {}
+      local loads = {}
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
-         lists[i] = append(paths_of(run.plan, places), run.plan.libraries)
+         loads[i] = lists.append(paths_of(run.plan, places), run.plan.libraries)
       end
-      return load_units(lists, run)
+      return load_units(loads, run)
    end,
    bind = bind, unload = unload, numbers = numbers, calls = calls,
    reload = function(loaded, change, run)
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
          for _, place in ipairs(places) do
             if place == change.index then
-               local inputs = append(paths_of(change.plan, places), run.plan.libraries)
+               local inputs = lists.append(paths_of(change.plan, places), run.plan.libraries)
                assert(loaded.units[i]:reload {inputs = inputs})
             end
          end
@@ -158,7 +154,7 @@ local function reload_packed(s)
       else
          local all = {}
          for _, file in ipairs(built.files) do
-            append(all, s.inputs(file, run))
+            lists.append(all, s.inputs(file, run))
          end
          assert(loaded.units[1]:reload {inputs = all})
       end
@@ -168,22 +164,22 @@ end
 
 local function load_packed(s)
    return function(built, run)
-      local lists = {}
+      local loads = {}
       for i, file in ipairs(built.files) do
-         lists[i] = s.inputs(file, run)
+         loads[i] = s.inputs(file, run)
       end
       if run.axes.units ~= "package" then
          local all = {}
-         for _, list in ipairs(lists) do
-            append(all, list)
+         for _, list in ipairs(loads) do
+            lists.append(all, list)
          end
-         lists = {all}
+         loads = {all}
       end
-      for _, list in ipairs(lists) do
-         append(list, run.plan.libraries)
+      for _, list in ipairs(loads) do
+         lists.append(list, run.plan.libraries)
          list.roots = run.axes.members == "wanted" and run.plan.want or nil
       end
-      return load_units(lists, run)
+      return load_units(loads, run)
    end
 end
 

@@ -1,7 +1,7 @@
 --- System calls of each stage of each case, the most frequent by name, as lines of text.
 -- SPDX-License-Identifier: MIT
 
-local calls = {}
+local syscalls = {}
 
 --- "load 29 (openat 5, close 4)"
 local function stage_text(s)
@@ -29,7 +29,7 @@ end
 --- A line for each case whose system calls were counted, or could not be.
 ---@param group moonlink.lab.Group
 ---@return string[]
-function calls.lines(group)
+function syscalls.lines(group)
    local out = {}
    for _, c in ipairs(group.cases) do
       local said = case_text(c.case)
@@ -38,4 +38,4 @@ function calls.lines(group)
    return out
 end
 
-return calls
+return syscalls
