@@ -14,6 +14,7 @@ local frame = require "moonlink.ghc.frame"
 local group = require "moonlink.link.group"
 local layout = require "moonlink.ghc.layout"
 local linker = require "moonlink.link.linker"
+local lists = require "moonlink.lists"
 local locate = require "moonlink.ghc.locate"
 local moonlink = require "moonlink"
 local packages = require "moonlink.link.packages"
@@ -70,16 +71,12 @@ local function check(options)
    return options
 end
 
-local function append(list, more)
-   return table.move(more, 1, #more, #list + 1, list)
-end
-
 --- Loads shared libraries as one group. `below` are those that must be seen with them.
 local function load_shared(ln, files, options)
    if #files.libraries == 0 then
       return true
    end
-   local file, err = group.file(append({table.unpack(files.libraries)}, options.below or {}),
+   local file, err = group.file(lists.append({table.unpack(files.libraries)}, options.below or {}),
       ln.keeper.defines)
    if not file then
       return nil, err
@@ -92,7 +89,7 @@ end
 
 --- Loads archives, of which members come when somebody wants them, or prelinked objects.
 local function load_static(ln, files, options)
-   local inputs = append(append({}, files.libraries), files.extra)
+   local inputs = lists.append(lists.append({}, files.libraries), files.extra)
    if #inputs == 0 then
       return true
    end
@@ -115,7 +112,7 @@ local function enter(self, plan, units, loaded)
       end
       packages.enter(self.linker, {
          id = unit.id, name = unit.name, version = unit.version, database = unit.database,
-         depends = append({}, unit.depends), kind = plan.kind, way = plan.way, files = paths,
+         depends = lists.append({}, unit.depends), kind = plan.kind, way = plan.way, files = paths,
          unit = loaded, group = together, scoped = false,
       })
    end
@@ -130,13 +127,13 @@ local function load_own(self, p)
    if #inputs == 0 then
       return true
    end
-   return self:load {inputs = append(inputs, files.extra), search = files.search, name = p.id}
+   return self:load {inputs = lists.append(inputs, files.extra), search = files.search, name = p.id}
 end
 
 --- The packages above the core.
 local function load_packages(self, plan)
    if plan.kind == "shared" then
-      local above = append(append({}, plan.rest), plan.own)
+      local above = lists.append(lists.append({}, plan.rest), plan.own)
       local below = locate.files(plan.core).libraries
       enter(self, plan, above, assert(load_shared(self.linker, locate.files(above), {
          below = below, name = "packages",
@@ -181,7 +178,7 @@ end
 
 --- Names that the first load is to bring, so that none has to be searched for later.
 local function roots_of(self, files, profiling)
-   local roots = append(rts.roots(), files.roots)
+   local roots = lists.append(rts.roots(), files.roots)
    for key in pairs(layout.closures) do
       roots[#roots + 1] = self:closure_symbol(key)
    end
@@ -286,7 +283,7 @@ function ghc.add(self, names)
          fresh[#fresh + 1] = not known[p.id] and p or nil
       end
       plan[part] = fresh
-      append(added, fresh)
+      lists.append(added, fresh)
    end
    local good
    good, err = pcall(load_packages, self, plan)
@@ -297,7 +294,7 @@ function ghc.add(self, names)
       end
       return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
    end
-   append(self.packages, added)
+   lists.append(self.packages, added)
    self.unit_ids = {}
    for i, p in ipairs(added) do
       ids[i] = p.id
