@@ -12,6 +12,7 @@ local numbers = {}
 local COLUMNS = 5 -- metrics side by side, so that a table fits on paper
 
 local SHORT = 24 -- characters of a name that is not broken
+local LONGEST_WORD = 12 -- characters of a heading that five columns have room for
 
 local escape = svg.escape
 
@@ -47,6 +48,16 @@ local function overview_row(c, columns)
    return table.concat(out) .. "</tr>"
 end
 
+--- A heading of ordinary words is never broken within one of them.
+local function heading(title)
+   for word in title:gmatch "%S+" do
+      if plain.width(word) > LONGEST_WORD then
+         return "<th>"
+      end
+   end
+   return "<th class=words>"
+end
+
 --- The first table of a group has all cases, further ones those with numbers.
 local function overview_table(group, metrics, is_first)
    local columns, head = {}, {"<th>case</th>"}
@@ -56,7 +67,7 @@ local function overview_table(group, metrics, is_first)
          key = metric.key, factor = factor, title = titled(metric.title, unit),
          best = view.best(group, metric),
       }
-      head[i + 1] = "<th>" .. columns[i].title .. "</th>"
+      head[i + 1] = heading(columns[i].title) .. columns[i].title .. "</th>"
    end
    local rows = {}
    for _, c in ipairs(group.cases) do

@@ -40,6 +40,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;margin:8px 0 16px;
 font-variant-numeric:tabular-nums}
 th,td{padding:5px 8px;border-bottom:1px solid var(--grid);text-align:right;vertical-align:top}
 th{vertical-align:bottom;font-weight:600}
+th.words{overflow-wrap:normal}
 th:first-child,td:first-child,td.note,th.case,td.case{text-align:left}
 td small{display:block;color:var(--soft);font-size:12px;white-space:nowrap}
 .case{font-size:13px}
@@ -73,6 +74,7 @@ svg .value{font-weight:600}
 .narrow{display:none!important}
 details summary{cursor:pointer;color:var(--soft);font-size:14px}
 @media screen and (max-width:799px){
+.calls .nowrap{white-space:normal}
 body{padding:16px 10px 32px}
 h1{font-size:23px}
 .wide{display:none!important}
