@@ -197,9 +197,13 @@ add {
       elseif not tostring(err):find "exception" then
          error(err, 0)
       end
-      local before = measure.read().mappings -- what only the first load brings is there
-      pcall(t.load, t, t:again())
-      t:expect("mappings that a failed load leaves", measure.read().mappings - before, 0)
+      local least = math.huge -- what only the first load brings is there; the heap may grow, too
+      for _ = 1, 4 do
+         local before = measure.read().mappings
+         pcall(t.load, t, t:again())
+         least = math.min(least, measure.read().mappings - before)
+      end
+      t:expect("mappings that each failed load leaves", math.max(least, 0), 0)
    end,
 }
 
