@@ -33,46 +33,54 @@ static void hold(ml_unit *u, ml_held *h)
     u->held[u->nheld++] = h;
 }
 
-/* Room for the libraries that the transaction opened and those that answered it. */
+/* Enters the libraries that the transaction opened. The list is replaced by a longer one: first
+** calls may be looking at it. */
 static bool add_libraries(ml_txn *t, ml_unit *u)
 {
     ml_session *s = t->s;
-    size_t n = (size_t)s->nheld + t->libraries.n;
-    if (t->libraries.n || s->nheld)
-        u->held = ml_heap_grow(NULL, n, sizeof *u->held);
-    if (n && !u->held)
+    uint32_t n = s->nheld, all = n + t->libraries.n;
+    ml_held **grown = ml_heap_grow(NULL, all, sizeof *grown), **old = s->held;
+    if (!grown)
         return false;
-    for (uint32_t i = 0; i < t->libraries.n; i++) {
-        if (!ML_ROOM(s->held, s->nheld, s->room_held))
+    if (n)
+        memcpy(grown, old, n * sizeof *grown);
+    for (uint32_t i = n; i < all; i++) {
+        grown[i] = ml_heap_zalloc(1, sizeof **grown);
+        if (!grown[i]) {
+            while (i-- > n)
+                ml_heap_free(grown[i]);
+            ml_heap_free(grown);
             return false;
-        ml_held *h = ml_heap_zalloc(1, sizeof *h);
-        if (!h)
-            return false;
-        h->lib = t->libraries.v[i];
-        s->held[s->nheld++] = h;
-        hold(u, h);
+        }
+        grown[i]->lib = t->libraries.v[i - n];
     }
+    ml_session_hold(s);
+    s->held = grown;
+    s->nheld = all;
+    ml_session_let_go(s);
+    ml_heap_free(old);
+    for (uint32_t i = n; i < all; i++)
+        hold(u, grown[i]);
     return true;
 }
 
+/* Room for those libraries, and for the ones that answered it. */
 static bool reserve_libraries(ml_txn *t, ml_unit *u)
 {
-    ml_session_hold(t->s);
-    bool ok = add_libraries(t, u);
-    ml_session_let_go(t->s);
-    return ok;
+    size_t n = (size_t)t->s->nheld + t->libraries.n;
+    if (n)
+        u->held = ml_heap_grow(NULL, n, sizeof *u->held);
+    return !n || (u->held && (!t->libraries.n || add_libraries(t, u)));
 }
 
 /* What reserve_libraries entered, when the load fails after it: the transaction closes them. */
 static void forget_libraries(ml_txn *t, ml_unit *u)
 {
     ml_session_hold(t->s);
-    for (uint32_t i = u->nheld; i-- > 0;) {
-        ml_heap_free(u->held[i]);
-        t->s->nheld--;
-    }
-    u->nheld = 0;
+    t->s->nheld -= u->nheld;
     ml_session_let_go(t->s);
+    while (u->nheld)
+        ml_heap_free(u->held[--u->nheld]);
 }
 
 /* Makes room for everything that commit enters, so that it cannot fail half way. No foreign code
@@ -89,10 +97,7 @@ static bool reserve(ml_txn *t, ml_unit *u)
         if (!u->exits)
             return false;
     }
-    ml_session_hold(s);
-    bool ok = ml_exports_reserve(&s->exports, t->l);
-    ml_session_let_go(s);
-    return ok && ml_unit_reserve_edges(u) && reserve_libraries(t, u);
+    return ml_exports_reserve(s, t->l) && ml_unit_reserve_edges(u) && reserve_libraries(t, u);
 }
 
 /* Archives that the load opened stay in reach of later ones as long as the unit is there; a

@@ -2,7 +2,7 @@
 ** A few units are found through their own tables, the latest first; only more of them make a table
 ** of the session's worth building. Entering cannot fail after a reserve.
 ** SPDX-License-Identifier: MIT */
-#include "link/unit.h"
+#include "link/lazy.h"
 
 enum { AHEAD = 8 };
 
@@ -28,14 +28,32 @@ const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t le
     return e;
 }
 
-bool ml_exports_reserve(ml_exports *x, const ml_linked *more)
+/* The table is replaced by a larger one: first calls may be looking into it. */
+static bool replace_table(ml_session *s, uint32_t n)
 {
+    ml_table grown, old = s->exports.names;
+    if (!ml_table_copy(&old, n, &grown))
+        return false;
+    ml_session_hold(s);
+    s->exports.names = grown;
+    ml_session_let_go(s);
+    ml_table_deinit(&old);
+    return true;
+}
+
+bool ml_exports_reserve(ml_session *s, const ml_linked *more)
+{
+    ml_exports *x = &s->exports;
     if (!has_table(x) && x->nfew < ML_EXPORTS_FEW)
         return true;
     uint64_t n = more->names.count;
     for (unsigned i = 0; i < x->nfew; i++)
         n += x->few[i]->l->names.count;
-    return n <= UINT32_MAX && ml_table_reserve(&x->names, (uint32_t)n);
+    if (n > UINT32_MAX)
+        return false;
+    if (!s->has_lazy)
+        return ml_table_reserve(&x->names, (uint32_t)n);
+    return ml_table_has_room(&x->names, (uint32_t)n) || replace_table(s, (uint32_t)n);
 }
 
 /* e takes the place of what another unit shows: both know it. True unless that is the old version

@@ -23,9 +23,11 @@
 ** own thread loads, unloads or reloads. What it reads of the session (exports, units of a scope,
 ** libraries) changes under a latch, and `bind` holds it while it looks and stores. It changes
 ** nothing of the session itself: it leaves a note (`bound`), and the session's thread enters the
-** notes (ml_lazy_enter) before it asks who uses a unit. It does both, and takes the names of what
-** is to go away, without giving the latch back: so nobody is bound to a unit after it was found
-** unused. Libraries are asked without the latch, since the process's loader has a lock of its own,
+** notes (ml_lazy_enter) before it asks who uses a unit. When there are new ones after it has asked
+** (ml_lazy_hold) it asks again; else it takes the names of what is to go away without giving the
+** latch back: so nobody is bound to a unit after it was found unused. No memory is asked for or
+** freed, and no thread looked for, under the latch: who waits for it may be a signal handler that
+** has interrupted malloc. Libraries are asked without the latch, since the process's loader has a lock of its own,
 ** which it holds while constructors run; they stay open as long as somebody does (`searching`).
 **
 ** While a unit is being reloaded, first calls see the old version alone: what has been bound to it
@@ -320,73 +322,140 @@ static bool has_unit(const ml_units *v, const ml_unit *u)
     return false;
 }
 
-static bool enter_unit(ml_unit *u, ml_entry *e, const ml_entry *other)
+static bool use_unit(ml_unit *u, ml_unit *to)
 {
-    ml_unit *to = other->unit;
-    if (to != u && !has_unit(&u->needs, to)) {
-        if (!ML_ROOM(u->needs.v, u->needs.n, u->needs.room) ||
-            !ML_ROOM(to->users.v, to->users.n, to->users.room))
-            return false;
-        u->needs.v[u->needs.n++] = to;
-        to->users.v[to->users.n++] = u;
-    }
     u->l->uses_units = true;
-    e->def = ML_DEF_UNIT;
-    e->bind = other->bind;
-    e->type = other->type;
-    e->size = other->size;
-    e->unit = to;
+    if (to == u || has_unit(&u->needs, to))
+        return true;
+    if (!ML_ROOM(u->needs.v, u->needs.n, u->needs.room) ||
+        !ML_ROOM(to->users.v, to->users.n, to->users.room))
+        return false;
+    u->needs.v[u->needs.n++] = to;
+    to->users.v[to->users.n++] = u;
     return true;
 }
 
-static bool enter_process(ml_unit *u, ml_entry *e, const ml_lazy_note *x)
+static bool use_library(ml_unit *u, ml_held *held)
 {
-    bool has = !x->held;
-    for (uint32_t i = 0; !has && i < u->nheld; i++)
-        has = u->held[i] == x->held;
-    if (!has) {
-        ml_held **grown = ml_heap_grow(u->held, (size_t)u->nheld + 1, sizeof(ml_held *));
-        if (!grown)
-            return false;
-        u->held = grown;
-        u->held[u->nheld++] = x->held;
-        x->held->holders++;
-    }
-    e->def = ML_DEF_PROCESS;
-    e->bind = ML_BIND_GLOBAL;
-    e->type = ML_TYPE_FUNC;
-    e->provider = x->provider;
+    for (uint32_t i = 0; i < u->nheld; i++)
+        if (u->held[i] == held)
+            return true;
+    ml_held **grown = ml_heap_grow(u->held, (size_t)u->nheld + 1, sizeof(ml_held *));
+    if (!grown)
+        return false;
+    u->held = grown;
+    u->held[u->nheld++] = held;
+    held->holders++;
     return true;
 }
 
-static bool enter_unit_notes(ml_unit *u)
+/* A note on its way. */
+typedef struct taken {
+    ml_unit *u;
+    ml_lazy_note *note; /* of which x is a copy */
+    ml_lazy_note x;
+    uint32_t i;
+    uint64_t addr;
+} taken;
+
+/* Takes notes of the units of a list, as many as there is room for. */
+static uint32_t take_notes(ml_unit *u, taken *v, uint32_t n)
 {
-    ml_lazies *z = u->l->lazies;
-    while (z && z->bound) {
-        uint32_t i = z->bound - 1;
-        ml_lazy_note *x = &z->notes[i];
-        ml_entry *e = z->names[i];
-        if (x->entry ? !enter_unit(u, e, x->entry) : !enter_process(u, e, x))
-            return false;
-        e->addr = e->value = bound_to(z, i);
-        x->listed = false;
-        z->bound = x->next;
+    for (; u; u = u->next) {
+        ml_lazies *z = u->l->lazies;
+        while (z && z->bound && n < CHUNK) {
+            uint32_t i = z->bound - 1;
+            ml_lazy_note *x = &z->notes[i];
+            v[n++] = (taken){u, x, *x, i, bound_to(z, i)};
+            x->listed = false;
+            z->bound = x->next;
+        }
     }
-    return true;
+    return n;
+}
+
+/* What could not be entered. */
+static void put_back(const taken *v, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        ml_lazies *z = v[k].u->l->lazies;
+        if (v[k].note->listed) /* it was bound again */
+            continue;
+        v[k].note->listed = true;
+        v[k].note->next = z->bound;
+        z->bound = v[k].i + 1;
+    }
+}
+
+/* Who uses whom; false when memory is short. */
+static bool use(const taken *x)
+{
+    if (x->x.entry)
+        return use_unit(x->u, x->x.entry->unit);
+    return !x->x.held || use_library(x->u, x->x.held);
+}
+
+/* The entry, which others may come across in the table of the unit: under the latch. */
+static void define(const taken *x)
+{
+    ml_entry *e = x->u->l->lazies->names[x->i];
+    const ml_entry *other = x->x.entry;
+    e->def = other ? ML_DEF_UNIT : ML_DEF_PROCESS;
+    e->bind = other ? other->bind : ML_BIND_GLOBAL;
+    e->type = other ? other->type : ML_TYPE_FUNC;
+    e->size = other ? other->size : e->size;
+    e->unit = other ? other->unit : e->unit;
+    e->provider = other ? e->provider : x->x.provider;
+    e->addr = e->value = x->addr;
 }
 
 bool ml_lazy_enter(ml_session *s)
 {
-    bool all = true;
-    if (!s->has_lazy)
-        return true;
+    taken v[CHUNK];
+    uint32_t n = s->has_lazy ? CHUNK : 0;
+    while (n == CHUNK) {
+        uint32_t used = 0;
+        ml_session_hold(s);
+        n = take_notes(s->lost, v, take_notes(s->first, v, 0));
+        ml_session_let_go(s);
+        if (!n)
+            break;
+        while (used < n && use(&v[used]))
+            used++;
+        ml_session_hold(s);
+        for (uint32_t k = 0; k < used; k++)
+            define(&v[k]);
+        put_back(v + used, n - used);
+        ml_session_let_go(s);
+        if (used < n)
+            return false;
+    }
+    return true;
+}
+
+static bool has_notes(const ml_unit *u)
+{
+    while (u && !(u->l->lazies && u->l->lazies->bound))
+        u = u->next;
+    return u != NULL;
+}
+
+bool ml_lazy_hold(ml_session *s)
+{
     ml_session_hold(s);
-    for (ml_unit *u = s->first; u; u = u->next)
-        all &= enter_unit_notes(u);
-    for (ml_unit *u = s->lost; u; u = u->next)
-        all &= enter_unit_notes(u);
+    if (!s->has_lazy || (!has_notes(s->first) && !has_notes(s->lost)))
+        return true;
     ml_session_let_go(s);
-    return all;
+    return false;
+}
+
+bool ml_lazy_settle(ml_session *s)
+{
+    while (ml_lazy_enter(s))
+        if (ml_lazy_hold(s))
+            return true;
+    ml_session_hold(s);
+    return false;
 }
 
 void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S)

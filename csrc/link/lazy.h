@@ -48,13 +48,18 @@ static inline uint64_t ml_lazy_stub(const ml_linked *l, const ml_entry *e)
 }
 
 /* Around what other threads' first calls must not see half done: tables and lists of a session.
-** Only by its own thread; may be nested. No foreign code runs between. */
+** Only by its own thread; may be nested. No foreign code runs between, nor malloc or free, and no
+** lock is taken: a signal handler that waits may stand on somebody who has it. */
 void ml_session_hold(ml_session *s);
 void ml_session_let_go(ml_session *s);
 
 /* Enters what was bound at first calls since the last time: entries, who uses whom, libraries.
-** False when memory is short: the rest is entered later. */
+** False when memory is short: the rest is entered later. Not for who holds the session. */
 bool ml_lazy_enter(ml_session *s);
+/* Holds the session, unless something was bound that is not entered: then false. */
+bool ml_lazy_hold(ml_session *s);
+/* Enters all, and holds the session; when memory is short (false) not all is entered. */
+bool ml_lazy_settle(ml_session *s);
 /* The slot of an entry of `user` that was bound comes to lead to S. */
 void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S);
 /* Is there a slot at the address? */

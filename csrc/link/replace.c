@@ -421,10 +421,15 @@ int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
 {
     ml_session *s = old->s;
     ml_pair p = {0};
-    ml_session_hold(s); /* until the old one's names have gone */
     int rc = prepare(d, old, new, &p);
+    while (rc == 0 && !ml_lazy_hold(s)) { /* until the old one's names have gone */
+        for (uint32_t i = 0; i < old->users.n; i++)
+            close_user(old->users.v[i], parts_of(old, old->users.v[i]));
+        ml_pair_deinit(&p);
+        p = (ml_pair){0};
+        rc = prepare(d, old, new, &p);
+    }
     if (rc < 0) {
-        ml_session_let_go(s);
         ml_pair_deinit(&p);
         return rc;
     }

@@ -9,6 +9,7 @@
 #include "os/os.h"
 
 enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = 16 };
+enum { MOST = 1 << 29 }; /* entries */
 
 void ml_table_init(ml_table *t)
 {
@@ -87,7 +88,7 @@ static bool resize(ml_table *t, uint32_t nslots)
 
 bool ml_table_reserve(ml_table *t, uint32_t n)
 {
-    if (n > (1u << 29) - t->count)
+    if (n > MOST - t->count)
         return false;
     uint32_t want = t->count + n, nslots = t->slots ? t->mask + 1 : FIRST_SLOTS;
     if (want > t->room) {
@@ -104,6 +105,26 @@ bool ml_table_reserve(ml_table *t, uint32_t n)
     while (nslots / 2 < want)
         nslots *= 4;
     return (t->slots && nslots == t->mask + 1) || resize(t, nslots);
+}
+
+bool ml_table_has_room(const ml_table *t, uint32_t n)
+{
+    uint64_t want = (uint64_t)t->count + n;
+    return t->slots && want <= t->room && want <= (t->mask + 1) / 2;
+}
+
+bool ml_table_copy(const ml_table *t, uint32_t n, ml_table *out)
+{
+    ml_table_init(out);
+    if (n < t->count) /* it grows by doubling */
+        n = t->count;
+    if (n > MOST - t->count || !ml_table_reserve(out, t->count + n)) {
+        ml_table_deinit(out);
+        return false;
+    }
+    for (uint32_t i = 0; i < t->count; i++)
+        ml_table_put(out, t->entries[i]);
+    return true;
 }
 
 /* An entry and, right behind it, its name: comparing the name then finds it in the cache. */

@@ -97,6 +97,9 @@ ml_entry *ml_table_find_str(const ml_table *t, const char *name);
 ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name);
 /* Room for n more entries, so that n ml_table_put cannot fail. */
 bool ml_table_reserve(ml_table *t, uint32_t n);
+/* Is there such room? A table with the same entries that has it: t stays as it is. */
+bool ml_table_has_room(const ml_table *t, uint32_t n);
+bool ml_table_copy(const ml_table *t, uint32_t n, ml_table *out);
 /* Enters e under its name, in place of an entry of that name if there is one, which is returned. */
 ml_entry *ml_table_put(ml_table *t, ml_entry *e);
 /* Takes out e itself; another entry of the same name stays. True when it was there. */

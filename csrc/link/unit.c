@@ -160,7 +160,6 @@ static bool is_entered(const ml_session *s)
 static void release_inputs(ml_unit *u)
 {
     ml_session *s = u->s;
-    ml_session_hold(s);
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->sources.n; i++) {
         if (s->sources.v[i].owner == u)
@@ -169,21 +168,24 @@ static void release_inputs(ml_unit *u)
             s->sources.v[n++] = s->sources.v[i];
     }
     s->sources.n = n;
+    if (!u->nheld)
+        return;
     for (uint32_t i = 0; i < u->nheld; i++)
         u->held[i]->holders--;
     n = 0;
     ml_held *last = NULL;
-    for (uint32_t i = 0; u->nheld && i < s->nheld; i++) {
+    bool known = ml_lazy_settle(s); /* destructors may have been the first to call something */
+    for (uint32_t i = 0; i < s->nheld; i++) {
         ml_held *h = s->held[i];
         s->held[n] = h;
-        bool stays = h->holders || s->searching; /* a later turn closes it */
+        bool stays = h->holders || s->searching || !known; /* a later turn closes it */
         n += stays;
         if (stays)
             continue;
         h->next = last;
         last = h;
     }
-    s->nheld = u->nheld ? n : s->nheld;
+    s->nheld = n;
     ml_session_let_go(s);
     for (ml_held *next; last; last = next) {
         next = last->next;
@@ -273,9 +275,8 @@ static void mark_kept(ml_session *s)
 
 void ml_unit_sweep(ml_session *s)
 {
-    if (!s->lost || s->loads || s->ending)
-        return;
-    ml_lazy_enter(s);
+    if (!s->lost || s->loads || s->ending || !ml_lazy_enter(s))
+        return;  /* without memory to know who uses what, all stays for now */
     s->ending++; /* destructors, also of libraries, may come back here */
     for (ml_unit *u = s->lost; u; u = u->next)
         run_exits(u);
@@ -383,8 +384,7 @@ void ml_unit_end(ml_unit *u, bool cancel)
 {
     ending e = {NULL, &e.first, NULL};
     u->cancelled = cancel;
-    ml_session_hold(u->s);
-    ml_lazy_enter(u->s);
+    ml_lazy_settle(u->s);
     gather(&e, u);
     end_listed(u->s, &e);
 }
@@ -424,45 +424,50 @@ static int force(ml_diag *d, ml_unit *u)
 {
     ending e = {NULL, &e.first, NULL};
     gather(&e, u);
-    int rc = e.blocked ? check_idle(d, u, e.blocked) : 0;
-    for (const ml_unit *k = e.first; rc == 0 && k; k = k->after)
-        rc = check_idle(d, u, k);
-    if (rc == 0) {
+    const ml_unit *busy = e.blocked;
+    for (const ml_unit *k = e.first; !busy && k; k = k->after)
+        busy = ml_unit_doing(k) ? k : NULL;
+    if (!busy) {
         end_listed(u->s, &e);
         return 0;
     }
     for (ml_unit *k = e.first; k; k = k->after)
         k->listed = false;
     ml_session_let_go(u->s);
-    return rc;
+    return check_idle(d, u, busy);
+}
+
+static int check_unused(ml_diag *d, ml_unit *u, ml_unload how)
+{
+    u->quiet = false;
+    if (how != ML_UNLOAD_REFUSE || !(u->users.n || u->life->functions || is_busy(u)))
+        return 0;
+    return ml_fail(d, ML_E_STATE, (ml_where){.file = u->life->name}, NULL,
+                   "cannot be unloaded: it is in use");
 }
 
 int ml_unit_unload(ml_diag *d, ml_unit *u, ml_unload how)
 {
     ml_session *s = u->s;
-    ml_where at = {.file = u->life->name};
     if (s->loads)
-        return ml_fail(d, ML_E_STATE, at, "unload it after the load",
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = u->life->name}, "unload it after the load",
                        "cannot be unloaded: a load is running");
     int rc = check_idle(d, u, u);
     if (rc < 0)
         return rc;
     ml_unit_sweep(s);
-    u->quiet = false;
-    ml_session_hold(s); /* until its names have gone: see Note [Binding at the first call] */
-    rc = ml_lazy_enter(s) ? 0 : ml_nomem(d);
-    if (rc == 0 && how == ML_UNLOAD_ORPHAN) {
-        if (u->state == ML_UNIT_LIVE)
-            ml_exports_leave(&s->exports, u);
-        u->state = ML_UNIT_ORPHAN;
-    } else if (rc == 0 && how == ML_UNLOAD_REFUSE &&
-               (u->users.n || u->life->functions || is_busy(u))) {
-        rc = ml_fail(d, ML_E_STATE, at, NULL, "cannot be unloaded: it is in use");
-    } else if (rc == 0) {
+    do { /* until its names have gone: see Note [Binding at the first call] */
+        rc = ml_lazy_enter(s) ? check_unused(d, u, how) : ml_nomem(d);
+        if (rc < 0)
+            return rc;
+    } while (!ml_lazy_hold(s));
+    if (how != ML_UNLOAD_ORPHAN)
         return force(d, u);
-    }
+    if (u->state == ML_UNIT_LIVE)
+        ml_exports_leave(&s->exports, u);
+    u->state = ML_UNIT_ORPHAN;
     ml_session_let_go(s);
-    return rc;
+    return 0;
 }
 
 int ml_unit_discard(ml_diag *d, ml_unit *new)

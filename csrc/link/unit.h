@@ -95,7 +95,7 @@ struct ml_session {
     ml_space *space;
     ml_sources sources;
     ml_held **held; /* in the order in which they were opened */
-    uint32_t nheld, room_held;
+    uint32_t nheld;
     ml_library self;
     ml_unwinders *unwinders;
     uint64_t numbers;                /* the last unit's number */
@@ -128,7 +128,7 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
 ** took the place of those of other units (not of its old version); takes them out, and those that
 ** they covered are back; enters them again, over those of units before. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
-bool ml_exports_reserve(ml_exports *x, const ml_linked *more);
+bool ml_exports_reserve(ml_session *s, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
 void ml_exports_enter_again(ml_exports *x, ml_unit *u);

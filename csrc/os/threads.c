@@ -41,7 +41,7 @@ int64_t ml_os_thread(void)
 void ml_os_sleep_ns(uint64_t ns)
 {
     struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    nanosleep(&t, NULL);
+    syscall(SYS_nanosleep, &t, NULL); /* no cancellation point: who waits may be in the middle */
 }
 
 /* Each thread is a folder in there: a link more, beside the two that every folder has. */
