@@ -27,8 +27,9 @@
 ** (ml_lazy_hold) it asks again; else it takes the names of what is to go away without giving the
 ** latch back: so nobody is bound to a unit after it was found unused. No memory is asked for or
 ** freed, and no thread looked for, under the latch: who waits for it may be a signal handler that
-** has interrupted malloc. Libraries are asked without the latch, since the process's loader has a lock of its own,
-** which it holds while constructors run; they stay open as long as somebody does (`searching`).
+** has interrupted malloc. Libraries are asked without the latch, since the process's loader has a
+** lock of its own, which it holds while constructors run; they stay open as long as somebody does
+** (`searching`).
 **
 ** While a unit is being reloaded, first calls see the old version alone: what has been bound to it
 ** moves with all others when the new one takes its place, and nothing has to be undone if not.
