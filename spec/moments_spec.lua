@@ -81,10 +81,10 @@ describe("a first call", function()
 
    it("keeps a library open that a destructor of its unit was the first to call", function()
       local library = dir .. "/liblast.so"
-      support.sh("LD_PRELOAD= gcc -shared -o %s %s", library, cc "int low(int x) { return x + 100; }")
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
+         cc "int low(int x) { return x + 100; }")
       local ln <close> = moonlink.new()
-      assert(ln:load {cc "extern int low(int); int high(int x) { return low(x) + 1; }",
-         bind = "lazy"})
+      assert(ln:load {cc "int low(int); int high(int x) { return low(x) + 1; }", bind = "lazy"})
       local last = assert(ln:load {cc [[static int (*last)(int);
          void set(int (*f)(int)) { last = f; }
          int during(int (*f)(void)) { return f(); }
