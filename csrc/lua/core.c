@@ -83,14 +83,18 @@ static int build_error(lua_State *L)
 
 /* A protected call of the function below n arguments, without a collection: finalisers are
 ** anybody's code. (In a finaliser lua_gc answers -1 and does nothing: there no collection runs
-** anyway.) */
+** anyway.) The collector is not stopped, since a restart makes it begin anew, at each call a step
+** through a large heap: what it may let pass before its next step grows meanwhile, by more than
+** there is memory. */
 static int call_steady(lua_State *L, int n, int results)
 {
+    enum { PLENTY = 1 << 30 }; /* KiB */
     bool runs = lua_gc(L, LUA_GCISRUNNING) == 1;
-    lua_gc(L, LUA_GCSTOP);
+    if (runs)
+        lua_gc(L, LUA_GCSTEP, -PLENTY);
     int rc = lua_pcall(L, n, results, 0);
     if (runs)
-        lua_gc(L, LUA_GCRESTART);
+        lua_gc(L, LUA_GCSTEP, PLENTY);
     return rc;
 }
 
