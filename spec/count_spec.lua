@@ -485,7 +485,8 @@ describe("moonlink --count", function()
       assert.equal("none 0\none 2\ntwo 4\n", out)
       assert.matches("^calls +from +to +symbol\n", err)
       assert.matches("\n +3 +" .. main:gsub("%p", "%%%0") .. " +%S+%.o +add\n", err)
-      assert.matches("\n +3 +" .. main:gsub("%p", "%%%0") .. " +%S+libc%.so%.6 +printf\n", err)
+      -- a sanitizer's library has a printf of its own
+      assert.matches("\n +3 +" .. main:gsub("%p", "%%%0") .. " +%S+%.so%S* +printf\n", err)
    end)
 
    it("of call, only what leaves the files", function()
