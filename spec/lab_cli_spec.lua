@@ -4,10 +4,7 @@
 local support = require "spec.support"
 
 local dir = support.tmpdir()
-local here = support.stdout "pwd"
-local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
-local program = ("MOONLINK_BUILD=%s %s %s/bin/moonlink"):format(support.quote(build),
-   support.interpreter, support.quote(here))
+local program = support.moonlink()
 
 local function run(fmt, ...)
    return support.exit("cd %s && %s lab %s", dir, program, fmt:format(...))

@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "process/xsave_x86_64.h"
+
 static_assert(offsetof(ml_lazy, save) == 16, "ml_lazy_entry reads it there");
 
 uint64_t ml_lazy_resolve(const ml_lazy *lazy, uint64_t i) __attribute__((visibility("hidden")));
@@ -65,22 +67,7 @@ __asm__(".pushsection .text\n"
         "    mov 16(%rdi), %rbx\n"
         "    mov %ebx, %ecx\n"
         "    test %ecx, %ecx\n"
-        "    jz 1f\n"
-        "    sub %rcx, %rsp\n"
-        "    and $-64, %rsp\n"
-        "    xor %edx, %edx\n"
-        "    mov %rdx, 512(%rsp)\n"
-        "    mov %rdx, 520(%rsp)\n"
-        "    mov %rdx, 528(%rsp)\n"
-        "    mov %rdx, 536(%rsp)\n"
-        "    mov %rdx, 544(%rsp)\n"
-        "    mov %rdx, 552(%rsp)\n"
-        "    mov %rdx, 560(%rsp)\n"
-        "    mov %rdx, 568(%rsp)\n"
-        "    mov %rbx, %rax\n"
-        "    shr $32, %rax\n" /* edx:eax: the components */
-        "    xsave64 (%rsp)\n"
-        "    call ml_lazy_resolve\n"
+        "    jz 1f\n" ML_ASM_XSAVE "    call ml_lazy_resolve\n"
         "    mov %rax, %r11\n"
         "    mov %rbx, %rax\n"
         "    shr $32, %rax\n"

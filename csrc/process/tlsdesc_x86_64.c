@@ -9,6 +9,7 @@
 
 #include "os/os.h"
 #include "process/tls.h"
+#include "process/xsave_x86_64.h"
 
 /* Components of the XSAVE area that a C library's allocator could touch: x87, SSE, AVX, the two of
 ** MPX, the three of AVX-512, APX. The tiles of AMX would take 8 KiB of every stack, and only who
@@ -138,22 +139,7 @@ __asm__(".pushsection .text\n"
         "    mov 16(%rdi), %rbx\n"
         "    mov %ebx, %ecx\n"
         "    test %ecx, %ecx\n"
-        "    jz 1f\n"
-        "    sub %rcx, %rsp\n"
-        "    and $-64, %rsp\n"
-        "    xor %edx, %edx\n"
-        "    mov %rdx, 512(%rsp)\n"
-        "    mov %rdx, 520(%rsp)\n"
-        "    mov %rdx, 528(%rsp)\n"
-        "    mov %rdx, 536(%rsp)\n"
-        "    mov %rdx, 544(%rsp)\n"
-        "    mov %rdx, 552(%rsp)\n"
-        "    mov %rdx, 560(%rsp)\n"
-        "    mov %rdx, 568(%rsp)\n"
-        "    mov %rbx, %rax\n"
-        "    shr $32, %rax\n" /* edx:eax: the components */
-        "    xsave64 (%rsp)\n"
-        "    call *__tls_get_addr@GOTPCREL(%rip)\n"
+        "    jz 1f\n" ML_ASM_XSAVE "    call *__tls_get_addr@GOTPCREL(%rip)\n"
         "    mov %rax, %rsi\n"
         "    mov %rbx, %rax\n"
         "    shr $32, %rax\n"
