@@ -106,6 +106,58 @@ describe("lab: the ready-made strategies", function()
       end
    end)
 
+   it("reach each name of other units as a function says", function()
+      local two = {name = "two", packages = {
+         {sources = {source("callees.c", "int hot(int x) { return x; } "
+            .. "int cold(int x) { return -x; }")}},
+         {sources = {source("caller.c", "int hot(int); int cold(int); int top(int x) {"
+            .. " return x ? hot(x) : cold(x); }")}},
+      }}
+      local spec = {
+         inputs = {two}, strategies = {"direct"}, call = {"int top(int)", 7, expect = 7},
+         axes = {units = {"package"}, cross = {"stubs", "lazy", ["cold lazy"] = function(q)
+            return q.name == "cold" and "lazy" or "direct"
+         end, broken = function() return "fast" end}},
+      }
+      local cases, result = results(spec, {runs = 2, warmup = 0})
+      local function bytes(how)
+         return succeeded(cases["direct/units=package/cross=" .. how], 2).stub_bytes
+      end
+      assert.equal(bytes "lazy", 2 * bytes "cold lazy")
+      local broken = cases["direct/units=package/cross=broken"]
+      assert.matches("the function `bind` answered with 'fast'", broken.failures[1].text, 1, true)
+      local path = dir .. "/named.json"
+      assert.is_true(lab.save(result, path))
+      local again = lab.experiment(spec):run {runs = 3, warmup = 0, resume = assert(lab.open(path))}
+      local case = again.cases[4]
+      assert.equal("cold lazy", case.axes.cross)
+      assert.equal(3, #case.samples)
+      assert.equal(cases[case.id].samples[2].load_ms, case.samples[2].load_ms)
+   end)
+
+   it("place each unit as a function says", function()
+      local cases = results {
+         inputs = {chain()}, strategies = {"direct"}, call = CALL,
+         axes = {pic = {"none"}, units = {"each"}, zone = {"near",
+            ["first low"] = function(files, i)
+               assert(#files == 1 and files[1]:find "%.o$")
+               return i == 1 and "low" or "near"
+            end}},
+         work = function(loaded)
+            local out = {}
+            for i, unit in ipairs(loaded.raw.units) do
+               for symbol in unit:symbols() do
+                  out["low" .. i] = symbol.address < 1 << 31 and 1 or 0
+               end
+            end
+            return out
+         end,
+      }
+      local near = succeeded(cases["direct/pic=none/units=each/zone=near"])
+      local some = succeeded(cases["direct/pic=none/units=each/zone=first low"])
+      assert.same({0, 0, 1, 0}, {near.low1, near.low2, some.low1, some.low2})
+   end)
+
    it("give the PIC report for what no shared library can hold", function()
       local cases = results {
          inputs = {chain()}, strategies = {"direct", "shared-batch", "shared-each"},
@@ -274,6 +326,9 @@ describe("lab: strategies of one's own", function()
    it("take what they lack from another one, with other values of its axes", function()
       local low = lab.with("direct", {zone = "low"})
       assert.equal("direct zone=low", low.name)
+      assert.equal("direct cross=mine", lab.with("direct", {cross = {mine = print}}).name)
+      assert.matches("strategy 'direct': axis 'cross': a function wants a name",
+         support.refused(lab.with, "direct", {cross = print}), 1, true)
       local function work(loaded)
          return {base = loaded.raw.units[1].stats.base}
       end
@@ -382,6 +437,10 @@ describe("lab: experiments", function()
       assert.matches("nothing in it has an axis 'linker' with value 'bfd'",
          refused {linker = {"bfd"}}, 1, true)
       assert.matches("axis 'zone' with value 'far'", refused {zone = {"near", "far"}}, 1, true)
+      assert.matches("axis 'relax' with value 'mine'", refused {relax = {mine = print}}, 1, true)
+      assert.matches("axis 'cross': a function wants a name: cross = {NAME = ...}",
+         refused {cross = {"direct", print}}, 1, true)
+      assert.matches("axes: NAME = {VALUE...} expected", refused {"zone"}, 1, true)
    end)
 
    it("leave nothing behind", function()

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local options = require "moonlink.link.options"
 
 local axes = {}
@@ -12,7 +13,17 @@ local axes = {}
 ---@field about string
 ---@field values any[] the first one is what counts when an experiment says nothing; none: any value
 
-local WORDS = options.words
+---@class moonlink.lab.Choice a value that an experiment wants of an axis
+---@field word string|number|boolean what it is called: itself, or its name
+---@field value any
+
+--- Stands among the values of an axis that takes functions.
+axes.FUNCTION = setmetatable({}, {__tostring = function() return "a function" end})
+
+--- The words of an option, or a function that says one.
+local function or_function(option)
+   return lists.append(lists.append({}, options.words[option]), {axes.FUNCTION})
+end
 
 --- In the order of the parts of a case's name.
 ---@type moonlink.lab.Axis[]
@@ -22,15 +33,15 @@ axes.list = {
    {key = "units", about = "one unit for all, one for each package, or one for each object",
       values = {"all", "package", "each"}},
    {key = "zone", about = "place near the process's libraries, or below 2 GiB",
-      values = WORDS.zone},
+      values = or_function "zone"},
    {key = "block", about = "units share a reservation, or each has one that ends with it",
-      values = WORDS.block},
+      values = or_function "block"},
    {key = "pages", about = "code and constants lie in small pages, or in huge ones",
-      values = WORDS.pages},
+      values = or_function "pages"},
    {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
-      .. "another address", values = WORDS.protect},
+      .. "another address", values = or_function "protect"},
    {key = "cross", about = "how units reach each other, the option `bind` of a linker",
-      values = WORDS.bind},
+      values = or_function "bind"},
    {key = "relax", about = "GOT loads that may be direct ones become direct",
       values = {true, false}},
    {key = "gc", about = "sections that nothing needs are dropped", values = {false, true}},
@@ -64,11 +75,42 @@ end
 ---@return boolean
 function axes.has(values, value)
    for _, each in ipairs(values) do
-      if each == value then
+      if each == value or each == axes.FUNCTION and type(value) == "function" then
          return true
       end
    end
    return #values == 0
+end
+
+local PLAIN = {string = true, number = true, boolean = true}
+
+--- What an experiment wants of an axis, `{"low", NAME = f}` or one value: plain values in their
+--- order, then those with names, sorted. A value that could not be shown wants a name.
+---@param wanted any
+---@param key string the axis, for messages
+---@param who string likewise
+---@return moonlink.lab.Choice[]
+function axes.choices(wanted, key, who)
+   if type(key) ~= "string" then
+      errors.mistake("%s: axes: NAME = {VALUE...} expected", who)
+   end
+   local list, out, names = type(wanted) == "table" and wanted or {wanted}, {}, {}
+   for place, value in pairs(list) do
+      if type(place) == "string" then
+         names[#names + 1] = place
+      elseif not PLAIN[type(value)] then
+         errors.mistake("%s: axis '%s': a %s wants a name: %s = {NAME = ...}", who, key,
+            type(value), key)
+      end
+   end
+   table.sort(names)
+   for i, value in ipairs(list) do
+      out[i] = {word = value, value = value}
+   end
+   for _, name in ipairs(names) do
+      out[#out + 1] = {word = name, value = list[name]}
+   end
+   return out
 end
 
 local function words_of(values)
@@ -138,29 +180,37 @@ function axes.sorted(set)
    return keys
 end
 
---- All combinations of the values wanted, over what is fixed: one table of values by name for each.
----@param wanted table<string, any[]>
+local function with(set, key, value)
+   local out = {[key] = value}
+   for k, v in pairs(set) do
+      out[k] = v
+   end
+   return out
+end
+
+--- All combinations of what is wanted: for each the values by axis, over what is fixed, and what
+--- those that vary are called.
+---@param wanted table<string, moonlink.lab.Choice[]>
 ---@param fixed table<string, any>
----@return table<string, any>[]
+---@return {values: table<string, any>, words: table<string, any>}[]
 function axes.combine(wanted, fixed)
-   local out = {{}}
+   local out = {{values = {}, words = {}}}
    for _, key in ipairs(axes.sorted(wanted)) do
       local longer = {}
       for _, base in ipairs(out) do
-         for _, value in ipairs(wanted[key]) do
-            local one = {[key] = value}
-            for k, v in pairs(base) do
-               one[k] = v
-            end
-            longer[#longer + 1] = one
+         for _, choice in ipairs(wanted[key]) do
+            longer[#longer + 1] = {
+               values = with(base.values, key, choice.value),
+               words = with(base.words, key, choice.word),
+            }
          end
       end
       out = longer
    end
    for _, one in ipairs(out) do
       for key, value in pairs(fixed) do
-         if one[key] == nil then
-            one[key] = value
+         if one.values[key] == nil then
+            one.values[key] = value
          end
       end
    end

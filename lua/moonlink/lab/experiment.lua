@@ -72,46 +72,40 @@ local experiment = {}
 
 experiment.FORMAT = "moonlink lab 1"
 
---- The wanted values that a strategy or input knows. `used` notes them, so that one that nobody
---- knows can be told.
-local function wanted_of(spec, s, input, used)
+--- What of the wanted values a strategy or input knows; notes in each that it is known to somebody.
+local function known_of(wanted, s, input)
    local out = {}
-   for key, values in pairs(spec.axes or {}) do
+   for key, choices in pairs(wanted) do
       local known = s.known[key] or input.known[key]
-      for _, value in ipairs(type(values) == "table" and values or {values}) do
-         if known and axes.has(known, value) then
+      for _, choice in ipairs(choices) do
+         if known and axes.has(known, choice.value) then
             out[key] = out[key] or {}
-            table.insert(out[key], value)
-            used[key .. "=" .. tostring(value)] = true
+            table.insert(out[key], choice)
+            choice.is_known = true
          end
       end
    end
    return out
 end
 
-local function check_used(spec, used)
-   for key, values in pairs(spec.axes or {}) do
-      for _, value in ipairs(type(values) == "table" and values or {values}) do
-         if not used[key .. "=" .. tostring(value)] then
-            errors.mistake("experiment '%s': nothing in it has an axis '%s' with value '%s'",
-               spec.name, key, tostring(value))
+local function check_known(wanted, who)
+   for _, key in ipairs(axes.sorted(wanted)) do
+      for _, choice in ipairs(wanted[key]) do
+         if not choice.is_known then
+            errors.mistake("%s: nothing in it has an axis '%s' with value '%s'", who, key,
+               tostring(choice.word))
          end
       end
    end
 end
 
-local function add_cases(self, s, input, used)
-   local wanted = wanted_of(self.spec, s, input, used)
-   for _, values in ipairs(axes.combine(wanted, s.fixed)) do
-      local varied = {}
-      for key in pairs(wanted) do
-         varied[key] = values[key]
-      end
-      local words = axes.words(varied)
+local function add_cases(list, wanted, s, input)
+   for _, one in ipairs(axes.combine(known_of(wanted, s, input), s.fixed)) do
+      local words = axes.words(one.words)
       table.insert(words, 1, s.name)
-      self.list[#self.list + 1] = {
-         id = table.concat(words, "/"), strategy = s, input = input, values = values,
-         shown = varied,
+      list[#list + 1] = {
+         id = table.concat(words, "/"), strategy = s, input = input, values = one.values,
+         shown = one.words,
       }
    end
 end
@@ -128,20 +122,24 @@ local metatable = {__index = methods, __name = "moonlink.lab.Experiment"}
 ---@return moonlink.lab.Experiment
 function experiment.new(spec)
    checks.experiment(spec)
-   local self, used, seen = {spec = spec, name = spec.name, inputs = {}, list = {}}, {}, {}
+   local self, wanted, seen = {spec = spec, name = spec.name, inputs = {}, list = {}}, {}, {}
+   local who = ("experiment '%s'"):format(spec.name)
+   for key, values in pairs(spec.axes or {}) do
+      wanted[key] = axes.choices(values, key, who)
+   end
    for i, what in ipairs(spec.inputs) do
       self.inputs[i] = plan.input(what)
    end
    for _, input in ipairs(self.inputs) do
       for _, what in ipairs(spec.strategies) do
-         add_cases(self, strategy.new(what), input, used)
+         add_cases(self.list, wanted, strategy.new(what), input)
       end
    end
-   check_used(spec, used)
+   check_known(wanted, who)
    for _, case in ipairs(self.list) do
       local name = full_name(case)
       if seen[name] then
-         errors.mistake("experiment '%s': two cases are called '%s'", spec.name, name)
+         errors.mistake("%s: two cases are called '%s'", who, name)
       end
       seen[name] = true
    end

@@ -128,20 +128,25 @@ end
 
 --- A strategy with other values of its axes: `with("direct", {zone = "low"})`.
 ---@param what string|table
----@param values table<string, any>
+---@param values table<string, any> by axis; a function with its name, `{NAME = f}`
 ---@param name? string else the old one and the values
 ---@return moonlink.lab.Strategy
 function strategy.with(what, values, name)
-   local base, fixed = strategy.new(what), {}
+   local base, fixed, words = strategy.new(what), {}, {}
    for key, value in pairs(base.fixed) do
       fixed[key] = value
    end
    for key, value in pairs(values) do
-      fixed[key] = value
+      local who = ("strategy '%s'"):format(name or base.name)
+      local choices = axes.choices(value, key, who)
+      if #choices ~= 1 then
+         errors.mistake("%s: axis '%s': one value expected", who, key)
+      end
+      fixed[key], words[key] = choices[1].value, choices[1].word
    end
    return strategy.new {
       base = base, fixed = fixed,
-      name = name or table.concat({base.name, table.unpack(axes.words(values))}, " "),
+      name = name or table.concat({base.name, table.unpack(axes.words(words))}, " "),
    }
 end
 

@@ -10,16 +10,36 @@ local own = {}
 
 local LINK_AXES = {"zone", "block", "pages", "protect", "cross", "relax", "gc", "debug"}
 
+--- Of these a function says what each unit gets; of `cross` the linker asks it, name by name.
+local OF_UNIT = {"zone", "block", "pages", "protect"}
+
 --- The options of a linker that the axes stand for.
 local function options_of(run)
    local values = run.axes
-   return {
-      zone = values.zone, relax = values.relax, gc_sections = values.gc,
-      block = values.block, pages = values.pages, protect = values.protect,
+   local options = {
+      relax = values.relax, gc_sections = values.gc,
       keep = values.gc and run.plan.want[1] and run.plan.want or nil,
       debug = values.debug or "none", bind = values.cross,
       count = run.counting and "object" or nil,
    }
+   for _, key in ipairs(OF_UNIT) do
+      options[key] = type(values[key]) ~= "function" and values[key] or nil
+   end
+   return options
+end
+
+--- Asks the functions among the values of a run about a unit: its files, and which one it is.
+local function ask(run, inputs, number)
+   local files = {}
+   for i, input in ipairs(inputs) do
+      files[i] = type(input) == "table" and input.path or input
+   end
+   for _, key in ipairs(OF_UNIT) do
+      if type(run.axes[key]) == "function" then
+         inputs[key] = run.axes[key](files, number)
+      end
+   end
+   return inputs
 end
 
 --- What is loaded as one unit each: lists of places in plan.objects.
@@ -54,7 +74,7 @@ local function load_units(loads, run)
    local ln = moonlink.new(options_of(run))
    local loaded = {linker = ln, units = {}, stages = {}}
    for i, inputs in ipairs(loads) do
-      loaded.units[i] = assert(ln:load(inputs))
+      loaded.units[i] = assert(ln:load(ask(run, inputs, i)))
       for stage, ms in pairs(loaded.units[i].stats.ms) do
          loaded.stages[stage] = (loaded.stages[stage] or 0) + ms
       end
@@ -95,12 +115,12 @@ local function numbers(loaded, run)
          sum[key] = (sum[key] or 0) + (unit.stats[key] or 0)
       end
    end
-   local ms = loaded.stages
+   local ms, pages = loaded.stages, run.axes.pages or "small"
    return {
       got_bytes = (sum.got_slots + sum.lazy) * SLOT, stub_bytes = (sum.stubs + sum.lazy) * STUB,
       image_kb = sum.memory / 1024, relaxed = sum.relaxed, moved = sum.moved,
       relocations = sum.relocations, protections = sum.protections,
-      huge_kb = run.axes.pages == "huge" and huge_bytes(loaded) // 1024 or nil,
+      huge_kb = pages ~= "small" and huge_bytes(loaded) // 1024 or nil,
       stages = {add = ms.add, resolve = ms.resolve, link = ms.link},
    }
 end
