@@ -167,9 +167,8 @@ static void mark_used(const ml_input *in)
 ** nothing, or for a section that was discarded. */
 const char *ml_txn_undefined(ml_txn *t, uint32_t *cursor)
 {
-    const ml_table *names = &t->l->names;
-    while (*cursor < names->count) {
-        const ml_entry *e = names->entries[(*cursor)++];
+    while (*cursor < t->nopen) {
+        const ml_entry *e = t->open[(*cursor)++];
         if (e->def != ML_DEF_NONE || !(e->strong || (e->flags & ML_ENT_ROOT)))
             continue;
         while (t->nmarked < t->l->ninputs)

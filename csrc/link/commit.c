@@ -97,7 +97,8 @@ static bool reserve(ml_txn *t, ml_unit *u)
         if (!u->exits)
             return false;
     }
-    return ml_exports_reserve(s, t->l) && ml_unit_reserve_edges(u) && reserve_libraries(t, u);
+    return ml_exports_reserve(s, t->l) && ml_unit_reserve_edges(u, t->open, t->nopen) &&
+           reserve_libraries(t, u);
 }
 
 /* Archives that the load opened stay in reach of later ones as long as the unit is there; a
@@ -118,10 +119,9 @@ static void hand_over(ml_txn *t, ml_unit *u)
         src->owner = u;
         s->sources.v[s->sources.n++] = *src;
     }
-    const ml_table *names = &t->l->names;
-    for (uint32_t i = 0; s->nheld && i < names->count; i++)
-        if (names->entries[i]->def == ML_DEF_PROCESS && names->entries[i]->image)
-            hold(u, s->held[names->entries[i]->image - 1]);
+    for (uint32_t i = 0; s->nheld && i < t->nopen; i++)
+        if (t->open[i]->def == ML_DEF_PROCESS && t->open[i]->image)
+            hold(u, s->held[t->open[i]->image - 1]);
 }
 
 /* old: the unit of which it is a new version, or NULL. */

@@ -2,6 +2,8 @@
 ** A few units are found through their own tables, the latest first; only more of them make a table
 ** of the session's worth building. Entering cannot fail after a reserve.
 ** SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "link/lazy.h"
 
 enum { AHEAD = 8 };
@@ -26,6 +28,52 @@ const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t le
     for (unsigned i = x->nfew; i-- > 0 && !e;)
         e = shown_by(x->few[i], name, len, hash);
     return e;
+}
+
+uint32_t ml_exports_count(const ml_exports *x)
+{
+    uint32_t n = x->names.count;
+    for (unsigned i = 0; i < x->nfew; i++)
+        n += x->few[i]->l->names.count; /* each below 2^29 */
+    return n;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Adds to v, which holds n, the places in `names` of what `shown` has. */
+static uint32_t add_shared(const ml_table *shown, const ml_table *names, uint32_t *v, uint32_t n)
+{
+    for (uint32_t i = 0; i < shown->count; i++) {
+        const ml_entry *e = shown->entries[i];
+        if (i + AHEAD < shown->count)
+            ml_table_prefetch_slot(names, shown->entries[i + AHEAD]->hash);
+        uint32_t place = e->unit ? ml_table_place(names, e->name, e->len, e->hash) : 0;
+        if (place)
+            v[n++] = place - 1;
+    }
+    return n;
+}
+
+const uint32_t *ml_exports_shared(const ml_exports *x, const ml_table *names, ml_arena *a,
+                                  uint32_t *n)
+{
+    uint32_t *v = ml_nalloc(a, ml_exports_count(x), sizeof *v), all;
+    *n = 0;
+    if (!v)
+        return NULL;
+    all = add_shared(&x->names, names, v, 0);
+    for (unsigned i = 0; i < x->nfew; i++)
+        all = add_shared(&x->few[i]->l->names, names, v, all);
+    if (all)
+        qsort(v, all, sizeof *v, ascending);
+    for (uint32_t i = 0; i < all; i++)
+        if (!i || v[i] != v[i - 1])
+            v[(*n)++] = v[i];
+    return v;
 }
 
 /* The table is replaced by a larger one: first calls may be looking into it. */

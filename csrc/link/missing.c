@@ -33,8 +33,8 @@ static bool is_outer(const ml_entry *e)
 static bool is_wanted(const ml_txn *t)
 {
     bool any = t->l->lacks || t->l->uses_units;
-    for (uint32_t i = 0; any && i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
+    for (uint32_t i = 0; any && i < t->nopen; i++) {
+        const ml_entry *e = t->open[i];
         if ((e->flags & ML_ENT_LACKING) || (e->def == ML_DEF_UNIT && e->unit->l->graph))
             return true;
     }

@@ -207,22 +207,23 @@ static bool is_twin(ml_txn *t, const ml_entry *e)
 
 /* A weak definition of this load may have to share with one that came before it. Unique symbols
 ** always do: that is what they are for. See Note [A library twice]. */
-static void share_weak(ml_txn *t, ml_entry *e)
+static int share_weak(ml_txn *t, ml_entry *e)
 {
     if ((e->def != ML_DEF_SECTION) || e->bind == ML_BIND_GLOBAL || e->vis == ML_VIS_HIDDEN ||
         e->vis == ML_VIS_INTERNAL)
-        return;
+        return 0;
     bool unique = e->bind == ML_BIND_UNIQUE;
     if (!unique && t->o.weak == ML_WEAK_OWN)
-        return;
+        return 0;
     const ml_entry *other = ml_exports_for(t, e);
     if (other)
         bind_unit(t, e, other);
     else if (t->o.weak != ML_WEAK_PROCESS && (!unique || is_twin(t, e)))
-        return;
+        return 0;
     else if (!bind_process(t, e))
-        return;
+        return 0;
     e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
+    return ml_select_open(t, e);
 }
 
 /* A common takes the place of its earlier unit's definition, which must have room for it: code of
@@ -254,6 +255,8 @@ static int check_session(ml_txn *t, ml_entry *e)
     const ml_entry *other = ml_exports_for(t, e);
     if (!other || e->bind == ML_BIND_WEAK || other->bind != ML_BIND_GLOBAL)
         return 0;
+    if (ml_select_open(t, e) < 0) /* here or by ml_txn_choose it may give way */
+        return -(int)ML_E_NOMEM;
     if (e->def == ML_DEF_COMMON || t->o.duplicate == ML_DUP_FIRST) {
         if (e->def == ML_DEF_COMMON && check_common(t, e, other) < 0)
             return -(int)ML_E_DUPLICATE;
@@ -272,19 +275,47 @@ static int check_session(ml_txn *t, ml_entry *e)
     return 0;
 }
 
+static int compare(ml_txn *t, ml_entry *e)
+{
+    int rc = share_weak(t, e);
+    return rc == 0 && t->s->first ? check_session(t, e) : rc;
+}
+
+/* Compares all definitions with those that came before the load. */
+static int compare_all(ml_txn *t)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < t->l->names.count; i++)
+        rc = compare(t, t->l->names.entries[i]);
+    return rc;
+}
+
+/* The same for the ones that earlier units have, too; in the same order. */
+static int compare_shared(ml_txn *t)
+{
+    ml_arena a = {0};
+    uint32_t n;
+    const uint32_t *shared = ml_exports_shared(&t->s->exports, &t->l->names, &a, &n);
+    int rc = shared ? 0 : ml_nomem(t->d);
+    for (uint32_t i = 0; rc == 0 && i < n; i++)
+        rc = compare(t, t->l->names.entries[shared[i]]);
+    ml_arena_free(&a);
+    return rc;
+}
+
 static int finish(ml_txn *t)
 {
-    ml_table *names = &t->l->names;
-    for (uint32_t i = 0; i < names->count; i++) {
-        ml_entry *e = names->entries[i];
-        if (e->def == ML_DEF_NONE && wanted(e))
-            made_by_linker(t, e); /* its section may have come after the name */
-        share_weak(t, e);
-        int rc = t->s->first ? check_session(t, e) : 0;
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < t->nopen; i++)
+        if (t->open[i]->def == ML_DEF_NONE && wanted(t->open[i]))
+            made_by_linker(t, t->open[i]); /* its section may have come after the name */
+    if (t->has_unique || t->o.weak == ML_WEAK_PROCESS)
+        rc = compare_all(t);
+    else if (t->s->first)
+        rc = ml_exports_count(&t->s->exports) < t->l->names.count ? compare_shared(t)
+                                                                  : compare_all(t);
+    t->cursor = t->nopen; /* what was added here has its provider */
+    return rc;
 }
 
 /* Those that were asked and waited go on behind the provider that had its chance. */
@@ -311,8 +342,8 @@ int ml_txn_resolve(ml_txn *t)
             ml_entry *e = t->queue[t->head++];
             e->flags &= (uint16_t)~ML_ENT_QUEUED;
             rc = look_up(t, e);
-        } else if (t->cursor < t->l->names.count) {
-            ml_entry *e = t->l->names.entries[t->cursor++];
+        } else if (t->cursor < t->nopen) {
+            ml_entry *e = t->open[t->cursor++];
             e->flags |= ML_ENT_SEEN;
             rc = look_up(t, e);
         } else {

@@ -11,10 +11,21 @@ enum { BATCH = 32 };
 
 ml_entry *ml_select_entry(ml_txn *t, const char *name)
 {
+    uint32_t before = t->l->names.count;
     ml_entry *e = ml_table_intern_str(&t->l->names, &t->l->keep, name);
     if (!e)
         ml_nomem(t->d);
+    else if (t->l->names.count != before && ml_select_open(t, e) < 0)
+        return NULL;
     return e;
+}
+
+int ml_select_open(ml_txn *t, ml_entry *e)
+{
+    if (!ML_ROOM(t->open, t->nopen, t->room_open))
+        return ml_nomem(t->d);
+    t->open[t->nopen++] = e;
+    return 0;
 }
 
 int ml_select_queue(ml_txn *t, ml_entry *e)
@@ -71,8 +82,10 @@ static void merge_common(ml_entry *e, const ml_isym *s)
         e->flags &= (uint16_t)~ML_ENT_LARGE;
 }
 
-static void take_definition(ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
+static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol,
+                            const ml_isym *s)
 {
+    t->has_unique |= s->bind == ML_BIND_UNIQUE;
     e->def = s->section == ML_SEC_ABS      ? ML_DEF_ABS
              : s->section == ML_SEC_COMMON ? ML_DEF_COMMON
                                            : ML_DEF_SECTION;
@@ -94,7 +107,7 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
         if (t->o.duplicate != ML_DUP_FIRST && note_duplicate(t, e, input, symbol) < 0)
             return -(int)ML_E_NOMEM;
         if (t->o.duplicate == ML_DUP_LAST)
-            take_definition(e, input, symbol, s);
+            take_definition(t, e, input, symbol, s);
     } else if (old == 2 && new == 2) {
         merge_common(e, s);
     } else if (old == 3 && new == 2 && e->size && e->size < s->size) {
@@ -102,7 +115,9 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
     } else if (new > old) {
         if (old == 2 && s->size && s->size < e->size)
             ml_warn_common(t, e->name, e->image, e->size, input, s->size);
-        take_definition(e, input, symbol, s);
+        take_definition(t, e, input, symbol, s);
+        if (old == 1 && new == 2) /* may be in an archive: see look_up_common */
+            return ml_select_want(t, e);
     }
     return 0;
 }
@@ -209,9 +224,13 @@ static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const
         len = (size_t)(at - name);
         hash = ml_hash(name, len);
     }
+    uint32_t before = t->l->names.count;
     ml_entry *e = ml_table_intern(&t->l->names, &t->l->keep, name, len, hash);
     if (!e)
         return ml_nomem(t->d);
+    bool is_new = t->l->names.count != before;
+    if (is_new && (!defined || s->section == ML_SEC_COMMON) && ml_select_open(t, e) < 0)
+        return -(int)ML_E_NOMEM;
     in->bind[index - in->img->first_global] = e;
     e->vis = stricter(e->vis, s->vis);
     return defined ? define(t, e, input, index, s) : refer(t, e, input, s);

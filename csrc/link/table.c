@@ -59,12 +59,15 @@ static uint32_t probe(const ml_table *t, const char *name, size_t len, uint32_t 
     return i;
 }
 
+uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_t hash)
+{
+    return t->slots ? t->slots[probe(t, name, len, hash)].index : 0;
+}
+
 ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash)
 {
-    if (!t->slots)
-        return NULL;
-    uint32_t i = probe(t, name, len, hash);
-    return t->slots[i].index ? t->entries[t->slots[i].index - 1] : NULL;
+    uint32_t place = ml_table_place(t, name, len, hash);
+    return place ? t->entries[place - 1] : NULL;
 }
 
 static bool resize(ml_table *t, uint32_t nslots)

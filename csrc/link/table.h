@@ -89,6 +89,8 @@ void ml_table_init(ml_table *t);
 void ml_table_deinit(ml_table *t);
 /* The entry of a name, or NULL. */
 ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash);
+/* 1 + its place in t->entries; 0: there is none. */
+uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_t hash);
 /* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);

@@ -63,7 +63,11 @@ struct ml_txn {
                             entry->image: its index here; section: 1 + class of the run (set by
                             assemble); addr, size: where it begins and ends */
     /* resolve */
-    uint32_t cursor;  /* entries before it were looked at */
+    ml_entry **open; /* names that may be somebody else's, in the order in which they appeared: all
+                        but those that a section of the load defined from the first, and never
+                        gave up to another provider */
+    uint32_t nopen, room_open;
+    uint32_t cursor;  /* those of `open` before it were looked at */
     ml_entry **queue; /* to look at again, first in first out from `head` on */
     uint32_t nqueue, room_queue, head;
     ml_entry **asked;
@@ -71,6 +75,7 @@ struct ml_txn {
     uint32_t noffered; /* inputs whose references were offered */
     uint32_t nmarked;  /* inputs whose relocations have marked the names that they use */
     bool crossed;      /* some entry has a crossing of its own */
+    bool has_unique;   /* some definition is a unique symbol */
     uint32_t nsorted;  /* inputs whose references were told apart: see defer.c */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
@@ -129,6 +134,8 @@ ml_entry *ml_select_entry(ml_txn *t, const char *name);
 int ml_select_queue(ml_txn *t, ml_entry *e);
 /* The same, from the start of the scope. */
 int ml_select_want(ml_txn *t, ml_entry *e);
+/* Puts an entry on the list t->open. */
+int ml_select_open(ml_txn *t, ml_entry *e);
 
 /* sources.c: all members of an archive; the member that defines e. */
 int ml_sources_whole(ml_txn *t, ml_source *src);

@@ -7,11 +7,10 @@
 
 /* ---- edges ---- */
 
-bool ml_unit_reserve_edges(ml_unit *u)
+bool ml_unit_reserve_edges(ml_unit *u, ml_entry *const *open, uint32_t nopen)
 {
-    const ml_table *names = &u->l->names;
-    for (uint32_t i = 0; u->l->uses_units && i < names->count; i++) {
-        const ml_entry *e = names->entries[i];
+    for (uint32_t i = 0; u->l->uses_units && i < nopen; i++) {
+        const ml_entry *e = open[i];
         if (e->def != ML_DEF_UNIT || e->unit->seen == u->number)
             continue;
         ml_unit *other = e->unit;

@@ -128,6 +128,11 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
 ** took the place of those of other units (not of its old version); takes them out, and those that
 ** they covered are back; enters them again, over those of units before. */
 const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t len, uint32_t hash);
+/* How many names these are, about, never fewer; the places in `names` of those that are there, too,
+** ascending, in the arena a: NULL when memory is short. */
+uint32_t ml_exports_count(const ml_exports *x);
+const uint32_t *ml_exports_shared(const ml_exports *x, const ml_table *names, ml_arena *a,
+                                  uint32_t *n);
 bool ml_exports_reserve(ml_session *s, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
@@ -141,8 +146,8 @@ void ml_atlas_changed(const ml_session *s);
 void ml_atlas_bury(const ml_unit *u);
 void ml_atlas_leave(ml_session *s);
 
-/* unit.c: notes who uses whom. Reserve makes room, so that enter cannot fail. */
-bool ml_unit_reserve_edges(ml_unit *u);
+/* unit.c: notes who uses whom; open: all names that other units may define. Reserve makes room, so that enter cannot fail. */
+bool ml_unit_reserve_edges(ml_unit *u, ml_entry *const *open, uint32_t nopen);
 void ml_unit_enter_edges(ml_unit *u);
 /* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */
 void ml_unit_end(ml_unit *u, bool cancel);
