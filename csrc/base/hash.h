@@ -8,17 +8,26 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Two numbers of this process, which stay as they are: see hash.c. */
+extern uint64_t ml_hash_secret[2];
+
+/* Both halves of a product: so every bit depends on all bits of h, word and the secret. */
 static inline uint64_t ml_hash_mix(uint64_t h, uint64_t word)
 {
-    h = (h ^ word) * 0x9fb21c651e98df25u;
-    return h ^ h >> 29;
+    unsigned __int128 product = (unsigned __int128)(h ^ word) * ml_hash_secret[1];
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Tables take the low bits: they must depend on all bits of h. */
+/* Tables take the low bits. */
 static inline uint32_t ml_hash_end(uint64_t h)
 {
-    h *= 0xd6e8feb86659fd93u;
-    return (uint32_t)(h >> 32);
+    return (uint32_t)(h ^ h >> 32);
+}
+
+/* Hash of a number. */
+static inline uint32_t ml_hash_number(uint64_t n)
+{
+    return ml_hash_end(ml_hash_mix(ml_hash_secret[0], n));
 }
 
 static inline uint64_t ml_hash_load(const char *s, size_t n)
@@ -37,11 +46,12 @@ static inline uint64_t ml_hash_load(const char *s, size_t n)
     return w;
 }
 
-/* Hash of len bytes: eight bytes a step, the last step overlapping the one before. Not meant
-** against attackers: a table that uses it must stay correct, if slow, when all hashes are equal. */
+/* Hash of len bytes: eight bytes a step, the last step overlapping the one before. Another one in
+** each process: nothing that is seen may depend on it. A table that uses it must stay correct, if
+** slow, when all hashes are equal. */
 static inline uint32_t ml_hash(const char *s, size_t len)
 {
-    uint64_t h = len;
+    uint64_t h = len ^ ml_hash_secret[0];
     if (len < 8)
         return ml_hash_end(ml_hash_mix(h, ml_hash_load(s, len)));
     for (size_t i = 0; i + 8 < len; i += 8)

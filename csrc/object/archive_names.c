@@ -198,7 +198,7 @@ static bool header_of(const ml_archive *ar, uint32_t i, uint64_t *header)
 
 static ml_ar_target *seen_at(ml_ar_target *seen, uint32_t slots, uint64_t header)
 {
-    uint32_t i = ml_hash_end(header) & (slots - 1);
+    uint32_t i = ml_hash_number(header) & (slots - 1);
     while (seen[i].member.name && seen[i].header != header)
         i = (i + 1) & (slots - 1);
     return &seen[i];
