@@ -221,6 +221,29 @@ describe("huge pages", function()
       assert.matches("^122\t1\tno huge pages: .*\t0\n$", out)
    end)
 
+   it("come by themselves for megabytes of code and constants, but not for zeros", function()
+      local source = PARTS .. [[
+         const char table[5 << 20] = {1}; char zeros[16 << 20];
+         int at(long i) { return table[i] + zeros[3 * i]; }
+      ]]
+      assert.equal(0, loaded({pages = "small"}, source):memory().huge)
+      local unit, ln <close> = loaded({}, source)
+      local base, memory = unit.stats.base, assert(unit:memory())
+      assert.same({1, 0}, {ln:func "int at(long)" (0), ln:func "int at(long)" ((5 << 20) - 1)})
+      assert.is_true(memory.resident < 8 << 20)
+      assert.same({"r-xp", "r--p", "rw-p"}, {map_of(base).protection,
+         map_of(ln:address_of "table").protection, map_of(ln:address_of "zeros").protection})
+      if enabled() then
+         assert.equal(0, base % HUGE)
+         assert.is_true(memory.huge <= 6 << 20)
+         assert.matches("hg", smaps_of(base).VmFlags)
+      end
+      assert(unit:unload())
+      assert.equal("---p", map_of(base).protection)
+      assert.is_nil(smaps_of(base).VmFlags:find("hg", 1, true))
+      assert.equal(0, assert(ln:load(objects.cc(PARTS))):memory().huge)
+   end)
+
    it("are not asked for any more where the unit has gone", function()
       local unit, _ <close> = loaded {pages = "huge"}
       local base = unit.stats.base

@@ -102,4 +102,8 @@ describe("a block", function()
    it("comes back empty although it was locked in memory", function()
       passes "locked"
    end)
+
+   it("begins with a huge page if it is to have some, where there is room for that", function()
+      passes "huge"
+   end)
 end)

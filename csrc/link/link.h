@@ -82,6 +82,13 @@ enum {
     ML_SEEN_LINES = 8    /* nobody but ml_place: source lines */
 };
 
+/* What code and constants lie in, if the system has any huge pages. */
+typedef enum ml_pages {
+    ML_PAGES_AUTO,  /* the whole huge pages of a large block are huge */
+    ML_PAGES_SMALL, /* small pages */
+    ML_PAGES_HUGE   /* whole huge pages, of no other unit */
+} ml_pages;
+
 typedef struct ml_options {
     ml_scope scope[ML_SCOPE_MAX];
     unsigned nscope;
@@ -89,11 +96,11 @@ typedef struct ml_options {
     ml_on_weak weak;
     ml_zone zone; /* at least this: ML_ZONE_LOW forces low placement */
     bool alone;   /* the block shares its reservation with no other, and ends it */
-    bool huge;    /* code and constants lie in whole huge pages, if the system has any */
+    ml_pages pages;
     ml_protect protect;
-    bool fixed;   /* link for the address `at` into a buffer, map nothing, run nothing */
+    bool fixed; /* link for the address `at` into a buffer, map nothing, run nothing */
     uint64_t at;
-    bool relax;       /* GOT loads may become direct */
+    bool relax; /* GOT loads may become direct */
     ml_crossing crossing;
     ml_counting count;
     ml_unbound unbound; /* of ML_CROSS_LAZY, here or of a symbol; call may be NULL */
@@ -304,8 +311,8 @@ typedef struct ml_link_stats {
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
     uint64_t protections;              /* changes of protection that sealed it */
-    uint64_t tls;    /* bytes of thread-local storage that each thread has */
-    bool tls_static; /* it lies at one offset from the thread pointer */
+    uint64_t tls;                      /* bytes of thread-local storage that each thread has */
+    bool tls_static;                   /* it lies at one offset from the thread pointer */
     /* nanoseconds by stage; resolving is timed by who drives it */
     uint64_t ns_read, ns_parse, ns_select, ns_place, ns_relocate, ns_protect;
 } ml_link_stats;

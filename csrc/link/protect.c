@@ -16,7 +16,7 @@ void ml_protect_divide(ml_txn *t, uint32_t first)
     unsigned seen = 0;
     if (t->o.protect != ML_PROTECT_INPUT || t->o.fixed)
         return;
-    uint8_t least = (uint8_t)__builtin_ctzll(t->o.huge ? ml_os_bulk.unit : ml_os_page());
+    uint8_t least = (uint8_t)__builtin_ctzll(t->o.pages == ML_PAGES_HUGE ? ml_os_bulk.unit : ml_os_page());
     for (uint32_t i = first; i < t->npieces; i++) {
         ml_piece *p = &t->pieces[i];
         if (!is_divided(p) || seen >> p->class & 1)
@@ -30,7 +30,7 @@ void ml_protect_divide(ml_txn *t, uint32_t first)
 
 void ml_protect_warn(ml_txn *t)
 {
-    const char *why = t->o.huge ? ml_os_no_huge() : NULL;
+    const char *why = t->o.pages == ML_PAGES_HUGE ? ml_os_no_huge() : NULL;
     if (why)
         ml_warn(t, "no huge pages: %s", why);
     if (t->l->block.view && (t->o.debug & ML_SEEN_PERF))

@@ -110,7 +110,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     static const char *const weak[] = {"first", "own", "process", NULL};
     static const char *const zone[] = {"near", "low", NULL};
     static const char *const block[] = {"shared", "unit", NULL};
-    static const char *const pages[] = {"small", "huge", NULL};
+    static const char *const pages[] = {"auto", "small", "huge", NULL};
     static const char *const protect[] = {"load", "input", "dual", NULL};
     *o = (ml_options){.relax = true};
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -133,7 +133,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
         o->unbound = ml_trap_unbound(L, lua_gettop(L));
     lua_pop(L, 1);
     o->alone = option(L, "block", "shared", block) == 1;
-    o->huge = option(L, "pages", "small", pages) == 1;
+    o->pages = (ml_pages)option(L, "pages", "auto", pages);
     o->protect = (ml_protect)option(L, "protect", "load", protect);
     if (lua_getfield(L, 2, "at") != LUA_TNIL) {
         o->fixed = true;

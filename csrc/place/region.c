@@ -514,9 +514,9 @@ static int open_block(ml_diag *d, ml_wish wish, ml_block *b)
         (b->fresh ? ml_os_renew : ml_os_discard)(b->addr, b->size);
         return e;
     }
-    b->fresh |= wish.huge;
+    b->fresh |= wish.huge != 0;
     if (wish.huge)
-        ml_os_huge(b->addr, b->size);
+        ml_os_huge(b->addr, wish.huge);
     if (wish.huge && b->view)
         collapse(b);
     return 0;
@@ -537,6 +537,16 @@ static void trim(reservation *r)
     }
 }
 
+/* Moves a place up in its hole to where a huge page may begin, if it fits there. */
+static void raise(spot *at, uint64_t size, uint64_t align)
+{
+    ml_span above = {at->addr, at->r->holes[at->hole].end};
+    uint64_t unit = ml_os_bulk.unit;
+    uint64_t addr = fit(at->r->zone, above, size, align > unit ? align : unit);
+    if (addr)
+        at->addr = addr;
+}
+
 int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, ml_block *out)
 {
     spot at;
@@ -549,6 +559,8 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t ali
         if (e < 0)
             return e;
     }
+    if (wish.huge >= ml_os_bulk.unit)
+        raise(&at, size, align);
     if (!make_room(at.r))
         return ml_nomem(d);
     ml_block b = {.addr = at.addr, .size = size, .zone = wish.zone};

@@ -21,7 +21,8 @@ typedef struct ml_space ml_space;
 typedef struct ml_wish {
     ml_zone zone;
     bool alone;  /* it has a reservation of its own, which goes with it */
-    bool huge;   /* the system is asked for huge pages */
+    size_t huge; /* for so many bytes from its start the system is asked for huge pages; it begins
+                    with one if its hole allows that */
     size_t code; /* so many bytes from its start (whole pages) are executable from the first; they
                     are written at the block's view. See Note [Code at two addresses] */
 } ml_wish;

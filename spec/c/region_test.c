@@ -487,6 +487,33 @@ static void locked(const char *unused)
     ml_space_free(s);
 }
 
+/* A block for huge pages begins with one where its hole has room for that, and else where it would
+** without; the holes are whole again afterwards. */
+static void huge(const char *unused)
+{
+    (void)unused;
+    enum { UNIT = 2 << 20 };
+    ml_wish wish = {.zone = ML_ZONE_LOW, .huge = 4 * MIB};
+    ml_space *s = ml_space_new();
+    ml_block a = take(s, ML_ZONE_LOW, PAGE, PAGE), b, c;
+    GOOD(&diag, ml_block_take(s, &diag, wish, 5 * MIB, PAGE, &b));
+    CHECK(b.addr % UNIT == 0 && b.addr - a.addr <= UNIT);
+    CHECK(is_zero(b.addr, b.size));
+    fill(b.addr, 1, b.size);
+    c = take(s, ML_ZONE_LOW, PAGE, PAGE);
+    CHECK(c.addr == a.addr + PAGE || c.addr == b.addr + b.size);
+    ml_block_give(s, &b);
+    ml_block_give(s, &c);
+    CHECK(!mapping_of(b.addr).r);
+    uint64_t lo, hi;
+    GOOD(&diag, ml_space_prepare(s, &diag, LOW, 5 * MIB, PAGE, &lo, &hi));
+    CHECK(lo == a.addr + PAGE && hi - lo < 32 * MIB);
+    GOOD(&diag, ml_block_take(s, &diag, wish, hi - lo, PAGE, &b));
+    CHECK(b.addr == lo && is_zero(b.addr, b.size));
+    CHECK(ml_space_stat(s).reservations == 1);
+    ml_space_free(s);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
@@ -508,6 +535,7 @@ int main(int argc, char **argv)
         {"prepared", prepared},
         {"seal", seal},
         {"locked", locked},
+        {"huge", huge},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);

@@ -36,7 +36,7 @@ axes.list = {
       values = or_function "zone"},
    {key = "block", about = "units share a reservation, or each has one that ends with it",
       values = or_function "block"},
-   {key = "pages", about = "code and constants lie in small pages, or in huge ones",
+   {key = "pages", about = "code and constants lie in huge pages if large, never, or always",
       values = or_function "pages"},
    {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
       .. "another address", values = or_function "protect"},
