@@ -74,6 +74,56 @@ describe("units that use the reloaded one call and read the new one:", function(
    it("large model", function() check("-O2 -fno-pic -mcmodel=large") end)
    it("large model, PIC", function() check("-O2 -fPIC -mcmodel=large") end)
 
+   it("ten thousand places", function()
+      local path, switch = versions {"int f(void) { return 1; }",
+         "char padding[5000] = {1}; int f(void) { return 2; }"}
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(path))
+      assert(ln:load(object [[
+         int f(void); int (*const f_of[10000])(void) = {[0 ... 9999] = f};
+         int sum(void) { int n = 0; for (int i = 0; i < 10000; i++) n += f_of[i](); return n; }
+      ]]))
+      switch(2)
+      assert(unit:reload())
+      assert.equal(20000, ln:func "int sum(void)" ())
+   end)
+
+   local refused = "at a place that cannot be changed"
+
+   it("but not what each thread has a copy of", function()
+      local path, switch = versions {"int v = 1;", "char padding[5000] = {1}; int v = 2;"}
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(path))
+      assert(ln:load(object "extern int v; __thread int *p = &v; int get(void) { return *p; }"))
+      switch(2)
+      local ok, err = unit:reload()
+      assert.is_nil(ok)
+      assert.truthy(tostring(err):find(refused, 1, true))
+      assert.equal(1, ln:func "int get(void)" ())
+   end)
+
+   it("nor an address in an instruction that was moved for another one", function()
+      local path, switch = versions({"int f(void) { return 1; }",
+         "char padding[5000] = {1}; int f(void) { return 2; }"}, "-O2 -fno-pic -fno-pie")
+      local ln <close> = moonlink.new {zone = "low"}
+      local unit = assert(ln:load(path))
+      local user = assert(ln:load(object([[
+         int f(void); int v;
+         int is(void *p) { extern void *optarg; void *was = optarg; optarg = p; int n;
+            asm volatile("cmpq $f, optarg(%%rip)\n sete %b0\n movzbl %b0, %0"
+               : "=r"(n) : : "cc", "memory");
+            optarg = was; return n; }
+      ]], "-O2 -fno-pic -fno-pie")))
+      assert.truthy(user.stats.moved > 0)
+      local is = ln:func "int is(void *)"
+      assert.same({1, 0}, {is((ln:address_of "f")), is((ln:address_of "v"))})
+      switch(2)
+      local ok, err = unit:reload()
+      assert.is_nil(ok)
+      assert.truthy(tostring(err):find(refused, 1, true))
+      assert.same({1, 0}, {is((ln:address_of "f")), is((ln:address_of "v"))})
+   end)
+
    it("also what they remember of static functions stays callable", function()
       local source = [[
          void take(int (*)(void)); static int mine(void) { return %d; }

@@ -62,7 +62,7 @@ static int refuse(const place *p, const ml_move_out *out)
 ** of reach. Fields of two instructions have an opcode between them. */
 static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
 {
-    const ml_far *f = &t->far[i], *next = f + 1;
+    const ml_rel_at *f = &t->far[i], *next = f + 1;
     if (i + 1 >= t->nfar || next->input != f->input || next->rels != f->rels)
         return false;
     const ml_input *in = &t->l->inputs[f->input];
@@ -221,7 +221,7 @@ static bool list_fields(ml_txn *t, uint32_t first, fields *f)
 /* Moves the instruction of t->far[n], whose thunk has the same number. */
 static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
 {
-    const ml_far *f = &t->far[n];
+    const ml_rel_at *f = &t->far[n];
     const ml_input *in = &t->l->inputs[f->input];
     place p = {.t = t, .in = in, .rels = &in->img->rels[f->rels]};
     p.r = ml_image_rel(p.rels, f->rel);
@@ -256,7 +256,7 @@ static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
 
 /* The scan took the operand for near: its addend stands in the field (SHT_REL), or is no distance
 ** that a compiler writes. */
-static int no_room(ml_txn *t, const ml_far *f)
+static int no_room(ml_txn *t, const ml_rel_at *f)
 {
     const ml_input *in = &t->l->inputs[f->input];
     const ml_irels *rels = &in->img->rels[f->rels];

@@ -81,6 +81,22 @@ typedef struct ml_site {
     ml_site_kind kind;
 } ml_site;
 
+/* Most are direct fields in the load's block, and a large load has tens of thousands: these are
+** kept in short, those of one input in one run or several. */
+typedef struct ml_short_site {
+    uint32_t at; /* offset from the block's address */
+    int32_t bias;
+    uint32_t kind : 3;
+    uint32_t name : 29; /* place in bind */
+} ml_short_site;
+
+typedef struct ml_site_run {
+    struct ml_site_run *next;
+    ml_entry *const *bind; /* of the input */
+    uint32_t n, room;
+    ml_short_site v[];
+} ml_site_run;
+
 /* A variable with a name, for reloading: see carry.c. */
 typedef struct ml_datum {
     const char *name;
@@ -146,8 +162,10 @@ struct ml_linked {
     ml_unwinders *unwinders; /* of the session */
     uint64_t unwinder;       /* address by which the load's own unwinder is known; 0: none */
     ml_runtime runtime;      /* what the load has of a C++ runtime */
+    /* sites in runs, of which the last one may have room, and those that fit none */
+    ml_site_run *runs, *last_run;
     ml_site *sites;
-    uint32_t nsites;
+    size_t nsites, room_sites;
     ml_datum *data; /* writable variables */
     size_t ndata, room_data;
     ml_routine *routines;
@@ -271,6 +289,16 @@ void ml_effects_undo(ml_linked *l);
 void ml_frames_unregister(ml_linked *l);
 void ml_places_free(ml_linked *l);
 void ml_lazy_free(ml_linked *l);
+/* sites.c: a walk over the sites of a load; false at the end. */
+typedef struct ml_site_walk {
+    const ml_site_run *run;
+    size_t i;
+} ml_site_walk;
+static inline ml_site_walk ml_sites_of(const ml_linked *l)
+{
+    return (ml_site_walk){l->runs, 0};
+}
+bool ml_sites_next(const ml_linked *l, ml_site_walk *w, ml_site *out);
 /* tls.c: the calling thread's copy of a variable; 0 when there is no storage. */
 uint64_t ml_segment_address(const ml_linked *l, const ml_entry *e);
 

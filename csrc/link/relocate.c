@@ -7,10 +7,28 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-enum { DROPPED = 1, MERGED, STUBBED, COUNTED };
+/* What a symbol is. */
+enum {
+    PLAIN,
+    DROPPED, /* in a section that has no memory */
+    MERGED,  /* a section symbol, of a section that was */
+    STUBBED, /* branches reach it by its stub alone */
+    COUNTED, /* its calls go through a stub that counts */
+    WITHIN   /* another unit's, whose address lies in this load's block all the same: an absolute
+                symbol */
+};
 
-/* In place of S, of a symbol that is one of these: see apply_direct. */
+/* In place of S, of a symbol that is not PLAIN: see apply_direct. */
 #define NO_PLAIN_S ((uint64_t)1 << 63)
+
+enum { BATCH = 256 };
+
+/* How a type of relocation is applied when it is direct. */
+typedef struct direct {
+    uint64_t pc;    /* all ones when it is relative, else 0 */
+    uint64_t bias;  /* a value of 4 bytes fits when it and this together do */
+    unsigned width; /* bytes; 0: it is not */
+} direct;
 
 /* One input while it is relocated. */
 typedef struct work {
@@ -22,11 +40,14 @@ typedef struct work {
     size_t size;
     uint64_t base; /* its address */
     bool exec;
-    bool image;       /* only thread-local sections, else only others */
-    uint64_t *S;      /* by symbol index, or NO_PLAIN_S */
-    uint8_t *dropped; /* by symbol index: DROPPED, MERGED for a section symbol, STUBBED for one that
-                         branches reach by its stub alone, COUNTED for one whose calls go through
-                         a stub that counts */
+    bool image;  /* only thread-local sections, else only others */
+    uint64_t *S; /* by symbol index, or NO_PLAIN_S */
+    uint8_t *is; /* by symbol index: what it is */
+    bool sited;  /* references to other units are noted: see sites.c */
+    const direct *types;
+    ml_area own;       /* what lies outside may be another unit's: that load's block, or all */
+    uint32_t *outside; /* relocations of a batch that are direct and lead there */
+    uint32_t noutside;
     int rc;
 } work;
 
@@ -114,7 +135,7 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
         w->rc = ml_nomem(t->d);
         return;
     }
-    t->far[t->nfar++] = (ml_far){(uint32_t)(w->in - t->l->inputs), w->nrels, k};
+    t->far[t->nfar++] = (ml_rel_at){(uint32_t)(w->in - t->l->inputs), w->nrels, k};
 }
 
 /* Is this a GOT load of something outside, which is to stay one? */
@@ -129,7 +150,7 @@ static bool stays(const work *w, const ml_irel *r)
 /* Is it a call that is counted? */
 static bool is_counted(const work *w, const ml_irel *r)
 {
-    return w->dropped[r->symbol] == COUNTED &&
+    return w->is[r->symbol] == COUNTED &&
            ml_count_is_call(w->t, w->rels, r, w->exec, (ml_slice){w->code, w->size});
 }
 
@@ -160,10 +181,11 @@ static uint64_t merged_address(const work *w, const ml_irel *r)
 static inline uint64_t address_of(const work *w, const ml_irel *r)
 {
     ml_binding v;
-    switch (w->dropped[r->symbol]) {
+    switch (w->is[r->symbol]) {
     case MERGED: return merged_address(w, r);
     case STUBBED:
     case COUNTED:
+    case WITHIN:
     case DROPPED:
         v = ml_binding_of(w->in, r->symbol);
         return v.e && v.e->lazy ? ml_binding_stub(w->t, v.e) : v.S;
@@ -218,6 +240,13 @@ static uint32_t apply_tls(work *w, uint32_t k, const ml_irel *r, const ml_rrow *
     return 1;
 }
 
+/* Is it another unit's, and a site to be noted? */
+static bool is_foreign(const work *w, uint32_t symbol)
+{
+    uint32_t first = w->in->img->first_global;
+    return w->sited && symbol >= first && w->in->bind[symbol - first]->def == ML_DEF_UNIT;
+}
+
 /* Returns how many relocations it was. */
 static uint32_t apply(work *w, uint32_t k)
 {
@@ -226,11 +255,13 @@ static uint32_t apply(work *w, uint32_t k)
     uint64_t S = address_of(w, &r), v;
     if (row->formula == ML_R_NONE)
         return 1;
+    if (is_foreign(w, r.symbol) && ml_sites_note_later(w->t, w->in, w->nrels, k) < 0)
+        w->rc = ML_E_NOMEM;
     if (!w->rels->rela)
         r.addend = implicit(w->code + r.offset, row->field);
-    if (ml_formula_is_tls(row->formula) && !w->dropped[r.symbol])
+    if (ml_formula_is_tls(row->formula) && w->is[r.symbol] != DROPPED)
         return apply_tls(w, k, &r, row);
-    if (w->dropped[r.symbol] == STUBBED && is_branch(w, &r, row))
+    if (w->is[r.symbol] == STUBBED && is_branch(w, &r, row))
         S = ml_binding_stub(w->t, ml_binding_of(w->in, r.symbol).e);
     else if (row->formula == ML_L_A_P || row->formula == ML_S_A_P)
         S = is_counted(w, &r) ? ml_count_stub(w->t, w->in, r.symbol) : S;
@@ -240,7 +271,7 @@ static uint32_t apply(work *w, uint32_t k)
     case ML_L_A_P: v = S + (uint64_t)r.addend - (w->base + r.offset); break;
     default: indirect(w, &r, row); return 1;
     }
-    if (w->dropped[r.symbol] == DROPPED)
+    if (w->is[r.symbol] == DROPPED)
         put(w->code + r.offset, row->field, 0); /* an unwind entry of a dropped function, say */
     else if (ml_fits(row->range, v))
         put(w->code + r.offset, row->field, v);
@@ -249,45 +280,63 @@ static uint32_t apply(work *w, uint32_t k)
     return 1;
 }
 
-/* Applies relocations from number k on as long as they are direct, against a plain symbol, and
-** their value fits; returns the number of the first that is not. This is the loop in which a load
-** spends most of its time. A symbol whose S happens to be NO_PLAIN_S only
-** goes the long way. */
-static uint32_t apply_direct(const work *w, uint32_t k)
+static direct direct_of(const ml_rrow *row)
 {
-    const ml_rrow *rows = w->t->target->rows;
+    const uint64_t half = (uint64_t)1 << 31;
+    switch ((ml_direct)row->direct) {
+    case ML_DIRECT_ABS64: return (direct){.width = 8};
+    case ML_DIRECT_PC64: return (direct){.width = 8, .pc = UINT64_MAX};
+    case ML_DIRECT_ABS32U: return (direct){.width = 4};
+    case ML_DIRECT_ABS32S: return (direct){.width = 4, .bias = half};
+    case ML_DIRECT_PC32: return (direct){.width = 4, .bias = half, .pc = UINT64_MAX};
+    case ML_DIRECT_NO: break;
+    }
+    return (direct){0};
+}
+
+/* Applies relocations from number k up to end as long as they are direct, against a plain symbol,
+** and their value fits; returns the number of the first that is not. This is the loop in which a
+** load spends most of its time: it has no branches but those that a section takes all alike. A
+** symbol whose S happens to be NO_PLAIN_S only goes the long way. */
+static uint32_t apply_direct(work *w, uint32_t k, uint32_t end)
+{
+    const direct *types = w->types;
     const uint64_t *S = w->S;
     uint8_t *code = w->code;
     const uint64_t base = w->base;
-    const uint32_t count = w->rels->rela ? w->rels->count : 0;
-    for (; k < count; k++) {
+    const ml_area own = w->own;
+    uint32_t *outside = w->outside, n = 0;
+    for (; k < end; k++) {
         ml_irel r = ml_image_rel(&(ml_irels){.p = w->rels->p, .rela = 1}, k);
-        uint64_t s = S[r.symbol], v = s + (uint64_t)r.addend;
+        direct d = types[r.type];
+        uint64_t s = S[r.symbol], v = s + (uint64_t)r.addend - ((base + r.offset) & d.pc);
         if (s == NO_PLAIN_S)
-            return k;
-        switch ((ml_direct)rows[r.type].direct) {
-        case ML_DIRECT_PC32:
-            v -= base + r.offset;
-            if (v != (uint64_t)(int32_t)v)
-                return k;
-            ml_put32(code + r.offset, (uint32_t)v);
             break;
-        case ML_DIRECT_ABS32S:
-            if (v != (uint64_t)(int32_t)v)
-                return k;
+        if (d.width == 4 && v + d.bias <= UINT32_MAX)
             ml_put32(code + r.offset, (uint32_t)v);
+        else if (d.width == 8)
+            ml_put64(code + r.offset, v);
+        else
             break;
-        case ML_DIRECT_ABS32U:
-            if (v > UINT32_MAX)
-                return k;
-            ml_put32(code + r.offset, (uint32_t)v);
-            break;
-        case ML_DIRECT_ABS64: ml_put64(code + r.offset, v); break;
-        case ML_DIRECT_PC64: ml_put64(code + r.offset, v - (base + r.offset)); break;
-        case ML_DIRECT_NO: return k;
-        }
+        outside[n] = k;
+        n += !ml_area_has(own, s);
     }
+    w->noutside = n;
     return k;
+}
+
+static void relocate_section(work *w)
+{
+    const uint32_t count = w->rels->count;
+    w->noutside = 0;
+    for (uint32_t k = 0; k < count;) {
+        uint32_t end = count - k < BATCH ? count : k + BATCH;
+        k = w->rels->rela ? apply_direct(w, k, end) : k;
+        if (w->noutside && ml_sites_note(w->t, w->in, w->nrels, w->outside, w->noutside) < 0)
+            w->rc = ML_E_NOMEM;
+        if (k < end)
+            k += apply(w, k);
+    }
 }
 
 /* Local symbols: most lie in a plain section of memory. */
@@ -299,15 +348,15 @@ static void local_values(work *w)
     for (uint32_t i = 0; i < img->first_global; i++) {
         ml_isym s = ml_image_symbol(img, i);
         if (plain && s.type <= ML_TYPE_SECTION && s.section < img->nsections && s.section) {
-            w->dropped[i] = in->piece[s.section] ? 0 : DROPPED;
+            w->is[i] = in->piece[s.section] ? PLAIN : DROPPED;
             w->S[i] = in->piece[s.section] ? in->addr[s.section] + s.value : NO_PLAIN_S;
             continue;
         }
         ml_binding v = ml_binding_of(in, i);
         bool merged = in->split && v.type == ML_TYPE_SECTION && !v.dropped &&
                       s.section < img->nsections && ml_is_merged(in, s.section);
-        w->dropped[i] = v.dropped ? DROPPED : merged ? MERGED : 0;
-        w->S[i] = w->dropped[i] ? NO_PLAIN_S : v.S;
+        w->is[i] = v.dropped ? DROPPED : merged ? MERGED : PLAIN;
+        w->S[i] = w->is[i] ? NO_PLAIN_S : v.S;
     }
 }
 
@@ -322,8 +371,9 @@ static void symbol_values(work *w)
         bool by_stub =
             e->stub && !ml_def_in_load(e->def) && ml_crossing_of(w->t, e) >= ML_CROSS_STUBS;
         bool counted = w->in->counted && w->in->counted[i - img->first_global];
-        w->dropped[i] = gone ? DROPPED : counted ? COUNTED : by_stub ? STUBBED : 0;
-        w->S[i] = w->dropped[i] ? NO_PLAIN_S : ml_entry_address(e);
+        bool within = w->sited && e->def == ML_DEF_UNIT && ml_area_has(w->own, ml_entry_address(e));
+        w->is[i] = gone ? DROPPED : counted ? COUNTED : by_stub ? STUBBED : within ? WITHIN : PLAIN;
+        w->S[i] = w->is[i] ? NO_PLAIN_S : ml_entry_address(e);
     }
 }
 
@@ -341,8 +391,7 @@ static void relocate_input(work *w)
         w->size = p->filled ? (size_t)p->size : 0;
         w->base = ml_piece_addr(w->t, piece);
         w->exec = p->class == ML_CLASS_TEXT;
-        for (uint32_t k = apply_direct(w, 0); k < w->rels->count; k = apply_direct(w, k))
-            k += apply(w, k);
+        relocate_section(w);
     }
 }
 
@@ -392,10 +441,18 @@ static int relocate_all(ml_txn *t, bool image)
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         if (t->l->inputs[i].img->nsymbols > most)
             most = t->l->inputs[i].img->nsymbols;
+    uint32_t outside[BATCH];
+    direct *types = ml_nalloc(&t->scratch, t->target->nrows, sizeof *types);
     w.S = ml_nalloc(&t->scratch, most, sizeof *w.S);
-    w.dropped = ml_nalloc(&t->scratch, most, 1);
-    if (!w.S || !w.dropped)
+    w.is = ml_nalloc(&t->scratch, most, 1);
+    if (!w.S || !w.is || !types)
         return ml_nomem(t->d);
+    for (size_t i = 0; i < t->target->nrows; i++)
+        types[i] = direct_of(&t->target->rows[i]);
+    w.types = types;
+    w.outside = outside;
+    w.sited = t->l->uses_units && !t->o.fixed;
+    w.own = w.sited ? (ml_area){t->l->block.addr, t->l->block.size} : (ml_area){0, UINT64_MAX};
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         w.in = &t->l->inputs[i];
         if (w.in->img->nrels == 0)

@@ -22,6 +22,27 @@ static int refuse(ml_diag *d, const ml_unit *old, const ml_unit *user, const cha
                    "reload refused: unit %s uses '%s', %s", user->life->name, name, why);
 }
 
+static uint64_t value_of(const ml_site *s, uint64_t S)
+{
+    bool pcrel = s->kind == ML_SITE_PC32 || s->kind == ML_SITE_PC64;
+    return S + s->bias - (pcrel ? s->at : 0);
+}
+
+/* Does the site's field hold the value? */
+static bool holds(const ml_site *s, const uint8_t *p, uint64_t value)
+{
+    bool wide = s->kind == ML_SITE_ABS64 || s->kind == ML_SITE_PC64;
+    return wide ? ml_get64(p) == value : ml_get32(p) == (uint32_t)value;
+}
+
+/* A field in code that does not hold its value has moved with its instruction: see far.c. */
+static bool can_change(const ml_linked *l, const ml_site *s)
+{
+    const uint8_t *p = (const uint8_t *)(uintptr_t)s->at;
+    return s->kind != ML_SITE_FIXED &&
+           (!ml_linked_is_code(l, s->at) || holds(s, p, value_of(s, s->e->addr)));
+}
+
 static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const ml_unit *user)
 {
     for (uint32_t i = 0; i < user->l->names.count; i++) {
@@ -38,12 +59,11 @@ static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const 
         if (e->type == ML_TYPE_OBJECT && n->size < e->size)
             return refuse(d, old, user, e->name, again, "which has become smaller");
     }
-    for (uint32_t i = 0; i < user->l->nsites; i++) {
-        const ml_site *s = &user->l->sites[i];
-        if (s->e->unit == old && s->kind == ML_SITE_FIXED)
-            return refuse(d, old, user, s->e->name, "load that unit again as well",
+    ml_site s;
+    for (ml_site_walk w = ml_sites_of(user->l); ml_sites_next(user->l, &w, &s);)
+        if (s.e->unit == old && !can_change(user->l, &s))
+            return refuse(d, old, user, s.e->name, "load that unit again as well",
                           "at a place that cannot be changed");
-    }
     return 0;
 }
 
@@ -79,22 +99,16 @@ int ml_replace_check(ml_txn *t)
     return rc;
 }
 
-static uint64_t value_of(const ml_site *s, uint64_t S)
-{
-    bool pcrel = s->kind == ML_SITE_PC32 || s->kind == ML_SITE_PC64;
-    return S + s->bias - (pcrel ? s->at : 0);
-}
-
 /* Does every value fit its field? */
 static int check_ranges(ml_diag *d, const ml_unit *old, const ml_unit *new, const ml_unit *user)
 {
-    for (uint32_t i = 0; i < user->l->nsites; i++) {
-        const ml_site *s = &user->l->sites[i];
-        if (s->e->unit != old || (s->kind != ML_SITE_PC32 && s->kind != ML_SITE_ABS32))
+    ml_site s;
+    for (ml_site_walk w = ml_sites_of(user->l); ml_sites_next(user->l, &w, &s);) {
+        if (s.e->unit != old || (s.kind != ML_SITE_PC32 && s.kind != ML_SITE_ABS32))
             continue;
-        const ml_entry *n = counterpart(new->l, s->e);
-        if (!n || !ml_fits(ML_FIT_S32, value_of(s, n->addr)))
-            return refuse(d, old, user, s->e->name, "compile that unit with -fPIC",
+        const ml_entry *n = counterpart(new->l, s.e);
+        if (!n || !ml_fits(ML_FIT_S32, value_of(&s, n->addr)))
+            return refuse(d, old, user, s.e->name, "compile that unit with -fPIC",
                           "at a place from where the new version is out of reach");
     }
     return 0;
@@ -107,12 +121,12 @@ static void patch_site(const ml_linked *l, const ml_site *s, uint64_t S)
 {
     uint8_t *p = ml_linked_writable(l, s->at);
     uint64_t old = value_of(s, s->e->addr), v = value_of(s, S);
-    if (s->kind == ML_SITE_ABS64 || s->kind == ML_SITE_PC64) {
-        if (ml_get64(p) == old)
-            ml_put64(p, v);
-    } else if (ml_get32(p) == (uint32_t)old) {
+    if (!holds(s, p, old))
+        return;
+    if (s->kind == ML_SITE_ABS64 || s->kind == ML_SITE_PC64)
+        ml_put64(p, v);
+    else
         ml_put32(p, (uint32_t)v);
-    }
 }
 
 static void patch_slot(const ml_linked *l, const ml_entry *e, uint64_t S)
@@ -126,9 +140,10 @@ static void patch_slot(const ml_linked *l, const ml_entry *e, uint64_t S)
 static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
 {
     ml_linked *l = user->l;
-    for (uint32_t i = 0; i < l->nsites; i++)
-        if (l->sites[i].e->unit == old && l->sites[i].e->def == ML_DEF_UNIT)
-            patch_site(l, &l->sites[i], counterpart(new->l, l->sites[i].e)->addr);
+    ml_site s;
+    for (ml_site_walk w = ml_sites_of(l); ml_sites_next(l, &w, &s);)
+        if (s.e->unit == old && s.e->def == ML_DEF_UNIT)
+            patch_site(l, &s, counterpart(new->l, s.e)->addr);
     for (uint32_t i = 0; i < l->names.count; i++) {
         ml_entry *e = l->names.entries[i];
         if (e->def != ML_DEF_UNIT || e->unit != old)
@@ -196,9 +211,10 @@ static unsigned parts_of(const ml_unit *old, const ml_unit *user)
 {
     const ml_linked *l = user->l;
     unsigned parts = 0;
-    for (uint32_t i = 0; i < l->nsites; i++)
-        if (l->sites[i].e->unit == old)
-            parts |= 1u << part_of(l, l->sites[i].at);
+    ml_site s;
+    for (ml_site_walk w = ml_sites_of(l); ml_sites_next(l, &w, &s);)
+        if (s.e->unit == old)
+            parts |= 1u << part_of(l, s.at);
     for (uint32_t i = 0; i < l->names.count; i++)
         if (l->names.entries[i]->unit == old && l->names.entries[i]->got)
             parts |= 1u << part_of(l, l->got);

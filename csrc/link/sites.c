@@ -1,51 +1,146 @@
 /* sites.c -- link: where a load refers to other units.
-** takes relocated bytes; gives a list of the places that hold an address of another unit, so that
-** they can be changed when that unit is replaced (replace.c). Only loads that use other units have
-** one. What a relocation became (a direct field, a relaxed instruction, a slot) is read off the
-** bytes, so that no other stage has to keep notes.
+** takes relocations against their names, while and after they are applied; gives a list of the
+** places that hold an address of another unit, so that they can be changed when that unit is
+** replaced (replace.c). Only loads that use other units have one. A relocation that was written as
+** its row says is noted there and then: there may be tens of thousands. What the others became (a
+** relaxed instruction, a slot, a stub, an instruction elsewhere) is read off the bytes at the end.
 ** Spec: x86-64 psABI 4.4; the rows of target/.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-/* One input while its places are collected. */
-typedef struct walk {
+/* ---- direct fields ---- */
+
+enum { RUN_LEAST = 8, RUN_MOST = 4096, NAMES = 1 << 29 };
+
+/* Do the sites of a section fit a run? */
+static bool are_short(const ml_txn *t, const ml_input *in, const ml_irels *rels)
+{
+    return t->l->block.size <= UINT32_MAX && in->nbind < NAMES &&
+           t->pieces[in->piece[rels->target] - 1].class < ML_CLASS_LCONST;
+}
+
+/* Room for one more site of an input. */
+static ml_site_run *run_of(ml_linked *l, const ml_input *in)
+{
+    ml_site_run *last = l->last_run;
+    bool goes_on = last && last->bind == in->bind;
+    if (goes_on && last->n < last->room)
+        return last;
+    uint32_t room = goes_on ? 2 * last->room : RUN_LEAST;
+    room = room < RUN_MOST ? room : RUN_MOST;
+    ml_site_run *run = ml_alloc(&l->keep, sizeof *run + room * sizeof run->v[0]);
+    if (!run)
+        return NULL;
+    *run = (ml_site_run){.bind = in->bind, .room = room};
+    *(last ? &last->next : &l->runs) = run;
+    l->last_run = run;
+    return run;
+}
+
+static ml_site_kind kind_of(ml_direct direct)
+{
+    switch (direct) {
+    case ML_DIRECT_ABS64: return ML_SITE_ABS64;
+    case ML_DIRECT_PC64: return ML_SITE_PC64;
+    case ML_DIRECT_PC32: return ML_SITE_PC32;
+    case ML_DIRECT_ABS32U:
+    case ML_DIRECT_ABS32S: return ML_SITE_ABS32;
+    case ML_DIRECT_NO: break;
+    }
+    return ML_SITE_FIXED;
+}
+
+int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t *rel, uint32_t n)
+{
+    const ml_image *img = in->img;
+    const ml_irels *rels = &img->rels[nrels];
+    const uint64_t offset = in->addr[rels->target] - t->l->block.addr;
+    const bool brief = are_short(t, in, rels);
+    for (uint32_t i = 0; i < n; i++) {
+        ml_irel r = ml_image_rel(rels, rel[i]);
+        uint32_t name = r.symbol - img->first_global;
+        if (r.symbol < img->first_global || in->bind[name]->def != ML_DEF_UNIT)
+            continue;
+        ml_site_run *run = NULL;
+        if (!brief || r.addend != (int32_t)r.addend) {
+            if (ml_sites_note_later(t, in, nrels, rel[i]) < 0)
+                return ML_E_NOMEM;
+            continue;
+        }
+        if (!(run = run_of(t->l, in)))
+            return ml_nomem(t->d);
+        run->v[run->n++] =
+            (ml_short_site){.at = (uint32_t)(offset + r.offset),
+                            .bias = (int32_t)r.addend,
+                            .kind = kind_of((ml_direct)t->target->rows[r.type].direct),
+                            .name = name & (NAMES - 1)};
+    }
+    return 0;
+}
+
+bool ml_sites_next(const ml_linked *l, ml_site_walk *w, ml_site *out)
+{
+    while (w->run && w->i == w->run->n)
+        *w = (ml_site_walk){w->run->next, 0};
+    if (!w->run && w->i == l->nsites)
+        return false;
+    if (!w->run) {
+        *out = l->sites[w->i++];
+        return true;
+    }
+    ml_short_site s = w->run->v[w->i++];
+    *out = (ml_site){.at = l->block.addr + s.at,
+                     .bias = (uint64_t)(int64_t)s.bias,
+                     .e = w->run->bind[s.name],
+                     .kind = (ml_site_kind)s.kind};
+    return true;
+}
+
+/* ---- all others ---- */
+
+int ml_sites_note_later(ml_txn *t, const ml_input *in, uint32_t rels, uint32_t rel)
+{
+    if (!ml_array_room(&t->scratch, &t->unsited, t->nunsited, &t->room_unsited, sizeof *t->unsited))
+        return ml_nomem(t->d);
+    t->unsited[t->nunsited++] = (ml_rel_at){(uint32_t)(in - t->l->inputs), rels, rel};
+    return 0;
+}
+
+/* One relocation, after all were applied. */
+typedef struct place {
     ml_txn *t;
     ml_input *in;
-    uint32_t section;
-    const uint8_t *code; /* its bytes in the block */
+    const uint8_t *code; /* bytes of its section in the block */
     size_t size;
-    uint64_t base; /* its address */
-    ml_site *sites;
-    uint32_t n;
-    size_t room;
-    ml_far at;    /* the relocation */
+    uint64_t base; /* their address */
+    ml_rel_at at;
     uint32_t far; /* instructions up to this one stand before it; see note_moved */
-} walk;
+} place;
 
-static uint64_t field_at(const walk *w, uint64_t offset, unsigned width)
+static uint64_t field_at(const place *w, uint64_t offset, unsigned width)
 {
     if (!ml_within(w->size, offset, width))
         return 0;
     return width == 8 ? ml_get64(w->code + offset) : ml_get32(w->code + offset);
 }
 
-static int note_at(walk *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
+static int note_at(place *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
 {
-    if (w->n == UINT32_MAX ||
-        !ml_array_room(&w->t->scratch, &w->sites, w->n, &w->room, sizeof *w->sites))
+    ml_linked *l = w->t->l;
+    if (!ml_array_room(&l->keep, &l->sites, l->nsites, &l->room_sites, sizeof *l->sites))
         return ml_nomem(w->t->d);
-    w->sites[w->n++] = (ml_site){at, bias, e, kind};
+    l->sites[l->nsites++] = (ml_site){at, bias, e, kind};
     return 0;
 }
 
-static int note(walk *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
+static int note(place *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
 {
     return note_at(w, e, kind, w->base + offset, bias);
 }
 
 /* Does the call go through a stub that counts, whose slot is changed? From the field, or one up to
 ** `back` bytes before it. */
-static bool by_counting_stub(const walk *w, const ml_irel *r, int64_t addend, uint64_t back)
+static bool by_counting_stub(const place *w, const ml_irel *r, int64_t addend, uint64_t back)
 {
     uint64_t stub = ml_count_stub(w->t, w->in, r->symbol);
     for (uint64_t i = 0; stub && i <= back && i <= r->offset; i++)
@@ -57,7 +152,7 @@ static bool by_counting_stub(const walk *w, const ml_irel *r, int64_t addend, ui
 
 /* A GOT load that is none any more refers to the symbol itself, from its field or, when it became a
 ** jump, from the byte before. */
-static int note_relaxed(walk *w, ml_entry *e, const ml_irel *r, uint64_t slot)
+static int note_relaxed(place *w, ml_entry *e, const ml_irel *r, uint64_t slot)
 {
     uint64_t P = w->base + r->offset;
     if (by_counting_stub(w, r, -4, 1))
@@ -70,18 +165,9 @@ static int note_relaxed(walk *w, ml_entry *e, const ml_irel *r, uint64_t slot)
     return note(w, e, ML_SITE_FIXED, r->offset, 0);
 }
 
-static int compare_far(const ml_far *a, const ml_far *b)
-{
-    if (a->input != b->input)
-        return a->input < b->input ? -1 : 1;
-    if (a->rels != b->rels)
-        return a->rels < b->rels ? -1 : 1;
-    return a->rel < b->rel ? -1 : a->rel > b->rel;
-}
-
 /* The word of moved instruction n that holds the operand's address, which is S + A and as much more
 ** as lies between the field and the end of the instruction. 0: not found, or not for sure. */
-static uint64_t moved_word(const walk *w, uint32_t n, uint64_t value, uint64_t *more)
+static uint64_t moved_word(const place *w, uint32_t n, uint64_t value, uint64_t *more)
 {
     const ml_txn *t = w->t;
     uint64_t offset = t->pieces[t->piece_moved - 1].offset + (uint64_t)n * ML_MOVE_MAX, found = 0;
@@ -98,12 +184,12 @@ static uint64_t moved_word(const walk *w, uint32_t n, uint64_t value, uint64_t *
 }
 
 /* An instruction out of line (far.c); one with two such operands is number n and n + 1. */
-static int note_moved(walk *w, ml_entry *e, const ml_irel *r)
+static int note_moved(place *w, ml_entry *e, const ml_irel *r)
 {
     const ml_txn *t = w->t;
-    while (w->far < t->nfar && compare_far(&t->far[w->far], &w->at) < 0)
+    while (w->far < t->nfar && ml_rel_order(&t->far[w->far], &w->at) < 0)
         w->far++;
-    if (w->far < t->nfar && w->far < t->nmoved && compare_far(&t->far[w->far], &w->at) == 0) {
+    if (w->far < t->nfar && w->far < t->nmoved && ml_rel_order(&t->far[w->far], &w->at) == 0) {
         uint64_t A = (uint64_t)r->addend, more = 0;
         uint64_t at = moved_word(w, w->far, e->addr + A, &more);
         if (!at && w->far > 0)
@@ -114,7 +200,7 @@ static int note_moved(walk *w, ml_entry *e, const ml_irel *r)
     return note(w, e, ML_SITE_FIXED, r->offset, 0);
 }
 
-static int note_direct(walk *w, ml_entry *e, const ml_irel *r, const ml_rrow *row)
+static int note_direct(place *w, ml_entry *e, const ml_irel *r, const ml_rrow *row)
 {
     uint64_t A = (uint64_t)r->addend, P = w->base + r->offset, L = ml_binding_stub(w->t, e);
     unsigned width = ml_field_width(row->field);
@@ -132,12 +218,12 @@ static int note_direct(walk *w, ml_entry *e, const ml_irel *r, const ml_rrow *ro
     return note_moved(w, e, r);
 }
 
-static int note_one(walk *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
+static int note_one(place *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
 {
     const ml_rrow *row = ml_target_row(w->t->target, r->type);
     uint64_t slot;
-    if (!row || !rels->rela)
-        return note(w, e, ML_SITE_FIXED, r->offset, 0);
+    if (!rels->rela || w->t->pieces[w->in->piece[rels->target] - 1].class >= ML_CLASS_TDATA)
+        return note(w, e, ML_SITE_FIXED, r->offset, 0); /* each thread has a copy of the latter */
     switch (row->formula) {
     case ML_R_NONE:
     case ML_G_A:
@@ -156,88 +242,21 @@ static int note_one(walk *w, const ml_irels *rels, const ml_irel *r, ml_entry *e
     }
 }
 
-/* Which global symbols of an input are another unit's. NULL: none; or memory is short, *rc. */
-static const uint8_t *of_units(ml_txn *t, const ml_input *in, int *rc)
-{
-    uint8_t *of = NULL;
-    for (uint32_t i = 0; i < in->nbind; i++) {
-        if (in->bind[i]->def != ML_DEF_UNIT)
-            continue;
-        if (!of && !(of = ml_zalloc(&t->scratch, in->img->nsymbols, 1))) {
-            *rc = ml_nomem(t->d);
-            return NULL;
-        }
-        of[in->img->first_global + i] = 1;
-    }
-    return of;
-}
-
-enum { BATCH = 32 };
-
-/* Relocations from number *k on against symbols of other units, up to BATCH of them; the fields
-** that they changed are fetched ahead. Most relocations are passed here. */
-static uint32_t next_batch(const walk *w, const ml_irels *rels, const uint8_t *of, uint32_t *k,
-                           uint32_t *found)
-{
-    uint32_t n = 0;
-    for (; *k < rels->count && n < BATCH; ++*k) {
-        ml_irel r = ml_image_rel(rels, *k);
-        if (!of[r.symbol])
-            continue;
-        found[n++] = *k;
-        __builtin_prefetch(w->code + r.offset);
-    }
-    return n;
-}
-
-static int walk_input(walk *w, const uint8_t *of)
-{
-    const ml_image *img = w->in->img;
-    uint32_t found[BATCH];
-    int rc = 0;
-    for (uint32_t i = 0; i < img->nrels; i++) {
-        const ml_irels *rels = &img->rels[i];
-        uint32_t piece = w->in->piece[rels->target];
-        if (!piece)
-            continue;
-        w->code = ml_piece_view(w->t, piece);
-        w->size = ml_image_section(img, rels->target).data.n;
-        w->base = w->in->addr[rels->target];
-        for (uint32_t k = 0; rc == 0 && k < rels->count;) {
-            uint32_t n = next_batch(w, rels, of, &k, found);
-            for (uint32_t b = 0; rc == 0 && b < n; b++) {
-                ml_irel r = ml_image_rel(rels, found[b]);
-                w->at = (ml_far){(uint32_t)(w->in - w->t->l->inputs), i, found[b]};
-                rc = note_one(w, rels, &r, w->in->bind[r.symbol - img->first_global]);
-            }
-        }
-    }
-    return rc;
-}
-
-/* What was noted in the scratch arena, where a growing list may leave its outgrown parts. */
-static int keep(walk *w)
-{
-    ml_linked *l = w->t->l;
-    ml_site *sites = ml_nalloc(&l->keep, w->n, sizeof *sites);
-    if (!sites)
-        return ml_nomem(w->t->d);
-    if (w->n)
-        memcpy(sites, w->sites, w->n * sizeof *sites);
-    l->sites = sites;
-    l->nsites = w->n;
-    return 0;
-}
-
 int ml_sites_collect(ml_txn *t)
 {
-    walk w = {.t = t};
+    place w = {.t = t};
     int rc = 0;
-    for (uint32_t i = 0; t->s->first && rc == 0 && i < t->l->ninputs; i++) {
-        w.in = &t->l->inputs[i];
-        const uint8_t *of = of_units(t, w.in, &rc);
-        if (of)
-            rc = walk_input(&w, of);
+    for (size_t i = 0; rc == 0 && i < t->nunsited; i++) {
+        w.at = t->unsited[i];
+        w.in = &t->l->inputs[w.at.input];
+        const ml_image *img = w.in->img;
+        const ml_irels *rels = &img->rels[w.at.rels];
+        uint32_t piece = w.in->piece[rels->target];
+        ml_irel r = ml_image_rel(rels, w.at.rel);
+        w.code = ml_piece_view(t, piece);
+        w.size = ml_image_section(img, rels->target).data.n;
+        w.base = ml_piece_addr(t, piece);
+        rc = note_one(&w, rels, &r, w.in->bind[r.symbol - img->first_global]);
     }
-    return rc == 0 ? keep(&w) : rc;
+    return rc;
 }

@@ -30,10 +30,19 @@ typedef struct ml_ctor_at {
     uint64_t offset;
 } ml_ctor_at;
 
-/* An instruction that could not hold its operand's address. */
-typedef struct ml_far {
+/* A relocation, by its numbers; those of one load are in this order. */
+typedef struct ml_rel_at {
     uint32_t input, rels, rel;
-} ml_far;
+} ml_rel_at;
+
+static inline int ml_rel_order(const ml_rel_at *a, const ml_rel_at *b)
+{
+    if (a->input != b->input)
+        return a->input < b->input ? -1 : 1;
+    if (a->rels != b->rels)
+        return a->rels < b->rels ? -1 : 1;
+    return a->rel < b->rel ? -1 : a->rel > b->rel;
+}
 
 struct ml_txn {
     ml_session *s;
@@ -112,8 +121,10 @@ struct ml_txn {
     bool has_frames;       /* there are .eh_frame sections */
     uint32_t piece_frames; /* 1 + index of the word that ends them; 0: none */
     /* relocate */
-    ml_far *far;
+    ml_rel_at *far; /* instructions that could not hold their operand's address */
     uint32_t nfar, room_far;
+    ml_rel_at *unsited; /* refer to other units, for ml_sites_collect to look at */
+    size_t nunsited, room_unsited;
     ml_segment segment;
     ml_ctor_at *init_at; /* of l->init */
     ml_txn *outer;       /* whose constructors are running while this load does */
@@ -329,8 +340,12 @@ int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
 /* txn.c: what only the transaction needs is freed. */
 void ml_txn_drop(ml_txn *t);
 
-/* sites.c: l->sites, out of relocated bytes. carry.c: l->data and l->routines, likewise. replace.c:
-** can the load take the place of the unit t->o.replace? */
+/* sites.c: notes n relocations of one section that are direct and may refer to other units; one
+** that does, and may have become anything; what those are, when all are written: l->runs, l->sites.
+** carry.c: l->data and l->routines, out of relocated bytes. replace.c: can the load take the place
+** of the unit t->o.replace? */
+int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t *rel, uint32_t n);
+int ml_sites_note_later(ml_txn *t, const ml_input *in, uint32_t nrels, uint32_t rel);
 int ml_sites_collect(ml_txn *t);
 int ml_carry_collect(ml_txn *t);
 int ml_replace_check(ml_txn *t);
