@@ -130,6 +130,8 @@ describe("moonlink pkg plan", function()
       status, out = run "plan --json top"
       assert.equal(0, status)
       assert.equal(support.read(w.dir .. "/p.json"), out)
+      assert.is_truthy(out:find('"missing":[]', 1, true))
+      assert.is_nil(out:find("{}", 1, true)) -- an empty list is a list
    end)
 
    it("fails for what is missing or wrong", function()
@@ -203,6 +205,16 @@ describe("choosing files", function()
          assert.equal(5, assert(ln:packages()[1]:func "int m(void)")())
          assert.is_true(ln:packages()[1].memory > 0)
       end
+   end)
+
+   it("says what memory a package has, also before anybody asked for all", function()
+      local plan = assert((forms()):plan {"m"})
+      local ln <close> = moonlink.new()
+      local p = assert(ln:load(plan)):package "m"
+      local bytes = p.memory
+      assert.is_true(bytes > 0)
+      assert.matches((" %d bytes,"):format(bytes), tostring(p), 1, true)
+      assert.equal(bytes, ln:packages()[1].memory)
    end)
 
    it("is by a policy: of GHCi, of the link line, of ld, or a function", function()
@@ -536,6 +548,8 @@ describe("packages", function()
       local own = assert(ln:load(object))
       assert.equal(1, assert(ln:func "int own(void)")())
       assert.equal(2, #own:inputs())
+      assert.equal(0, loaded:package "top".memory)
+      assert.is_true(loaded:package "low".memory > 0) -- its member came with the other load
    end)
 
    it("that need each other through roots are linked as one", function()

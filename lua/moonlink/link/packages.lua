@@ -21,11 +21,17 @@ local packages = {}
 ---@field has_libraries boolean some of the files are shared libraries
 ---@field scoped boolean its names mean what its dependencies define, and nothing else
 ---@field count integer plans that hold it
----@field memory integer bytes; of shared libraries what is mapped of them
+---@field memory integer bytes, also of members of its archives that came with a later load; of shared
+---   libraries what is mapped of them
 local methods = {}
 
+local measure
+
 local metatable = {
-   __name = "moonlink.LoadedPackage", __index = methods,
+   __name = "moonlink.LoadedPackage",
+   __index = function(self, name)
+      return name == "memory" and measure {self}[1] or methods[name]
+   end,
    __tostring = function(self)
       return ("package %s (%s, %d bytes, held by %d)"):format(self.id, self.database, self.memory,
          self.count)
@@ -90,7 +96,7 @@ end
 function packages.enter(linker, entry)
    linker.loaded = linker.loaded or {}
    linker.loaded_count = (linker.loaded_count or 0) + 1
-   entry.order, entry.count, entry.memory = linker.loaded_count, 0, 0
+   entry.order, entry.count = linker.loaded_count, 0
    linker.loaded[entry.id] = setmetatable(entry, metatable)
    return entry
 end
@@ -115,33 +121,35 @@ local function mapped()
    return bytes
 end
 
---- Bytes of the sections that come from each file of a unit.
-local function of_files(unit)
-   local bytes, inputs = {}, unit:inputs()
-   for _, section in ipairs(unit.core:sections()) do
-      local file = inputs[section.input] and inputs[section.input].file or ""
-      bytes[file] = (bytes[file] or 0) + section.size
+--- Bytes of the sections that come from each file, in all units of a linker.
+local function of_files(linker)
+   local bytes = {}
+   for _, unit in ipairs(linker:units()) do
+      local inputs = unit:inputs()
+      for _, section in ipairs(unit.core:sections()) do
+         local file = inputs[section.input] and inputs[section.input].file or ""
+         bytes[file] = (bytes[file] or 0) + section.size
+      end
    end
    return bytes
 end
 
-local function measure(list)
-   local maps, by_unit
-   by_unit = setmetatable({}, {__index = function(t, unit)
-      t[unit] = of_files(unit)
-      return t[unit]
-   end})
-   for _, entry in ipairs(list) do
-      entry.memory = 0
+--- What packages of one linker have of memory now, by their places in the list.
+function measure(list)
+   local maps
+   local by_file, out = list[1] and of_files(list[1].unit.linker), {}
+   for i, entry in ipairs(list) do
+      out[i] = 0
       for _, path in ipairs(entry.files) do
-         local bytes = by_unit[entry.unit][path]
+         local bytes = by_file[path]
          if not bytes and path:find "%.so[%.%d]*$" then
             maps = maps or mapped()
             bytes = maps[path]
          end
-         entry.memory = entry.memory + (bytes or 0)
+         out[i] = out[i] + (bytes or 0)
       end
    end
+   return out
 end
 
 --- The packages that are loaded, oldest first.
@@ -161,7 +169,9 @@ end
 ---@return moonlink.LoadedPackage[]
 function packages.list(linker)
    local list = packages.all(linker)
-   measure(list)
+   for i, bytes in ipairs(measure(list)) do
+      rawset(list[i], "memory", bytes)
+   end
    return list
 end
 

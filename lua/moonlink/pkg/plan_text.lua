@@ -158,6 +158,7 @@ end
 
 methods.diff = plan_text.diff
 
+--- A copy in which empty tables are lists: every table of a plan is a list or has fields.
 local function plain(value)
    if type(value) ~= "table" then
       if type(value) == "string" and not utf8.len(value) then
@@ -169,7 +170,7 @@ local function plain(value)
    for key, each in pairs(value) do
       copy[key] = plain(each)
    end
-   return copy
+   return next(copy) == nil and json.list(copy) or copy
 end
 
 --- A plan as JSON.
