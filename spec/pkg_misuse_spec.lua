@@ -43,10 +43,23 @@ describe("a mistake is told at the caller's line:", function()
       assert.matches("#1 to 'order' %(list of packages", raised(pkg.order, {"a-1"}))
       assert.matches("#2 to 'closure' %(list of strings", raised(pkg.closure, {}, {{}}))
       assert.matches("#1 to 'draw' %(list of databases", raised(pkg.draw, {{}}))
+      assert.matches("#3 to 'unregister' %(list of what pkg.select gives",
+         raised(pkg.unregister, {}, {}, {pkgdb.package("p", "1")}))
       assert.matches("databases", raised(pkg.state, {}))
       assert.matches("databases", raised(pkg.state, {databases = {"global"}}))
       assert.matches("flags", raised(pkg.state, {databases = {}, flags = "-package x"}))
       assert.matches("string expected, got nil", raised(pkg.make_symbol, {}))
+   end)
+
+   it("one database, or a stack, where a list is wanted", function()
+      local db = assert(pkg.open(new()))
+      local stack = assert(pkg.stack {named = {db.path}, global = db.path, no_user = true})
+      assert.matches("#1 to 'diff' %(list of packages expected, got a database%)",
+         raised(pkg.diff, db, db))
+      assert.matches("#1 to 'register' %(list of databases expected, got a stack%)",
+         raised(pkg.register, stack, db, {}))
+      assert.matches("#2 to 'refresh' %(list of databases expected, got a database%)",
+         raised(pkg.refresh, {db}, db))
    end)
 
    it("fields of a package", function()

@@ -6,6 +6,7 @@ local draw = require "moonlink.pkg.draw"
 local era = require "moonlink.pkg.era"
 local ids = require "moonlink.pkg.ids"
 local packages = require "spec.support.packages"
+local pkg = require "moonlink.pkg"
 local refresh = require "moonlink.pkg.refresh"
 local register = require "moonlink.pkg.register"
 local strict = require "moonlink.pkg.strict"
@@ -215,6 +216,14 @@ describe("unregistering", function()
 
    it("finds nothing twice", function()
       local plans, word = unregister.plan({low}, {low}, {select "a", select "a-1.0"})
+      assert.is_nil(plans)
+      assert.equal("a-1.0", word)
+   end)
+
+   it("takes what pkg.select gives", function()
+      local wanted = assert(pkg.select "a-1.0")
+      assert.equal(1, #pkg.unregister({low}, {low}, {wanted})[1].remove)
+      local plans, word = pkg.unregister({low}, {low}, {wanted, wanted})
       assert.is_nil(plans)
       assert.equal("a-1.0", word)
    end)

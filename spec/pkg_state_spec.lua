@@ -329,4 +329,13 @@ describe("the databases that GHC reads", function()
       assert.equal("G U", stack("", ":", "U"))
       assert.equal("y x a", stack("-package-db a", "x::y"))
    end)
+
+   it("take flags as words, those of environment files behind them, or none", function()
+      assert.same({"G"}, state.databases {global = "G"})
+      assert.same({"G", "a", "b"}, state.databases {global = "G", flags = {"-package-db", "a"},
+         environment = {{kind = "package-db", arg = "b", text = "-package-db b"}}})
+      local none, err = state.databases {flags = {"-frob"}}
+      assert.is_nil(none)
+      assert.equal("unknown flag: -frob", err.message)
+   end)
 end)

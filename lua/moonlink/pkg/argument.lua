@@ -6,13 +6,24 @@ local errors = require "moonlink.error"
 
 local argument = {}
 
+--- What a value is, as far as it helps: a database is a table, too.
+local function shown(value)
+   if value == nil then
+      return "no value"
+   elseif type(value) == "table" then
+      return type(value.packages) == "table" and "a database"
+         or type(value.databases) == "function" and "a stack" or "table"
+   end
+   return type(value)
+end
+
 local function mistake(name, number, wanted, value)
    errors.mistake("bad argument #%d to '%s' (%s expected, got %s)", number, name, wanted,
-      value == nil and "no value" or type(value))
+      shown(value))
 end
 
 local function all_are(list, wanted)
-   if type(list) ~= "table" then
+   if type(list) ~= "table" or #list == 0 and next(list) ~= nil then
       return false
    end
    for i = 1, #list do
@@ -47,6 +58,17 @@ local kinds = {
       return type(value) == "table" and all_are(value.packages, "table")
    end},
    databases = {"list of databases", are_databases},
+   selections = {"list of what pkg.select gives", function(value)
+      if not all_are(value, "table") then
+         return false
+      end
+      for i = 1, #value do
+         if type(value[i].matches) ~= "function" then
+            return false
+         end
+      end
+      return true
+   end},
    strings = {"list of strings", function(value)
       return all_are(value, "string")
    end},

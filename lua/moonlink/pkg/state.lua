@@ -104,8 +104,11 @@ state.order = {"merge", "missing", "cyclic", "ignored", "shadowed", "trust", "ex
 ---@field order? string[] in place of state.order
 
 --- Flags as a list of them, whatever the caller has.
-local function read_flags(options)
-   local list = options.flags or {}
+---@param given (string|moonlink.pkg.Flag)[]?
+---@return moonlink.pkg.Flag[]?
+---@return moonlink.Error? err
+local function read_flags(given)
+   local list = given or {}
    if type(list[1]) == "string" then
       local rest
       list, rest = flags.parse(list)
@@ -114,6 +117,15 @@ local function read_flags(options)
       elseif rest[1] then
          return nil, errors.new {code = "usage", message = "unknown flag: " .. rest[1]}
       end
+   end
+   return list
+end
+
+--- Those of a command line, then those of an environment file.
+local function all_flags(options)
+   local list, err = read_flags(options.flags)
+   if not list then
+      return nil, err
    end
    local all = table.move(list, 1, #list, 1, {})
    return table.move(options.environment or {}, 1, #(options.environment or {}), #all + 1, all)
@@ -135,7 +147,7 @@ end
 ---@return moonlink.pkg.State?
 ---@return moonlink.Error? err
 function state.begin(options)
-   local list, err = read_flags(options)
+   local list, err = all_flags(options)
    if not list then
       return nil, err
    end
@@ -186,7 +198,8 @@ function state.lookup(s, name, options)
 end
 
 ---@class moonlink.pkg.DatabaseOptions
----@field flags moonlink.pkg.Flag[]
+---@field flags? (string|moonlink.pkg.Flag)[] words of a command line, or flags that were read
+---@field environment? moonlink.pkg.Flag[] of an environment file; they come after the flags
 ---@field path? string GHC_PACKAGE_PATH, when it is set
 ---@field global? string the global database
 ---@field user? string the user's database; nil when there is none
@@ -194,8 +207,13 @@ end
 
 --- The databases that GHC would read, the one that wins last.
 ---@param options moonlink.pkg.DatabaseOptions
----@return string[] paths
+---@return string[]? paths
+---@return moonlink.Error? err a flag that cannot be read
 function state.databases(options)
+   local list, err = all_flags(options)
+   if not list then
+      return nil, err
+   end
    local stack, split = {}, options.split or ":"
    local function push(kind, path)
       table.insert(stack, {kind = kind, path = path})
@@ -216,7 +234,7 @@ function state.databases(options)
          push("path", listed[i])
       end
    end
-   for _, flag in ipairs(options.flags) do
+   for _, flag in ipairs(list) do
       state.change_stack(stack, flag, options)
    end
    local paths = {}

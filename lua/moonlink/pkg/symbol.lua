@@ -261,9 +261,10 @@ end
 --- What the symbols of a package bear before the module: up to 7.8 its name, with the version
 --- unless GHC knows it by heart; in 7.10 its key; since 8.0 its unit id.
 ---@param p moonlink.pkg.Package
----@param ghc string
+---@param ghc? string version; "9.0.2"
 ---@return string
 function symbol.unit(p, ghc)
+   ghc = ghc or "9.0.2"
    if wired.has(p.name, ghc) then
       return p.name
    elseif version.less(ghc, "7.9") then

@@ -7,8 +7,9 @@ local register = require "moonlink.pkg.register"
 
 local unregister = {}
 
----@class moonlink.pkg.Selected
----@field word string what the user wrote
+---@class moonlink.pkg.Selected what pkg.select gives, or
+---@field word? string what the user wrote
+---@field shown? string
 ---@field matches fun(p: moonlink.pkg.Package): boolean
 
 --- The first database with a package that is meant, and all those of it.
@@ -55,7 +56,7 @@ function unregister.plan(whole, databases, wanted)
    for _, each in ipairs(wanted) do
       local db, found = find(databases, each.matches, gone)
       if not db then
-         return nil, each.word
+         return nil, each.word or each.shown
       end
       local plan = plan_of(plans, order, db)
       for _, p in ipairs(found) do
