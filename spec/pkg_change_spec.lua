@@ -187,7 +187,9 @@ describe("looking at many packages", function()
       assert.equal("c-1.0 b-1.0 a-1.0\n", w.run(0, "-f db order --reverse --simple-output"))
       assert.equal("a b\n", w.run(0, "-f db order b --simple-output --names-only"))
       local json = dkjson.decode((w.run(0, "-f db order --json b")))
-      assert.same({{id = "a-1.0", name = "a-1.0"}, {id = "b-1.0", name = "b-1.0"}}, json.order)
+      assert.same({
+         {id = "a-1.0", name = "a", version = "1.0"}, {id = "b-1.0", name = "b", version = "1.0"},
+      }, json.order)
       assert.same({}, json.cycles)
       w.run(1, "-f db order none")
    end)

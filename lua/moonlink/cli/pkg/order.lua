@@ -32,7 +32,7 @@ end
 local function print_json(ctx, list, cycles)
    local out = {order = json.list {}, cycles = json.list {}}
    for i, p in ipairs(list) do
-      out.order[i] = {id = ids.unit(p), name = ids.package(p)}
+      out.order[i] = {id = ids.unit(p), name = p.name, version = p.version}
    end
    for i, cycle in ipairs(cycles) do
       out.cycles[i] = json.list {}
