@@ -403,6 +403,8 @@ describe("an instrumented object", function()
       {nil, "quadmath_any", nil, "-lquadmath"},
       {nil, "__atomic_any", nil, "-latomic"},
       {nil, "omp_any", nil, "-lgomp"},
+      {nil, "stg_any", nil, "--ghc-package base"},
+      {nil, "base_GHCziBase_any_closure", nil, "--ghc-package base"},
    }
    for _, case in ipairs(RUNTIMES) do
       it(("without its runtime is refused by name (%s)"):format(case[2]), function()

@@ -88,6 +88,15 @@ local list = {
       },
    },
    {
+      name = "GHC's run-time system and base",
+      hint = 'for compiled Haskell start GHC\'s runtime: require "moonlink.ghc", or --ghc-package '
+         .. "base; where it runs: compile with the GHC whose packages it has",
+      patterns = {
+         "^stg_", "^newCAF$", "^registerForeignExports$", "^foreignExportStablePtr$", "^base_%u",
+         "^ghczmprim_%u", "^ghczmbignum_%u",
+      },
+   },
+   {
       name = "GCC's OpenMP runtime", flag = "-fopenmp", hint = add "gomp",
       patterns = {"^GOMP_"},
    },
