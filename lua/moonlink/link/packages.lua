@@ -21,7 +21,7 @@ local packages = {}
 ---@field has_libraries boolean some of the files are shared libraries
 ---@field scoped boolean its names mean what its dependencies define, and nothing else
 ---@field count integer plans that hold it
----@field memory integer bytes, also of members of its archives that came with a later load; of shared
+---@field memory integer bytes, also of members of archives that came with a later load; of shared
 ---   libraries what is mapped of them
 local methods = {}
 
