@@ -211,12 +211,16 @@ describe("a Haskell runtime #ghc", function()
       end
       finalise()
       local text = ("abc"):rep(500)
+      local pause = collectgarbage("setpause", 1) -- one cycle follows the other
+      local multiplier = collectgarbage("setstepmul", 1000)
       for _ = 1, 300 do
          assert.equal(text, hs:make(text, "String"):value "String")
          if refused == 20 then
             break
          end
       end
+      collectgarbage("setpause", pause)
+      collectgarbage("setstepmul", multiplier)
       assert.equal(20, refused)
       hs:collect()
    end)
