@@ -43,7 +43,7 @@ local count = {}
 for symbol in unit:symbols {type = "func"} do
    if symbol.name:find "^test_" then
       local test = assert(ln:func(("int %s(void)"):format(symbol.name)))
-      local how, why = verdict(moonlink.isolate(test, {timeout = 0.5, memory = 64 << 20}))
+      local how, why = verdict(moonlink.isolate(test, {timeout = 2, memory = 64 << 20}))
       print(("%-20s %-8s %s"):format(symbol.name, how, why))
       count[how] = (count[how] or 0) + 1
    end

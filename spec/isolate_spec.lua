@@ -165,6 +165,20 @@ local function frame(err, name)
    error(("%s is not in:\n%s"):format(name, tostring(err)))
 end
 
+--- Ends a function in time, which never ends, but not before it has written something: a machine that
+--- has much to do may need longer for that.
+---@return moonlink.Error err
+---@return number limit seconds
+local function too_slow(fn)
+   for _, limit in ipairs {0.1, 1.5, 15, 90} do
+      local err = failure("timeout", fn, {timeout = limit})
+      if err.output ~= "" then
+         return err, limit
+      end
+   end
+   error "it has never written anything"
+end
+
 local function children()
    return support.read "/proc/thread-self/children"
 end
@@ -506,13 +520,13 @@ describe("a function that ends its process #layout", function()
    end)
 
    it("never: it is ended in time", function()
-      local err = failure("timeout", function()
+      local err, limit = too_slow(function()
          io.write "on my way"
          c "void hangs(void)"()
-      end, {timeout = 0.1})
+      end)
       assert.equal("on my way", err.output)
-      assert.is_true(err.seconds >= 0.1)
-      assert.matches("0.1 seconds", err.message)
+      assert.is_true(err.seconds >= limit)
+      assert.matches(limit .. " seconds", err.message, 1, true)
       failure("timeout", function() c "void hangs_deaf(void)"() end, {timeout = 0.1})
       failure("timeout", function() while true do end end, {timeout = 0.1})
    end)
@@ -524,15 +538,16 @@ describe("what a child leaves behind #layout", function()
          local pid = results(function() return c "int leaves_behind(int)"(apart) end)
          assert.is_true(pid > 0)
          assert.equal(0, c "int alive(int)"(pid))
-         local out = failure("timeout", function()
+         local out = too_slow(function()
             print(c "int leaves_behind(int)"(apart))
             c "void hangs(void)"()
-         end, {timeout = 0.3}).output
+         end).output
          assert.equal(0, c "int alive(int)"(math.tointeger(tonumber(out))))
       end
    end)
 
    it("are no zombies", function()
+      collectgarbage() -- ends what earlier specs have left
       local before = children()
       results(function() end)
       failure("signal", function() c "void sends(int)"(9) end)
@@ -541,6 +556,7 @@ describe("what a child leaves behind #layout", function()
    end)
 
    it("are no open files", function()
+      collectgarbage()
       local before = support.sh "ls /proc/$PPID/fd"
       for i = 1, 5 do
          results(function() return i end)

@@ -299,6 +299,30 @@ local SLEEPER = [[
    int detach(void) { return pthread_detach(thread); }
 ]]
 
+-- A thread that stays until another unit lets it go.
+local GATE = [[
+   #include <semaphore.h>
+   static sem_t gate;
+   __attribute__((constructor)) static void c(void) { sem_init(&gate, 0, 0); }
+   void pass(void) { while (sem_wait(&gate)) ; }
+   void open_gate(void) { sem_post(&gate); }
+]]
+local VISITOR = [[
+   #include <pthread.h>
+   #include <semaphore.h>
+   extern void pass(void);
+   static sem_t in;
+   static void *body(void *ud) { sem_post(&in); pass(); return ud; }
+   int begin(void)
+   {
+      pthread_t t;
+      sem_init(&in, 0, 0);
+      if (pthread_create(&t, 0, body, 0) || pthread_detach(t)) return -1;
+      while (sem_wait(&in)) ;
+      return 0;
+   }
+]]
+
 describe("a native thread that is inside a unit #layout", function()
    local sleeper
 
@@ -345,16 +369,22 @@ describe("a native thread that is inside a unit #layout", function()
 
    it("keeps the memory of a unit that is forced out, until it has left", function()
       local ln <close> = moonlink.new()
-      local unit = assert(ln:load(sleeper))
-      local next_unit = assert(ln:load(base))
-      local begin = ln:func "int begin(int)"
+      assert(ln:load(named("gate.o", GATE)))
+      local unit = assert(ln:load(named("visitor.o", VISITOR)))
+      local begin = ln:func "int begin(void)"
       local address = unit:address "begin"
-      assert.equal(0, begin(150))
+      assert.equal(0, begin())
       assert.is_true(unit:unload "force")
-      assert.is_false((pcall(begin, 1)))
-      assert.is_true(mapped(address))
-      ln:func "int usleep(unsigned)" (400000)
-      assert.is_true(next_unit:unload())
+      assert.is_false((pcall(begin)))
+      for _ = 1, 3 do
+         assert.is_true(mapped(address))
+         assert.is_true(assert(ln:load(base)):unload())
+      end
+      ln:func "void open_gate(void)" ()
+      local till = moonlink.now() + 60
+      repeat
+         assert.is_true(assert(ln:load(base)):unload())
+      until not mapped(address) or moonlink.now() > till
       assert.is_false(mapped(address))
    end)
 end)
