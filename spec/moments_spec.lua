@@ -100,4 +100,50 @@ describe("a first call", function()
       assert.matches("liblast", support.read "/proc/self/maps")
       assert.equal(102, assert(ln:func "int high(int)")(1))
    end)
+
+   it("during which another thread forks keeps no library open in the child #layout", function()
+      local slow, other = dir .. "/libslow.so", dir .. "/libother.so"
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", slow, cc [[#include <time.h>
+         volatile int asked, answer;
+         static int seven(void) { return 7; }
+         static void *choose(void)
+         {
+            struct timespec t = {0, 100000};
+            asked = 1;
+            while (!answer)
+               nanosleep(&t, 0);
+            return seven;
+         }
+         int slow(void) __attribute__((ifunc("choose")));]])
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", other, cc "int other(void) { return 3; }")
+      local ln <close> = moonlink.new {bind = "lazy"}
+      assert(ln:load {slow, cc [[#include <pthread.h>
+         #include <time.h>
+         int slow(void);
+         extern volatile int asked, answer;
+         static pthread_t thread;
+         static int result;
+         static void *run(void *ud) { result = slow(); return 0; }
+         int start(void)
+         {
+            struct timespec t = {0, 100000};
+            if (pthread_create(&thread, 0, run, 0))
+               return 0;
+            while (!asked)
+               nanosleep(&t, 0);
+            return 1;
+         }
+         int finish(void) { answer = 1; pthread_join(thread, 0); return result; }]]})
+      assert.equal(1, ln:func "int start(void)"())
+      local run, err = moonlink.isolate(function()
+         local unit = assert(ln:load {other, cc "int other(void); int f(void) { return other(); }"})
+         local called = ln:func "int f(void)"()
+         collectgarbage()
+         assert(unit:unload())
+         return called, (support.read "/proc/self/maps":find("libother", 1, true))
+      end, {timeout = 20})
+      assert.equal(7, ln:func "int finish(void)"())
+      assert(run, err)
+      assert.same({3, nil}, {run[1], run[2]})
+   end)
 end)

@@ -236,12 +236,20 @@ static bool find_process(ml_session *s, const ml_quiet *q, const char *name, ml_
     return needer != NULL;
 }
 
+bool ml_lazy_searching(const ml_session *s)
+{
+    return s->searching && s->searcher == s->quiet_time.process;
+}
+
 /* Asks the process for name i. Entered and left with the latch. */
 static uint64_t ask_process(ml_lazies *z, const ml_quiet *q, uint64_t i)
 {
     ml_session *s = z->s;
     ml_held *held = NULL;
     ml_provided p;
+    if (s->searcher != q->process)
+        s->searching = 0;
+    s->searcher = q->process;
     s->searching++;
     ml_latch_give(&s->latch);
     bool found = find_process(s, q, z->names[i]->name, &p, &held) && p.type != ML_TYPE_TLS;

@@ -60,6 +60,8 @@ bool ml_lazy_enter(ml_session *s);
 bool ml_lazy_hold(ml_session *s);
 /* Enters all, and holds the session; when memory is short (false) not all is entered. */
 bool ml_lazy_settle(ml_session *s);
+/* May a first call be asking libraries? For who holds the session. */
+bool ml_lazy_searching(const ml_session *s);
 /* The slot of an entry of `user` that was bound comes to lead to S. */
 void ml_lazy_move(const ml_linked *user, const ml_entry *e, uint64_t S);
 /* Is there a slot at the address? */

@@ -174,10 +174,11 @@ static void release_inputs(ml_unit *u)
     n = 0;
     ml_held *last = NULL;
     bool known = ml_lazy_settle(s); /* destructors may have been the first to call something */
+    bool searching = ml_lazy_searching(s);
     for (uint32_t i = 0; i < s->nheld; i++) {
         ml_held *h = s->held[i];
         s->held[n] = h;
-        bool stays = h->holders || s->searching || !known; /* a later turn closes it */
+        bool stays = h->holders || searching || !known; /* a later turn closes it */
         n += stays;
         if (stays)
             continue;

@@ -111,12 +111,13 @@ struct ml_session {
     ml_session *atlas_next, *atlas_prev;
     uint64_t atlas_number; /* in the order of joining */
     /* see Note [Binding at the first call] */
-    bool has_lazy;      /* some load has lazy stubs: the latch matters */
-    unsigned held_deep; /* how often its own thread has taken the latch */
+    bool has_lazy;       /* some load has lazy stubs: the latch matters */
+    unsigned held_deep;  /* how often its own thread has taken the latch */
     ml_quiet quiet_time; /* while it has it */
     ml_latch latch;
     bool gone;          /* it was closed, and stays for threads that are inside (latch) */
-    uint32_t searching; /* first calls that ask libraries now (latch) */
+    uint32_t searching; /* first calls that ask libraries now (latch) ... */
+    int64_t searcher;   /* in this process: a fork takes none of their threads along */
 };
 
 /* session.c: asks the libraries `first` (NULL: none), those of the session, then the process.
