@@ -187,6 +187,27 @@ describe("variables keep their values", function()
       assert.equal(22, ln.c.get())
    end)
 
+   it("pointers to other units, which stay as long as one of them does", function()
+      local ln <close> = moonlink.new()
+      local far = assert(ln:load(object "int far(void) { return 41; }"))
+      local near = assert(ln:load(object(
+         "int far(void); int (*p)(void) = far; int call(void) { return p(); }")))
+      local _, report = assert(near:reload {inputs = object [[
+         static int own(void) { return 1; }
+         int (*p)(void) = own; int call(void) { return p(); }]]})
+      assert.same({"p"}, names(report.carried))
+      local ok, err = far:unload()
+      assert.is_nil(ok)
+      assert.equal("unit", err.users[1].kind)
+      assert.matches("by a pointer", err.message)
+      assert.equal(41, ln:func "int call(void)"())
+      assert(far:reload {inputs = object "int far(void) { return 42; }"})
+      assert.equal(42, ln:func "int call(void)"())
+      assert(near:reload {carry = false})
+      assert.is_true(far:unload())
+      assert.equal(1, ln:func "int call(void)"())
+   end)
+
    it("when others come, go, or move, and alignments of sections with them", function()
       local path, switch = versions {
          "_Alignas(64) char big[64]; int count = 1; int next(void) { return count += big[0] + 1; }",

@@ -348,16 +348,17 @@ static bool make_room(ml_units *v, uint32_t more)
 }
 
 /* Units that use the old version, and those that it uses, may come to need it: see patch_or_keep.
-** A unit may be both. */
+** A unit may be both. Those that it uses may come to be needed: see keep_needs. */
 static bool reserve_users(ml_unit *old, ml_unit *new)
 {
     for (uint32_t i = 0; i < old->users.n; i++)
         if (!make_room(&old->users.v[i]->needs, 2))
             return false;
     for (uint32_t i = 0; i < old->needs.n; i++)
-        if (!make_room(&old->needs.v[i]->needs, 2))
+        if (!make_room(&old->needs.v[i]->needs, 2) || !make_room(&old->needs.v[i]->users, 1))
             return false;
-    return make_room(&old->users, old->needs.n + old->users.n) &&
+    return make_room(&new->needs, old->needs.n) &&
+           make_room(&old->users, old->needs.n + old->users.n) &&
            make_room(&new->users, old->users.n);
 }
 
@@ -424,6 +425,40 @@ static void patch_or_keep(ml_pair *p, ml_unit *old, ml_unit *unit)
     old->users.v[old->users.n++] = unit;
 }
 
+static bool has_unit(const ml_units *v, const ml_unit *u)
+{
+    uint32_t i = 0;
+    while (i < v->n && v->v[i] != u)
+        i++;
+    return i < v->n;
+}
+
+/* Does a variable hold an address in another load? */
+static bool points_to(const ml_linked *l, const ml_linked *other)
+{
+    for (int k = 0; k < 2; k++) {
+        ml_area data = ml_linked_area(l, k, ML_PART_DATA);
+        for (uint64_t at = data.addr; at - data.addr < data.size; at += 8) {
+            bool counter = at - l->counters < l->ncounted * ML_COUNTER;
+            if (!counter && ml_linked_has(other, ml_get64((const uint8_t *)(uintptr_t)at)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Units that the old version used, and the new one knows by values that were carried alone. */
+static void keep_needs(const ml_unit *old, ml_unit *new)
+{
+    for (uint32_t i = 0; i < old->needs.n; i++) {
+        ml_unit *other = old->needs.v[i];
+        if (other == new || has_unit(&new->needs, other) || !points_to(new->l, other->l))
+            continue;
+        new->needs.v[new->needs.n++] = other;
+        other->users.v[other->users.n++] = new;
+    }
+}
+
 /* After the destructors of the old version, so that what it takes back itself is gone. */
 static void patch_variables(ml_pair *p, ml_unit *old, const ml_unit *new, uint32_t nusers)
 {
@@ -455,6 +490,7 @@ int ml_unit_replace(ml_diag *d, ml_unit *old, ml_unit *new)
     old->other = new->other = NULL;
     new->is_new = false;
     take_place(old, new);
+    keep_needs(old, new);
     old->life->successor = ml_life_hold(new->life);
     s->ending++; /* nothing goes before the last pointer to it */
     ml_unit_retire(old);

@@ -44,7 +44,8 @@ end
 local function units(list)
    local parts = {}
    for i, user in ipairs(list) do
-      parts[i] = ("%s: %s"):format(user.name, table.concat(user.symbols, ", "))
+      local what = #user.symbols > 0 and table.concat(user.symbols, ", ") or "by a pointer"
+      parts[i] = ("%s: %s"):format(user.name, what)
    end
    return ("%s %s from it (%s)"):format(plural(#list, "unit"), #list == 1 and "imports" or "import",
       table.concat(parts, "; "))
