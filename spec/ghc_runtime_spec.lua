@@ -211,6 +211,7 @@ describe("a Haskell runtime #ghc", function()
       end
       finalise()
       local text = ("abc"):rep(500)
+      local mode = collectgarbage "incremental"
       local pause = collectgarbage("setpause", 1) -- one cycle follows the other
       local multiplier = collectgarbage("setstepmul", 1000)
       for _ = 1, 300 do
@@ -221,6 +222,7 @@ describe("a Haskell runtime #ghc", function()
       end
       collectgarbage("setpause", pause)
       collectgarbage("setstepmul", multiplier)
+      collectgarbage(mode)
       assert.equal(20, refused)
       hs:collect()
    end)

@@ -3,76 +3,9 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local cpackages = require "spec.support.cpackages"
 local pkg = require "moonlink.pkg"
 local support = require "spec.support"
-
---- A database of C packages in a folder of its own; each has a folder NAME-VERSION there.
----@class spec.World
-local world = {}
-world.__index = world
-
-local function new_world()
-   local dir = support.tmpdir()
-   local self = setmetatable({dir = dir, db = dir .. "/db", packages = {}}, world)
-   assert(pkg.init(self.db))
-   return self
-end
-
---- Compiles sources to objects in the package's folder.
-function world:objects(id, sources, flags)
-   local folder = ("%s/%s"):format(self.dir, id)
-   support.sh("mkdir -p %s", folder)
-   local list = {}
-   for i, source in ipairs(sources) do
-      list[i] = support.cc(("%s/%d.o"):format(folder, i), source, flags or "-O1 -fPIC")
-   end
-   return folder, list
-end
-
---- An archive of a package, of these sources.
-function world:archive(id, sources, library)
-   local folder, list = self:objects(id, sources)
-   support.sh("ar rcs %s/lib%s.a %s", folder, library or "C" .. id, table.concat(list, " "))
-   return folder
-end
-
---- A package of that id; `fields` are laid over what follows from the id.
-function world:add(id, depends, fields)
-   local name, version = id:match "^(.-)%-([%d.]+)"
-   local p = {
-      name = name, version = version, id = id, key = id, exposed = true,
-      abi = "h" .. (id:gsub("%W", "")),
-      depends = depends or {}, library_dirs = {("%s/%s"):format(self.dir, id)},
-      hs_libraries = {"C" .. id},
-   }
-   for key, value in pairs(fields or {}) do
-      p[key] = value
-   end
-   self.packages[#self.packages + 1] = p
-   return p
-end
-
---- Writes them; gives the database.
-function world:open()
-   local change <close> = assert(pkg.change(self.db))
-   for _, p in ipairs(self.packages) do
-      assert(change:put(p))
-   end
-   assert(change:commit())
-   return assert(pkg.open(self.db))
-end
-
---- Three packages: top needs middle, middle needs base.
-local function three()
-   local w = new_world()
-   w:archive("low-1.0", {"int low(void) { return 1; }", "int unused(void) { return 9; }"})
-   w:archive("mid-1.0", {"extern int low(void); int mid(void) { return low() + 10; }"})
-   w:archive("top-1.0", {"extern int mid(void); int top(void) { return mid() + 100; }"})
-   w:add "low-1.0"
-   w:add("mid-1.0", {"low-1.0"})
-   w:add("top-1.0", {"mid-1.0"})
-   return w
-end
 
 local function ids(list)
    local out = {}
@@ -84,7 +17,7 @@ end
 
 describe("a plan", function()
    it("has the units in the order of their dependencies, and what was found where", function()
-      local w = three()
+      local w = cpackages.three()
       local plan = assert(w:open():plan {"top"})
       assert.same({"low-1.0", "mid-1.0", "top-1.0"}, ids(plan.units))
       assert.same({"top-1.0"}, plan.asked)
@@ -97,7 +30,7 @@ describe("a plan", function()
    end)
 
    it("is one thing, kept in a file or not", function()
-      local w = three()
+      local w = cpackages.three()
       local db = w:open()
       local plan = assert(db:plan {"top"})
       assert(plan:save(w.dir .. "/plan.json"))
@@ -106,12 +39,29 @@ describe("a plan", function()
       assert.equal(tostring(plan), tostring(back))
       assert.equal("", tostring(plan:diff(back)))
       local other = assert(db:plan {"mid"})
-      assert.same({{what = "unit", old = "top-1.0"}}, setmetatable(plan:diff(other), nil))
+      assert.same({
+         {what = "asked", new = "mid-1.0"}, {what = "asked", old = "top-1.0"},
+         {what = "unit", old = "top-1.0"},
+      }, setmetatable(plan:diff(other), nil))
+   end)
+
+   it("is compared in all that a load does by it, and with plans only", function()
+      local db = cpackages.three():open()
+      local plan = assert(db:plan {"top", "mid", search = {"/first", "/second"}})
+      local other = assert(db:plan {"mid", "top", search = {"/second", "/first"}})
+      local said = tostring(plan:diff(other))
+      assert.matches("asked order - top-1.0, mid-1.0 + mid-1.0, top-1.0", said, 1, true)
+      assert.matches("mid%-1.0: search order %- [^\n]*, /first, /second %+ [^\n]*, /second, /first",
+         said)
+      for _, wrong in ipairs {{}, 1, {format = plan.format}} do
+         assert.error_matches(function() plan:diff(wrong) end, "plan expected", 1, true)
+      end
+      assert.error_matches(function() plan:save() end, "path without NUL expected", 1, true)
    end)
 end)
 
 describe("moonlink pkg plan", function()
-   local w = three()
+   local w = cpackages.three()
    w:open()
 
    local function run(words)
@@ -150,7 +100,7 @@ end)
 describe("loading a plan", function()
    it("makes each package a unit, and calls cross them", function()
       local ln <close> = moonlink.new()
-      local loaded = assert(ln:load(assert(three():open():plan {"top"})))
+      local loaded = assert(ln:load(assert(cpackages.three():open():plan {"top"})))
       assert.equal(111, assert(ln:func "int top(void)")())
       assert.same({"low-1.0", "mid-1.0", "top-1.0"}, ids(ln:packages()))
       assert.equal(3, #loaded.units)
@@ -158,7 +108,7 @@ describe("loading a plan", function()
    end)
 
    it("loads what is not there yet, and unloads what nobody holds", function()
-      local db = three():open()
+      local db = cpackages.three():open()
       local ln <close> = moonlink.new()
       local mid = assert(ln:load(assert(db:plan {"mid"})))
       local unit = ln:packages()[1].unit
@@ -176,7 +126,7 @@ end)
 describe("choosing files", function()
    --- A package in all forms: in folder one the archive, in folder two everything.
    local function forms()
-      local w = new_world()
+      local w = cpackages.world()
       local folder, list = w:objects("m-1.0", {"int m(void) { return 5; }"})
       support.sh("mkdir %s/one %s/two && cp %s %s/two/HSm-1.0.o", folder, folder, list[1], folder)
       support.sh("ar rcs %s/one/libHSm-1.0.a %s && cp %s/one/*.a %s/two", folder, list[1], folder,
@@ -258,7 +208,7 @@ describe("choosing files", function()
    end)
 
    it("reads ld-options: roots, libraries, folders, the rest", function()
-      local w = three()
+      local w = cpackages.three()
       local folder, list = w:objects("extra", {"int extra(void) { return 3; }"})
       support.sh("ar rcs %s/libextra.a %s", folder, list[1])
       w.packages[1].ld_options = {
@@ -282,7 +232,7 @@ describe("a plan is refused with its reason", function()
    end
 
    it("for a package that is hidden, unless it is asked for", function()
-      local w = three()
+      local w = cpackages.three()
       w.packages[3].exposed = false
       local err = refusal(w, {"top"})
       assert.equal("hidden", err.reason)
@@ -293,7 +243,7 @@ describe("a plan is refused with its reason", function()
    end)
 
    it("for a missing dependency, wherever it is", function()
-      local w = three()
+      local w = cpackages.three()
       w.packages[1].depends = {"gone-1.0"}
       local err = refusal(w, {"top"})
       assert.equal("missing", err.reason)
@@ -302,7 +252,7 @@ describe("a plan is refused with its reason", function()
    end)
 
    it("for a cycle, with its members", function()
-      local w = three()
+      local w = cpackages.three()
       w.packages[1].depends = {"mid-1.0"}
       local err = refusal(w, {"top"})
       assert.equal("cyclic", err.reason)
@@ -312,7 +262,7 @@ describe("a plan is refused with its reason", function()
    end)
 
    it("for a dependency of another ABI", function()
-      local w = three()
+      local w = cpackages.three()
       w.packages[2].abi_depends = {"low-1.0=0ther"}
       local err = refusal(w, {"top"})
       assert.equal("shadowed", err.reason)
@@ -321,18 +271,37 @@ describe("a plan is refused with its reason", function()
    end)
 
    it("for a package that is ignored or unknown", function()
-      local w = three()
+      local w = cpackages.three()
       local err = refusal(w, {"top", flags = {"-ignore-package", "low"}})
       assert.matches("low-1.0", tostring(err), 1, true)
       assert.matches("no package tops in", tostring(refusal(w, {"tops"})), 1, true)
    end)
 
    it("when its options are mistakes", function()
-      local db = three():open()
-      assert.has_error(function() db:plan {"top", knd = "archive"} end)
-      assert.has_error(function() db:plan {"top", kind = "archives"} end)
-      assert.has_error(function() db:plan {"top", policy = "lds"} end)
-      assert.has_error(function() db:plan {} end)
+      local db = cpackages.three():open()
+      local function gives(...)
+         local answer = table.pack(...)
+         return function() return table.unpack(answer, 1, answer.n) end
+      end
+      for wrong, said in pairs {
+         [{"top", knd = "archive"}] = "unknown option 'knd'",
+         [{"top", kind = "archives"}] = "'archives' is none of its values",
+         [{"top", policy = "lds"}] = "'lds' is none of the known ones",
+         [{}] = "name at least one package",
+         [{"top", 7}] = "package 2 is a number",
+         [{"top", way = {{}}}] = "item 1: string expected, got table",
+         [{"top", search = {"/tmp", 1}}] = "item 2: string expected, got number",
+         [{"top", system = {"a\0b"}}] = "item 1 holds a NUL",
+         [{"top", flags = {1}}] = "item 1: string or table expected",
+         [{"top", policy = gives(1)}] = "for Clow-1.0: a path, ",
+         [{"top", policy = gives("/tmp/x", "object", "it is there")}] = "got /tmp/x, object, it is",
+         [{"top", policy = gives("/tmp/x", "archive")}] = "got /tmp/x, archive, nil",
+      } do
+         local good, err = pcall(function() db:plan(wrong) end)
+         assert.is_false(good)
+         assert.matches("plan_spec", err, 1, true)
+         assert.matches(said, err, 1, true)
+      end
    end)
 end)
 
@@ -351,7 +320,7 @@ describe("what fails in a load of a plan", function()
    ]]
 
    it("is a library that is missing", function()
-      local w = three()
+      local w = cpackages.three()
       support.sh("rm %s/mid-1.0/*.a", w.dir)
       local db = w:open()
       local plan = assert(db:plan {"top"})
@@ -361,11 +330,12 @@ describe("what fails in a load of a plan", function()
       local err = refused(db, {"top"})
       assert.equal("noent", err.code)
       assert.equal("mid-1.0", err.package)
-      assert.matches("library Cmid-1.0 is missing (looked at " .. w.dir, tostring(err), 1, true)
+      assert.matches("library Cmid-1.0 is missing (archive, vanilla; looked at " .. w.dir,
+         tostring(err), 1, true)
    end)
 
    it("is an object that lacks a symbol; no constructor has run", function()
-      local w = three()
+      local w = cpackages.three()
       w:archive("low-1.0", {START:format "LACK" .. "int low(void) { return 1; }"})
       w:archive("top-1.0", {"extern int nowhere(void); int top(void) { return nowhere(); }"})
       local err = refused(w:open(), {"top"})
@@ -377,7 +347,7 @@ describe("what fails in a load of a plan", function()
    end)
 
    it("keeps what came before, when that was wanted", function()
-      local w = three()
+      local w = cpackages.three()
       w:archive("top-1.0", {"extern int nowhere(void); int top(void) { return nowhere(); }"})
       local ln <close> = moonlink.new()
       local loaded, err = ln:load(assert(w:open():plan {"top"}), {atomic = false})
@@ -389,8 +359,30 @@ describe("what fails in a load of a plan", function()
       assert.same({}, ln:packages())
    end)
 
+   it("keeps what came before a library that is missing", function()
+      local w = cpackages.three()
+      support.sh("rm %s/mid-1.0/*.a", w.dir)
+      local ln <close> = moonlink.new()
+      local plan = assert(w:open():plan {"top"})
+      local loaded, err = ln:load(plan, {atomic = false})
+      assert.is_nil(loaded)
+      assert.equal("mid-1.0", err.package)
+      assert.same({"low-1.0"}, ids(ln:packages()))
+      assert.same({"low-1.0"}, err.kept.loaded)
+   end)
+
+   it("is an option that the plan itself, or its packages, have in its place", function()
+      local plan = assert(cpackages.three():open():plan {"top"})
+      local ln <close> = moonlink.new()
+      for _, wrong in ipairs {"name", {"top"}, {roots = {"top"}}, {name = "it"}, {want = {"top"}},
+         {packages = "own", scope = {"self"}}, {packages = "mine"}, {atomic = 1}} do
+         assert.error_matches(function() ln:load(plan, wrong) end, "^options? ")
+         assert.same({}, ln:units())
+      end
+   end)
+
    it("is a constructor that raises: what came before is taken back", function()
-      local w = three()
+      local w = cpackages.three()
       local folder = w.dir .. "/top-1.0"
       support.cc(folder .. "/x.o", [[
          struct start { start() { throw 7; } } it;
@@ -404,7 +396,7 @@ describe("what fails in a load of a plan", function()
    end)
 
    it("is an object that was compiled for profiling", function()
-      local w = three()
+      local w = cpackages.three()
       w:archive("mid-1.0", {"extern long CCS_SYSTEM[]; long *mid(void) { return CCS_SYSTEM; }"})
       local err = refused(w:open(), {"top"})
       assert.matches("was built with -prof but the profiling run-time system", tostring(err), 1,
@@ -413,7 +405,7 @@ describe("what fails in a load of a plan", function()
    end)
 
    it("is a package that is loaded from elsewhere, or in another way", function()
-      local w = three()
+      local w = cpackages.three()
       support.sh("cp %s/low-1.0/libClow-1.0.a %s/low-1.0/libClow-1.0_p.a", w.dir, w.dir)
       local db = w:open()
       local ln <close> = moonlink.new()
@@ -434,7 +426,7 @@ describe("what fails in a load of a plan", function()
          assert.is_nil(plan)
          assert.equal("format", err.code)
       end
-      local w = three()
+      local w = cpackages.three()
       assert(assert(w:open():plan {"top"}):save(w.dir .. "/plan.json"))
       local text = support.read(w.dir .. "/plan.json")
       for _, field in ipairs {"tried", "path", "groups", "missing", "depends", "way"} do
@@ -451,7 +443,7 @@ end)
 describe("packages", function()
    --- foo in two versions, and a user of each.
    local function versions()
-      local w = new_world()
+      local w = cpackages.world()
       for _, v in ipairs {"1.0", "2.0"} do
          w:archive("foo-" .. v, {("int foo(void) { return %d; }"):format(v * 1 // 1)})
          w:add("foo-" .. v)
@@ -493,7 +485,7 @@ describe("packages", function()
 
    it("stay while somebody outside uses them", function()
       local ln <close> = moonlink.new()
-      local loaded = assert(ln:load(assert(three():open():plan {"top"})))
+      local loaded = assert(ln:load(assert(cpackages.three():open():plan {"top"})))
       local object = support.cc(support.tmpdir() .. "/own.o",
          "extern int low(void); int own(void) { return low(); }")
       local own = assert(ln:load(object))
@@ -507,7 +499,7 @@ describe("packages", function()
 
    it("stay, all of them, while Lua has a function of one", function()
       local ln <close> = moonlink.new()
-      local loaded = assert(ln:load(assert(three():open():plan {"top"})))
+      local loaded = assert(ln:load(assert(cpackages.three():open():plan {"top"})))
       local low = assert(ln:func "int low(void)")
       local gone, err = loaded:unload()
       assert.is_nil(gone)
@@ -519,7 +511,7 @@ describe("packages", function()
    end)
 
    it("come from all databases of a stack, the topmost first", function()
-      local below, above = three(), new_world()
+      local below, above = cpackages.three(), cpackages.world()
       above:archive("low-1.0", {"int low(void) { return 2; }"})
       above:add "low-1.0"
       above:archive("user-1.0", {"extern int low(void), top(void);"
@@ -539,7 +531,8 @@ describe("packages", function()
 
    it("cost nothing but their index when members are taken as they are wanted", function()
       local ln <close> = moonlink.new()
-      local loaded = assert(ln:load(assert(three():open():plan {"top"}), {members = "wanted"}))
+      local plan = assert(cpackages.three():open():plan {"top"})
+      local loaded = assert(ln:load(plan, {members = "wanted"}))
       for _, unit in ipairs(loaded.units) do
          assert.same({}, unit:inputs())
       end
@@ -553,7 +546,7 @@ describe("packages", function()
    end)
 
    it("that need each other through roots are linked as one", function()
-      local w = new_world()
+      local w = cpackages.world()
       w:archive("rt-1.0", {"extern int hook(void); int rt(void) { return hook() + 1; }"})
       w:archive("lib-1.0", {"extern int rt(void); int hook(void) { return 6; }"
          .. "int lib(void) { return rt(); }"})
@@ -578,7 +571,7 @@ describe("shared libraries of packages", function()
    end
 
    it("see what the database says that they depend on, though they name nothing", function()
-      local w = new_world()
+      local w = cpackages.world()
       shared(w, "low-1.0", "int low(void) { return 1; }")
       shared(w, "mid-1.0", "extern int low(void); int mid(void) { return low() + 10; }",
          {"low-1.0"})
@@ -608,7 +601,7 @@ describe("code reaches what is outside of its load", function()
 
    --- Three packages, the second of two objects, that call each other.
    local function packages()
-      local w = new_world()
+      local w = cpackages.world()
       w:archive("low-1.0", {"int low(void) { return 1; }"})
       w:archive("mid-1.0", {
          "extern int low(void), inner(void); int mid(void) { return low() + inner(); }",

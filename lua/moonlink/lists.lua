@@ -1,4 +1,4 @@
---- Lists: the small things that many modules ask of them. All give new lists but append.
+--- Lists and tables: the small things that many modules ask of them. All give new ones but append.
 -- SPDX-License-Identifier: MIT
 
 local lists = {}
@@ -21,6 +21,18 @@ end
 ---@return any[] list
 function lists.append(list, more)
    return table.move(more, 1, #more, #list + 1, list)
+end
+
+--- A table with the same fields.
+---@generic T: table
+---@param of T
+---@return T
+function lists.copy(of)
+   local copy = {}
+   for key, value in pairs(of) do
+      copy[key] = value
+   end
+   return copy
 end
 
 ---@param list any[]

@@ -2,6 +2,9 @@
 -- `ln:load` does what they say, and neither knows the other.
 -- SPDX-License-Identifier: MIT
 
+local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
+
 local plan = {}
 
 --- The field `format` of every plan.
@@ -18,6 +21,7 @@ local FILE = {
    library = "string", role = "string", kind = "string", path = "string", why = "string",
    tried = "strings",
 }
+local KINDS = {archive = true, prelinked = true, shared = true}
 local MISSING = {unit = "string", library = "string", role = "string", tried = "strings"}
 local UNIT = {
    id = "string", name = "string", version = "string", database = "string", depends = "strings",
@@ -53,6 +57,23 @@ local function wrong(value, fields, where)
    end
 end
 
+local function wrong_file(file, id)
+   local why = wrong(file, FILE, "a file of unit " .. id)
+   if not why and not KINDS[file.kind] then
+      why = ("unit %s: a file is archive, prelinked or shared, not '%s'"):format(id, file.kind)
+   end
+   return why
+end
+
+local function wrong_missing(each, seen)
+   local why = wrong(each, MISSING, "what is missing")
+   if not why and not seen[each.unit] then
+      why = ("library %s is missing of %s, which is no unit of the plan"):format(each.library,
+         each.unit)
+   end
+   return why
+end
+
 local function wrong_unit(unit, i, seen)
    local why = wrong(unit, UNIT, ("unit %d"):format(i))
    if why then
@@ -63,7 +84,7 @@ local function wrong_unit(unit, i, seen)
       return ("unit %s: field 'files': a list of tables expected"):format(unit.id)
    end
    for _, file in ipairs(unit.files) do
-      why = why or wrong(file, FILE, "a file of unit " .. unit.id)
+      why = why or wrong_file(file, unit.id)
    end
    seen[unit.id] = true
    return why
@@ -120,9 +141,80 @@ function plan.problem(value)
       end
    end
    for _, each in ipairs(value.missing) do
-      why = why or wrong(each, MISSING, "what is missing")
+      why = why or wrong_missing(each, seen)
    end
    return why or wrong_groups(value.groups, seen)
+end
+
+--- The paths of a unit's files.
+---@param unit moonlink.pkg.PlanUnit
+---@return string[]
+function plan.paths(unit)
+   local list = {}
+   for i, file in ipairs(unit.files) do
+      list[i] = file.path
+   end
+   return list
+end
+
+--- Is the package, or a part of it, a shared library?
+---@param unit moonlink.pkg.PlanUnit
+---@return boolean
+function plan.has_libraries(unit)
+   for _, file in ipairs(unit.files) do
+      if file.role == "package" and file.kind == "shared" then
+         return true
+      end
+   end
+   return false
+end
+
+---@class moonlink.PlanLine
+---@field libraries moonlink.pkg.PlanFile[] of the packages
+---@field extra moonlink.pkg.PlanFile[] others that they need
+---@field roots string[] names that are wanted though nobody refers to them
+---@field search string[] folders
+
+--- What some units bring to a load, in the order of a link line: dependants first.
+---@param units moonlink.pkg.PlanUnit[] dependencies first
+---@return moonlink.PlanLine
+function plan.line(units)
+   local line = {libraries = {}, extra = {}, roots = {}, search = {}}
+   for i = #units, 1, -1 do
+      local unit = units[i]
+      for _, file in ipairs(unit.files) do
+         table.insert(file.role == "package" and line.libraries or line.extra, file)
+      end
+      lists.append(line.roots, unit.roots)
+      lists.append(line.search, unit.search)
+   end
+   return line
+end
+
+--- Paths that a message shows of those where a library was looked for.
+local SHOWN = 6
+
+local function looked_at(tried)
+   if not tried[1] then
+      return "no path"
+   end
+   local more = #tried > SHOWN and (" and %d more"):format(#tried - SHOWN) or ""
+   return table.concat(tried, ", ", 1, math.min(#tried, SHOWN)) .. more
+end
+
+--- The error for a library that was not found.
+---@param what moonlink.pkg.Plan
+---@param each table one of its `missing`
+---@return moonlink.Error with `package`, `symbol` (the library) and `tried`
+function plan.missing_error(what, each)
+   local profiling = what.way:find "profiling" and each.role == "package"
+   return errors.new {
+      code = "noent", package = each.unit, symbol = each.library, tried = each.tried,
+      message = ("package %s: library %s is missing (%s, %s; looked at %s)"):format(each.unit,
+         each.library, what.kind, what.way, looked_at(each.tried)),
+      hint = profiling and 'install the profiling libraries, or leave out way = "profiling"'
+         or "install it, or name its folder with search = {...} of the plan",
+   }
 end
 
 return plan

@@ -106,15 +106,7 @@ local function enter(self, plan, units, loaded)
       together[i] = unit.id
    end
    for _, unit in ipairs(type(loaded) == "table" and units or {}) do
-      local paths = {}
-      for i, file in ipairs(unit.files) do
-         paths[i] = file.path
-      end
-      packages.enter(self.linker, {
-         id = unit.id, name = unit.name, version = unit.version, database = unit.database,
-         depends = lists.append({}, unit.depends), kind = plan.kind, way = plan.way, files = paths,
-         unit = loaded, group = together, scoped = false,
-      })
+      packages.enter(self.linker, plan, unit, {unit = loaded, group = together, scoped = false})
    end
 end
 
@@ -265,10 +257,8 @@ end
 ---@return string[]?
 ---@return moonlink.Error? err
 function ghc.add(self, names)
-   local asked = {packages = names}
-   for key, value in pairs(self.asked) do
-      asked[key] = value
-   end
+   local asked = lists.copy(self.asked)
+   asked.packages = names
    local plan, err = locate.plan(asked)
    if not plan then
       return nil, err
@@ -305,10 +295,7 @@ end
 --- The linker of a runtime. GHC's static code is not PIC and goes low; what was compiled with -fPIC
 -- refers to it all the same without a GOT, so that it has to lie there, too.
 local function new_linker(options, kind)
-   local own = {}
-   for key, value in pairs(options or {}) do
-      own[key] = value
-   end
+   local own = lists.copy(options or {})
    if kind ~= "shared" then
       own.zone = own.zone or "low"
    end

@@ -7,6 +7,7 @@ local errors = require "moonlink.error"
 local find = require "moonlink.pkg.ghc"
 local pkg = require "moonlink.pkg"
 local planner = require "moonlink.pkg.plan"
+local shape = require "moonlink.plan"
 
 local locate = {}
 
@@ -69,13 +70,7 @@ local function open_all(global, given)
 end
 
 local function first_missing(plan)
-   local each = plan.missing[1]
-   return each and errors.new {
-      code = "noent", package = each.unit, symbol = each.library, tried = each.tried,
-      message = ("package %s: library %s is missing, as %s, %s"):format(each.unit, each.library,
-         plan.kind, plan.way),
-      hint = "looked at " .. (each.tried[1] and table.concat(each.tried, ", ") or "no path"),
-   }
+   return plan.missing[1] and shape.missing_error(plan, plan.missing[1])
 end
 
 --- The units below the core ones, and themselves.
@@ -146,18 +141,13 @@ end
 ---@param units moonlink.pkg.PlanUnit[] dependencies first
 ---@return moonlink.ghc.Files
 function locate.files(units)
-   local files = {libraries = {}, extra = {}, roots = {}, search = {}}
-   for i = #units, 1, -1 do
-      for _, file in ipairs(units[i].files) do
-         local list = file.role == "package" and files.libraries or files.extra
-         list[#list + 1] = file.path
-      end
-      for _, field in ipairs {"roots", "search"} do
-         local list = units[i][field]
-         table.move(list, 1, #list, #files[field] + 1, files[field])
+   local line = shape.line(units)
+   for _, list in ipairs {line.libraries, line.extra} do
+      for i, file in ipairs(list) do
+         list[i] = file.path
       end
    end
-   return files
+   return line
 end
 
 return locate

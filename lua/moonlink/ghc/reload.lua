@@ -8,6 +8,7 @@ local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local functions = require "moonlink.ghc.functions"
 local inputs = require "moonlink.link.inputs"
+local lists = require "moonlink.lists"
 
 local reload = {}
 
@@ -25,16 +26,11 @@ end
 local function again(list)
    local out = {}
    for i, input in ipairs(list) do
-      local copy = {}
-      for key, value in pairs(input) do
-         if key ~= "edits" then
-            copy[key] = value
-         end
-      end
+      out[i] = lists.copy(input)
+      out[i].edits = nil
       for key, value in pairs(input.edits or {}) do
-         copy[key] = value
+         out[i][key] = value
       end
-      out[i] = copy
    end
    return out
 end

@@ -4,6 +4,8 @@
 
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
+local shape = require "moonlink.plan"
 
 local packages = {}
 
@@ -89,15 +91,27 @@ function packages.get(linker, id)
    return entry
 end
 
+---@class moonlink.PackageLoad
+---@field unit moonlink.LoadedUnit what became of the package, and maybe of others
+---@field group string[] ids of all that it was made of
+---@field scoped boolean
+
 --- Enters a package that was loaded.
 ---@param linker moonlink.Linker
----@param entry table
+---@param what moonlink.pkg.Plan
+---@param unit moonlink.pkg.PlanUnit of that plan
+---@param how moonlink.PackageLoad
 ---@return moonlink.LoadedPackage
-function packages.enter(linker, entry)
+function packages.enter(linker, what, unit, how)
    linker.loaded = linker.loaded or {}
    linker.loaded_count = (linker.loaded_count or 0) + 1
-   entry.order, entry.count = linker.loaded_count, 0
-   linker.loaded[entry.id] = setmetatable(entry, metatable)
+   local entry = setmetatable({
+      id = unit.id, name = unit.name, version = unit.version, database = unit.database,
+      depends = lists.append({}, unit.depends), kind = what.kind, way = what.way,
+      files = shape.paths(unit), unit = how.unit, group = how.group, scoped = how.scoped,
+      has_libraries = shape.has_libraries(unit), order = linker.loaded_count, count = 0,
+   }, metatable)
+   linker.loaded[entry.id] = entry
    return entry
 end
 

@@ -8,9 +8,11 @@ local errors = require "moonlink.error"
 local group_of = require "moonlink.link.group"
 local held = require "moonlink.link.held"
 local inputs = require "moonlink.link.inputs"
+local lists = require "moonlink.lists"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
 local packages = require "moonlink.link.packages"
+local plan_errors = require "moonlink.link.plan_errors"
 local shape = require "moonlink.plan"
 
 local plan = {}
@@ -24,9 +26,15 @@ plan.is = shape.is
 
 local OWN = {atomic = "boolean", members = "string", packages = "string"}
 local VALUES = {members = {all = true, wanted = true}, packages = {linker = true, own = true}}
+--- Options of a load that a plan has in its place, and those that packages of their own have.
+local SAID = {inputs = true, want = true, roots = true, name = true}
+local SCOPED = {"scope", "duplicate", "weak"}
 
 --- Sorts our options from those of a load.
 local function split(given)
+   if given ~= nil and type(given) ~= "table" then
+      errors.mistake("options for the load of a plan: table expected, got %s", type(given))
+   end
    local own, rest = {}, {}
    for name, value in pairs(given or {}) do
       if OWN[name] then
@@ -34,55 +42,13 @@ local function split(given)
             errors.mistake("option '%s': %s is none of its values", name, tostring(value))
          end
          own[name] = value
-      elseif name == "inputs" or name == "want" or math.type(name) == "integer" then
-         errors.mistake "a plan says itself what is loaded"
+      elseif SAID[name] or math.type(name) == "integer" then
+         errors.mistake("option '%s': a plan says itself what is loaded", tostring(name))
       else
          rest[name] = value
       end
    end
    return own, rest
-end
-
-local function incomplete(what)
-   local list = {}
-   for i, each in ipairs(what.missing) do
-      list[i] = errors.new {
-         code = "noent", package = each.unit, symbol = each.library, tried = each.tried,
-         message = ("package %s: library %s is missing (looked at %s)"):format(each.unit,
-            each.library, each.tried[1] and table.concat(each.tried, ", ") or "no path"),
-         hint = what.way:find "profiling" and each.role == "package"
-            and "install the profiling libraries, or plan without way = \"profiling\""
-            or "install it, or name its folder with search = {...} of the plan",
-      }
-   end
-   local err = errors.new {errors = list, count = #list}
-   for key, value in pairs(list[1]) do
-      err[key] = value
-   end
-   return err
-end
-
-local function paths(unit)
-   local list = {}
-   for i, file in ipairs(unit.files) do
-      list[i] = file.path
-   end
-   return list
-end
-
---- What is loaded under this id is something else.
-local function clash(entry, unit, what)
-   local now, wanted = table.concat(entry.files, ", "), table.concat(paths(unit), ", ")
-   if now == wanted then
-      return nil
-   end
-   local how = entry.way ~= what.way and ("the way %s, the plan wants %s"):format(entry.way,
-      what.way) or ("other files (%s), the plan wants %s"):format(now, wanted)
-   return errors.new {
-      code = "state", package = unit.id,
-      message = ("package %s is loaded in %s"):format(unit.id, how),
-      hint = "unload it first, or use a linker of its own",
-   }
 end
 
 ---@class moonlink.PlanGroup
@@ -99,7 +65,7 @@ local function to_do(linker, what)
       local group = {units = {}, ids = ids}
       for _, id in ipairs(ids) do
          local entry = packages.get(linker, id)
-         local err = entry and clash(entry, by_id[id], what)
+         local err = entry and plan_errors.clash(entry, by_id[id], what)
          if err then
             return nil, err
          end
@@ -127,23 +93,17 @@ local function has_versions(linker, what)
    return false
 end
 
---- The inputs of some units: in the order of a link line, dependants first, then what they need of
---- the system.
-local function inputs_of(units, whole)
-   local list, extra, roots, search = {}, {}, {}, {}
-   for i = #units, 1, -1 do
-      local unit = units[i]
-      for _, file in ipairs(unit.files) do
-         if file.role == "package" then
-            list[#list + 1] = {path = file.path, whole = whole and file.kind == "archive"}
-         else
-            extra[#extra + 1] = {path = file.path, whole = false}
-         end
-      end
-      table.move(unit.roots, 1, #unit.roots, #roots + 1, roots)
-      table.move(unit.search, 1, #unit.search, #search + 1, search)
+--- The inputs of some units, then what they need of the system; roots; folders, with those of the
+--- load behind them.
+local function inputs_of(units, own, rest)
+   local line, list = shape.line(units), {}
+   for i, file in ipairs(line.libraries) do
+      list[i] = {path = file.path, whole = own.members ~= "wanted" and file.kind == "archive"}
    end
-   return table.move(extra, 1, #extra, #list + 1, list), roots, search
+   for _, file in ipairs(line.extra) do
+      list[#list + 1] = {path = file.path, whole = false}
+   end
+   return list, line.roots, lists.append(line.search, rest.search or {})
 end
 
 --- All units that some depend on, the nearest first, without themselves.
@@ -196,33 +156,13 @@ local function name_of(group)
       or ("%s and %d more"):format(group.ids[#group.ids], #group.ids - 1)
 end
 
---- Says of which package an error is.
-local function blame(err, units)
-   local owner
-   for _, unit in ipairs(units) do
-      for _, file in ipairs(unit.files) do
-         owner = owner or err.file == file.path and unit or nil
-      end
-   end
-   owner = owner or units[2] == nil and units[1] or nil
-   if owner and type(err) == "table" then
-      err.package = owner.id
-      local text = ("package %s: %s"):format(owner.id, err.message)
-      err.message = text
-      if err.errors and err.errors[1] and err.errors[1] ~= err then
-         err.errors[1].message = text
-      end
-   end
-   return err
-end
-
 --- Would it all load, as far as names and files are concerned? Nothing stays.
 local function rehearse(linker, groups, own, rest)
    local units = {}
    for _, group in ipairs(groups) do
       table.move(group.units, 1, #group.units, #units + 1, units)
    end
-   local list, roots, search = inputs_of(units, own.members ~= "wanted")
+   local list, roots, search = inputs_of(units, own, rest)
    local merged = options.merge(linker.options, rest)
    merged.roots, merged.search = roots, search
    if type(merged.bind) == "function" then
@@ -234,7 +174,7 @@ local function rehearse(linker, groups, own, rest)
    local run <close> = load.begin(linker, merged)
    local ok, err = load.run(run, inputs.parse(list), "names")
    if not ok then
-      return nil, blame(err, units)
+      return nil, plan_errors.blame(err, units)
    end
    return true
 end
@@ -271,36 +211,20 @@ local function open_together(linker, group, by_id, list)
    return kept, file
 end
 
-local function has_shared(group)
+local function has_libraries(group)
    for _, unit in ipairs(group.units) do
-      for _, file in ipairs(unit.files) do
-         if file.role == "package" and file.kind == "shared" then
-            return true
-         end
+      if shape.has_libraries(unit) then
+         return true
       end
    end
    return false
 end
 
-local function enter(linker, group, unit, what, own)
-   local entries = {}
-   for i, each in ipairs(group.units) do
-      entries[i] = packages.enter(linker, {
-         id = each.id, name = each.name, version = each.version, database = each.database,
-         depends = table.move(each.depends, 1, #each.depends, 1, {}), kind = what.kind,
-         way = what.way, files = paths(each), unit = unit, group = group.ids,
-         has_libraries = has_shared(group),
-         scoped = own.packages == "own",
-      })
-   end
-   return entries
-end
-
 --- Loads one group.
 local function load_group(linker, group, by_id, what, own, rest)
-   local list, roots, search = inputs_of(group.units, own.members ~= "wanted")
+   local list, roots, search = inputs_of(group.units, own, rest)
    local together
-   if has_shared(group) then
+   if has_libraries(group) then
       roots = {}
       list, together = open_together(linker, group, by_id, list)
       if not list then
@@ -323,9 +247,13 @@ local function load_group(linker, group, by_id, what, own, rest)
       together.remove()
    end
    if not unit then
-      return nil, blame(err, group.units)
+      return nil, plan_errors.blame(err, group.units)
    end
-   enter(linker, group, unit, what, own)
+   for _, each in ipairs(group.units) do
+      packages.enter(linker, what, each, {
+         unit = unit, group = group.ids, scoped = own.packages == "own",
+      })
+   end
    return unit
 end
 
@@ -342,6 +270,33 @@ local function take_back(linker, done)
    end
 end
 
+--- Decides where names of packages are seen, unless the caller has.
+local function set_scope(linker, what, own, rest)
+   own.packages = own.packages or has_versions(linker, what) and "own" or "linker"
+   for _, name in ipairs(own.packages == "own" and SCOPED or {}) do
+      if rest[name] ~= nil then
+         errors.mistake("option '%s': packages that see their dependencies alone have their own",
+            name)
+      end
+   end
+end
+
+--- Loads groups up to the first that fails; gives what was loaded, and the error.
+local function load_groups(linker, groups, by_id, what, own, rest)
+   local done = {}
+   for _, group in ipairs(groups) do
+      local err, unit = plan_errors.incomplete(what, group), nil
+      if not err then
+         unit, err = load_group(linker, group, by_id, what, own, rest)
+      end
+      if not unit then
+         return done, err
+      end
+      done[#done + 1] = {unit = unit, group = group}
+   end
+   return done
+end
+
 --- Loads what of a plan is not loaded yet.
 ---@param linker moonlink.Linker
 ---@param what moonlink.pkg.Plan
@@ -355,35 +310,31 @@ function plan.load(linker, what, given)
       errors.mistake("no plan that can be loaded: %s", why)
    end
    local own, rest = split(given)
-   options.merge(linker.options, rest)
-   if what.missing[1] and own.atomic ~= false then
-      return nil, incomplete(what)
+   options.merge(linker.options, rest) -- raises for what is none of them
+   local atomic = own.atomic ~= false
+   if what.missing[1] and atomic then
+      return nil, plan_errors.incomplete(what)
    end
-   own.packages = own.packages or has_versions(linker, what) and "own" or "linker"
+   set_scope(linker, what, own, rest)
    local groups, by_id = to_do(linker, what)
    if not groups then
       return nil, by_id
    end
-   local done, ok, err = {}, true, nil
-   if own.atomic ~= false and #groups > 1 and what.kind ~= "shared" then
-      ok, err = rehearse(linker, groups, own, rest)
-   end
-   for _, group in ipairs(ok and groups or {}) do
-      local unit
-      unit, err = load_group(linker, group, by_id, what, own, rest)
-      if not unit then
-         break
+   if atomic and #groups > 1 and what.kind ~= "shared" then
+      local ok, err = rehearse(linker, groups, own, rest)
+      if not ok then
+         return nil, err
       end
-      done[#done + 1] = {unit = unit, group = group}
    end
-   if err and own.atomic ~= false then
+   local done, err = load_groups(linker, groups, by_id, what, own, rest)
+   if not err then
+      return held.new(linker, what, done)
+   elseif atomic then
       take_back(linker, done)
-      return nil, err
-   elseif err then
+   else
       err.kept = held.new(linker, what, done)
-      return nil, err
    end
-   return held.new(linker, what, done)
+   return nil, err
 end
 
 return plan

@@ -10,6 +10,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local ways = require "moonlink.pkg.ways"
 
 local locate = {}
@@ -241,9 +242,7 @@ local link_extra = first(locate.each_folder("all", LIB_SO, LIB_A),
    locate.each_folder("system", LIB_SO, LIB_A), locate.soname)
 
 ---@class moonlink.pkg.NamedPolicy
----@field text string what it is
 ---@field choose moonlink.pkg.Policy
----@field kinds string[] those that libraries of packages may be
 ---@field ghci? boolean extra-ghci-libraries stand in place of extra-libraries
 ---@field dynamic? boolean folders of shared libraries come first
 ---@field bare? boolean LIBRARY_PATH, which compilers hand on, does not count
@@ -251,29 +250,21 @@ local link_extra = first(locate.each_folder("all", LIB_SO, LIB_A),
 --- The ready-made policies by name.
 ---@type table<string, moonlink.pkg.NamedPolicy>
 locate.policies = {
-   ghci = {
-      text = "GHCi with a static interpreter: prelinked object, then archive", ghci = true,
-      choose = first(exact, locate.by_role(static_package, ghci_extra)),
-      kinds = {"prelinked", "archive"},
-   },
+   -- GHCi with a static interpreter: prelinked object, then archive
+   ghci = {choose = first(exact, locate.by_role(static_package, ghci_extra)), ghci = true},
+   -- GHCi with a dynamic interpreter: the shared library of this GHC
    ["ghci-dynamic"] = {
-      text = "GHCi with a dynamic interpreter: the shared library of this GHC", ghci = true,
+      choose = first(exact, locate.by_role(shared_package, ghci_extra)), ghci = true,
       dynamic = true,
-      choose = first(exact, locate.by_role(shared_package, ghci_extra)),
-      kinds = {"shared", "prelinked"},
    },
-   link = {
-      text = "ghc's link line: the folders of all packages, one after the other",
-      choose = first(exact, locate.by_role(linked_package, link_extra)),
-      kinds = {"archive", "shared"},
-   },
+   -- ghc's link line: the folders of all packages, one after the other
+   link = {choose = first(exact, locate.by_role(linked_package, link_extra))},
+   -- ld: the package's folders one after the other, in each lib*.so, then lib*.a
    ld = {
-      bare = true,
-      text = "ld: the package's folders one after the other, in each lib*.so, then lib*.a",
       choose = first(exact, locate.by_role(
          locate.each_folder("own", {"shared", "lib{name}{suffix}-ghc{ghc}.so"},
             {"shared", "lib{name}{suffix}.so"}, {"archive", "lib{name}{suffix}.a"}), ld_extra)),
-      kinds = {"shared", "archive"},
+      bare = true,
    },
 }
 
@@ -285,12 +276,7 @@ locate.kinds = {
 }
 
 local function known(of)
-   local names = {}
-   for name in pairs(of) do
-      names[#names + 1] = name
-   end
-   table.sort(names)
-   return table.concat(names, ", ")
+   return table.concat(lists.keys(of), ", ")
 end
 
 --- The policy, and the kinds, that the options of a plan mean; raises for unknown ones.

@@ -68,6 +68,24 @@ local KNOWN = {
    environment = "table", ghc = "string", search = "table", system = "table", hidden = "boolean",
 }
 
+--- Options that are lists, and what they are lists of.
+local LISTS = {
+   search = "string", system = "string", flags = "string or table", environment = "table",
+   way = "string",
+}
+
+local function check_list(name, list)
+   for i = 1, type(list) == "table" and #list or 0 do
+      local item = list[i]
+      if not LISTS[name]:find(type(item), 1, true) then
+         errors.mistake("plan: option '%s': item %d: %s expected, got %s", name, i, LISTS[name],
+            type(item))
+      elseif type(item) == "string" and item:find("\0", 1, true) then
+         errors.mistake("plan: option '%s': item %d holds a NUL", name, i)
+      end
+   end
+end
+
 local function check(options)
    if type(options) ~= "table" then
       errors.mistake("a table of packages expected, got %s", type(options))
@@ -79,6 +97,8 @@ local function check(options)
             errors.mistake("plan: unknown option '%s'", tostring(name))
          elseif not types:find(type(value), 1, true) then
             errors.mistake("plan: option '%s': %s expected, got %s", name, types, type(value))
+         elseif LISTS[name] then
+            check_list(name, value)
          end
       end
    end
@@ -170,6 +190,10 @@ local function find(self, out, library, role)
       all = self.folders, system = self.system, way = self.way, ghc = self.ghc, only = self.only,
    }, at)
    if path then
+      if type(path) ~= "string" or not locate.kinds[kind] or type(why) ~= "string" then
+         errors.mistake("policy: for %s: a path, archive, prelinked or shared, and why expected, "
+            .. "got %s, %s, %s", library, tostring(path), tostring(kind), tostring(why))
+      end
       out.files[#out.files + 1] = {
          library = library, role = role, kind = kind, path = path, why = why, tried = at.tried,
       }

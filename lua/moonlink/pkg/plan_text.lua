@@ -6,6 +6,7 @@ local errors = require "moonlink.error"
 local files = require "moonlink.file"
 local json = require "moonlink.show.json"
 local json_read = require "moonlink.show.json_read"
+local shape = require "moonlink.plan"
 
 local plan_text = {}
 
@@ -73,17 +74,9 @@ function plan_text.bless(plan)
    return setmetatable(plan, metatable)
 end
 
-local function paths(unit)
-   local list = {}
-   for i, file in ipairs(unit.files) do
-      list[i] = file.path
-   end
-   return list
-end
-
---- What two lists of texts have in one of them only.
+--- What two lists of texts have in one of them only; their order, when that is all.
 local function differ(out, id, what, old, new)
-   local before, now = {}, {}
+   local before, now, already = {}, {}, #out
    for _, item in ipairs(old) do
       before[item] = true
    end
@@ -97,6 +90,11 @@ local function differ(out, id, what, old, new)
       if not now[item] then
          out[#out + 1] = {unit = id, what = what, old = item}
       end
+   end
+   if #out == already then
+      local first, second = table.concat(old, ", "), table.concat(new, ", ")
+      out[#out + 1] = first ~= second
+         and {unit = id, what = what .. " order", old = first, new = second} or nil
    end
 end
 
@@ -118,6 +116,14 @@ local function missing_of(plan)
    return list
 end
 
+local function groups_of(plan)
+   local list = {}
+   for _, group in ipairs(plan.groups) do
+      list[#list + 1] = #group > 1 and table.concat(group, " + ") or nil
+   end
+   return list
+end
+
 local function by_id(plan)
    local units, list = {}, {}
    for i, unit in ipairs(plan.units) do
@@ -126,12 +132,22 @@ local function by_id(plan)
    return units, list
 end
 
---- What two plans say differently: { unit=, what=, old=, new= } each; it prints itself.
+local function check(plan, number)
+   local why = shape.problem(plan)
+   if why then
+      errors.mistake("bad argument #%d to 'diff' (plan expected: %s)", number, why)
+   end
+end
+
+--- What two plans say differently: { unit=, what=, old=, new= } each; it prints itself. Why a file
+--- was taken is left out.
 ---@param old moonlink.pkg.Plan
 ---@param new moonlink.pkg.Plan
 ---@return {unit: string?, what: string, old: string?, new: string?}[]
 function plan_text.diff(old, new)
    local out = {}
+   check(old, 1)
+   check(new, 2)
    for _, field in ipairs {"kind", "way", "policy", "ghc"} do
       if old[field] ~= new[field] then
          out[#out + 1] = {what = field, old = old[field], new = new[field]}
@@ -139,6 +155,7 @@ function plan_text.diff(old, new)
    end
    local before, old_list = by_id(old)
    local now, new_list = by_id(new)
+   differ(out, nil, "asked", old.asked, new.asked)
    differ(out, nil, "unit", old_list, new_list)
    for _, id in ipairs(new_list) do
       local a, b = before[id], now[id]
@@ -146,12 +163,13 @@ function plan_text.diff(old, new)
          if a.database ~= b.database then
             out[#out + 1] = {unit = id, what = "database", old = a.database, new = b.database}
          end
-         differ(out, id, "file", paths(a), paths(b))
-         differ(out, id, "depends", a.depends, b.depends)
-         differ(out, id, "root", a.roots, b.roots)
-         differ(out, id, "option", a.options, b.options)
+         differ(out, id, "file", shape.paths(a), shape.paths(b))
+         for _, field in ipairs {"depends", "roots", "search", "options"} do
+            differ(out, id, field, a[field], b[field])
+         end
       end
    end
+   differ(out, nil, "group", groups_of(old), groups_of(new))
    differ(out, nil, "missing", missing_of(old), missing_of(new))
    return setmetatable(out, difference)
 end
@@ -194,6 +212,9 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function plan_text.save(plan, path)
+   if type(path) ~= "string" or path:find("\0", 1, true) then
+      errors.mistake("bad argument #1 to 'save' (path without NUL expected, got %s)", type(path))
+   end
    local text, err = plan_text.encode(plan)
    if not text then
       return nil, err
@@ -215,7 +236,7 @@ function plan_text.read(path)
       return nil, errors.new {code = "io", file = path, message = message}
    end
    local plan, why = json_read.decode(text)
-   why = why or require "moonlink.plan".problem(plan)
+   why = why or shape.problem(plan)
    if why then
       return nil, errors.new {
          code = "format", file = path, message = ("%s: no plan: %s"):format(path, why),
