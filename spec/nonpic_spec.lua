@@ -219,6 +219,32 @@ describe("code that is not position independent", function()
       assert.equal(42, (ln:func "int f(void)")())
    end)
 
+   it("is placed low for the addresses in a large table, wherever they begin in it", function()
+      for _, before in ipairs {0, 100} do
+         local object = support.as(("%s/large%d.o"):format(folder, before), ([[
+            .globl f
+            .type f, @function
+            f: movl table(,%%rdi,4), %%eax
+               subl $x, %%eax
+               ret
+            .data
+            table: .rept %d
+            .long f - .
+            .endr
+            .rept 2000
+            .long x + 8
+            .endr
+            .local x
+            .comm x, 16
+         ]]):format(before))
+         local ln <close> = moonlink.new {}
+         local unit = assert(ln:load(object))
+         local f = ln:func "int f(long)"
+         assert.same({8, 8}, {f(before), f(before + 1999)})
+         assert.is_true(unit.stats.base < 1 << 31)
+      end
+   end)
+
    -- What cannot be moved is named, with its symbol and what to do.
    local REFUSED = {
       {"32 bits of an address", "cmpl $v_int, %eax", "32 bits of the address"},
