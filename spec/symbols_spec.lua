@@ -604,3 +604,75 @@ it("a symbol that ends past its section does no harm", function()
    ]])
    assert.equal(7, results({path}, "f"))
 end)
+
+describe("an object of very many names", function()
+   --- One whose symbol number i, from 1 on, is the value base + i, and whose file is so large that
+   --- its names stay where they were read. more: other text.
+   local function many(stem, base, more)
+      local lines = {".data\n.zero 0x100000\n", more or ""}
+      for i = 1, 2000 do
+         local name = ("%s_with_a_long_name_%d"):format(stem, i)
+         lines[#lines + 1] = (".globl %s\n%s = %d\n"):format(name, name, base + i)
+      end
+      return assembled("many_" .. stem, table.concat(lines))
+   end
+
+   --- The sum of the values of those names.
+   local function sum(ln, stem)
+      local all = 0
+      for i = 1, 2000 do
+         all = all + assert(ln:address_of(("%s_with_a_long_name_%d"):format(stem, i)))
+      end
+      return all
+   end
+
+   local function has(ln, stem)
+      return ln:address_of(stem .. "_with_a_long_name_1") ~= nil
+   end
+
+   local expected = 2000 * 2001 // 2
+
+   it("is found by all of them, and so are others beside it and behind it", function()
+      local ln <close> = moonlink.new()
+      assert(ln:load {many("first", 0), many("second", 10000)})
+      assert(ln:load(many("third", 20000)))
+      for stem, base in pairs {first = 0, second = 10000, third = 20000} do
+         assert.equal(expected + 2000 * base, sum(ln, stem))
+      end
+   end)
+
+   it("gives them up when it ends, others keep theirs", function()
+      local ln <close> = moonlink.new()
+      local first = assert(ln:load(many("first", 0)))
+      local second = assert(ln:load(many("second", 10000)))
+      first:unload()
+      assert.is_false(has(ln, "first"))
+      assert.equal(expected + 2000 * 10000, sum(ln, "second"))
+      second:unload()
+      assert.is_false(has(ln, "second"))
+   end)
+
+   it("leaves nothing behind when its load fails", function()
+      local ln <close> = moonlink.new()
+      local bad = many("bad", 0, "call nobody_has_this_name\n")
+      assert.equal("nobody_has_this_name", select(2, ln:load(bad)).symbol)
+      assert.is_false(has(ln, "bad"))
+   end)
+
+   it("may have names with versions among them, renamed and clashing ones", function()
+      local a = many("first", 0, [[
+         .globl old
+         old = 77
+         .symver old, name@@V2
+         .globl clash
+         clash = 1
+      ]])
+      local b = many("second", 0, ".globl clash\nclash = 2\n")
+      local ln <close> = moonlink.new()
+      local _, err = ln:load {a, b}
+      assert.equal("clash", err.symbol)
+      assert(ln:load(a))
+      assert.equal(77, ln:address_of "name")
+      assert.equal(expected, sum(ln, "first"))
+   end)
+end)

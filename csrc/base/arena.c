@@ -43,6 +43,62 @@ void ml_arena_free(ml_arena *a)
     *a = (ml_arena){.bulk = a->bulk};
 }
 
+static bool holds(const struct ml_chunk *c, const uint8_t *p)
+{
+    return (uintptr_t)p - (uintptr_t)c < c->size;
+}
+
+bool ml_arena_may_move(const ml_arena *a, const void *p)
+{
+    const struct ml_chunk *c = a->chunks;
+    while (c && !holds(c, p))
+        c = c->next;
+    return c && c->bulk;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const ml_slice *x = a, *y = b;
+    return x->p < y->p ? -1 : x->p > y->p;
+}
+
+/* Gives back what lies between the ranges of v, sorted, that are in c. */
+static void trim(struct ml_chunk *c, const ml_slice *v, size_t n)
+{
+    uint8_t *at = (uint8_t *)c + HEADER, *end = (uint8_t *)c + c->size;
+    for (size_t i = 0; i < n; i++) {
+        if (!holds(c, v[i].p) || v[i].p + v[i].n < at)
+            continue;
+        if (v[i].p > at)
+            c->bulk->drop(at, (size_t)(v[i].p - at));
+        at = (uint8_t *)c + (v[i].p - (uint8_t *)c) + v[i].n;
+    }
+    c->bulk->drop(at, (size_t)(end - at));
+}
+
+void ml_arena_move(ml_arena *from, ml_arena *to, ml_slice *v, size_t n)
+{
+    struct ml_chunk **at = &from->chunks, *c;
+    if (!n)
+        return;
+    qsort(v, n, sizeof *v, by_address);
+    while ((c = *at)) {
+        size_t i = 0;
+        while (i < n && !holds(c, v[i].p))
+            i++;
+        if (i == n) {
+            at = &c->next;
+            continue;
+        }
+        trim(c, v, n);
+        *at = c->next;
+        c->next = to->chunks;
+        to->chunks = c;
+        to->held += c->size;
+    }
+    from->at = from->end = NULL;
+}
+
 /* A chunk with room for size bytes behind its header, from the bulk source when there is one and
 ** the arena is large, else from malloc. */
 static struct ml_chunk *chunk_new(ml_arena *a, size_t size)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 struct ml_chunk;
 
 /* Where an arena that has grown large takes its memory from, in place of malloc: units that the
@@ -19,6 +21,7 @@ typedef struct ml_bulk {
     void *(*get)(size_t size); /* NULL when there is none */
     void (*put)(void *p, size_t size);
     void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
+    void (*drop)(void *p, size_t size);  /* gives its whole pages back; it stays where it is */
 } ml_bulk;
 
 typedef struct ml_arena {
@@ -31,6 +34,13 @@ typedef struct ml_arena {
 /* An arena is started as (ml_arena){0}, or with .bulk set. This frees everything; the arena is
 ** empty and usable afterwards. */
 void ml_arena_free(ml_arena *a);
+
+/* Some bytes of an arena may outlive it: those of its large chunks. ml_arena_may_move says whether
+** p lies in one. ml_arena_move gives the chunks in which the n ranges v lie (which it sorts) to the
+** arena `to`: the ranges stay where they are, all else of these chunks is gone, and `from` can only
+** be freed. */
+bool ml_arena_may_move(const ml_arena *a, const void *p);
+void ml_arena_move(ml_arena *from, ml_arena *to, ml_slice *v, size_t n);
 
 /* size bytes aligned to 16, not cleared. size 0 gives a valid pointer. */
 void *ml_alloc(ml_arena *a, size_t size);

@@ -252,6 +252,7 @@ int ml_txn_commit(ml_txn *t, const char *name, ml_unit **out)
     s->loads--;
     rc = start(t);
     strip(u->l);
+    ml_arena_move(&t->scratch, &u->l->keep, t->kept, t->nkept);
     ml_txn_drop(t);
     u->state = ML_UNIT_LIVE;
     if (rc < 0)

@@ -8,6 +8,9 @@
 #include "link/txn.h"
 
 enum { BATCH = 32 };
+/* From so many names on an object's string table is kept where it is, if it has not more bytes for
+** each: see keep_names. */
+enum { MANY = 512, LONG = 128 };
 
 ml_entry *ml_select_entry(ml_txn *t, const char *name)
 {
@@ -188,74 +191,139 @@ static const char *edited(ml_txn *t, const ml_edit *edit, uint32_t input, ml_isy
     return NULL;
 }
 
-static int add_symbol(ml_txn *t, ml_input *in, uint32_t index, ml_isym *s, const char *name,
-                      size_t len, uint32_t hash)
+/* The symbols of an input on their way in. */
+typedef struct entering {
+    ml_txn *t;
+    ml_input *in;
+    uint32_t input;
+    bool kept;  /* its string table lives as long as names do */
+    bool plain; /* no name and no definition is changed on the way */
+} entering;
+
+typedef struct symbol {
+    ml_isym s;
+    size_t len; /* of s.name */
+    uint32_t hash;
+    bool kept; /* s.name lives as long as names do */
+} symbol;
+
+static void set_name(symbol *y, const char *name, size_t len)
 {
-    uint32_t input = (uint32_t)(in - t->l->inputs);
-    bool defined = s->section != ML_SEC_UNDEF;
-    if (defined && s->section < in->img->nsections &&
-        !ml_within(ml_image_section(in->img, s->section).size, s->value, s->size) && s->size)
-        ml_warn_clamp(t, in, s, name);
-    const ml_edit *edit = ml_edits_find(t->edits, name, len, hash);
+    y->s.name = name;
+    y->len = len;
+    y->hash = ml_hash(name, len);
+    y->kept = false;
+}
+
+/* What is said about a symbol in other places than its file. 1: it has its entry already. */
+static int change(const entering *x, symbol *y, uint32_t index)
+{
+    ml_txn *t = x->t;
+    const ml_edit *edit = ml_edits_find(t->edits, y->s.name, y->len, y->hash);
     if (edit) {
         ml_entry *own = NULL;
-        name = edited(t, edit, input, s, &own);
+        const char *name = edited(t, edit, x->input, &y->s, &own);
         if (!name) {
-            in->bind[index - in->img->first_global] = own;
-            return own ? define(t, own, input, index, s) : ml_nomem(t->d);
+            x->in->bind[index - x->in->img->first_global] = own;
+            int rc = own ? define(t, own, x->input, index, &y->s) : ml_nomem(t->d);
+            return rc < 0 ? rc : 1;
         }
-        len = strlen(name);
-        hash = ml_hash(name, len);
+        set_name(y, name, strlen(name));
     }
-    if (defined && s->section < in->img->nsections && ml_is_dropped(in, s->section))
-        defined = false;
-    if (t->renames[!defined ? 0 : 1].count) {
-        name = renamed(&t->renames[!defined ? 0 : 1], name);
-        len = strlen(name);
-        hash = ml_hash(name, len);
+    if (y->s.section < x->in->img->nsections && ml_is_dropped(x->in, y->s.section))
+        y->s.section = ML_SEC_UNDEF;
+    bool defined = y->s.section != ML_SEC_UNDEF;
+    if (t->renames[defined].count) {
+        const char *name = renamed(&t->renames[defined], y->s.name);
+        set_name(y, name, strlen(name));
     }
-    if (!defined)
-        ml_splitstack_rename(t, in, &name, &len, &hash);
-    const char *at = defined ? memchr(name, '@', len) : NULL;
-    if (at && at[1] == '@') {
-        int rc = alias_version(t, name, (size_t)(at - name), input, index, s);
-        if (rc < 0)
-            return rc;
-        len = (size_t)(at - name);
-        hash = ml_hash(name, len);
+    if (!defined) {
+        const char *name = y->s.name;
+        ml_splitstack_rename(t, x->in, &y->s.name, &y->len, &y->hash);
+        y->kept &= name == y->s.name;
+        return 0;
     }
+    const char *at = memchr(y->s.name, '@', y->len);
+    if (!at || at[1] != '@')
+        return 0;
+    size_t base = (size_t)(at - y->s.name);
+    int rc = alias_version(t, y->s.name, base, x->input, index, &y->s);
+    set_name(y, y->s.name, base);
+    return rc;
+}
+
+static int add_symbol(const entering *x, symbol *y, uint32_t index)
+{
+    ml_txn *t = x->t;
+    ml_isym *s = &y->s;
+    const ml_image *img = x->in->img;
+    if (s->size && s->section && s->section < img->nsections &&
+        !ml_within(ml_image_section(img, s->section).size, s->value, s->size))
+        ml_warn_clamp(t, x->in, s, s->name);
+    int rc = x->plain ? 0 : change(x, y, index);
+    if (rc)
+        return rc < 0 ? rc : 0;
     uint32_t before = t->l->names.count;
-    ml_entry *e = ml_table_intern(&t->l->names, &t->l->keep, name, len, hash);
+    ml_entry *e = y->kept
+                      ? ml_table_intern_kept(&t->l->names, &t->l->keep, s->name, y->len, y->hash)
+                      : ml_table_intern(&t->l->names, &t->l->keep, s->name, y->len, y->hash);
     if (!e)
         return ml_nomem(t->d);
-    bool is_new = t->l->names.count != before;
+    x->in->bind[index - img->first_global] = e;
+    bool is_new = t->l->names.count != before, defined = s->section != ML_SEC_UNDEF;
+    e->vis = stricter(e->vis, s->vis);
     if (is_new && (!defined || s->section == ML_SEC_COMMON) && ml_select_open(t, e) < 0)
         return -(int)ML_E_NOMEM;
-    in->bind[index - in->img->first_global] = e;
-    e->vis = stricter(e->vis, s->vis);
-    return defined ? define(t, e, input, index, s) : refer(t, e, input, s);
+    if (is_new && defined)
+        take_definition(t, e, x->input, index, s);
+    else
+        rc = defined ? define(t, e, x->input, index, s) : refer(t, e, x->input, s);
+    return rc;
+}
+
+/* Symbols first to last, at most BATCH: decoded and hashed, what they will need on its way into the
+** cache. */
+static void decode(const entering *x, uint32_t first, uint32_t n, symbol *y)
+{
+    const ml_image *img = x->in->img;
+    const ml_table *names = &x->t->l->names;
+    for (uint32_t k = 0; k < n; k++) {
+        ml_isym s = ml_image_symbol(img, first + k);
+        size_t len = strlen(s.name);
+        y[k] = (symbol){s, len, ml_hash(s.name, len), x->kept};
+        ml_table_prefetch_slot(names, y[k].hash);
+        if (s.section < img->nsections)
+            __builtin_prefetch(img->headers + (size_t)s.section * ML_SH_ALL);
+    }
+    for (uint32_t k = 0; k < n; k++)
+        ml_table_prefetch_entry(names, y[k].hash);
+}
+
+/* The names of a large object are not copied: the part of the file that holds them outlives the
+** transaction. False: it cannot. */
+static bool keep_names(ml_txn *t, const ml_input *in)
+{
+    ml_slice names = in->img->strtab;
+    if (in->nbind < MANY || names.n / LONG > in->nbind ||
+        !ml_arena_may_move(&t->scratch, names.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
+        return false;
+    t->kept[t->nkept++] = names;
+    return true;
 }
 
 static int add_symbols(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
-    ml_isym s[BATCH];
-    size_t len[BATCH];
-    uint32_t hash[BATCH];
+    entering x = {.t = t, .in = in, .input = (uint32_t)(in - t->l->inputs)};
+    symbol y[BATCH];
+    x.kept = keep_names(t, in);
+    x.plain = !t->edits && !t->renames[0].count && !t->renames[1].count && !t->has_split &&
+              !in->dropped && !memchr(img->strtab.p, '@', img->strtab.n);
     for (uint32_t i = img->first_global; i < img->nsymbols; i += BATCH) {
         uint32_t n = img->nsymbols - i < BATCH ? img->nsymbols - i : BATCH;
+        decode(&x, i, n, y);
         for (uint32_t k = 0; k < n; k++) {
-            s[k] = ml_image_symbol(img, i + k);
-            len[k] = strlen(s[k].name);
-            hash[k] = ml_hash(s[k].name, len[k]);
-            ml_table_prefetch_slot(&t->l->names, hash[k]);
-            if (s[k].section < img->nsections)
-                __builtin_prefetch(img->headers + (size_t)s[k].section * ML_SH_ALL);
-        }
-        for (uint32_t k = 0; k < n; k++)
-            ml_table_prefetch_entry(&t->l->names, hash[k]);
-        for (uint32_t k = 0; k < n; k++) {
-            int rc = add_symbol(t, in, i + k, &s[k], s[k].name, len[k], hash[k]);
+            int rc = add_symbol(&x, &y[k], i + k);
             if (rc < 0)
                 return rc;
         }

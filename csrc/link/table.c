@@ -130,12 +130,12 @@ bool ml_table_copy(const ml_table *t, uint32_t n, ml_table *out)
     return true;
 }
 
-/* An entry and, right behind it, its name: comparing the name then finds it in the cache. */
-static ml_entry *entry_new(ml_table *t, ml_arena *a, const char *name, size_t len)
+/* An entry and, right behind it, so many more bytes. */
+static ml_entry *entry_new(ml_table *t, ml_arena *a, size_t more)
 {
-    if (len > UINT32_MAX - 2 * POOL)
+    if (more > UINT32_MAX - 2 * POOL)
         return NULL;
-    size_t size = (sizeof(ml_entry) + len + 1 + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    size_t size = (sizeof(ml_entry) + more + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     if (size > t->pool_left) {
         size_t room = size > POOL / 4 ? size : POOL;
         uint8_t *pool = ml_alloc(a, room);
@@ -145,29 +145,45 @@ static ml_entry *entry_new(ml_table *t, ml_arena *a, const char *name, size_t le
         t->pool_left = room;
     }
     ml_entry *e = (ml_entry *)(void *)t->pool;
-    char *copy = (char *)t->pool + sizeof *e;
     t->pool += size;
     t->pool_left -= size;
-    memcpy(copy, name, len);
-    copy[len] = 0;
-    *e = (ml_entry){.name = copy, .len = (uint32_t)len};
+    return e;
+}
+
+/* kept: the name is not copied. A copy stands behind the entry: comparing it then finds it in the
+** cache. */
+static inline ml_entry *intern(ml_table *t, ml_arena *a, const char *name, size_t len,
+                               uint32_t hash, bool kept)
+{
+    if (!ml_table_has_room(t, 1) && !ml_table_reserve(t, 1))
+        return NULL;
+    uint32_t i = probe(t, name, len, hash);
+    if (t->slots[i].index)
+        return t->entries[t->slots[i].index - 1];
+    ml_entry *e = entry_new(t, a, kept ? 0 : len + 1);
+    if (!e)
+        return NULL;
+    if (!kept) {
+        char *copy = (char *)(e + 1);
+        memcpy(copy, name, len);
+        copy[len] = 0;
+        name = copy;
+    }
+    *e = (ml_entry){.name = name, .len = (uint32_t)len, .hash = hash};
+    t->entries[t->count++] = e;
+    t->slots[i] = (ml_slot){hash, t->count};
     return e;
 }
 
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash)
 {
-    if (!ml_table_reserve(t, 1))
-        return NULL;
-    uint32_t i = probe(t, name, len, hash);
-    if (t->slots[i].index)
-        return t->entries[t->slots[i].index - 1];
-    ml_entry *e = entry_new(t, a, name, len);
-    if (!e)
-        return NULL;
-    e->hash = hash;
-    t->entries[t->count++] = e;
-    t->slots[i] = (ml_slot){hash, t->count};
-    return e;
+    return intern(t, a, name, len, hash, false);
+}
+
+ml_entry *ml_table_intern_kept(ml_table *t, ml_arena *a, const char *name, size_t len,
+                               uint32_t hash)
+{
+    return intern(t, a, name, len, hash, true);
 }
 
 ml_entry *ml_table_find_str(const ml_table *t, const char *name)

@@ -80,7 +80,7 @@ typedef struct ml_table {
     uint32_t mask; /* number of slots - 1; 0 when there are none */
     ml_entry **entries;
     uint32_t count, room;
-    uint8_t *pool; /* memory for entries, each with its name behind it, not handed out yet */
+    uint8_t *pool; /* memory for entries and names, not handed out yet */
     size_t pool_left;
 } ml_table;
 
@@ -94,7 +94,10 @@ uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_
 /* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
-/* The same two for a name that ends in NUL and whose hash nobody has at hand. */
+/* The same, but the name, which ends in NUL, is not copied: it lives as long as the table. */
+ml_entry *ml_table_intern_kept(ml_table *t, ml_arena *a, const char *name, size_t len,
+                               uint32_t hash);
+/* Find and intern for a name that ends in NUL and whose hash nobody has at hand. */
 ml_entry *ml_table_find_str(const ml_table *t, const char *name);
 ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name);
 /* Room for n more entries, so that n ml_table_put cannot fail. */

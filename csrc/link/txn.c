@@ -53,6 +53,7 @@ void ml_txn_drop(ml_txn *t)
     ml_heap_free(t->nested.v);
     ml_heap_free(t->sources.v);
     ml_heap_free(t->libraries.v);
+    ml_heap_free(t->kept);
     ml_heap_free(t->open);
     ml_heap_free(t->queue);
     ml_heap_free(t->asked);

@@ -49,7 +49,8 @@ struct ml_txn {
     ml_diag *d;
     ml_options o;
     const ml_target *target;
-    ml_arena scratch; /* file bytes, images, and whatever ends with the transaction */
+    ml_arena scratch; /* file bytes, images, and whatever ends with the transaction; what is
+                         `kept` of it becomes the unit's */
     ml_linked *l;
     ml_sources sources;     /* the session's archives, then the new ones */
     ml_libraries libraries; /* opened by this transaction */
@@ -58,6 +59,8 @@ struct ml_txn {
     ml_edits *edits;     /* of the inputs that are being added, or NULL */
     struct ml_merged **merged; /* see merge.c */
     size_t nmerged, room_merged;
+    ml_slice *kept; /* string tables of files in the scratch arena that names point into */
+    uint32_t nkept, room_kept;
     bool edited; /* there was an edit: a name may stand twice in an image */
     /* references.c: index of the places that refer to names, as far as somebody asked */
     ml_table refs; /* image, symbol: 1 + index of the first and last one in ref */

@@ -147,7 +147,8 @@ void ml_atlas_changed(const ml_session *s);
 void ml_atlas_bury(const ml_unit *u);
 void ml_atlas_leave(ml_session *s);
 
-/* unit.c: notes who uses whom; open: all names that other units may define. Reserve makes room, so that enter cannot fail. */
+/* unit.c: notes who uses whom; open: all names that other units may define. Reserve makes room, so
+** that enter cannot fail. */
 bool ml_unit_reserve_edges(ml_unit *u, ml_entry *const *open, uint32_t nopen);
 void ml_unit_enter_edges(ml_unit *u);
 /* unit.c: ends a unit and those that use it. cancel: its constructors did not get to their end. */

@@ -74,8 +74,19 @@ static void bulk_touch(void *p, size_t size)
         madvise((uint8_t *)p + head, (size - head) & ~(page - 1), MADV_POPULATE_WRITE);
 }
 
+/* Without the second advice the system may make a huge page again of what is left. */
+static void bulk_drop(void *p, size_t size)
+{
+    size_t page = ml_os_page(), head = (page - (uintptr_t)p % page) % page;
+    if (size < head + page)
+        return;
+    size = (size - head) & ~(page - 1);
+    madvise((uint8_t *)p + head, size, MADV_DONTNEED);
+    madvise((uint8_t *)p + head, size, MADV_NOHUGEPAGE);
+}
+
 const ml_bulk ml_os_bulk = {
-    .unit = HUGE_PAGE, .get = bulk_get, .put = bulk_put, .touch = bulk_touch};
+    .unit = HUGE_PAGE, .get = bulk_get, .put = bulk_put, .touch = bulk_touch, .drop = bulk_drop};
 
 uint64_t ml_os_reserve(uint64_t addr, size_t size)
 {
