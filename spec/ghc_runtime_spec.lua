@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local haskell = require "spec.support.haskell"
+local pkg = require "moonlink.pkg"
 local support = require "spec.support"
 
 --- A function that raises: the error that it raised.
@@ -90,9 +91,12 @@ describe("a Haskell runtime #ghc", function()
    it("refuses values that a type does not have", function()
       for t, value in pairs {
          Int8 = 128, Word16 = -1, Int = "3", Char = "ab", Bool = 1, String = "\xff", Integer = "3x",
-         ["(Int, Int)"] = 3, Ordering = 2, Natural = -1,
+         ["(Int, Int)"] = 3, Ordering = 2, Natural = -1, ["Ptr Int"] = "0x10", FunPtr = 1.5,
+         ["[Int]"] = {n = "x"}, ["[Bool]"] = {n = 2, true},
       } do
-         assert.is_false(pcall(hs.make, hs, value, t), t)
+         assert.matches("ghc_runtime_spec.* expected", raised(function()
+            hs:make(value, t == "FunPtr" and "FunPtr Int" or t)
+         end))
       end
       for _, t in ipairs {"", "Foo", "[Int", "Maybe", "Int Int", "Maybe Maybe Int"} do
          assert.matches("type '", raised(hs.make, hs, 1, t), 1, true)
@@ -265,17 +269,32 @@ describe("starting Haskell #ghc", function()
    end)
 
    it("says of whom a library is missing", function()
-      local err = refusal {way = "profiling"}
+      local database = support.tmpdir() .. "/db"
+      assert(pkg.init(database))
+      local change <close> = assert(pkg.change(database))
+      assert(change:put {name = "lost", version = "1", id = "lost-1", key = "lost-1",
+         exposed = true, hs_libraries = {"HSlost-1"}})
+      assert(change:commit())
+      local err = refusal {packages = {"lost"}, database = database}
       assert.equal("noent", err.code)
-      assert.equal("rts", err.package)
+      assert.equal("lost-1", err.package)
+      assert.matches("library HSlost-1 is missing (archive, vanilla; looked at ", err.message, 1,
+         true)
    end)
 
-   it("takes options of the right type only", function()
-      for option, value in pairs {
-         packages = "base", kind = "object", unknown = 1, objects = "a.o", limit = "3",
+   it("takes options of the right type only, and says at once which is wrong", function()
+      for option, values in pairs {
+         packages = {"base", {1}, {"ba\0se"}}, kind = {"object"}, unknown = {1},
+         limit = {"3", -1, 0.5}, objects = {"a.o"}, options = {"-N\0"}, topdir = {"/\0"},
+         database = {1, {2}}, args = {{1}, {"a\0"}},
       } do
-         assert.is_false(pcall(ghc.start, {[option] = value}), option)
+         for _, value in ipairs(values) do
+            local err = raised(function() ghc.start {[option] = value} end)
+            assert.matches("ghc_runtime_spec", err, 1, true)
+            assert.matches("option '" .. option .. "'", err, 1, true)
+         end
       end
+      assert.matches("input 1 is a number", raised(ghc.start, {objects = {5}}), 1, true)
    end)
 
    it("ends once, and everything that is left raises", function()
@@ -458,6 +477,15 @@ bval x = aval x * 10 + fromIntegral (helper 3)
       assert.equal(108, aval(7))
       assert.equal(insert, (hs:eval("containers", "Data.Map.Internal", "insert")))
       assert.equal(1, #new:inputs())
+   end)
+
+   it("is refused when what is asked for is none", function()
+      for _, wrong in ipairs {{"nowhere"}, {"base"}, {a, 5}, {a, nil, 5}, {a, nil, {it = {}}},
+         {a, nil, {[unit] = "x"}}} do
+         local err = raised(function() hs:reload(wrong[1], wrong[2], wrong[3]) end)
+         assert.matches("ghc_runtime_spec", err, 1, true)
+      end
+      assert.equal(26, assert(hs:func "int bval(int)")(1))
    end)
 
    it("is refused, with the names, when it lacks what others use", function()

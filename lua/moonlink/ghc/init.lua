@@ -12,6 +12,7 @@ local claim = require "moonlink.ghc.claim"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local group = require "moonlink.link.group"
+local inputs = require "moonlink.link.inputs"
 local layout = require "moonlink.ghc.layout"
 local linker = require "moonlink.link.linker"
 local lists = require "moonlink.lists"
@@ -46,6 +47,15 @@ local KNOWN = {
 }
 local KINDS = {archive = true, prelinked = true, shared = true}
 
+--- Raises for an item of a list that is no text which C could take.
+local function check_texts(name, list)
+   for i, text in ipairs(list) do
+      if type(text) ~= "string" or text:find "\0" then
+         errors.mistake("option '%s': a text without NUL expected at %d", name, i)
+      end
+   end
+end
+
 local function check(options)
    if options ~= nil and type(options) ~= "table" then
       errors.mistake("a table of options expected, got %s", type(options))
@@ -59,10 +69,16 @@ local function check(options)
       end
    end
    options = options or {}
-   for i, text in ipairs(options.args or {}) do
-      if type(text) ~= "string" or text:find "\0" then
-         errors.mistake("option 'args': a text without NUL expected at %d", i)
-      end
+   check_texts("args", options.args or {})
+   check_texts("packages", options.packages or {})
+   local database = options.database
+   check_texts("database", type(database) == "table" and database or {database})
+   check_texts("options", {options.options})
+   check_texts("topdir", {options.topdir})
+   inputs.parse(options.objects or {}) -- raises for what is no input
+   local limit = math.tointeger(options.limit or 0)
+   if not limit or limit < 0 then
+      errors.mistake("option 'limit': a number of elements expected, got %s", options.limit)
    end
    if options.kind and not KINDS[options.kind] then
       errors.mistake("option 'kind': archive, prelinked or shared expected, got '%s'",
@@ -89,12 +105,12 @@ end
 
 --- Loads archives, of which members come when somebody wants them, or prelinked objects.
 local function load_static(ln, files, options)
-   local inputs = lists.append(lists.append({}, files.libraries), files.extra)
-   if #inputs == 0 then
+   local wanted = lists.append(lists.append({}, files.libraries), files.extra)
+   if #wanted == 0 then
       return true
    end
    return ln:load {
-      inputs = inputs, roots = options.roots, search = files.search, name = options.name,
+      inputs = wanted, roots = options.roots, search = files.search, name = options.name,
       gc_sections = false, -- what is loaded later wants more of it
    }
 end
@@ -112,14 +128,14 @@ end
 
 --- A package that somebody works at: all of it, as a unit that can be reloaded by its name.
 local function load_own(self, p)
-   local files, inputs = locate.files {p}, {}
+   local files, wanted = locate.files {p}, {}
    for i, path in ipairs(files.libraries) do
-      inputs[i] = {path = path, whole = true}
+      wanted[i] = {path = path, whole = true}
    end
-   if #inputs == 0 then
+   if #wanted == 0 then
       return true
    end
-   return self:load {inputs = lists.append(inputs, files.extra), search = files.search, name = p.id}
+   return self:load {inputs = lists.append(wanted, files.extra), search = files.search, name = p.id}
 end
 
 --- The packages above the core.

@@ -42,9 +42,13 @@ for name, box in pairs(types.boxes) do
          end
          return fr.hs.rts[maker](fr.cap, n)
       end
-   else
-      makers[name] = function(fr, value) -- addresses: Char has its own maker below
-         return fr.hs.rts[maker](fr.cap, value)
+   else -- addresses, as calls of C take them; Char has its own maker below
+      makers[name] = function(fr, value, t)
+         local good, closure = pcall(fr.hs.rts[maker], fr.cap, value)
+         if not good then
+            mistake(t, value)
+         end
+         return closure
       end
    end
 end
@@ -102,8 +106,12 @@ function makers.list(fr, value, t)
    if type(value) ~= "table" or getmetatable(value) then
       mistake(t, value)
    end
+   local n = math.tointeger(value.n or #value)
+   if not n then
+      errors.mistake("%s: a number of elements expected as n, got %s", t.text, tostring(value.n))
+   end
    local list = fr.hs:constructor_address "[]"
-   for i = value.n or #value, 1, -1 do
+   for i = n, 1, -1 do
       list = cons(fr, make_any(fr, value[i], t[1]), list)
    end
    return list

@@ -33,9 +33,10 @@ end
 ---@param kind string "closure", "con_info" ...
 ---@return string
 function names:symbol_name(unit, module, name, kind)
-   for _, text in ipairs {unit or false, module or false, name or false} do
+   for i, what in ipairs {"package", "module", "name"} do
+      local text = select(i, unit, module, name)
       if type(text) ~= "string" then
-         errors.mistake("package, module and name expected, got %s", type(text))
+         errors.mistake("%s expected, got %s", what, type(text))
       elseif not utf8.len(text) then
          errors.mistake("%q is no name: it is not UTF-8", text)
       end

@@ -129,6 +129,22 @@ local function load_all(hs, steps)
    return new
 end
 
+local function check(hs, what, more)
+   if what ~= nil and type(what) ~= "string" and type(what) ~= "table" then
+      errors.mistake("a path or a table of inputs expected, got %s", type(what))
+   elseif more ~= nil and type(more) ~= "table" then
+      errors.mistake("a table of inputs by unit expected, got %s", type(more))
+   end
+   local units = hs.linker:units()
+   for unit, list in pairs(more or {}) do
+      if not lists.contains(units, unit) then
+         errors.mistake("%s is no unit of this runtime", tostring(unit))
+      elseif type(list) ~= "table" then
+         errors.mistake("%s: a table of inputs expected, got %s", tostring(unit), type(list))
+      end
+   end
+end
+
 --- See Runtime:reload.
 ---@param hs moonlink.ghc.Runtime
 ---@param unit moonlink.LoadedUnit
@@ -137,6 +153,7 @@ end
 ---@return moonlink.LoadedUnit?
 ---@return moonlink.Error|moonlink.LoadedUnit[]
 function reload.run(hs, unit, what, more)
+   check(hs, what, more)
    local list = what and inputs.parse(type(what) == "string" and {what} or what) or unit.list
    local steps = {{old = unit, list = list}}
    for _, user in ipairs(dependants(hs, unit, more or {})) do
