@@ -277,10 +277,20 @@ describe("an instrumented object", function()
 
    describe("with a sanitizer", function()
       local OVERFLOW = "int f(int n) { return n + 0x7fffffff; }"
+      -- The two meet at a relaxed counter, which orders nothing.
       local RACE = [[
          #include <pthread.h>
+         #include <sched.h>
+         #include <stdatomic.h>
+         static atomic_int met;
          int shared;
-         static void *bump(void *p) { shared++; return p; }
+         static void *bump(void *p)
+         {
+            atomic_fetch_add_explicit(&met, 1, memory_order_relaxed);
+            while (atomic_load_explicit(&met, memory_order_relaxed) < 2) sched_yield();
+            shared++;
+            return p;
+         }
          int f(int n)
          {
             pthread_t t[2];
