@@ -165,8 +165,8 @@ local function frame(err, name)
    error(("%s is not in:\n%s"):format(name, tostring(err)))
 end
 
---- Ends a function in time, which never ends, but not before it has written something: a machine that
---- has much to do may need longer for that.
+--- Ends a function in time, which never ends, but not before it has written something: a machine
+--- that has much to do may need longer for that.
 ---@return moonlink.Error err
 ---@return number limit seconds
 local function too_slow(fn)

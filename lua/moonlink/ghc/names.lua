@@ -64,9 +64,9 @@ function names:symbol_address(unit, module, name, kind)
    return nil, errors.new {
       code = "undefined", symbol = symbol,
       message = ("%s: %s has no %s"):format(unit, module, name),
-      hint = ("no symbol %s in what was loaded: it may be another module that defines the name (map "
-         .. "is in GHC.Base, whoever passes it on), the module may keep it to itself, or start was "
-         .. "not given the package"):format(symbol),
+      hint = ("no symbol %s in what was loaded: another module may define the name (map is in "
+         .. "GHC.Base, whoever passes it on), the module may keep it to itself, or start was not "
+         .. "given the package"):format(symbol),
    }
 end
 
