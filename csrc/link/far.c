@@ -1,35 +1,123 @@
-/* far.c -- stage RELOCATE, last: instructions whose operand is out of reach.
-** See Note [Moving an instruction] in target/x86_64_move.c. Runs after all other relocations, so
-** that an instruction is moved with its other fields relocated. What cannot be moved is refused by
-** an error that names the symbol, its provider, the distance and the instruction.
+/* far.c -- stage RELOCATE: instructions whose operand is out of reach.
+** The scan lists those that may be such. While all others are relocated, the starts of instructions
+** in front of them are noted; they come last, so that an instruction is moved with its other fields
+** relocated. What cannot be moved is refused by an error that names the symbol, its provider, the
+** distance and the instruction. See Note [Moving an instruction] in target/x86_64_move.c.
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
 #include "link/txn.h"
 
-/* A field of an instruction to move, and the last place at or before it of which is known that an
-** instruction starts there. */
-typedef struct field {
-    uint32_t section, far; /* far: index into t->far */
-    uint64_t offset, start;
-} field;
+/* ---- starts ---- */
 
-/* The fields to move of one image, by place. Starts of instructions are its functions, the code
-** whose address is taken, and the end of the instruction that was moved last; without them each
-** move would decode its section from the beginning. All moves of an image are known when the first
-** is made, so one walk over its symbols and relocations finds the starts of all: only the nearest
-** one before each field is of use.
+/* Note [Starts of instructions]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** Code is decoded forwards from the nearest place before the field of which is known that an
+** instruction starts there: a function, code whose address is taken, or the end of the instruction
+** that was moved last; without them each move would decode its section from the beginning.
 ** Address taken: compilers that put tables amid the code (GHC's info tables lie before each return
-** point) name what follows a table by an absolute relocation only, without a symbol. */
-typedef struct fields {
-    const ml_image *img;
-    field *v;
-    uint32_t first, n; /* t->far[first] is theirs, and n in all */
-    uint64_t *start;   /* by index into t->far, less first: what v found */
-    uint8_t *wanted;   /* by section: it has such fields */
-    uint32_t section;  /* where the instruction that was moved last stands, and where it ended */
-    uint64_t end;
-} fields;
+** point) name what follows a table by an absolute relocation only, without a symbol. Only a walk
+** over all relocations finds these, so it is the one that applies them which asks of each absolute
+** address: does it lie in a window, between a field and the start that is known, or the field, in
+** front of it? Hardly any does: there is a bit for each ML_WATCH_GRAIN bytes of code. */
+
+static int by_place(const void *a, const void *b)
+{
+    const ml_movable *x = *(ml_movable *const *)a, *y = *(ml_movable *const *)b;
+    return x->field < y->field ? -1 : x->field > y->field;
+}
+
+void ml_watch_note(const ml_watch *w, uint64_t addr)
+{
+    uint32_t lo = 0, hi = w->n; /* the first field at or behind the address */
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (w->v[mid]->field < addr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < w->n && w->v[lo]->start < addr)
+        w->v[lo]->start = addr;
+}
+
+/* Lists the fields of an input, by place; a section's own address is their first start. */
+static bool list_fields(ml_txn *t, const ml_input *in, ml_watch *w)
+{
+    const ml_image *img = in->img;
+    uint32_t input = (uint32_t)(in - t->l->inputs), first = w->next;
+    while (w->next < t->nmoved && t->movable[w->next].at.input == input)
+        w->next++;
+    w->n = w->next - first;
+    w->v = ml_nalloc(&t->scratch, w->n, sizeof(ml_movable *));
+    for (uint32_t i = 0; w->v && i < w->n; i++) {
+        ml_movable *m = w->v[i] = &t->movable[first + i];
+        const ml_irels *rels = &img->rels[m->at.rels];
+        m->start = in->addr[rels->target];
+        m->field = m->start + ml_image_rel(rels, m->at.rel).offset;
+    }
+    if (w->v)
+        qsort(w->v, w->n, sizeof(ml_movable *), by_place);
+    return w->v;
+}
+
+static void note_functions(const ml_input *in, const ml_watch *w)
+{
+    const ml_image *img = in->img;
+    for (uint32_t i = 1; i < img->nsymbols; i++) {
+        uint8_t type = ml_image_symbol_type(img, i);
+        if (type != ML_TYPE_FUNC && type != ML_TYPE_IFUNC)
+            continue;
+        ml_isym s = ml_image_symbol(img, i);
+        if (s.section < img->nsections && in->piece[s.section])
+            ml_watch_note(w, in->addr[s.section] + s.value);
+    }
+}
+
+bool ml_watch_begin(ml_txn *t, const ml_input *in, ml_watch *w)
+{
+    w->span = 0;
+    w->n = 0;
+    if (w->next >= t->nmoved || t->movable[w->next].at.input != (uint32_t)(in - t->l->inputs))
+        return true;
+    if (!list_fields(t, in, w))
+        return false;
+    note_functions(in, w);
+    w->lo = w->v[0]->start;
+    w->span = w->v[w->n - 1]->field - w->lo + 1;
+    w->bits = ml_zalloc(&t->scratch, (size_t)(w->span / ML_WATCH_GRAIN / 8) + 1, 1);
+    for (uint32_t i = 0; w->bits && i < w->n; i++) {
+        uint64_t from = w->v[i]->start, to = w->v[i]->field;
+        if (i && from < w->v[i - 1]->field)
+            from = w->v[i - 1]->field;
+        for (uint64_t g = (from - w->lo) / ML_WATCH_GRAIN; g <= (to - w->lo) / ML_WATCH_GRAIN; g++)
+            w->bits[g / 8] |= (uint8_t)(1u << g % 8);
+    }
+    return w->bits;
+}
+
+void ml_watch_end(const ml_watch *w)
+{
+    for (uint32_t i = 1; i < w->n; i++)
+        if (w->v[i]->start < w->v[i - 1]->start)
+            w->v[i]->start = w->v[i - 1]->start;
+}
+
+/* The number in t->movable of a relocation; t->nmoved when it is not there. */
+static uint32_t movable_of(const ml_txn *t, const ml_rel_at *at)
+{
+    uint32_t lo = 0, hi = t->nmoved;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (ml_rel_order(&t->movable[mid].at, at) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->nmoved && ml_rel_order(&t->movable[lo].at, at) == 0 ? lo : t->nmoved;
+}
+
+/* ---- moves ---- */
 
 typedef struct place {
     ml_txn *t;
@@ -75,151 +163,14 @@ static bool second_of(const ml_txn *t, uint32_t i, uint64_t *value)
     return true;
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const field *x = a, *y = b;
-    if (x->section != y->section)
-        return x->section < y->section ? -1 : 1;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
+/* The instruction that was moved last: its section's address, and where it ended. */
+typedef struct last_move {
+    uint64_t section, end;
+} last_move;
 
-/* The first field at or behind a place; f->n when there is none. */
-static uint32_t field_from(const fields *f, uint32_t section, uint64_t offset)
-{
-    const field key = {.section = section, .offset = offset};
-    uint32_t lo = 0, hi = f->n;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (by_place(&f->v[mid], &key) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* An instruction starts there: noted at the first field behind it. */
-static void note_start(const fields *f, uint32_t section, uint64_t value)
-{
-    if (section >= f->img->nsections || !f->wanted[section])
-        return;
-    uint32_t i = field_from(f, section, value);
-    if (i < f->n && f->v[i].section == section && f->v[i].start < value)
-        f->v[i].start = value;
-}
-
-/* Where starts are still looked for: between a field and the start that is known, or the field
-** before it. A bit for each GRAIN bytes of the wanted sections, one section behind the other;
-** hardly any of the addresses that an image takes lie there. */
-typedef struct windows {
-    uint64_t *place; /* by symbol: in that row of sections, or NOWHERE */
-    uint64_t total;  /* bytes */
-    uint8_t *bits;
-} windows;
-
-enum { GRAIN = 64 };
-#define NOWHERE ((uint64_t)1 << 63)
-
-static void open_window(const windows *w, uint64_t from, uint64_t to)
-{
-    for (uint64_t g = from / GRAIN; g <= to / GRAIN; g++)
-        w->bits[g / 8] |= (uint8_t)(1u << g % 8);
-}
-
-static bool open_windows(ml_txn *t, const fields *f, windows *w)
-{
-    const ml_image *img = f->img;
-    uint64_t *first = ml_nalloc(&t->scratch, img->nsections, sizeof *first);
-    w->place = ml_nalloc(&t->scratch, img->nsymbols, sizeof *w->place);
-    w->total = 0;
-    for (uint32_t i = 0; first && i < img->nsections; i++) {
-        first[i] = f->wanted[i] ? w->total : NOWHERE;
-        if (f->wanted[i])
-            w->total += ml_image_section(img, i).data.n + GRAIN;
-    }
-    w->bits = ml_zalloc(&t->scratch, (size_t)(w->total / GRAIN / 8) + 1, 1);
-    if (!first || !w->place || !w->bits)
-        return false;
-    for (uint32_t i = 0; i < img->nsymbols; i++) {
-        ml_isym sym = ml_image_symbol(img, i);
-        bool is = sym.section < img->nsections && f->wanted[sym.section];
-        w->place[i] = is ? first[sym.section] + sym.value : NOWHERE;
-    }
-    for (uint32_t i = 0; i < f->n; i++) {
-        const field *v = &f->v[i];
-        bool second = i && v[-1].section == v->section;
-        uint64_t from = second && v->start < v[-1].offset ? v[-1].offset : v->start;
-        open_window(w, first[v->section] + from, first[v->section] + v->offset);
-    }
-    return true;
-}
-
-/* The code whose address one relocation section takes, inside the windows. */
-static void note_targets(const fields *f, const windows *w, const ml_target *target,
-                         const ml_irels *rels)
-{
-    for (uint32_t i = 0; rels->rela && i < rels->count; i++) {
-        ml_irel r = ml_image_rel(&(ml_irels){.p = rels->p, .rela = 1}, i);
-        uint64_t at = w->place[r.symbol] + (uint64_t)r.addend;
-        if (at >= w->total || !(w->bits[at / GRAIN / 8] & 1u << at / GRAIN % 8))
-            continue;
-        if (target->rows[r.type].formula != ML_S_A) /* scan has seen it */
-            continue;
-        ml_isym sym = ml_image_symbol(f->img, r.symbol);
-        note_start(f, sym.section, sym.value + (uint64_t)r.addend);
-    }
-}
-
-/* The starts before all fields of f, by place, then by their number. False: memory is short. */
-static bool find_starts(ml_txn *t, const fields *f)
-{
-    windows w;
-    const ml_input *in = &t->l->inputs[t->far[f->first].input];
-    const ml_image *img = f->img;
-    qsort(f->v, f->n, sizeof *f->v, by_place);
-    for (uint32_t i = 1; i < img->nsymbols; i++) {
-        ml_isym sym = ml_image_symbol(img, i);
-        if (sym.type == ML_TYPE_FUNC || sym.type == ML_TYPE_IFUNC)
-            note_start(f, sym.section, sym.value);
-    }
-    if (!open_windows(t, f, &w))
-        return false;
-    for (uint32_t i = 0; i < img->nrels; i++)
-        if (in->piece[img->rels[i].target])
-            note_targets(f, &w, t->target, &img->rels[i]);
-    for (uint32_t i = 0; i < f->n; i++) {
-        field *v = &f->v[i];
-        if (i && v->section == v[-1].section && v->start < v[-1].start)
-            v->start = v[-1].start;
-        f->start[v->far - f->first] = v->start;
-    }
-    return true;
-}
-
-/* Lists the fields from t->far[first] on that are of one image, with their starts. */
-static bool list_fields(ml_txn *t, uint32_t first, fields *f)
-{
-    uint32_t input = t->far[first].input, n = 0;
-    const ml_image *img = t->l->inputs[input].img;
-    while (first + n < t->nfar && t->far[first + n].input == input)
-        n++;
-    *f = (fields){.img = img, .first = first, .n = n};
-    f->v = ml_nalloc(&t->scratch, n, sizeof *f->v);
-    f->start = ml_nalloc(&t->scratch, n, sizeof *f->start);
-    f->wanted = ml_zalloc(&t->scratch, img->nsections, 1);
-    if (!f->v || !f->start || !f->wanted)
-        return false;
-    for (uint32_t i = 0; i < n; i++) {
-        const ml_irels *rels = &img->rels[t->far[first + i].rels];
-        uint64_t offset = ml_image_rel(rels, t->far[first + i].rel).offset;
-        f->v[i] = (field){.section = rels->target, .far = first + i, .offset = offset};
-        f->wanted[rels->target] = 1;
-    }
-    return find_starts(t, f);
-}
-
-/* Moves the instruction of t->far[n], whose thunk has the same number. */
-static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
+/* Moves the instruction of t->far[n], whose thunk has the same number; m: what the scan noted. */
+static int move_one(ml_txn *t, uint32_t n, const ml_movable *m, const uint64_t *second,
+                    last_move *last)
 {
     const ml_rel_at *f = &t->far[n];
     const ml_input *in = &t->l->inputs[f->input];
@@ -230,15 +181,15 @@ static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
     uint8_t *code = ml_piece_view(t, in->piece[p.rels->target]);
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
-    uint64_t start = s->start[n - s->first];
-    if (s->section == p.rels->target && s->end > start && s->end <= p.r.offset)
-        start = s->end;
+    uint64_t base = in->addr[p.rels->target], start = m->start;
+    if (last->section == base && last->end > start && last->end <= m->field)
+        start = last->end;
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);
     ml_move_in move = {.code = code,
                        .size = ml_image_section(in->img, p.rels->target).data.n,
-                       .start = (size_t)start,
+                       .start = (size_t)(start - base),
                        .field = (size_t)p.r.offset,
-                       .addr = in->addr[p.rels->target],
+                       .addr = base,
                        .pcrel = p.row->formula == ML_S_A_P,
                        .value = p.value.S + (uint64_t)A,
                        .second = second,
@@ -249,8 +200,7 @@ static int move_one(ml_txn *t, uint32_t n, const uint64_t *second, fields *s)
     memcpy(code + out.site, out.patch, out.site_len);
     memcpy(t->code + offset, out.body, out.body_len);
     t->l->stats.moved++;
-    s->section = p.rels->target;
-    s->end = out.site + out.site_len;
+    *last = (last_move){base, base + out.site + out.site_len};
     return 0;
 }
 
@@ -268,15 +218,14 @@ static int no_room(ml_txn *t, const ml_rel_at *f)
 
 int ml_far_move(ml_txn *t)
 {
-    fields f = {0};
+    last_move last = {0};
     int rc = 0;
     for (uint32_t i = 0; i < t->nfar && t->d->count < ML_DIAG_MAX; i++) {
         uint64_t second;
         bool pair = second_of(t, i, &second);
-        if ((i == 0 || t->far[i].input != t->far[i - 1].input) && !list_fields(t, i, &f))
-            return ml_nomem(t->d);
-        int one =
-            i < t->nmoved ? move_one(t, i, pair ? &second : NULL, &f) : no_room(t, &t->far[i]);
+        uint32_t m = i < t->nmoved ? movable_of(t, &t->far[i]) : t->nmoved;
+        int one = m < t->nmoved ? move_one(t, i, &t->movable[m], pair ? &second : NULL, &last)
+                                : no_room(t, &t->far[i]);
         i += pair;
         if (one < 0)
             rc = one;

@@ -48,6 +48,7 @@ typedef struct work {
     ml_area own;       /* what lies outside may be another unit's: that load's block, or all */
     uint32_t *outside; /* relocations of a batch that are direct and lead there */
     uint32_t noutside;
+    ml_watch watch;
     int rc;
 } work;
 
@@ -255,8 +256,10 @@ static uint32_t apply(work *w, uint32_t k)
     uint64_t S = address_of(w, &r), v;
     if (row->formula == ML_R_NONE)
         return 1;
-    if (is_foreign(w, r.symbol) && ml_sites_note_later(w->t, w->in, w->nrels, k) < 0)
-        w->rc = ML_E_NOMEM;
+    if (is_foreign(w, r.symbol)) {
+        int rc = ml_sites_note_later(w->t, w->in, w->nrels, k);
+        w->rc = rc < 0 ? rc : w->rc;
+    }
     if (!w->rels->rela)
         r.addend = implicit(w->code + r.offset, row->field);
     if (ml_formula_is_tls(row->formula) && w->is[r.symbol] != DROPPED)
@@ -297,8 +300,10 @@ static direct direct_of(const ml_rrow *row)
 /* Applies relocations from number k up to end as long as they are direct, against a plain symbol,
 ** and their value fits; returns the number of the first that is not. This is the loop in which a
 ** load spends most of its time: it has no branches but those that a section takes all alike. A
-** symbol whose S happens to be NO_PLAIN_S only goes the long way. */
-static uint32_t apply_direct(work *w, uint32_t k, uint32_t end)
+** symbol whose S happens to be NO_PLAIN_S only goes the long way. noting: there may be something
+** for sites.c or far.c. A constant, so that each case has a loop of its own. */
+static inline __attribute__((always_inline)) uint32_t apply_direct(work *w, uint32_t k,
+                                                                   uint32_t end, bool noting)
 {
     const direct *types = w->types;
     const uint64_t *S = w->S;
@@ -318,8 +323,12 @@ static uint32_t apply_direct(work *w, uint32_t k, uint32_t end)
             ml_put64(code + r.offset, v);
         else
             break;
-        outside[n] = k;
-        n += !ml_area_has(own, s);
+        if (noting) {
+            outside[n] = k;
+            n += !ml_area_has(own, s);
+            if (ml_watch_has(&w->watch, v | d.pc))
+                ml_watch_note(&w->watch, v);
+        }
     }
     w->noutside = n;
     return k;
@@ -328,12 +337,15 @@ static uint32_t apply_direct(work *w, uint32_t k, uint32_t end)
 static void relocate_section(work *w)
 {
     const uint32_t count = w->rels->count;
-    w->noutside = 0;
+    const bool noting = w->sited || w->watch.span;
+    int rc = 0;
     for (uint32_t k = 0; k < count;) {
         uint32_t end = count - k < BATCH ? count : k + BATCH;
-        k = w->rels->rela ? apply_direct(w, k, end) : k;
-        if (w->noutside && ml_sites_note(w->t, w->in, w->nrels, w->outside, w->noutside) < 0)
-            w->rc = ML_E_NOMEM;
+        w->noutside = 0;
+        if (w->rels->rela)
+            k = noting ? apply_direct(w, k, end, true) : apply_direct(w, k, end, false);
+        if (w->noutside && (rc = ml_sites_note(w->t, w->in, w->nrels, w->outside, w->noutside)) < 0)
+            w->rc = rc;
         if (k < end)
             k += apply(w, k);
     }
@@ -366,6 +378,7 @@ static void symbol_values(work *w)
     const ml_image *img = w->in->img;
     local_values(w);
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
+        ml_entry_prefetch(w->in->bind, i - img->first_global, w->in->nbind);
         const ml_entry *e = w->in->bind[i - img->first_global];
         bool gone = e->flags & ML_ENT_NOWHERE;
         bool by_stub =
@@ -380,6 +393,10 @@ static void symbol_values(work *w)
 static void relocate_input(work *w)
 {
     const ml_image *img = w->in->img;
+    if (!w->image && !ml_watch_begin(w->t, w->in, &w->watch)) {
+        w->rc = ml_nomem(w->t->d);
+        return;
+    }
     for (uint32_t i = 0; i < img->nrels; i++) {
         w->rels = &img->rels[i];
         w->nrels = i;
@@ -393,6 +410,8 @@ static void relocate_input(work *w)
         w->exec = p->class == ML_CLASS_TEXT;
         relocate_section(w);
     }
+    if (!w->image)
+        ml_watch_end(&w->watch);
 }
 
 static void fill_got(ml_txn *t)

@@ -82,10 +82,23 @@ static bool is_function(const ml_entry *e)
     return e->type == ML_TYPE_FUNC || e->type == ML_TYPE_IFUNC;
 }
 
+/* Relocation k may be in an instruction that has to move. */
+static void want_move(scan *c, uint32_t k)
+{
+    ml_txn *t = c->t;
+    uint32_t input = (uint32_t)(c->in - t->l->inputs),
+             rels = (uint32_t)(c->rels - c->in->img->rels);
+    if (ML_ROOM(t->movable, t->nmoved, t->room_movable))
+        t->movable[t->nmoved++] = (ml_movable){.at = {input, rels, k}};
+    else
+        c->rc = ml_nomem(t->d);
+}
+
 /* A direct reference to something that may be out of reach: a branch takes a stub, so does data
 ** that holds a distance to a function; an instruction is counted as one to move. What is in reach
 ** needs nothing, but branches that are to go through stubs. */
-static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
+static void want_reach(scan *c, uint32_t k, const ml_irel *r, const ml_rrow *row,
+                       const ml_binding *v)
 {
     ml_txn *t = c->t;
     uint64_t value = v->S + (uint64_t)r->addend;
@@ -100,7 +113,7 @@ static void want_reach(scan *c, const ml_irel *r, const ml_rrow *row, const ml_b
     if (reached && !branch)
         return;
     if (code && !branch)
-        t->nmoved++;
+        want_move(c, k);
     else if (v->e && (branch || is_function(v->e)))
         want_stub(c, v->e);
     else if (v->e && !pcrel && ml_copies_may(v->e))
@@ -226,6 +239,7 @@ static void look_at_symbols(scan *c)
         c->is[i] = good ? IS_PLAIN | IS_OF_LOAD : 0;
     }
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
+        ml_entry_prefetch(in->bind, i - img->first_global, in->nbind);
         uint8_t is = what_entry_is(c->t, in->bind[i - img->first_global]);
         c->is[i] = is && ml_count_crosses(c->t, in, i) ? IS_PLAIN : is;
     }
@@ -311,7 +325,7 @@ static void scan_one(scan *c, uint32_t k)
     else if (v.in_load)
         c->low |= (row->needs & ML_NEED_LOW) != 0;
     else if (row->needs & ML_CODE)
-        want_reach(c, &r, row, &v);
+        want_reach(c, k, &r, row, &v);
 }
 
 /* Will all be scanned again, for the low zone? Then there are no counts to finish; errors are to be

@@ -63,8 +63,9 @@ int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t 
             continue;
         ml_site_run *run = NULL;
         if (!brief || r.addend != (int32_t)r.addend) {
-            if (ml_sites_note_later(t, in, nrels, rel[i]) < 0)
-                return ML_E_NOMEM;
+            int rc = ml_sites_note_later(t, in, nrels, rel[i]);
+            if (rc < 0)
+                return rc;
             continue;
         }
         if (!(run = run_of(t->l, in)))

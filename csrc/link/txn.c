@@ -59,6 +59,7 @@ void ml_txn_drop(ml_txn *t)
     ml_heap_free(t->asked);
     ml_heap_free(t->duplicates);
     ml_heap_free(t->far);
+    ml_heap_free(t->movable);
     ml_heap_free(t->buffer);
     ml_arena_free(&t->scratch);
     ml_heap_free(t);

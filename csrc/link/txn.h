@@ -44,6 +44,24 @@ static inline int ml_rel_order(const ml_rel_at *a, const ml_rel_at *b)
     return a->rel < b->rel ? -1 : a->rel > b->rel;
 }
 
+/* An instruction that may have to move, since its operand may be out of reach: see far.c. */
+typedef struct ml_movable {
+    ml_rel_at at;
+    uint64_t field; /* its address, */
+    uint64_t
+        start; /* and that of the last instruction before it which is known (set by relocate) */
+} ml_movable;
+
+/* Those of one input while it is relocated. See Note [Starts of instructions] in far.c. */
+enum { ML_WATCH_GRAIN = 64 };
+typedef struct ml_watch {
+    uint64_t lo, span; /* the windows lie here; span 0: there are none */
+    uint8_t *bits;
+    ml_movable **v; /* by address */
+    uint32_t n;
+    uint32_t next; /* number of the next input's first one */
+} ml_watch;
+
 struct ml_txn {
     ml_session *s;
     ml_diag *d;
@@ -124,6 +142,8 @@ struct ml_txn {
     bool has_frames;       /* there are .eh_frame sections */
     uint32_t piece_frames; /* 1 + index of the word that ends them; 0: none */
     /* relocate */
+    ml_movable *movable; /* nmoved (set by scan) */
+    uint32_t room_movable;
     ml_rel_at *far; /* instructions that could not hold their operand's address */
     uint32_t nfar, room_far;
     ml_rel_at *unsited; /* refer to other units, for ml_sites_collect to look at */
@@ -217,6 +237,17 @@ int ml_missing_collect(ml_txn *t);
 /* relocate.c: applies all relocations; then far.c moves the instructions that it left. */
 int ml_relocate(ml_txn *t);
 int ml_far_move(ml_txn *t);
+
+/* far.c: before and after an input is relocated, with one ml_watch for all inputs; false: memory is
+** short. In between it is told of code whose address is taken, at least where it has a window. */
+bool ml_watch_begin(ml_txn *t, const ml_input *in, ml_watch *w);
+void ml_watch_end(const ml_watch *w);
+void ml_watch_note(const ml_watch *w, uint64_t addr);
+static inline bool ml_watch_has(const ml_watch *w, uint64_t addr)
+{
+    uint64_t at = addr - w->lo, g = at / ML_WATCH_GRAIN;
+    return at < w->span && (w->bits[g / 8] >> g % 8 & 1);
+}
 
 /* large.c: chooses the pieces that lie in the large block; places them and takes that block. */
 int ml_large_choose(ml_txn *t);
