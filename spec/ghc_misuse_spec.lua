@@ -340,7 +340,7 @@ loop = loop + 1
 main :: IO ()
 main = print loop
 ]])
-      local status, out, err = support.exit("timeout 60 env %s run --ghc-package base %s",
+      local status, out, err = support.exit("timeout 300 env %s run --ghc-package base %s",
          support.moonlink(), main)
       assert.equal("", out)
       assert.matches("<<loop>>", err, 1, true)

@@ -598,6 +598,7 @@ describe("a child process and SIGCHLD #layout", function()
    end)
 
    it("leaves the program's own children to it", function()
+      collectgarbage()
       assert.equal(0, c "int children(void)"())
       local pipe <close> = assert(io.popen "sleep 0.05; exit 3")
       results(function() end)

@@ -48,7 +48,7 @@ describe("a first call", function()
          int start(void)
          {
             mallopt(M_ARENA_MAX, 1);
-            alarm(60); /* ends it when threads wait for each other */
+            alarm(300); /* ends it when threads wait for each other */
             signal(SIGUSR1, handler);
             return pthread_create(&worker, 0, work, 0) || pthread_create(&kicker, 0, kick, 0);
          }

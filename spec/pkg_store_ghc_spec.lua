@@ -124,7 +124,7 @@ describe("the lock", function()
    end
 
    local function eventually(question)
-      for _ = 1, 1000 do
+      for _ = 1, 3000 do -- a minute at least
          if question() then
             return
          end

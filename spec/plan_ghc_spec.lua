@@ -40,7 +40,7 @@ describe("a plan of GHC's packages #ghc", function()
             assert(ln:load(object))
             assert(ln:func "void hs_init(int *, char ***)")(nil, nil)
             return assert(ln:func "int64_t probe(int64_t)")(10)
-         end, {timeout = 60}))[1]
+         end, {timeout = 300}))[1]
          assert.equal(385, sum)
       end)
    end
