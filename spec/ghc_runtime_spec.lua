@@ -297,6 +297,37 @@ describe("starting Haskell #ghc", function()
       assert.matches("input 1 is a number", raised(ghc.start, {objects = {5}}), 1, true)
    end)
 
+   it("has no handlers of signals unless they are wanted, and gives back the host's", function()
+      local moonlink = require "moonlink"
+      local states = assert(moonlink.isolate(function()
+         local host <close> = moonlink.new {scope = {"process"}}
+         local signal = assert(host:func "void *signal(int, void *)")
+         local SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, IGNORED = 2, 3, 13, 20, 1
+         local function handlers()
+            local text = ""
+            for _, number in ipairs {SIGINT, SIGQUIT, SIGPIPE, SIGTSTP} do
+               local handler = signal(number, nil)
+               signal(number, handler)
+               text = text .. (handler == nil and "d" or handler == IGNORED and "i" or "h")
+            end
+            return text
+         end
+         signal(SIGPIPE, IGNORED)
+         signal(SIGINT, IGNORED)
+         local seen = {}
+         for _, wanted in ipairs {false, true} do
+            local hs = assert(ghc.start {signals = wanted})
+            seen[#seen + 1] = handlers()
+            signal(SIGTSTP, IGNORED) -- the host's own, meanwhile
+            hs:exit()
+            seen[#seen + 1] = handlers()
+            signal(SIGTSTP, nil)
+         end
+         return seen
+      end, {timeout = 60}))[1]
+      assert.same({"idid", "idii", "hhhh", "idii"}, states)
+   end)
+
    it("ends once, and everything that is left raises", function()
       local probe = haskell.compile(support.tmpdir(), "Probe", haskell.PROBE)
       local hs = assert(ghc.start {packages = {"containers"}, objects = {probe}})

@@ -21,6 +21,7 @@ local moonlink = require "moonlink"
 local packages = require "moonlink.link.packages"
 local rts = require "moonlink.ghc.rts"
 local runtime = require "moonlink.ghc.runtime"
+local signals = require "moonlink.ghc.signals"
 
 local ghc = {}
 
@@ -226,6 +227,7 @@ local function bring_up(self, plan, options)
       program = options.program,
    })
    self.state = "up"
+   self.signals:note()
    self.register = registration(self, unit)
    if not options.program then
       frame.with(self, boundary.install, self.cell:address())
@@ -247,9 +249,7 @@ end
 
 --- Takes back what was begun. Of a linker that was there before, only what was loaded since.
 local function give_up(self, err, before)
-   if self.state == "up" then
-      pcall(self.rts.hs_exit)
-   end
+   self.signals:restore(self.state == "up" and self.rts.hs_exit or nil)
    self.state, self.linker.keeper = "over", nil
    if not before then
       self.linker:close()
@@ -341,7 +341,7 @@ function ghc.start(options)
    end
    ln.keeper = keeper()
    local self = runtime.open(runtime.new {
-      claim = only, linker = ln, version = plan.ghc, kind = plan.kind,
+      claim = only, signals = signals.keep(), linker = ln, version = plan.ghc, kind = plan.kind,
       header = plan.profiling and layout.HEADER_PROFILING or layout.HEADER,
       packages = plan.units, limit = options.limit or 1000000, asked = {
          kind = options.kind, way = options.way, database = options.database,

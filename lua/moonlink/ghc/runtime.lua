@@ -25,6 +25,7 @@ local runtime = {}
 ---@field header integer bytes of a closure before its contents
 ---@field cost? integer address of the cost centre stack of closures that we make, when profiling
 ---@field claim moonlink.ghc.Claim
+---@field signals moonlink.ghc.Signals
 ---@field asked moonlink.ghc.Options where packages are from, and as which files
 ---@field rts table<string, function> its C interface
 ---@field closures table<string, integer> addresses by the names of layout.closures
@@ -285,7 +286,7 @@ function methods:exit()
    end
    if self.state == "up" or self.orderly then
       self.state, self.orderly = "over", false
-      local good, err = pcall(self.rts.hs_exit)
+      local good, err = self.signals:restore(self.rts.hs_exit)
       if not good then
          return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
       end
@@ -293,6 +294,7 @@ function methods:exit()
    if self.state ~= "broken" then
       self.state = "over"
    end
+   self.signals:restore()
    self.linker.keeper = nil
    local closed, why = self.linker:close()
    self.claim:close()
