@@ -158,6 +158,19 @@ describe("lab: the ready-made strategies", function()
       assert.same({0, 0, 1, 0}, {near.low1, near.low2, some.low1, some.low2})
    end)
 
+   it("refuse what cannot be loaded in parts, under the names that users know", function()
+      local hidden = source("hidden.c", "__attribute__((visibility(\"hidden\"))) "
+         .. "int c(int x) { return x + 5; }")
+      local cases = results {
+         inputs = {{name = "parts", sources = {hidden, TOP}}}, strategies = {"direct"},
+         axes = {units = {"all", "each"}}, call = CALL,
+      }
+      succeeded(cases["direct/units=all"])
+      local refused = cases["direct/units=each"].refused
+      assert.matches("undefined 'c' (1 reference: top.o ", refused.why, 1, true)
+      assert.matches("hidden.o defines it, but it is hidden there", refused.report, 1, true)
+   end)
+
    it("give the PIC report for what no shared library can hold", function()
       local cases = results {
          inputs = {chain()}, strategies = {"direct", "shared-batch", "shared-each"},

@@ -1,10 +1,10 @@
---- Reservations, blocks and protections (csrc/place/region.c), tested by a program in C.
+--- Reservations, blocks and protections (csrc/place: region.c, block.c), tested by a program in C.
 -- SPDX-License-Identifier: MIT
 
 local support = require "spec.support"
 local program = require "spec.c.program"
 
-local paths = program.build("region_test", "csrc/place/region.c csrc/place/reserve.c")
+local paths = program.build("region_test", "csrc/place/*.c")
 
 local function passes(test, options)
    program.run(paths, test, options)

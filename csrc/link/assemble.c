@@ -253,9 +253,8 @@ static int find_range(ml_txn *t, uint64_t size, uint64_t align)
 
 static int place_pieces(ml_txn *t)
 {
-    uint64_t grain = t->o.pages == ML_PAGES_HUGE && !t->o.fixed ? ml_os_bulk.unit : ml_os_page();
-    int rc =
-        ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, grain, &t->l->layout[0]);
+    int rc = ml_layout_place(t->d, &t->scratch, t->pieces, t->npieces, false, ml_protect_grain(t),
+                             &t->l->layout[0]);
     return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
@@ -311,7 +310,7 @@ static size_t huge_bytes(const ml_txn *t, uint64_t solid)
     enum { LEAST = 4 << 20, MOST = 16 << 20 };
     if (t->o.pages == ML_PAGES_HUGE)
         return (size_t)t->l->layout[0].size;
-    if (t->o.pages == ML_PAGES_SMALL || t->o.protect == ML_PROTECT_DUAL || solid < LEAST ||
+    if (t->o.pages != ML_PAGES_AUTO || t->o.protect == ML_PROTECT_DUAL || solid < LEAST ||
         solid > MOST)
         return 0;
     return (size_t)solid & ~(ml_os_page() - 1);
@@ -339,6 +338,8 @@ static int take_block(ml_txn *t)
     }
     uint64_t solid = solid_bytes(t);
     ml_wish wish = {.zone = t->zone, .alone = t->o.alone, .huge = huge_bytes(t, solid)};
+    if (t->o.pages == ML_PAGES_HUGETLB)
+        wish.set_aside = y->part[ML_PART_DATA].offset;
     if (t->o.protect == ML_PROTECT_DUAL)
         wish.code = y->part[ML_PART_TEXT].size;
     int rc = ml_block_take(t->s->space, t->d, wish, y->size, y->align, &t->l->block);

@@ -82,11 +82,12 @@ enum {
     ML_SEEN_LINES = 8    /* nobody but ml_place: source lines */
 };
 
-/* What code and constants lie in, if the system has any huge pages. */
+/* What code and constants lie in; the first three as far as the system has huge pages to give. */
 typedef enum ml_pages {
-    ML_PAGES_AUTO,  /* the whole huge pages of a large block are huge */
-    ML_PAGES_SMALL, /* small pages */
-    ML_PAGES_HUGE   /* whole huge pages, of no other unit */
+    ML_PAGES_AUTO,   /* the whole huge pages of a large block are huge */
+    ML_PAGES_SMALL,  /* small pages */
+    ML_PAGES_HUGE,   /* whole huge pages, of no other unit */
+    ML_PAGES_HUGETLB /* likewise, of those that are set aside, or it is an error */
 } ml_pages;
 
 typedef struct ml_options {

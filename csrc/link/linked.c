@@ -39,7 +39,7 @@ int ml_linked_open(ml_diag *d, ml_linked *l, unsigned part)
     for (int k = 0; rc == 0 && k < 2; k++) {
         ml_area a = ml_linked_area(l, k, part);
         if (a.size)
-            rc = ml_block_open(d, a.addr, a.size);
+            rc = ml_block_open(d, k ? &l->large : &l->block, a.addr, a.size);
     }
     return rc;
 }

@@ -11,12 +11,18 @@ static bool is_divided(const ml_piece *p)
     return (p->class == ML_CLASS_TEXT || p->class == ML_CLASS_CONST) && !p->run;
 }
 
+uint64_t ml_protect_grain(const ml_txn *t)
+{
+    bool huge = t->o.pages == ML_PAGES_HUGE || t->o.pages == ML_PAGES_HUGETLB;
+    return huge && !t->o.fixed ? ml_os_bulk.unit : ml_os_page();
+}
+
 void ml_protect_divide(ml_txn *t, uint32_t first)
 {
     unsigned seen = 0;
     if (t->o.protect != ML_PROTECT_INPUT || t->o.fixed)
         return;
-    uint8_t least = (uint8_t)__builtin_ctzll(t->o.pages == ML_PAGES_HUGE ? ml_os_bulk.unit : ml_os_page());
+    uint8_t least = (uint8_t)__builtin_ctzll(ml_protect_grain(t));
     for (uint32_t i = first; i < t->npieces; i++) {
         ml_piece *p = &t->pieces[i];
         if (!is_divided(p) || seen >> p->class & 1)

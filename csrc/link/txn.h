@@ -202,9 +202,10 @@ int ml_scan(ml_txn *t);
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
 
-/* protect.c: the pieces of an input, from number `first` to the last, begin on pages of their own,
-** if the load asks for that; warns of what the system, or a profiler, cannot do with the block;
-** seals parts first to last. */
+/* protect.c: code and constants take a multiple of so many bytes; the pieces of an input, from
+** number `first` to the last, begin on pages of their own, if the load asks for that; warns of what
+** the system, or a profiler, cannot do with the block; seals parts first to last. */
+uint64_t ml_protect_grain(const ml_txn *t);
 void ml_protect_divide(ml_txn *t, uint32_t first);
 void ml_protect_warn(ml_txn *t);
 int ml_protect_seal(ml_txn *t, unsigned first, unsigned last);

@@ -110,7 +110,7 @@ static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
     static const char *const weak[] = {"first", "own", "process", NULL};
     static const char *const zone[] = {"near", "low", NULL};
     static const char *const block[] = {"shared", "unit", NULL};
-    static const char *const pages[] = {"auto", "small", "huge", NULL};
+    static const char *const pages[] = {"auto", "small", "huge", "hugetlb", NULL};
     static const char *const protect[] = {"load", "input", "dual", NULL};
     *o = (ml_options){.relax = true};
     luaL_checktype(L, 2, LUA_TTABLE);

@@ -9,15 +9,17 @@
 
 #include "os/os.h"
 
+enum { HUGE_2MB = 21 << 26 }; /* the size's logarithm: MFD_HUGE_2MB of <linux/memfd.h> */
+
 int64_t ml_os_process(void)
 {
     return getpid();
 }
 
-/* A file in memory of that many bytes; -1 with errno. */
-static int memory_file(const char *name, size_t size)
+/* A file in memory of that many bytes; -1 with errno. flags: of memfd_create, more. */
+static int memory_file(const char *name, size_t size, unsigned flags)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC | flags);
     if (fd < 0 || ftruncate(fd, (off_t)size) == 0)
         return fd;
     int code = errno;
@@ -47,15 +49,36 @@ static void *map_writable(int fd, size_t size)
     return p + head;
 }
 
-/* Maps a new file in memory twice: to be written wherever it fits, to be executed at `at` as the
-** flags say. False with errno. */
-static bool map_twice(const char *name, size_t size, void *at, int flags, void **rw, void **rx)
+/* A file of huge pages lies as they do by itself, and the mapping takes all of its pages. */
+static void *map_hugetlb(int fd, size_t size)
 {
-    int fd = memory_file(name, size);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED || ml_os_populate((uintptr_t)p, size))
+        return p == MAP_FAILED ? NULL : p;
+    int code = errno;
+    munmap(p, size);
+    errno = code;
+    return NULL;
+}
+
+/* What a file in memory is to be, and where it is executed. */
+typedef struct twice {
+    const char *name;
+    size_t size;
+    bool hugetlb;
+    void *at;
+    int flags; /* of mmap for the executable mapping */
+} twice;
+
+/* Maps a new file in memory twice: to be written wherever it fits, to be executed at t.at. False
+** with errno. */
+static bool map_twice(twice t, void **rw, void **rx)
+{
+    int fd = memory_file(t.name, t.size, t.hugetlb ? MFD_HUGETLB | HUGE_2MB : 0);
     if (fd < 0)
         return false;
-    void *w = map_writable(fd, size);
-    void *x = w ? mmap(at, size, PROT_READ | PROT_EXEC, flags, fd, 0) : MAP_FAILED;
+    void *w = (t.hugetlb ? map_hugetlb : map_writable)(fd, t.size);
+    void *x = w ? mmap(t.at, t.size, PROT_READ | PROT_EXEC, t.flags, fd, 0) : MAP_FAILED;
     int code = errno;
     close(fd);
     if (x != MAP_FAILED) {
@@ -64,20 +87,24 @@ static bool map_twice(const char *name, size_t size, void *at, int flags, void *
         return true;
     }
     if (w)
-        munmap(w, size);
+        munmap(w, t.size);
     errno = code;
     return false;
 }
 
 bool ml_os_dual(size_t size, void **rw, void **rx)
 {
-    return map_twice("moonlink-callbacks", size, NULL, MAP_SHARED, rw, rx);
+    twice t = {.name = "moonlink-callbacks", .size = size, .flags = MAP_SHARED};
+    return map_twice(t, rw, rx);
 }
 
-uint8_t *ml_os_dual_at(uint64_t addr, size_t size)
+uint8_t *ml_os_dual_at(uint64_t addr, size_t size, bool hugetlb)
 {
-    void *rw, *rx, *at = (void *)(uintptr_t)addr;
-    return map_twice("moonlink", size, at, MAP_PRIVATE | MAP_FIXED, &rw, &rx) ? rw : NULL;
+    void *rw, *rx;
+    twice t = {.name = "moonlink", .size = size, .hugetlb = hugetlb};
+    t.at = (void *)(uintptr_t)addr;
+    t.flags = MAP_PRIVATE | MAP_FIXED | (hugetlb ? MAP_NORESERVE : 0); /* its pages are there */
+    return map_twice(t, &rw, &rx) ? rw : NULL;
 }
 
 /* proc(5), /proc/PID/pagemap: what an entry says of its page. */

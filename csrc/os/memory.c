@@ -118,9 +118,9 @@ bool ml_os_protect(uint64_t addr, size_t size, ml_prot prot)
     return mprotect(pointer(addr), size, bits[prot]) == 0;
 }
 
-void ml_os_populate(uint64_t addr, size_t size)
+bool ml_os_populate(uint64_t addr, size_t size)
 {
-    madvise(pointer(addr), size, MADV_POPULATE_WRITE);
+    return madvise(pointer(addr), size, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
 }
 
 void ml_os_huge(uint64_t addr, size_t size)

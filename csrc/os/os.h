@@ -71,9 +71,9 @@ uint64_t ml_os_reserve(uint64_t addr, size_t size);
 bool ml_os_unreserve(uint64_t addr, size_t size);
 /* Changes the protection of whole pages; false with errno on failure. */
 bool ml_os_protect(uint64_t addr, size_t size, ml_prot prot);
-/* Makes the pages of a readable and writable range present in one call, where the system can;
-** never fails (it only saves page faults). */
-void ml_os_populate(uint64_t addr, size_t size);
+/* Makes the pages of a readable and writable range present in one call, where the system can: that
+** saves page faults. False with errno when some cannot be had. */
+bool ml_os_populate(uint64_t addr, size_t size);
 /* Gives the memory behind a range back, and makes it inaccessible: it reads as zero when it is
 ** protected RW again. false with errno on failure: the content may then still be there. */
 bool ml_os_discard(uint64_t addr, size_t size);
@@ -87,14 +87,21 @@ void ml_os_huge(uint64_t addr, size_t size);
 void ml_os_collapse(uint64_t addr, size_t size);
 /* Why nobody gets any on this system; NULL: they are to be had. */
 const char *ml_os_no_huge(void);
+/* Lays huge pages of those that are set aside (vm.nr_hugepages) over a range of ours, whole units
+** of ml_os_bulk: readable, writable, zero and present. False with errno (ENOMEM: too few are free):
+** the pages at addr may have gone, ml_os_renew makes new ones. */
+bool ml_os_hugetlb_at(uint64_t addr, size_t size);
+/* How many of that size are set aside, and how many of them are neither used nor promised. False
+** when the kernel does not say. */
+bool ml_os_hugetlb(uint64_t *all, uint64_t *free);
 /* Memory of `size` bytes (whole pages) at two addresses: written at *rw, executed at *rx, so that
 ** no page is both. It is never given back, and a child of fork shares it: whoever writes there asks
 ** ml_os_process first whether he is still the one who made it. False with errno. */
 bool ml_os_dual(size_t size, void **rw, void **rx);
 /* The same over pages of ours at addr, which become readable and executable: a private mapping, so
-** that a debugger may write there. Gives where they are written; NULL with errno: the pages at addr
-** may have gone, ml_os_renew makes new ones. */
-uint8_t *ml_os_dual_at(uint64_t addr, size_t size);
+** that a debugger may write there. hugetlb: out of huge pages that are set aside. Gives where they
+** are written; NULL with errno: the pages at addr may have gone, ml_os_renew makes new ones. */
+uint8_t *ml_os_dual_at(uint64_t addr, size_t size, bool hugetlb);
 /* Are all pages at addr still those that are written there? False also when nobody can tell. */
 bool ml_os_dual_holds(uint64_t addr, size_t size);
 int64_t ml_os_process(void); /* the process's number */

@@ -8,10 +8,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "place/block.h"
+#include "place/refusal.h"
 #include "place/reserve.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -71,105 +71,6 @@ void ml_space_rig(ml_space *s, ml_rig rig)
     s->rig = rig;
 }
 
-/* ---- errors ---- */
-
-/* A size for people: whole units, rounded up. */
-typedef struct amount {
-    uint64_t n;
-    const char *unit;
-} amount;
-
-static amount amount_of(uint64_t bytes)
-{
-    bool large = bytes >= MIB;
-    uint64_t unit = large ? MIB : 1024;
-    return (amount){bytes / unit + (bytes % unit != 0), large ? "MiB" : "KiB"};
-}
-
-/* " (ulimit -v is 4194304 kB)", or nothing. */
-static const char *limit_text(char *buf, size_t size, const char *option, uint64_t limit)
-{
-    buf[0] = 0;
-    if (limit != UINT64_MAX)
-        snprintf(buf, size, " (ulimit %s is %" PRIu64 " kB)", option, limit / 1024);
-    return buf;
-}
-
-static int fail_reserve(ml_diag *d, ml_zone zone, uint64_t size, int code)
-{
-    static const char *const hints[ML_ZONE_COUNT] = {
-        [ML_ZONE_NEAR] = "load before the program maps gigabytes of its own beside its libraries",
-        [ML_ZONE_LOW] = "compile with -fPIE or -fPIC: such objects need no addresses below 2 GiB",
-        [ML_ZONE_FAR] = "make the arrays smaller",
-    };
-    char limit[64] = "", where[64] = "below 2 GiB";
-    ml_limits l;
-    ml_os_limits(&l);
-    if (code == ENOMEM)
-        limit_text(limit, sizeof limit, "-v", l.space);
-    if (zone == ML_ZONE_NEAR)
-        snprintf(where, sizeof where, "within 2 GiB of 0x%" PRIx64 " (the C library)",
-                 ml_os_anchor());
-    if (zone == ML_ZONE_FAR)
-        snprintf(where, sizeof where, "for large sections");
-    amount a = amount_of(size);
-    return ml_fail(
-        d, ML_E_SPACE, (ml_where){0}, limit[0] ? "raise ulimit -v" : hints[zone],
-        "cannot reserve %" PRIu64 " %s %s: %s%s", a.n, a.unit, where,
-        code == ERANGE ? "no gap between the mappings is large enough" : ml_os_error(code), limit);
-}
-
-static bool count_mapping(void *ud, const ml_mapping *m)
-{
-    (void)m;
-    ++*(uint64_t *)ud;
-    return true;
-}
-
-static int fail_protect(ml_diag *d, ml_prot prot, uint64_t size, int code)
-{
-    static const char *const names[] = {
-        [ML_PROT_NONE] = "inaccessible",
-        [ML_PROT_R] = "read-only",
-        [ML_PROT_RW] = "writable",
-        [ML_PROT_RX] = "executable",
-    };
-    amount a = amount_of(size);
-    if (code == EACCES && prot == ML_PROT_RX)
-        return ml_fail(d, ML_E_IO, (ml_where){0},
-                       "a security policy (SELinux execmem, seccomp) forbids code in memory: allow "
-                       "it for this program, or link a shared library and load that",
-                       "cannot make %" PRIu64 " %s executable: %s", a.n, a.unit, ml_os_error(code));
-    if (code != ENOMEM)
-        return ml_fail(d, ML_E_IO, (ml_where){0}, NULL, "cannot make %" PRIu64 " %s %s: %s", a.n,
-                       a.unit, names[prot], ml_os_error(code));
-    uint64_t count = 0;
-    ml_limits l;
-    char data[64];
-    ml_os_mappings(count_mapping, &count);
-    ml_os_limits(&l);
-    limit_text(data, sizeof data, "-d", l.data);
-    bool many = count + count / 8 >= l.mappings; /* else memory itself is short */
-    return ml_fail(d, ML_E_SPACE, (ml_where){0},
-                   many ? "load objects together instead of one by one, or raise vm.max_map_count"
-                        : "make the arrays smaller, or allow more memory (ulimit -d, -v, "
-                          "vm.overcommit_memory)",
-                   "cannot make %" PRIu64 " %s %s: %s: %" PRIu64
-                   " mappings, limit vm.max_map_count=%" PRIu64 "%s",
-                   a.n, a.unit, names[prot], ml_os_error(code), count, l.mappings, data);
-}
-
-static int fail_dual(ml_diag *d, uint64_t size, int code)
-{
-    amount a = amount_of(size);
-    return ml_fail(d, ML_E_IO, (ml_where){0},
-                   code == EMFILE || code == ENFILE
-                       ? "close files, or raise ulimit -n: one is opened for a moment"
-                       : "load with protect = \"load\", which needs no memory with two addresses",
-                   "cannot map %" PRIu64 " %s of code at two addresses (memfd_create, mmap): %s",
-                   a.n, a.unit, ml_os_error(code));
-}
-
 /* ---- reservations ---- */
 
 /* Makes room for one more reservation in the list; nothing else changes. */
@@ -215,7 +116,7 @@ int ml_space_force(ml_space *s, ml_diag *d, ml_zone zone, uint64_t addr, size_t 
     }
     int code = errno;
     drop_slot(s);
-    return fail_reserve(d, zone, size, code);
+    return ml_refusal_reserve(d, zone, size, code);
 }
 
 /* Reserves near the cluster and, when that can be, near the reservations that there are already, so
@@ -265,7 +166,7 @@ static int add_reservation(ml_space *s, ml_diag *d, ml_wish wish, uint64_t size,
     uint64_t spare = align - ml_os_page() + (zone == ML_ZONE_NEAR ? align : 0); /* see the Note */
     uint64_t need = size + spare, try = first_size(s, wish), addr = 0;
     if (need >= SIZE_LIMIT)
-        return fail_reserve(d, zone, size, ERANGE);
+        return ml_refusal_reserve(d, zone, size, ERANGE);
     if (!next_slot(s, d))
         return -(int)ML_E_NOMEM;
     if (try < need)
@@ -280,7 +181,7 @@ static int add_reservation(ml_space *s, ml_diag *d, ml_wish wish, uint64_t size,
         return 0;
     }
     drop_slot(s);
-    return fail_reserve(d, zone, size + (align - ml_os_page()), e);
+    return ml_refusal_reserve(d, zone, size + (align - ml_os_page()), e);
 }
 
 /* A reservation for one block ends with it. */
@@ -429,7 +330,7 @@ int ml_space_prepare(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t 
 {
     spot at;
     if (!round_request(&size, &align))
-        return fail_reserve(d, wish.zone, size, ERANGE);
+        return ml_refusal_reserve(d, wish.zone, size, ERANGE);
     int e = need_hole(s, d, wish, size, align, &at);
     if (e < 0)
         return e;
@@ -474,54 +375,6 @@ static bool make_room(reservation *r)
     return true;
 }
 
-/* A file's pages are small, but where one of them is there the kernel can put a huge page in the
-** place of all: now, when nothing has to be copied. */
-static void collapse(const ml_block *b)
-{
-    for (size_t i = 0; i < b->code; i += ml_os_bulk.unit)
-        b->view[i] = 0;
-    ml_os_collapse(b->addr, b->code);
-}
-
-/* Note [Code at two addresses]
-** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~
-** The start of a block may be pages of a memory file, mapped twice: executable and never writable
-** at the block's address, writable and never executable at its view. Writing there is seen by who
-** runs it, and no page that is run ever changes its protection, neither while a load is written nor
-** when a reload changes code of units that stay.
-**
-** The executable mapping is MAP_PRIVATE: debuggers can then set breakpoints in it, which the kernel
-** refuses for shared ones that are not writable. A page with a breakpoint is a copy from then on,
-** which the view does not reach; and a child of fork has the parent's memory behind its view. Who
-** wants to write later asks ml_block_sees first. Only code is so: data of a shared file would be
-** one with the child's. */
-static int open_block(ml_diag *d, ml_wish wish, ml_block *b)
-{
-    size_t rest = b->size - wish.code;
-    int e = 0;
-    assert(wish.code <= b->size);
-    if (rest && !ml_os_protect(b->addr + wish.code, rest, ML_PROT_RW))
-        e = fail_protect(d, ML_PROT_RW, rest, errno);
-    if (e == 0 && wish.code) {
-        b->view = ml_os_dual_at(b->addr, wish.code);
-        b->code = wish.code;
-        b->process = ml_os_process();
-        b->fresh = true;
-        if (!b->view)
-            e = fail_dual(d, wish.code, errno);
-    }
-    if (e < 0) { /* the part that was done, if any */
-        (b->fresh ? ml_os_renew : ml_os_discard)(b->addr, b->size);
-        return e;
-    }
-    b->fresh |= wish.huge != 0;
-    if (wish.huge)
-        ml_os_huge(b->addr, wish.huge);
-    if (wish.huge && b->view)
-        collapse(b);
-    return 0;
-}
-
 /* What a block that is alone has left over goes back: the holes around it. */
 static void trim(reservation *r)
 {
@@ -551,7 +404,7 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t ali
 {
     spot at;
     if (!round_request(&size, &align))
-        return fail_reserve(d, wish.zone, size, ERANGE);
+        return ml_refusal_reserve(d, wish.zone, size, ERANGE);
     uint64_t prepared = s->prepared[wish.zone];
     s->prepared[wish.zone] = 0;
     if (!prepared || !find_prepared(s, prepared, size, align, &at)) {
@@ -564,7 +417,7 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t ali
     if (!make_room(at.r))
         return ml_nomem(d);
     ml_block b = {.addr = at.addr, .size = size, .zone = wish.zone};
-    int e = open_block(d, wish, &b);
+    int e = ml_block_begin(d, wish, &b);
     if (e < 0)
         return e;
     carve(at, size);
@@ -574,54 +427,6 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t ali
     if (at.r->alone)
         trim(at.r);
     *out = b;
-    return 0;
-}
-
-/* ---- sealing ---- */
-
-static bool valid_runs(const ml_block *b, const ml_run *runs, size_t n)
-{
-    uint64_t at = b->addr, page = ml_os_page();
-    for (size_t i = 0; i < n; i++) {
-        if (runs[i].addr < at || runs[i].addr % page || runs[i].size % page)
-            return false;
-        if (runs[i].addr - b->addr > b->size || runs[i].size > b->size - (runs[i].addr - b->addr))
-            return false;
-        at = runs[i].addr + runs[i].size;
-    }
-    return true;
-}
-
-/* The run at *i together with the neighbours behind it of equal protection; moves *i past them. */
-static ml_run merged_run(const ml_run *runs, size_t n, size_t *i)
-{
-    ml_run m = runs[(*i)++];
-    while (*i < n && runs[*i].prot == m.prot && runs[*i].addr == m.addr + m.size)
-        m.size += runs[(*i)++].size;
-    return m;
-}
-
-int ml_block_open(ml_diag *d, uint64_t addr, uint64_t size)
-{
-    if (ml_os_protect(addr, size, ML_PROT_RW))
-        return 0;
-    return fail_protect(d, ML_PROT_RW, size, errno);
-}
-
-int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n)
-{
-    assert(valid_runs(b, runs, n));
-    for (size_t i = 0; i < n;) {
-        ml_run m = merged_run(runs, n, &i);
-        if (m.size == 0 || m.prot == ML_PROT_RW)
-            continue;
-        if (ml_os_protect(m.addr, m.size, m.prot))
-            continue;
-        int code = errno; /* nothing may stay executable while it can still be undone */
-        for (size_t k = 0; k < i; k++)
-            ml_os_protect(runs[k].addr, runs[k].size, ML_PROT_RW);
-        return fail_protect(d, m.prot, m.size, code);
-    }
     return 0;
 }
 
@@ -651,30 +456,14 @@ static void insert_hole(reservation *r, ml_span hole)
     }
 }
 
-bool ml_block_sees(const ml_block *b)
-{
-    return b->view && b->process == ml_os_process() && ml_os_dual_holds(b->addr, b->code);
-}
-
-void ml_block_blind(ml_block *b)
-{
-    if (b->view)
-        ml_os_unreserve((uintptr_t)b->view, b->code);
-    b->view = NULL;
-}
-
 void ml_block_give(ml_space *s, const ml_block *b)
 {
     reservation *r = reservation_of(s, b->addr);
     assert(r && b->size <= r->addr + r->size - b->addr);
     s->blocks--;
     s->used -= b->size;
-    if (b->view)
-        ml_os_unreserve((uintptr_t)b->view, b->code);
-    /* Pages that the system does not take back may still hold the old bytes, or be accessible: they
-    ** are no hole, and wait for the end of the space. */
-    if (!(b->fresh ? ml_os_renew : ml_os_discard)(b->addr, b->size))
-        return;
+    if (!ml_block_end(b))
+        return; /* no hole: what is left of it waits for the end of the space */
     r->pieces--;
     insert_hole(r, (ml_span){b->addr, b->addr + b->size});
     end_alone(s, r);

@@ -20,21 +20,24 @@ typedef struct ml_space ml_space;
 /* What a block shall be. */
 typedef struct ml_wish {
     ml_zone zone;
-    bool alone;  /* it has a reservation of its own, which goes with it */
-    size_t huge; /* for so many bytes from its start the system is asked for huge pages; it begins
-                    with one if its hole allows that */
-    size_t code; /* so many bytes from its start (whole pages) are executable from the first; they
-                    are written at the block's view. See Note [Code at two addresses] */
+    bool alone; /* it has a reservation of its own, which goes with it */
+    /* bytes from its start, whole pages: */
+    size_t huge;      /* for these the system is asked for huge pages; the block begins with one if
+                         its hole allows that */
+    size_t set_aside; /* these lie in huge pages that are set aside, or there is no block. See Note
+                         [Huge pages set aside] */
+    size_t code;      /* these are executable from the first, and written at the block's view. See
+                         Note [Code at two addresses] */
 } ml_wish;
 
 typedef struct ml_block {
     uint64_t addr; /* first byte, a multiple of the alignment asked for */
     size_t size;   /* bytes, whole pages */
     ml_zone zone;
-    bool fresh;      /* its pages are unlike those around: it is given back as new ones */
-    size_t code;     /* as wished */
-    uint8_t *view;   /* where these bytes are written; NULL: at their address */
-    int64_t process; /* that may write there: a child of fork shares them */
+    bool fresh;             /* its pages are unlike those around: it is given back as new ones */
+    size_t code, set_aside; /* as wished */
+    uint8_t *view;          /* where these bytes are written; NULL: at their address */
+    int64_t process;        /* that may write there: a child of fork shares them */
 } ml_block;
 
 /* A run of pages of a block and what it becomes. */
@@ -58,15 +61,16 @@ int ml_space_prepare(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t 
 /* Ends what was prepared for blocks that would be alone and never came. */
 void ml_space_tidy(ml_space *s);
 /* A block of at least size bytes (rounded up to pages), readable and writable but for its code, all
-** zero. ML_E_SPACE; ML_E_IO when the system has no memory with two addresses. */
+** zero. ML_E_SPACE, also when too few huge pages are set aside; ML_E_IO when the system has no
+** memory with two addresses. */
 int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t align, ml_block *out);
 /* Gives the runs (whole pages, address order, within the block, no overlap) their final protection;
 ** neighbours of equal protection in one call. What no run names stays readable and writable. On
 ** failure all of the block is readable and writable again. */
 int ml_block_seal(ml_diag *d, const ml_block *b, const ml_run *runs, size_t n);
-/* Makes pages of a sealed block readable and writable again, until they are sealed anew. Not for
-** code that has a view. */
-int ml_block_open(ml_diag *d, uint64_t addr, uint64_t size);
+/* Makes pages of a sealed block (whole ones of its kind) readable and writable again, until they
+** are sealed anew; on failure they may be so, too. Not for code that has a view. */
+int ml_block_open(ml_diag *d, const ml_block *b, uint64_t addr, uint64_t size);
 /* Is the view still the memory that is executed? Where not, ml_block_blind gives it up: the code is
 ** then opened and sealed like that of other blocks. */
 bool ml_block_sees(const ml_block *b);

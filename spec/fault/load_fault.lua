@@ -199,6 +199,17 @@ describe("a load in which a call fails", function()
       end
    end)
 
+   it("leaves no huge pages that were set aside with what failed", function()
+      local folder = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+      local file <close> = io.open(folder .. "free_hugepages")
+      if not file or file:read "n" < 16 then
+         return pending "fewer than 16 huge pages are set aside (vm.nr_hugepages)"
+      end
+      for _, protect in ipairs {"load", "dual"} do
+         assert.is_true(survives {add, calls, protect = protect, pages = "hugetlb"} > 3)
+      end
+   end)
+
    it("leaves nothing of section groups and constructors behind", function()
       assert.is_true(survives {groups} > 3)
    end)

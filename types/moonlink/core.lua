@@ -282,7 +282,7 @@ function core.session() end
 ---@field weak "first"|"own"|"process"|nil
 ---@field zone "near"|"low"|nil
 ---@field block "shared"|"unit"|nil whether its memory is part of a reservation for many
----@field pages "auto"|"small"|"huge"|nil
+---@field pages "auto"|"small"|"huge"|"hugetlb"|nil
 ---@field protect "load"|"input"|"dual"|nil when and where code is sealed
 ---@field relax boolean? true by default
 ---@field bind "direct"|"got"|"stubs"|"lazy"|nil how code reaches what is outside of its load

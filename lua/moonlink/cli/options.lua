@@ -90,7 +90,8 @@ options.common = {
    {"--block", takes = "BLOCK", choices = WORDS.block, target = "block",
       text = "Address space: shared by many units (default), or given back with each unit."},
    {"--pages", takes = "PAGES", choices = WORDS.pages, target = "pages",
-      text = "Pages for code and constants: small (default), or huge."},
+      text = "Pages for code and constants: huge where that is faster (auto, the default), small, "
+         .. "huge, or hugetlb: huge ones that are set aside."},
    {"--protect", takes = "HOW", choices = WORDS.protect, target = "protect",
       text = "Seal the load as a whole (default), input by input, or write code elsewhere (dual)."},
    {"--gc-sections", target = "gc_sections",

@@ -36,10 +36,10 @@ axes.list = {
       values = or_function "zone"},
    {key = "block", about = "units share a reservation, or each has one that ends with it",
       values = or_function "block"},
-   {key = "pages", about = "code and constants lie in huge pages if large, never, or always",
-      values = or_function "pages"},
-   {key = "protect", about = "a load is sealed as one, object by object, or its code is written at "
-      .. "another address", values = or_function "protect"},
+   {key = "pages", about = "code and constants lie in huge pages if large, never, always, or in "
+      .. "those that are set aside", values = or_function "pages"},
+   {key = "protect", about = "sealed once per load, object by object, or mapped twice: code is "
+      .. "written at another address", values = or_function "protect"},
    {key = "cross", about = "how units reach each other, the option `bind` of a linker",
       values = or_function "bind"},
    {key = "relax", about = "GOT loads that may be direct ones become direct",

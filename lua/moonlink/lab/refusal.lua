@@ -95,4 +95,22 @@ function refusal.of_open(plan, places, message)
    return message:match "[^\n]+":sub(1, LONGEST), message
 end
 
+--- What says nothing about an input: these are failures.
+local FAILURES = {
+   nomem = true, io = true, policy = true, state = true, init = true, argument = true,
+}
+
+--- The refusal that a failed load by moonlink stands for; nil when it is a failure.
+---@param plan moonlink.lab.Plan
+---@param err moonlink.Error
+---@return string? why
+---@return string? report
+function refusal.of_load(plan, err)
+   if FAILURES[err.code] then
+      return nil
+   end
+   local report = renamed(tostring(err), plan.origins)
+   return report:match "[^\n]+":sub(1, LONGEST), report
+end
+
 return refusal

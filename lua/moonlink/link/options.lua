@@ -32,7 +32,7 @@ local options = {}
 ---@field allow_second_libc? boolean
 ---@field zone? "near"|"low"
 ---@field block? "shared"|"unit" a part of a reservation for many, or one that ends with the unit
----@field pages? "auto"|"small"|"huge"
+---@field pages? "auto"|"small"|"huge"|"hugetlb" of code and constants
 ---@field protect? "load"|"input"|"dual" how code is sealed
 ---@field relax? boolean
 ---@field bind? "direct"|"got"|"stubs"|"lazy"|fun(q: moonlink.Question): string? how code reaches
@@ -70,7 +70,7 @@ options.words = {
    duplicate = {"error", "first", "last"}, undefined = {"error", "stub", "null"},
    weak = {"first", "own", "process"}, zone = {"near", "low"},
    bind = {"direct", "got", "stubs", "lazy"},
-   block = {"shared", "unit"}, pages = {"auto", "small", "huge"},
+   block = {"shared", "unit"}, pages = {"auto", "small", "huge", "hugetlb"},
    protect = {"load", "input", "dual"},
    count = {"unit", "object"},
 }

@@ -20,13 +20,16 @@ local smaps = {}
 ---@field huge integer
 
 local HUGE = {AnonHugePages = true, ShmemPmdMapped = true, FilePmdMapped = true}
+local SET_ASIDE = {Private_Hugetlb = true, Shared_Hugetlb = true} -- no part of Rss
 
 --- What a line says of the mapping before it.
 local function note(mapping, line)
-   local key, kilobytes = line:match "^(%a+):%s+(%d+) kB$"
+   local key, kilobytes = line:match "^([%a_]+):%s+(%d+) kB$"
    local bytes = math.tointeger(tonumber(kilobytes or 0)) * 1024
    if key == "Rss" then
-      mapping.resident = bytes
+      mapping.resident = mapping.resident + bytes
+   elseif SET_ASIDE[key] then
+      mapping.resident, mapping.huge = mapping.resident + bytes, mapping.huge + bytes
    elseif HUGE[key] then
       mapping.huge = mapping.huge + bytes
    end

@@ -4,6 +4,7 @@
 local moonlink = require "moonlink"
 local callgraph = require "moonlink.lab.callgraph"
 local lists = require "moonlink.lists"
+local refusal = require "moonlink.lab.refusal"
 local shell = require "moonlink.lab.shell"
 
 local own = {}
@@ -69,12 +70,25 @@ local function with_axes(more)
    return lists.append(more, LINK_AXES)
 end
 
+--- Loads inputs; what moonlink does not take is a refusal.
+local function load_unit(ln, inputs, run)
+   local unit, err = ln:load(inputs)
+   if not unit then
+      local why, report = refusal.of_load(run.plan, err)
+      if why then
+         run:refuse(why, report)
+      end
+      error(err, 0)
+   end
+   return unit
+end
+
 --- Loads lists of inputs in turn.
 local function load_units(loads, run)
    local ln = moonlink.new(options_of(run))
    local loaded = {linker = ln, units = {}, stages = {}}
    for i, inputs in ipairs(loads) do
-      loaded.units[i] = assert(ln:load(ask(run, inputs, i)))
+      loaded.units[i] = load_unit(ln, ask(run, inputs, i), run)
       for stage, ms in pairs(loaded.units[i].stats.ms) do
          loaded.stages[stage] = (loaded.stages[stage] or 0) + ms
       end
@@ -115,12 +129,12 @@ local function numbers(loaded, run)
          sum[key] = (sum[key] or 0) + (unit.stats[key] or 0)
       end
    end
-   local ms, pages = loaded.stages, run.axes.pages or "small"
+   local ms, pages = loaded.stages, run.axes.pages
    return {
       got_bytes = (sum.got_slots + sum.lazy) * SLOT, stub_bytes = (sum.stubs + sum.lazy) * STUB,
       image_kb = sum.memory / 1024, relaxed = sum.relaxed, moved = sum.moved,
       relocations = sum.relocations, protections = sum.protections,
-      huge_kb = pages ~= "small" and huge_bytes(loaded) // 1024 or nil,
+      huge_kb = pages and pages ~= "small" and huge_bytes(loaded) // 1024 or nil,
       stages = {add = ms.add, resolve = ms.resolve, link = ms.link},
    }
 end
