@@ -583,6 +583,20 @@ describe("what a child leaves behind #layout", function()
       local path = dir .. "/taken"
       failure("exit", function() assert(c "int takes_all(const char *)"(path) == 1) end)
       assert.equal("", support.read(path))
+      err = failure("exit", function() _G.string, _G.table = nil, nil end) -- luacheck: ignore
+      assert.matches("functions of Lua's library", err.hint)
+   end)
+
+   it("come without the hook that it has set", function()
+      local run = assert(moonlink.isolate(function()
+         local n = 0
+         debug.sethook(function()
+            n = n + 1
+            assert(n < 3, "too often")
+         end, "l")
+         return 1
+      end))
+      assert.same({1, 1}, {run.n, run[1]})
    end)
 end)
 

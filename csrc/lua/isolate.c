@@ -126,6 +126,7 @@ _Noreturn static void run(lua_State *L, ml_child *c, int encode, int handler, in
     int base = lua_gettop(L) - n;
     int rc = lua_pcall(L, n, LUA_MULTRET, handler);
     ml_child_unlimit(c);
+    lua_sethook(L, NULL, 0, 0); /* the function's, if it set one */
     if (rc == LUA_ERRMEM || !lua_checkstack(L, LUA_MINSTACK))
         report(L, c, WORD_MEMORY);
     lua_pushvalue(L, encode);
@@ -133,8 +134,8 @@ _Noreturn static void run(lua_State *L, ml_child *c, int encode, int handler, in
     lua_pushboolean(L, rc == LUA_OK);
     lua_insert(L, base + 1);
     rc = lua_pcall(L, lua_gettop(L) - base, 2, 0);
-    if (rc != LUA_OK)
-        report(L, c, WORD_MEMORY);
+    if (rc != LUA_OK) /* or the function has left nothing of Lua's library to encode with */
+        report(L, c, rc == LUA_ERRMEM ? WORD_MEMORY : WORD_UNSENT);
     bool returned = lua_toboolean(L, -2);
     report(L, c, returned ? WORD_RETURNED : WORD_RAISED);
 }

@@ -202,8 +202,9 @@ function describe.failure(facts, limits)
    elseif facts.word == "unsent" and facts.how == "exited" then
       e.code = "exit"
       e.status = facts.value
-      e.message = "the function returned, but its results were lost"
-      e.hint = "it closed file descriptors that it had not opened, or memory was short"
+      e.message = "the function ended, but its results were lost"
+      e.hint = "it closed file descriptors that it had not opened, took away functions of Lua's " ..
+         "library, or memory was short"
    else
       by_how[facts.how](e, facts, limits)
    end
