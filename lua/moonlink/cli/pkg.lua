@@ -56,10 +56,12 @@ local function find_command(operands)
       wrong_usage "missing command"
    end
    local module = module_of[word]
-   local command = module and require(module)
-   local words = #operands - 1
-   if not command or words < command.least or (command.most and words > command.most) then
-      wrong_usage "command-line syntax error"
+   if not module then
+      wrong_usage(("command-line syntax error: there is no command '%s'"):format(word))
+   end
+   local command, words = require(module), #operands - 1
+   if words < command.least or (command.most and words > command.most) then
+      wrong_usage("command-line syntax error: expected is " .. command.usage)
    end
    return command
 end

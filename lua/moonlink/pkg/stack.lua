@@ -156,7 +156,9 @@ function stack.new(options)
    end
    arrange(self, options.named or {}, base(path, usual))
    if #self.all == 0 then
-      return nil, "missing --global-package-db option, location of global package database unknown"
+      return nil, "missing --global-package-db option, location of global package database "
+         .. "unknown\n  hint: the ghc on PATH is asked for it; without one name a database, "
+         .. "with -f DB"
    end
    return self
 end
