@@ -5,15 +5,7 @@
 -- times in a loop.
 -- SPDX-License-Identifier: MIT
 
-local function folder_above(script)
-   local folder = script:match "^(.*)/" or "."
-   local pipe <close> = assert(io.popen(('cd "%s/.." && pwd'):format(folder)))
-   return pipe:read()
-end
-
-local root = folder_above(arg[0])
-package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;"):format(root, root, root) .. package.path
-package.cpath = package.cpath .. ";" .. root .. "/build/?.so"
+dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local moonlink = require "moonlink"
 local shell = require "bench.shell"

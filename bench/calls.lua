@@ -4,15 +4,7 @@
 -- disturbs the machine disturbs them all. The aim: at most 1.35 times the binding written by hand.
 -- SPDX-License-Identifier: MIT
 
-local function folder_above(script)
-   local folder = script:match "^(.*)/" or "."
-   local pipe <close> = assert(io.popen(('cd "%s/.." && pwd'):format(folder)))
-   return pipe:read()
-end
-
-local root = folder_above(arg[0])
-package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;"):format(root, root, root) .. package.path
-package.cpath = package.cpath .. ";" .. root .. "/build/?.so"
+local root = dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local shell = require "bench.shell"
 local stats = require "bench.stats"

@@ -3,14 +3,7 @@
 -- Usage: lua5.4 bench/haskell.lua [--runs N] [--build FOLDER] [PACKAGE ...]
 -- SPDX-License-Identifier: MIT
 
-local function folder_above(script)
-   local folder = script:match("^(.*)/") or "."
-   local pipe <close> = assert(io.popen(('cd "%s/.." && pwd'):format(folder)))
-   return pipe:read()
-end
-
-local root = folder_above(arg[0])
-package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;%s"):format(root, root, root, package.path)
+local root = dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local machine = require "bench.machine"
 local shell = require "bench.shell"

@@ -5,14 +5,7 @@
 -- claim does not hold, or some question could not be run; the pages are written nevertheless.
 -- SPDX-License-Identifier: MIT
 
-local function folder_above(script)
-   local folder = script:match "^(.*)/" or "."
-   local pipe <close> = assert(io.popen(('cd "%s/.." && pwd'):format(folder)))
-   return pipe:read()
-end
-
-local root = folder_above(arg[0])
-package.path = ("%s/?.lua;%s/lua/?.lua;%s/lua/?/init.lua;%s"):format(root, root, root, package.path)
+local root = dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local function usage(problem)
    io.stderr:write("bench/questions.lua: ", problem, "\nusage: lua5.4 bench/questions.lua ",

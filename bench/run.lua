@@ -4,14 +4,7 @@
 -- NAME is a work (work1 ... work5, calls) or one case of it (work1-loose).
 -- SPDX-License-Identifier: MIT
 
-local function folder_above(script)
-   local folder = script:match("^(.*)/") or "."
-   local pipe <close> = assert(io.popen(('cd "%s/.." && pwd'):format(folder)))
-   return pipe:read()
-end
-
-local root = folder_above(arg[0])
-package.path = root .. "/?.lua;" .. package.path
+local root = dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local figures = require "bench.figures"
 local harness = require "bench.harness"

@@ -1,9 +1,12 @@
---- What the examples share: finding the checkout's modules, and a C compiler in a temporary folder.
+--- What the examples share: finding the checkout's modules, running commands, and a C compiler in a
+--- temporary folder.
 -- SPDX-License-Identifier: MIT
 
 local common = {}
 
-local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
+--- The checkout, seen from here: examples have folders of their own, too.
+local root = (debug.getinfo(1, "S").source:match "^@(.*)/" or ".") .. "/.."
+common.root = root
 package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(package.path, root, root)
 package.cpath = ("%s;%s/build/?.so"):format(package.cpath, root)
 assert(package.searchpath("moonlink.core", package.cpath), "not built yet: run `make deps all`")
@@ -18,13 +21,22 @@ function common.run(command)
    return pipe:close() == true, output
 end
 
+--- Runs a command that must succeed.
+---@param format string
+---@param ... any
+function common.sh(format, ...)
+   local command = format:format(...)
+   local ok, output = common.run(command)
+   assert(ok, command .. "\n" .. output)
+end
+
 --- A temporary folder that goes away at the end of its block.
 ---@return { path: string, compile: function }
 function common.folder()
    local ok, output = common.run "mktemp -d \"${TMPDIR:-/tmp}\"/moonlink-example.XXXXXX"
    assert(ok, output)
    return setmetatable({path = output:gsub("\n", ""), compile = common.compile}, {
-      __close = function(self) os.execute("rm -rf " .. self.path) end,
+      __close = function(self) common.sh("rm -rf '%s'", self.path) end,
    })
 end
 

@@ -9,7 +9,7 @@ local pkg = require "moonlink.pkg"
 local folder <close> = common.folder()
 
 local function sh(fmt, ...)
-   assert(common.run(("cd %s && "):format(folder.path) .. fmt:format(...)))
+   common.sh("cd %s && %s", folder.path, fmt:format(...))
 end
 
 -- What a build leaves, and what `make install` copies of it.

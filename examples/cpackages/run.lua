@@ -4,28 +4,14 @@
 -- SPDX-License-Identifier: MIT
 
 local here = arg[0]:match "^(.*)/[^/]*$" or "."
-local root = here .. "/../.."
-package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(package.path, root, root)
-package.cpath = ("%s;%s/build/?.so"):format(package.cpath, root)
-assert(package.searchpath("moonlink.core", package.cpath), "not built yet: run `make deps all`")
-
+local common = dofile(here .. "/../common.lua")
 local moonlink = require "moonlink"
 local pkg = require "moonlink.pkg"
 local cli = require "moonlink.cli"
 
-local function sh(format, ...)
-   local command = format:format(...)
-   assert(os.execute(command), command)
-end
+local sh = common.sh
 
-local function folder()
-   local pipe <close> = assert(io.popen "mktemp -d \"${TMPDIR:-/tmp}\"/moonlink-example.XXXXXX")
-   return setmetatable({path = pipe:read "l"}, {__close = function(self)
-      sh("rm -rf '%s'", self.path)
-   end})
-end
-
-local build <close> = folder()
+local build <close> = common.folder()
 local database = build.path .. "/packages.conf.d"
 
 -- ---- build and register ----

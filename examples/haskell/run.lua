@@ -5,31 +5,17 @@
 -- SPDX-License-Identifier: MIT
 
 local here = arg[0]:match "^(.*)/[^/]*$" or "."
-local root = here .. "/../.."
-package.path = ("%s;%s/lua/?.lua;%s/lua/?/init.lua"):format(package.path, root, root)
-package.cpath = ("%s;%s/build/?.so"):format(package.cpath, root)
-assert(package.searchpath("moonlink.core", package.cpath), "not built yet: run `make deps all`")
-
+local common = dofile(here .. "/../common.lua")
 local ghc = require "moonlink.ghc"
 local pkg = require "moonlink.pkg"
 
 local way = arg[1] or "threaded"
 
-local function sh(format, ...)
-   local command = format:format(...)
-   assert(os.execute(command), command)
-end
-
-local function folder()
-   local pipe <close> = assert(io.popen "mktemp -d \"${TMPDIR:-/tmp}\"/moonlink-example.XXXXXX")
-   return pipe:read "l"
-end
+local sh = common.sh
 
 -- ---- compile, put into an archive, register ----
 
-local build = setmetatable({path = folder()}, {__close = function(self)
-   sh("rm -rf '%s'", self.path)
-end})
+local build = common.folder()
 
 local function compile()
    sh("cd '%s' && ghc -v0 -O --make -this-unit-id almanac-1.0 -package containers "
@@ -61,7 +47,7 @@ local function register()
    local file <close> = assert(io.open(description, "w"))
    file:write(DESCRIPTION:format(installed.base .. " " .. installed.containers))
    file:close()
-   local moonlink = ("'%s' pkg"):format(root .. "/bin/moonlink")
+   local moonlink = ("'%s' pkg"):format(common.root .. "/bin/moonlink")
    sh("%s init '%s/db'", moonlink, build.path)
    sh("%s -f '%s/db' register -v0 '%s'", moonlink, build.path, description)
 end
