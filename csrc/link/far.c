@@ -19,7 +19,7 @@
 ** point) name what follows a table by an absolute relocation only, without a symbol. Only a walk
 ** over all relocations finds these, so it is the one that applies them which asks of each absolute
 ** address: does it lie in a window, between a field and the start that is known, or the field, in
-** front of it? Hardly any does: there is a bit for each ML_WATCH_GRAIN bytes of code. */
+** front of it? Hardly any does: there is a mark for each ML_WATCH_GRAIN bytes of code. */
 
 static int by_place(const void *a, const void *b)
 {
@@ -74,26 +74,35 @@ static void note_functions(const ml_input *in, const ml_watch *w)
     }
 }
 
+/* Marks the windows. */
+static bool open_windows(ml_txn *t, ml_watch *w)
+{
+    uint64_t grains = (w->v[w->n - 1]->field - w->lo) / ML_WATCH_GRAIN + 1;
+    uint8_t *open = ml_zalloc(&t->scratch, (size_t)grains + 1, 1);
+    for (uint32_t i = 0; open && i < w->n; i++) {
+        uint64_t from = w->v[i]->start, to = w->v[i]->field;
+        if (i && from < w->v[i - 1]->field)
+            from = w->v[i - 1]->field;
+        from = (from - w->lo) / ML_WATCH_GRAIN;
+        to = (to - w->lo) / ML_WATCH_GRAIN;
+        memset(open + from, 1, (size_t)(to - from) + 1);
+    }
+    w->open = open;
+    w->span = grains * ML_WATCH_GRAIN;
+    return open;
+}
+
 bool ml_watch_begin(ml_txn *t, const ml_input *in, ml_watch *w)
 {
-    w->span = 0;
-    w->n = 0;
+    static const uint8_t none;
+    *w = (ml_watch){.open = &none, .next = w->next};
     if (w->next >= t->nmoved || t->movable[w->next].at.input != (uint32_t)(in - t->l->inputs))
         return true;
     if (!list_fields(t, in, w))
         return false;
     note_functions(in, w);
     w->lo = w->v[0]->start;
-    w->span = w->v[w->n - 1]->field - w->lo + 1;
-    w->bits = ml_zalloc(&t->scratch, (size_t)(w->span / ML_WATCH_GRAIN / 8) + 1, 1);
-    for (uint32_t i = 0; w->bits && i < w->n; i++) {
-        uint64_t from = w->v[i]->start, to = w->v[i]->field;
-        if (i && from < w->v[i - 1]->field)
-            from = w->v[i - 1]->field;
-        for (uint64_t g = (from - w->lo) / ML_WATCH_GRAIN; g <= (to - w->lo) / ML_WATCH_GRAIN; g++)
-            w->bits[g / 8] |= (uint8_t)(1u << g % 8);
-    }
-    return w->bits;
+    return open_windows(t, w);
 }
 
 void ml_watch_end(const ml_watch *w)

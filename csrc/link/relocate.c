@@ -21,6 +21,11 @@ enum {
 /* In place of S, of a symbol that is not PLAIN: see apply_direct. */
 #define NO_PLAIN_S ((uint64_t)1 << 63)
 
+static bool may_be_plain(uint64_t S)
+{
+    return (int64_t)S >= 0; /* one test of a sign: no code lies above */
+}
+
 enum { BATCH = 256 };
 
 /* How a type of relocation is applied when it is direct. */
@@ -299,9 +304,9 @@ static direct direct_of(const ml_rrow *row)
 
 /* Applies relocations from number k up to end as long as they are direct, against a plain symbol,
 ** and their value fits; returns the number of the first that is not. This is the loop in which a
-** load spends most of its time: it has no branches but those that a section takes all alike. A
-** symbol whose S happens to be NO_PLAIN_S only goes the long way. noting: there may be something
-** for sites.c or far.c. A constant, so that each case has a loop of its own. */
+** load spends most of its time: it has no branches but those that a section takes all alike, and
+** all that it reads of the work is in registers. noting: there may be something for sites.c or
+** far.c. A constant, so that each case has a loop of its own. */
 static inline __attribute__((always_inline)) uint32_t apply_direct(work *w, uint32_t k,
                                                                    uint32_t end, bool noting)
 {
@@ -310,12 +315,14 @@ static inline __attribute__((always_inline)) uint32_t apply_direct(work *w, uint
     uint8_t *code = w->code;
     const uint64_t base = w->base;
     const ml_area own = w->own;
+    const ml_irels rels = {.p = w->rels->p, .rela = 1};
+    const ml_watch watch = w->watch;
     uint32_t *outside = w->outside, n = 0;
     for (; k < end; k++) {
-        ml_irel r = ml_image_rel(&(ml_irels){.p = w->rels->p, .rela = 1}, k);
+        ml_irel r = ml_image_rel(&rels, k);
         direct d = types[r.type];
         uint64_t s = S[r.symbol], v = s + (uint64_t)r.addend - ((base + r.offset) & d.pc);
-        if (s == NO_PLAIN_S)
+        if (!may_be_plain(s))
             break;
         if (d.width == 4 && v + d.bias <= UINT32_MAX)
             ml_put32(code + r.offset, (uint32_t)v);
@@ -326,7 +333,7 @@ static inline __attribute__((always_inline)) uint32_t apply_direct(work *w, uint
         if (noting) {
             outside[n] = k;
             n += !ml_area_has(own, s);
-            if (ml_watch_has(&w->watch, v | d.pc))
+            if (ml_watch_has(&watch, v | d.pc))
                 ml_watch_note(&w->watch, v);
         }
     }
@@ -393,7 +400,7 @@ static void symbol_values(work *w)
 static void relocate_input(work *w)
 {
     const ml_image *img = w->in->img;
-    if (!w->image && !ml_watch_begin(w->t, w->in, &w->watch)) {
+    if (!ml_watch_begin(w->t, w->in, &w->watch)) {
         w->rc = ml_nomem(w->t->d);
         return;
     }
@@ -410,8 +417,7 @@ static void relocate_input(work *w)
         w->exec = p->class == ML_CLASS_TEXT;
         relocate_section(w);
     }
-    if (!w->image)
-        ml_watch_end(&w->watch);
+    ml_watch_end(&w->watch);
 }
 
 static void fill_got(ml_txn *t)

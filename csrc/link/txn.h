@@ -53,11 +53,11 @@ typedef struct ml_movable {
 } ml_movable;
 
 /* Those of one input while it is relocated. See Note [Starts of instructions] in far.c. */
-enum { ML_WATCH_GRAIN = 64 };
+enum { ML_WATCH_GRAIN = 256 };
 typedef struct ml_watch {
-    uint64_t lo, span; /* the windows lie here; span 0: there are none */
-    uint8_t *bits;
-    ml_movable **v; /* by address */
+    uint64_t lo, span; /* the windows lie here; span: a multiple of the grain, 0: there are none */
+    const uint8_t *open; /* by grain: there is a window; one more, which has none */
+    ml_movable **v;      /* by address */
     uint32_t n;
     uint32_t next; /* number of the next input's first one */
 } ml_watch;
@@ -246,8 +246,8 @@ void ml_watch_end(const ml_watch *w);
 void ml_watch_note(const ml_watch *w, uint64_t addr);
 static inline bool ml_watch_has(const ml_watch *w, uint64_t addr)
 {
-    uint64_t at = addr - w->lo, g = at / ML_WATCH_GRAIN;
-    return at < w->span && (w->bits[g / 8] >> g % 8 & 1);
+    uint64_t at = addr - w->lo;
+    return w->open[(at < w->span ? at : w->span) / ML_WATCH_GRAIN];
 }
 
 /* large.c: chooses the pieces that lie in the large block; places them and takes that block. */
