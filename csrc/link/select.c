@@ -196,107 +196,117 @@ typedef struct entering {
     ml_txn *t;
     ml_input *in;
     uint32_t input;
-    bool kept;  /* its string table lives as long as names do */
-    bool plain; /* no name and no definition is changed on the way */
+    bool kept; /* its string table lives as long as names do */
 } entering;
 
-typedef struct symbol {
-    ml_isym s;
-    size_t len; /* of s.name */
-    uint32_t hash;
-    bool kept; /* s.name lives as long as names do */
-} symbol;
-
-static void set_name(symbol *y, const char *name, size_t len)
+static void set_name(ml_key *key, const char *name, size_t len)
 {
-    y->s.name = name;
-    y->len = len;
-    y->hash = ml_hash(name, len);
-    y->kept = false;
+    *key = (ml_key){name, len, ml_hash(name, len)};
 }
 
-/* What is said about a symbol in other places than its file. 1: it has its entry already. */
-static int change(const entering *x, symbol *y, uint32_t index)
+/* What is said about a symbol in other places than its file. 1: it is bound already. */
+static int change(const entering *x, uint32_t index, ml_isym *s, ml_key *key)
 {
     ml_txn *t = x->t;
-    const ml_edit *edit = ml_edits_find(t->edits, y->s.name, y->len, y->hash);
+    const ml_edit *edit = ml_edits_find(t->edits, key->name, key->len, key->hash);
     if (edit) {
         ml_entry *own = NULL;
-        const char *name = edited(t, edit, x->input, &y->s, &own);
+        const char *name = edited(t, edit, x->input, s, &own);
         if (!name) {
             x->in->bind[index - x->in->img->first_global] = own;
-            int rc = own ? define(t, own, x->input, index, &y->s) : ml_nomem(t->d);
+            int rc = own ? define(t, own, x->input, index, s) : ml_nomem(t->d);
             return rc < 0 ? rc : 1;
         }
-        set_name(y, name, strlen(name));
+        set_name(key, name, strlen(name));
     }
-    if (y->s.section < x->in->img->nsections && ml_is_dropped(x->in, y->s.section))
-        y->s.section = ML_SEC_UNDEF;
-    bool defined = y->s.section != ML_SEC_UNDEF;
+    if (s->section < x->in->img->nsections && ml_is_dropped(x->in, s->section))
+        s->section = ML_SEC_UNDEF;
+    bool defined = s->section != ML_SEC_UNDEF;
     if (t->renames[defined].count) {
-        const char *name = renamed(&t->renames[defined], y->s.name);
-        set_name(y, name, strlen(name));
+        const char *name = renamed(&t->renames[defined], key->name);
+        set_name(key, name, strlen(name));
     }
-    if (!defined) {
-        const char *name = y->s.name;
-        ml_splitstack_rename(t, x->in, &y->s.name, &y->len, &y->hash);
-        y->kept &= name == y->s.name;
-        return 0;
-    }
-    const char *at = memchr(y->s.name, '@', y->len);
+    if (!defined)
+        ml_splitstack_rename(t, x->in, &key->name, &key->len, &key->hash);
+    const char *at = defined ? memchr(key->name, '@', key->len) : NULL;
     if (!at || at[1] != '@')
         return 0;
-    size_t base = (size_t)(at - y->s.name);
-    int rc = alias_version(t, y->s.name, base, x->input, index, &y->s);
-    set_name(y, y->s.name, base);
+    int rc = alias_version(t, key->name, (size_t)(at - key->name), x->input, index, s);
+    set_name(key, key->name, (size_t)(at - key->name));
     return rc;
 }
 
-static int add_symbol(const entering *x, symbol *y, uint32_t index)
+/* A symbol is bound to its entry, and the entry learns of it. */
+static int bind(const entering *x, uint32_t index, const ml_isym *s, ml_entry *e, bool is_new)
 {
     ml_txn *t = x->t;
-    ml_isym *s = &y->s;
-    const ml_image *img = x->in->img;
-    if (s->size && s->section && s->section < img->nsections &&
-        !ml_within(ml_image_section(img, s->section).size, s->value, s->size))
-        ml_warn_clamp(t, x->in, s, s->name);
-    int rc = x->plain ? 0 : change(x, y, index);
-    if (rc)
-        return rc < 0 ? rc : 0;
-    uint32_t before = t->l->names.count;
-    ml_entry *e = y->kept
-                      ? ml_table_intern_kept(&t->l->names, &t->l->keep, s->name, y->len, y->hash)
-                      : ml_table_intern(&t->l->names, &t->l->keep, s->name, y->len, y->hash);
-    if (!e)
-        return ml_nomem(t->d);
-    x->in->bind[index - img->first_global] = e;
-    bool is_new = t->l->names.count != before, defined = s->section != ML_SEC_UNDEF;
+    bool defined = s->section != ML_SEC_UNDEF;
+    x->in->bind[index - x->in->img->first_global] = e;
     e->vis = stricter(e->vis, s->vis);
     if (is_new && (!defined || s->section == ML_SEC_COMMON) && ml_select_open(t, e) < 0)
         return -(int)ML_E_NOMEM;
-    if (is_new && defined)
-        take_definition(t, e, x->input, index, s);
-    else
-        rc = defined ? define(t, e, x->input, index, s) : refer(t, e, x->input, s);
+    if (!defined)
+        return refer(t, e, x->input, s);
+    if (!is_new)
+        return define(t, e, x->input, index, s);
+    take_definition(t, e, x->input, index, s);
+    return 0;
+}
+
+/* Symbols whose names may not be those of their file. */
+static int bind_changed(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml_key *keys)
+{
+    ml_table *names = &x->t->l->names;
+    for (uint32_t k = 0; k < n; k++) {
+        int rc = change(x, first + k, &s[k], &keys[k]);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            continue;
+        uint32_t before = names->count;
+        ml_entry *e =
+            ml_table_intern(names, &x->t->l->keep, keys[k].name, keys[k].len, keys[k].hash);
+        if (!e)
+            return ml_nomem(x->t->d);
+        rc = bind(x, first + k, &s[k], e, names->count != before);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int bind_plain(const entering *x, uint32_t first, uint32_t n, const ml_isym *s,
+                      const ml_key *keys)
+{
+    ml_entry *e[BATCH];
+    uint32_t fresh;
+    ml_linked *l = x->t->l;
+    if (!ml_table_intern_all(&l->names, &l->keep, keys, n, x->kept, e, &fresh))
+        return ml_nomem(x->t->d);
+    int rc = 0;
+    for (uint32_t k = 0; rc == 0 && k < n; k++)
+        rc = bind(x, first + k, &s[k], e[k], fresh >> k & 1);
     return rc;
 }
 
-/* Symbols first to last, at most BATCH: decoded and hashed, what they will need on its way into the
-** cache. */
-static void decode(const entering *x, uint32_t first, uint32_t n, symbol *y)
+/* Symbols from number first on: decoded, hashed; what they will need on its way into the cache. */
+static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml_key *keys)
 {
     const ml_image *img = x->in->img;
     const ml_table *names = &x->t->l->names;
     for (uint32_t k = 0; k < n; k++) {
-        ml_isym s = ml_image_symbol(img, first + k);
-        size_t len = strlen(s.name);
-        y[k] = (symbol){s, len, ml_hash(s.name, len), x->kept};
-        ml_table_prefetch_slot(names, y[k].hash);
-        if (s.section < img->nsections)
-            __builtin_prefetch(img->headers + (size_t)s.section * ML_SH_ALL);
+        s[k] = ml_image_symbol(img, first + k);
+        set_name(&keys[k], s[k].name, strlen(s[k].name));
+        ml_table_prefetch_slot(names, keys[k].hash);
+        if (s[k].section < img->nsections)
+            __builtin_prefetch(img->headers + (size_t)s[k].section * ML_SH_ALL);
     }
-    for (uint32_t k = 0; k < n; k++)
-        ml_table_prefetch_entry(names, y[k].hash);
+    for (uint32_t k = 0; k < n; k++) {
+        ml_table_prefetch_entry(names, keys[k].hash);
+        if (s[k].size && s[k].section && s[k].section < img->nsections &&
+            !ml_within(ml_image_section(img, s[k].section).size, s[k].value, s[k].size))
+            ml_warn_clamp(x->t, x->in, &s[k], s[k].name);
+    }
 }
 
 /* The names of a large object are not copied: the part of the file that holds them outlives the
@@ -315,20 +325,20 @@ static int add_symbols(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
     entering x = {.t = t, .in = in, .input = (uint32_t)(in - t->l->inputs)};
-    symbol y[BATCH];
-    x.kept = keep_names(t, in);
-    x.plain = !t->edits && !t->renames[0].count && !t->renames[1].count && !t->has_split &&
-              !in->dropped && !memchr(img->strtab.p, '@', img->strtab.n);
-    for (uint32_t i = img->first_global; i < img->nsymbols; i += BATCH) {
+    ml_isym s[BATCH];
+    ml_key keys[BATCH];
+    int rc = 0;
+    if (!in->nbind)
+        return 0;
+    bool plain = !t->edits && !t->renames[0].count && !t->renames[1].count && !t->has_split &&
+                 !in->dropped && !memchr(img->strtab.p, '@', img->strtab.n);
+    x.kept = plain && keep_names(t, in);
+    for (uint32_t i = img->first_global; rc == 0 && i < img->nsymbols; i += BATCH) {
         uint32_t n = img->nsymbols - i < BATCH ? img->nsymbols - i : BATCH;
-        decode(&x, i, n, y);
-        for (uint32_t k = 0; k < n; k++) {
-            int rc = add_symbol(&x, &y[k], i + k);
-            if (rc < 0)
-                return rc;
-        }
+        decode(&x, i, n, s, keys);
+        rc = plain ? bind_plain(&x, i, n, s, keys) : bind_changed(&x, i, n, s, keys);
     }
-    return 0;
+    return rc;
 }
 
 /* First COMDAT group of a signature wins; all sections of a later one are dropped. */

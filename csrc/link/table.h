@@ -71,6 +71,13 @@ typedef struct ml_entry {
     const char *provider; /* PROCESS: library; GIVEN: who answered; else NULL */
 } ml_entry;
 
+/* A name to be looked up. */
+typedef struct ml_key {
+    const char *name;
+    size_t len;
+    uint32_t hash;
+} ml_key;
+
 typedef struct ml_slot {
     uint32_t hash, index; /* 1 + index into entries; 0: free */
 } ml_slot;
@@ -94,9 +101,10 @@ uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_
 /* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
-/* The same, but the name, which ends in NUL, is not copied: it lives as long as the table. */
-ml_entry *ml_table_intern_kept(ml_table *t, ml_arena *a, const char *name, size_t len,
-                               uint32_t hash);
+/* The same for n names, at most 32. kept: they end in NUL and are not copied, but live as long as
+** the table. fresh: bit 1 << i is set when entry i was made. False when memory is short. */
+bool ml_table_intern_all(ml_table *t, ml_arena *a, const ml_key *keys, unsigned n, bool kept,
+                         ml_entry **out, uint32_t *fresh);
 /* Find and intern for a name that ends in NUL and whose hash nobody has at hand. */
 ml_entry *ml_table_find_str(const ml_table *t, const char *name);
 ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name);

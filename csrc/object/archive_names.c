@@ -25,56 +25,42 @@ enum { CROWD = 16 };        /* slots on one walk that are alike */
 
 /* ---- the table ---- */
 
-static uint32_t slot_of(const ml_ar_names *x, uint32_t hash, uint32_t i)
-{
-    return (hash & ~x->number) | (i + 1);
-}
-
 /* Can the slot be one of the hash? */
 static bool matches(const ml_ar_names *x, uint32_t slot, uint32_t hash)
 {
     return ((slot ^ hash) & ~x->number) == 0;
 }
 
-/* Enters name number i, of this hash, unless it is there already. Without the text at hand nothing
-** is left out; false when that makes too long a walk. */
-static bool enter(ml_ar_names *x, uint32_t i, uint32_t hash)
+/* Enters n names from number `first` on, of these hashes, unless they are there already. Without the
+** text at hand nothing is left out; false when that makes too long a walk. Its own copies of what x
+** says stay in registers. */
+static bool enter(const ml_ar_names *x, uint32_t first, uint32_t n, const uint32_t *hash)
 {
     const char *text = (const char *)x->text.p;
-    uint32_t k = hash & x->mask;
-    for (unsigned alike = 0; x->slots[k]; k = (k + 1) & x->mask) {
-        if (!matches(x, x->slots[k], hash))
-            continue;
-        if (!text && ++alike == CROWD)
-            return false;
-        if (text && strcmp(text + x->at[(x->slots[k] & x->number) - 1], text + x->at[i]) == 0)
-            return true;
+    const uint32_t mask = x->mask, number = x->number;
+    uint32_t *slots = x->slots;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = hash[i] & mask;
+        bool known = false;
+        for (unsigned alike = 0; slots[k] && !known; k = (k + 1) & mask) {
+            if ((slots[k] ^ hash[i]) & ~number)
+                continue;
+            if (!text && ++alike == CROWD)
+                return false;
+            known =
+                text && strcmp(text + x->at[(slots[k] & number) - 1], text + x->at[first + i]) == 0;
+        }
+        if (!known)
+            slots[k] = (hash[i] & ~number) | (first + i + 1);
     }
-    x->slots[k] = slot_of(x, hash, i);
     return true;
 }
 
-/* Some names on their way into the table: all are hashed, then all are entered. */
-typedef struct batch {
-    uint32_t n, hash[BATCH];
-} batch;
-
-/* Enters what is on its way; the names end before number `end`. */
-static bool flush(ml_ar_names *x, batch *b, uint32_t end)
-{
-    bool good = true;
-    for (uint32_t k = 0; k < b->n && good; k++)
-        good = enter(x, end - b->n + k, b->hash[k]);
-    b->n = 0;
-    return good;
-}
-
-static bool put(ml_ar_names *x, batch *b, uint32_t i, const char *name, size_t len)
+static uint32_t hash_of(const ml_ar_names *x, const char *name, size_t len)
 {
     uint32_t hash = ml_hash(name, len);
-    b->hash[b->n++] = hash;
     __builtin_prefetch(&x->slots[hash & x->mask]);
-    return b->n < BATCH || flush(x, b, i + 1);
+    return hash;
 }
 
 /* A table for so many names, below 2^31; at most two thirds full. */
@@ -95,51 +81,60 @@ static bool make_slots(ml_archive *ar, uint32_t count)
 int ml_ar_names_table(ml_diag *d, ml_archive *ar)
 {
     ml_ar_names *x = &ar->index;
-    batch b = {0};
+    uint32_t hash[BATCH];
     if (!make_slots(ar, x->n))
         return ml_nomem(d);
-    for (uint32_t i = 0; i < x->n; i++) {
-        const char *name = (const char *)x->text.p + x->at[i];
-        put(x, &b, i, name, strlen(name));
+    for (uint32_t i = 0; i < x->n; i += BATCH) {
+        uint32_t n = x->n - i < BATCH ? x->n - i : BATCH;
+        for (uint32_t k = 0; k < n; k++) {
+            const char *name = (const char *)x->text.p + x->at[i + k];
+            hash[k] = hash_of(x, name, strlen(name));
+        }
+        enter(x, i, n, hash);
     }
-    flush(x, &b, x->n);
     return 0;
 }
 
-/* The names of a window, from number x->n on; how many bytes they take, the part of a name at the
-** end left out. False: too many are alike. */
-static bool take_window(ml_ar_names *x, batch *b, uint32_t count, ml_slice window, uint64_t at,
+/* The names of a window of n bytes, which has a NUL behind it, from number x->n on; how many bytes
+** they take, the part of a name at the end left out. False: too many are alike. */
+static bool take_window(ml_ar_names *x, uint32_t count, const char *window, size_t n, uint64_t at,
                         size_t *used)
 {
-    *used = 0;
-    while (x->n < count && *used < window.n) {
-        const uint8_t *name = window.p + *used, *end = memchr(name, 0, window.n - *used);
-        if (!end)
-            break;
-        x->at[x->n] = (uint32_t)(at + *used);
-        if (!put(x, b, x->n, (const char *)name, (size_t)(end - name)))
+    const char *p = window;
+    uint32_t hash[BATCH], k = BATCH;
+    while (k == BATCH && x->n < count) {
+        uint32_t most = count - x->n < BATCH ? count - x->n : BATCH;
+        for (k = 0; k < most; k++) {
+            size_t len = strlen(p);
+            if (p + len == window + n)
+                break;
+            x->at[x->n + k] = (uint32_t)(at + (size_t)(p - window));
+            hash[k] = hash_of(x, p, len);
+            p += len + 1;
+        }
+        if (!enter(x, x->n, k, hash))
             return false;
-        x->n++;
-        *used += (size_t)(end - name) + 1;
+        x->n += k;
     }
+    *used = (size_t)(p - window);
     return true;
 }
 
 int ml_ar_names_stream(ml_diag *d, ml_archive *ar, uint32_t count, uint64_t at, ml_arena *scratch)
 {
     ml_ar_names *x = &ar->index;
-    uint8_t *room = ml_alloc(scratch, WINDOW);
-    batch b = {0};
+    char *room = ml_alloc(scratch, WINDOW + 1);
     size_t used = 1;
     int r = room && make_slots(ar, count) ? 0 : ml_nomem(d);
     while (r == 0 && x->n < count && used > 0) {
         size_t n = x->text.n - at < WINDOW ? (size_t)(x->text.n - at) : WINDOW;
         r = ml_archive_fetch_to(d, ar, x->text_at + at, room, n);
-        if (r == 0 && !take_window(x, &b, count, (ml_slice){room, n}, at, &used))
+        room[n] = 0;
+        if (r == 0 && !take_window(x, count, room, n, at, &used))
             return 1;
         at += used;
     }
-    return r < 0 ? r : x->n < count || !flush(x, &b, x->n);
+    return r < 0 ? r : x->n < count;
 }
 
 /* ---- what the text says ---- */
