@@ -70,7 +70,18 @@ describe("moonlink lab", function()
    it("compares two results and draws one", function()
       output "run two.lua -o a.json --only near"
       output "run two.lua -o b.json --only near"
-      assert.matches("archive", output "compare a.json b.json", 1, true)
+      local all = output "compare --all a.json b.json"
+      assert.matches("archive", all, 1, true)
+      assert.is_nil(output "compare --all a.json b.json --only direct":find("archive", 1, true))
+      local some, same = output "compare a.json b.json", 0 -- what is within the spread has no row
+      for line in all:gmatch "[^\n]+" do
+         same = same + (line:find "  within the spread" and 1 or 0)
+      end
+      assert.is_true(same > 0)
+      assert.is_nil(some:find "  within the spread")
+      assert.matches((" %d within the spread (`--all` shows them)"):format(same), some, 1, true)
+      assert.is_nil(output "show a.json --only direct":find("archive", 1, true))
+      fails(2, "--only nothing: no case of a.json matches", "show a.json --only nothing")
       output "html a.json -o a.html"
       assert.matches("</html>", support.read(dir .. "/a.html"), 1, true)
    end)
@@ -163,6 +174,15 @@ describe("moonlink lab", function()
             .. 'loaded:func "int spin(void)"()')
          assert.equal(130, status)
          assert.is_nil(file)
+         local folders -- the one that it worked in goes when nothing of it runs any more
+         for _ = 1, 100 do
+            folders = support.stdout("ls -d %s/moonlink.* 2>/dev/null || true", dir)
+            if folders == "" then
+               break
+            end
+            support.sh "sleep 0.1"
+         end
+         assert.equal("", folders)
       end)
    end)
 

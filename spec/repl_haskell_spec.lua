@@ -158,6 +158,43 @@ say s = peekCString s >>= \t -> putStrLn ("said " ++ t) >> newCString (reverse t
       assert.is_true((pipe:close()))
    end)
 
+   local HELLO = [[
+module Say.Hello where
+hello, other :: IO ()
+hello = putStrLn "hi"
+other = return ()
+help' :: Int
+help' = 3
+count :: IO Int
+count = return 7
+]]
+
+   it("shows (), and no value that it would have to evaluate", function()
+      support.write(dir .. "/Hello.hs", HELLO)
+      assert.equal("hi\n()\n()\nHaskell value\n7\n", output({
+         "Say.Hello.hello:run()", "Say.Hello.other:run()", "Say.Hello.count:run()",
+         'Say.Hello.count:run "Int"',
+      }, "Hello.hs"):gsub("^loaded[^\n]*\n", ""))
+   end)
+
+   it("completes modules and their names", function()
+      local source = support.write(dir .. "/Hello.hs", HELLO)
+      support.sh("cd %s && ghc -v0 -c Hello.hs -o Hello.o", dir)
+      local _, out = support.lua([[
+         local complete = require "moonlink.repl.complete"
+         local hs <close> = assert(require "moonlink.ghc".start {packages = {"base"}})
+         local unit = assert(hs:load((...):gsub("hs$", "o")))
+         local s = {ln = hs.linker, hs = hs, env = {}, loaded = {{unit = unit, words = {}}}}
+         for _, line in ipairs {"Sa", "Say.", "Say.Hello.", "1 + Say.Hello.hel", "GHC.Lis",
+            "GHC.List.revers", "No.Such."} do
+            print(" " .. table.concat(complete.candidates(s, line), " ") .. " ")
+         end
+      ]], source)
+      assert.matches("^ Say [^\n]*\n Say.Hello \n"
+         .. " Say.Hello.count Say.Hello.hello Say.Hello.other \n"
+         .. " Say.Hello.hello \n GHC.List \n GHC.List.reverse [^\n]*\n  \n$", out)
+   end)
+
    it("leaves nothing behind", function()
       local folder = support.tmpdir()
       local status = support.exit("cd %s && echo 'hsFib(1)' | TMPDIR=%s HOME=%s %s repl Fib.hs",

@@ -108,6 +108,15 @@ end
 -- No finaliser: a forked child has a copy of the folder's owner, and must not take it away.
 folder.__close = folder.close
 
+--- Has a folder removed when this process ends, however that is: by a shell that waits for it. For
+--- folders of work that may be killed.
+---@param path string
+---@return file*? keeper for a `<close>` variable; removes the folder, too
+function file.keeper(path)
+   return io.popen(("trap '' INT TERM HUP; cat >/dev/null 2>&1; rm -rf %s"):format(
+      file.quote(path)), "w")
+end
+
 --- A fresh folder below TMPDIR, which goes away when the `<close>` variable that holds it does.
 ---@return moonlink.Folder?
 ---@return moonlink.Error? err

@@ -23,7 +23,7 @@ Commands:
    run SCRIPT [-- WORD...]   run the experiments that a Lua script returns; WORDs are its arguments
    list [SCRIPT]             strategies and axes; with a script the cases of its experiments
    show RESULT               print a result that was saved
-   compare A B               what differs between two results, and whether by more than chance
+   compare A B               what differs between two results by more than chance
    html RESULT -o FILE       a page with charts, which needs nothing else
 
 Options:
@@ -33,6 +33,7 @@ Options:
    --trace             run: count calls between packages, too, in one more run of each case
    --resume RESULT     run: go on with a result that was interrupted
    --only PATTERN      only cases whose names (INPUT/STRATEGY/VALUE...) match a Lua pattern
+   --all               compare: also what differs by no more than chance
    --csv, --json       show: as CSV with a row for each number, as JSON
    --dot               show: the calls between packages of a case (--only), for graphviz
    --color WHEN        auto, always or never; auto heeds NO_COLOR
@@ -48,7 +49,8 @@ Example:
 local TAKES = {["-o"] = "output", ["--set"] = "set", ["--only"] = "only",
    ["--resume"] = "resume", ["--color"] = "color"}
 local FLAGS = {["-h"] = "help", ["--help"] = "help", ["--csv"] = "csv", ["--json"] = "json",
-   ["--system-calls"] = "system_calls", ["--trace"] = "trace", ["--dot"] = "dot"}
+   ["--system-calls"] = "system_calls", ["--trace"] = "trace", ["--dot"] = "dot",
+   ["--all"] = "all"}
 local SETTINGS = {runs = true, warmup = true, timeout = true}
 
 local function enter_setting(options, text)
@@ -122,8 +124,33 @@ local function experiments_of(path, rest)
 end
 
 local function text_options(options)
-   local color = report.wants_color(options.color, core.is_terminal(1))
-   return {color = color}
+   return {color = report.wants_color(options.color, core.is_terminal(1)), all = options.all}
+end
+
+local function check_pattern(options)
+   local good, why = pcall(string.find, "", options.only or "")
+   if not good then
+      usage.fail("--only %s: %s", options.only, why)
+   end
+end
+
+--- A result that was saved, with the cases that are wanted of it.
+local function open(path, options)
+   check_pattern(options)
+   local result, err = lab.open(path)
+   if not result then
+      return nil, err
+   end
+   local wanted = {}
+   for _, case in ipairs(result.cases) do
+      local name = ("%s/%s"):format(case.input, case.id)
+      wanted[#wanted + 1] = (not options.only or name:find(options.only)) and case or nil
+   end
+   if not wanted[1] and result.cases[1] then
+      usage.fail("--only %s: no case of %s matches", options.only, path)
+   end
+   result.cases = wanted
+   return result
 end
 
 local PART = ".part" -- behind the name of a result while it is made
@@ -196,10 +223,7 @@ local function run(options, words, rest)
    elseif options.output and #list > 1 then
       usage.fail("-o is for one experiment; %s returns %d", words[1], #list)
    end
-   local pattern_is_good, why = pcall(string.find, "", options.only or "")
-   if not pattern_is_good then
-      usage.fail("--only %s: %s", options.only, why)
-   end
+   check_pattern(options)
    for _, each in ipairs(list) do
       if not each:chosen(options.only)[1] then
          usage.fail("--only %s: no case of experiment '%s' matches", options.only, each.name)
@@ -266,10 +290,10 @@ local function list(_, words, rest)
 end
 
 --- The call graph of one case: those of several strategies are the same program's.
-local function show_dot(result, options)
+local function show_dot(result)
    for _, case in ipairs(result.cases) do
-      local name = ("%s/%s"):format(case.input, case.id)
-      if case.calls[1] and (not options.only or name:find(options.only)) then
+      if case.calls[1] then
+         local name = ("%s/%s"):format(case.input, case.id)
          io.stdout:write(report.dot {name = name, metrics = {}, cases = {case}})
          return 0
       end
@@ -278,13 +302,13 @@ local function show_dot(result, options)
 end
 
 local function show(options, words)
-   local result, err = lab.open(words[1])
+   local result, err = open(words[1], options)
    if not result then
       return nil, err
    elseif options.csv then
       io.stdout:write(report.csv(result))
    elseif options.dot then
-      return show_dot(result, options)
+      return show_dot(result)
    elseif options.json then
       io.stdout:write(report.json(result), "\n")
    else
@@ -294,12 +318,11 @@ local function show(options, words)
 end
 
 local function compare(options, words)
-   local a, err = lab.open(words[1])
-   if not a then
-      return nil, err
+   local a, b, err
+   a, err = open(words[1], options)
+   if a then
+      b, err = open(words[2], options)
    end
-   local b
-   b, err = lab.open(words[2])
    if not b then
       return nil, err
    end
@@ -311,7 +334,7 @@ local function html(options, words)
    if not options.output then
       usage.fail "html wants -o FILE"
    end
-   local result, err = lab.open(words[1])
+   local result, err = open(words[1], options)
    if not result then
       return nil, err
    end

@@ -262,6 +262,7 @@ function methods:run(options)
    local o, spec, start = options or {}, self.spec, core.now()
    checks.options(o)
    local folder <close> = assert(file.folder())
+   local keeper <close> = file.keeper(folder.path) -- luacheck: ignore 211
    local result = {
       format = experiment.FORMAT, name = self.name, machine = machine.describe(),
       runs = o.runs or spec.runs or 7, warmup = o.warmup or spec.warmup or 1, cases = {},

@@ -4,6 +4,8 @@
 
 local commands = require "moonlink.repl.commands"
 local core = require "moonlink.core"
+local haskell = require "moonlink.repl.haskell"
+local lists = require "moonlink.lists"
 local loaded = require "moonlink.repl.loaded"
 local settings = require "moonlink.repl.settings"
 
@@ -61,19 +63,29 @@ local function symbols(session, word)
    end
    add_keys(names, session.env)
    add_keys(names, _G)
+   for _, each in ipairs(session.hs and loaded.list(session) or {}) do
+      lists.append(names, haskell.modules(each.unit))
+   end
    return starting(names, word)
 end
 
---- `a.b.c` and `a:b`: fields of tables, and of what a metatable gives them.
-local function members(session, path, word)
+--- What `a.b` is, without a call of anything.
+local function value_of(session, path)
    local value = session.env
    for name in path:gmatch "[%a_][%w_]*" do
       if type(value) ~= "table" then
-         return {}
+         return nil
       end
       local own = rawget(value, name)
       value = own == nil and value == session.env and rawget(_G, name) or own
    end
+   return value
+end
+
+--- `a.b.c` and `a:b`: fields of tables, and of what a metatable gives them; names of modules of
+--- Haskell.
+local function members(session, path, word)
+   local value = value_of(session, path)
    local meta = type(value) == "string" and {__index = string} or getmetatable(value)
    local names = {}
    if type(value) == "table" then
@@ -81,6 +93,9 @@ local function members(session, path, word)
    end
    if type(meta) == "table" and type(rawget(meta, "__index")) == "table" then
       add_keys(names, meta.__index)
+   end
+   if value == nil and session.hs and path:find "^%u.*%.$" then
+      names = haskell.members(session, path)
    end
    local out = starting(names, word)
    for i, name in ipairs(out) do

@@ -148,7 +148,7 @@ local function print_values(session, text, results)
    elseif results.n > 0 then
       local out = {}
       for i = 1, results.n do
-         out[i] = show.value(results[i])
+         out[i] = haskell.show(session, results[i]) or show.value(results[i])
       end
       session.out(table.concat(out, "  ") .. "\n")
    end

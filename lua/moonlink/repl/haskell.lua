@@ -10,6 +10,8 @@ local source = require "moonlink.repl.source"
 
 local haskell = {}
 
+local TAG = 7 -- the bits of a closure's address that say more of it
+
 ---@class moonlink.repl.HaskellOptions as of ghc.start
 ---@field packages? string[]
 ---@field database? string[]
@@ -242,6 +244,56 @@ end
 ---@return table
 function haskell.module(session, name)
    return setmetatable({name, session.hs}, module)
+end
+
+--- A value of Haskell as text: `()` is told from others, nothing is evaluated. Nil for other values.
+---@param session moonlink.repl.Session
+---@param v any
+---@return string?
+function haskell.show(session, v)
+   local hs = session.hs
+   if not hs or hs.state ~= "up" then
+      return nil
+   end
+   local good, closure = pcall(require "moonlink.ghc.value".closure, hs, v)
+   if good and closure and closure | TAG == hs:constructor_address "()" | TAG then
+      return "()"
+   end
+end
+
+--- What modules in a unit are called, up to their first dot.
+---@param unit moonlink.LoadedUnit
+---@return string[]
+function haskell.modules(unit)
+   local pkg, out = require "moonlink.pkg", {}
+   for e in unit:symbols {exported = true} do
+      local found = e.name:find "_closure$" and pkg.parse_symbol(e.name)
+      out[#out + 1] = found and found.module and found.module:match "^[%w_]+"
+   end
+   return lists.unique(out)
+end
+
+--- What may stand behind `Fib.` or `Data.Map.`: names of the module that can be typed so, parts
+--- of modules below it.
+---@param session moonlink.repl.Session
+---@param path string with its last dot
+---@return string[]
+function haskell.members(session, path)
+   local pkg, out = require "moonlink.pkg", {}
+   local module, below = path:sub(1, -2), pkg.zenc(path)
+   local code = pkg.zenc(module) .. "_"
+   for _, unit in ipairs(session.ln:units()) do
+      for e in unit:symbols {exported = true} do
+         local found = (e.name:find(code, 1, true) or e.name:find(below, 1, true))
+            and pkg.parse_symbol(e.name)
+         if found and found.kind == "closure" and found.module == module then
+            out[#out + 1] = found.name:find "^[%l_][%w_]*$" and found.name or nil
+         elseif found and found.module and found.module:sub(1, #path) == path then
+            out[#out + 1] = found.module:match("^[%w_]+", #path + 1)
+         end
+      end
+   end
+   return out
 end
 
 --- Writes out what Haskell has printed, behind what C has: both keep buffers of their own.

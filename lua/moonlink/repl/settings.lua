@@ -8,7 +8,7 @@ local settings = {}
 
 ---@class moonlink.repl.Setting
 ---@field text string for `:help set`
----@field values? string[] that it may have
+---@field values? string[] that it may have, the default first
 ---@field kind "boolean"|"string"|"number"|"list"
 ---@field get? fun(session: moonlink.repl.Session): any
 ---@field set? fun(session: moonlink.repl.Session, value: any): boolean?, any; none: the linker's
@@ -120,7 +120,7 @@ function settings.show(session, name)
    elseif known.kind == "list" then
       return table.concat(value or {}, ",")
    end
-   return value == nil and "" or tostring(value)
+   return tostring(value == nil and (known.values or {""})[1] or value)
 end
 
 --- An option of the linker, checked by those who know it.

@@ -157,13 +157,22 @@ local function place(item)
    return input .. plain.line(item.id)
 end
 
-local function rows_of(comparison)
+--- Those that are worth a row: what differs, or all.
+local function shown(comparison, all)
+   local out = {}
+   for _, change in ipairs(comparison.changes) do
+      out[#out + 1] = (all or change.verdict ~= "same") and change or nil
+   end
+   return out
+end
+
+local function rows_of(changes)
    local rows = {}
    for i, title in ipairs {"case", "metric", "before", "after", "change (95 % interval)", ""} do
       rows[1] = rows[1] or {}
       rows[1][i] = {text = title, style = "head", right = i == 3 or i == 4}
    end
-   for _, c in ipairs(comparison.changes) do
+   for _, c in ipairs(changes) do
       local most = math.max(math.abs(c.before.median), math.abs(c.after.median))
       local factor, unit = units.fit(c.metric.unit, most)
       local tail = unit ~= "" and " " .. plain.line(unit) or ""
@@ -177,17 +186,18 @@ local function rows_of(comparison)
    return rows
 end
 
-local function count_line(comparison)
+local function count_line(comparison, changes)
    local counts = {better = 0, worse = 0, same = 0, few = 0}
    for _, c in ipairs(comparison.changes) do
       counts[c.verdict] = counts[c.verdict] + 1
    end
    local few = counts.few > 0 and (", %d with too few runs to say"):format(counts.few) or ""
-   return ("%d better, %d worse, %d within the spread%s"):format(counts.better, counts.worse,
-      counts.same, few)
+   local hidden = #changes < #comparison.changes and " (`--all` shows them)" or ""
+   return ("%d better, %d worse, %d within the spread%s%s"):format(counts.better, counts.worse,
+      counts.same, hidden, few)
 end
 
---- A comparison on a terminal.
+--- A comparison on a terminal; `all` also shows what did not change.
 ---@param comparison moonlink.lab.Comparison
 ---@param options? moonlink.lab.TextOptions
 ---@return string with a line end
@@ -203,8 +213,9 @@ function compare.text(comparison, options)
       lines[#lines + 1] = "                 then " .. plain.line(view.machine(after.machine))
    end
    lines[#lines + 1] = ""
-   if comparison.changes[1] then
-      local aligned = text.align(rows_of(comparison), color)
+   local changes = shown(comparison, options and options.all)
+   if changes[1] then
+      local aligned = text.align(rows_of(changes), color)
       table.move(aligned, 1, #aligned, #lines + 1, lines)
       lines[#lines + 1] = ""
    end
@@ -212,7 +223,7 @@ function compare.text(comparison, options)
       lines[#lines + 1] = ("%s: %s, now %s"):format(place(s), plain.line(s.before),
          plain.line(s.after))
    end
-   lines[#lines + 1] = comparison.changes[1] and count_line(comparison)
+   lines[#lines + 1] = comparison.changes[1] and count_line(comparison, changes)
       or "no case is measured in both"
    return table.concat(lines, "\n") .. "\n"
 end

@@ -19,6 +19,7 @@ local STYLES = {head = "\27[1m", best = "\27[32m", refused = "\27[33m", failed =
 ---@class moonlink.lab.TextOptions
 ---@field color? boolean with colours
 ---@field width? integer columns of the terminal; 100 by default
+---@field all? boolean of a comparison: what did not change, too
 
 ---@class moonlink.lab.Cell
 ---@field text string
