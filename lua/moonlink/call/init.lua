@@ -135,6 +135,21 @@ function call.func(linker, text, options)
    return result -- one value: `pcall(ln:func(...))` passes no stray nil
 end
 
+---The place of a linker for `call.func`, in which every name has one address: for a function
+---without a name, or one that the names of the linker hide.
+---@param linker moonlink.Linker.Calling
+---@param address integer
+---@param owner any core unit that must be alive, or nil
+---@return moonlink.Linker.Calling
+function call.at(linker, address, owner)
+   return {
+      types = linker.types,
+      address_of = function()
+         return address, owner
+      end,
+   }
+end
+
 ---Declares types, functions, data and constants for this linker.
 ---@param linker moonlink.Linker.Calling
 ---@param text string

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local argv = require "moonlink.call.argv"
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
 local haskell = require "moonlink.cli.haskell"
@@ -24,20 +25,6 @@ local run = {
    },
 }
 
---- A vector of C strings with NULL behind it, in one piece of memory.
-local function vector(words)
-   local size = 8 * (#words + 1)
-   local text = table.concat(words, "\0") .. "\0"
-   local memory = moonlink.alloc(size + #text)
-   local addresses, at = {}, memory:address() + size
-   for i, word in ipairs(words) do
-      addresses[i] = ("j"):pack(at)
-      at = at + #word + 1
-   end
-   addresses[#addresses + 1] = ("j"):pack(0)
-   return memory:set(table.concat(addresses) .. text)
-end
-
 --- The function to call: it must be one of the files' own, since the interpreter has a main, too.
 local function entry_of(ln, unit, name)
    local symbol = unit:symbol(name)
@@ -49,12 +36,8 @@ local function entry_of(ln, unit, name)
          hint = "name the function with --entry NAME",
       }
    end
-   local own = { -- a program compiled with -fvisibility=hidden shows its main to nobody else
-      types = ln.types,
-      address_of = function()
-         return symbol.address, unit.core
-      end,
-   }
+   -- a program compiled with -fvisibility=hidden shows its main to nobody else
+   local own = call.at(ln, symbol.address, unit.core)
    local shown = name:find "^[%a_][%w_]*$" and name or "entry"
    return call.func(own, ("int %s(int, char **, char **)"):format(shown))
 end
@@ -67,7 +50,7 @@ end
 
 --- Calls main with the arguments. What main raises (a callback, a missing function) is an error.
 local function call_main(main, words)
-   local memory <close> = vector(words)
+   local memory <close> = argv.new(words)
    local good, result = pcall(main, #words, memory, environment())
    if not good then
       return nil, result

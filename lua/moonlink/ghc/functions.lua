@@ -41,16 +41,6 @@ local function invoke(hs, slot, ...)
    return finish(hs, slot, core.refused(), pcall(slot.fn, ...))
 end
 
---- A view of the linker in which one name has a given address: FunPtrs have no name.
-local function at_address(ln, address)
-   return {
-      types = ln.types,
-      address_of = function()
-         return address
-      end,
-   }
-end
-
 --- See Runtime:func.
 ---@param hs moonlink.ghc.Runtime
 ---@param prototype string
@@ -62,7 +52,7 @@ function functions.new(hs, prototype, address)
    if address ~= nil and math.type(address) ~= "integer" then
       errors.mistake("the address of a function expected, got %s", type(address))
    end
-   local view = address and at_address(hs.linker, address) or hs.linker
+   local view = address and call.at(hs.linker, address) or hs.linker
    local good, fn, err = pcall(call.func, view, prototype)
    if not good then
       errors.mistake("%s", (tostring(fn):gsub("^[^:]+:%d+: ", "")))

@@ -8,6 +8,7 @@
 -- SPDX-License-Identifier: MIT
 
 local boundary = require "moonlink.ghc.boundary"
+local call = require "moonlink.call"
 local claim = require "moonlink.ghc.claim"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
@@ -161,12 +162,12 @@ local function flags_of(options, threaded)
    if timer == nil then
       timer = threaded or options.program
    end
-   local signals = options.signals
-   if signals == nil then
-      signals = options.program
+   local handlers = options.signals
+   if handlers == nil then
+      handlers = options.program
    end
    return table.concat({
-      timer and "" or "-V0", signals and "" or "--install-signal-handlers=no",
+      timer and "" or "-V0", handlers and "" or "--install-signal-handlers=no",
       options.options or "",
    }, " ")
 end
@@ -203,12 +204,7 @@ end
 local function registration(self, unit)
    local symbol = type(unit) == "table" and unit:symbol "processForeignExports"
    local address = symbol and symbol.address
-   return address and require "moonlink.call".func({
-      types = self.linker.types,
-      address_of = function()
-         return address
-      end,
-   }, "void processForeignExports(void)")
+   return address and call.func(call.at(self.linker, address), "void processForeignExports(void)")
 end
 
 --- Loads, starts, and sets up what every call relies on. Raises.

@@ -2,6 +2,7 @@
 -- and its end.
 -- SPDX-License-Identifier: MIT
 
+local argv = require "moonlink.call.argv"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local layout = require "moonlink.ghc.layout"
@@ -66,21 +67,12 @@ local function address_of(ln, name)
    return address
 end
 
---- Words as C has argc and argv: memory, and the addresses of both.
-local function arguments(words)
-   local text = table.concat(words, "\0") .. "\0"
-   local vector = 16
-   local strings = vector + 8 * (#words + 1)
-   local memory = moonlink.alloc(strings + #text)
-   local base = memory:address()
-   local packed, at = {("i8j"):pack(#words, base + vector)}, base + strings
-   for _, word in ipairs(words) do
-      packed[#packed + 1] = ("j"):pack(at)
-      at = at + #word + 1
-   end
-   packed[#packed + 1] = ("j"):pack(0)
-   memory:set(table.concat(packed) .. text)
-   return {memory = memory, count = base, vector = base + 8}
+--- Words as C has argc and argv, which hs_init_ghc may change: the addresses of both.
+local function arguments(words, anchors)
+   local vector = argv.new(words)
+   local both = moonlink.alloc(16):set(("i8j"):pack(#words, vector:address()))
+   anchors[#anchors + 1], anchors[#anchors + 2] = vector, both
+   return {count = both:address(), vector = both:address() + 8}
 end
 
 --- hs_init_ghc takes RtsConfig by value. The x86-64 psABI (3.2.3, class MEMORY) puts such a struct
@@ -173,8 +165,7 @@ function rts.init(ln, api, version, options)
    local config = layout.of(version).config
    local init = config and init_with_config(ln, config, options, anchors)
       or init_with_arguments(api, options)
-   local args = arguments(options.args)
-   anchors[#anchors + 1] = args.memory
+   local args = arguments(options.args, anchors)
    if options.program then
       init(args)
       return anchors

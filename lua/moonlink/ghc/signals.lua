@@ -1,5 +1,5 @@
---- Handlers of signals: those that the runtime installs go with it, and what the host had comes back.
--- hs_exit takes back a part of them, to the default action; the others would point at code that has
+--- Handlers of signals: those of the runtime go with it, and what the host had comes back. hs_exit
+-- takes back a part of them, to the default action; the others would point at code that has
 -- been unloaded. What the host itself installs meanwhile stays.
 -- Specification: sigaction(2); struct sigaction of glibc, x86-64.
 -- SPDX-License-Identifier: MIT
