@@ -10,11 +10,12 @@
 #include "link/txn.h"
 
 /* What a symbol is good for: a direct relocation that its type says may go with one of these asks
-** for nothing, whatever its addend (NEAR: unless that is large). */
+** for nothing, whatever its addend (NEAR, LOW: unless that is large). */
 enum symbol_is {
     IS_PLAIN = 1,   /* neither thread-local nor chosen at run time nor dropped */
     IS_OF_LOAD = 2, /* plain, and in the block of this load */
-    IS_NEAR = 4     /* plain, and near it with SLACK to spare */
+    IS_NEAR = 4,    /* plain, and near it with SLACK to spare */
+    IS_LOW = 8      /* plain, and below 2 GiB, likewise */
 };
 enum { SLACK = 1 << 24, TYPES = 64 };
 
@@ -223,7 +224,9 @@ static uint8_t what_entry_is(const ml_txn *t, const ml_entry *e)
     if (ml_crossing_of(t, e) != ML_CROSS_DIRECT)
         return IS_PLAIN; /* near or not */
     uint64_t S = ml_entry_address(e);
-    return is_near(t, S - SLACK) && is_near(t, S + SLACK) ? IS_PLAIN | IS_NEAR : IS_PLAIN;
+    bool near = is_near(t, S - SLACK) && is_near(t, S + SLACK);
+    bool low = S - SLACK < ((uint64_t)1 << 31) - 2 * (uint64_t)SLACK;
+    return (uint8_t)(IS_PLAIN | (near ? IS_NEAR : 0) | (low ? IS_LOW : 0));
 }
 
 /* What the symbols of an input are. */
@@ -257,8 +260,8 @@ static void look_at_types(scan *c)
         c->easy[i] = IS_OF_LOAD;
         if (!(row->needs & ML_CODE))
             c->easy[i] |= IS_PLAIN;
-        else if (row->formula != ML_S_A)
-            c->easy[i] |= IS_NEAR;
+        else
+            c->easy[i] |= row->formula == ML_S_A ? IS_LOW : IS_NEAR;
     }
 }
 
@@ -275,7 +278,7 @@ static uint32_t skip_easy(const scan *c, uint32_t k)
         if (r.type >= TYPES || r.offset > last)
             break;
         uint8_t good = is[r.symbol] & easy[r.type];
-        if (!good || (good == IS_NEAR && (uint64_t)r.addend + SLACK > 2 * (uint64_t)SLACK))
+        if (!good || (good >= IS_NEAR && (uint64_t)r.addend + SLACK > 2 * (uint64_t)SLACK))
             break;
     }
     return k;
