@@ -86,8 +86,8 @@ typedef struct ml_site {
 typedef struct ml_short_site {
     uint32_t at; /* offset from the block's address */
     int32_t bias;
-    uint32_t kind : 3;
-    uint32_t name : 29; /* place in bind */
+    uint32_t direct : 3; /* ml_direct of its row */
+    uint32_t name : 29;  /* place in bind */
 } ml_short_site;
 
 typedef struct ml_site_run {

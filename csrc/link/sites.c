@@ -19,14 +19,11 @@ static bool are_short(const ml_txn *t, const ml_input *in, const ml_irels *rels)
            t->pieces[in->piece[rels->target] - 1].class < ML_CLASS_LCONST;
 }
 
-/* Room for one more site of an input. */
-static ml_site_run *run_of(ml_linked *l, const ml_input *in)
+/* A run for more sites of an input, the longer the more it has. */
+static ml_site_run *new_run(ml_linked *l, const ml_input *in)
 {
     ml_site_run *last = l->last_run;
-    bool goes_on = last && last->bind == in->bind;
-    if (goes_on && last->n < last->room)
-        return last;
-    uint32_t room = goes_on ? 2 * last->room : RUN_LEAST;
+    uint32_t room = last && last->bind == in->bind ? 2 * last->room : RUN_LEAST;
     room = room < RUN_MOST ? room : RUN_MOST;
     ml_site_run *run = ml_alloc(&l->keep, sizeof *run + room * sizeof run->v[0]);
     if (!run)
@@ -53,28 +50,29 @@ static ml_site_kind kind_of(ml_direct direct)
 int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t *rel, uint32_t n)
 {
     const ml_image *img = in->img;
-    const ml_irels *rels = &img->rels[nrels];
-    const uint64_t offset = in->addr[rels->target] - t->l->block.addr;
-    const bool brief = are_short(t, in, rels);
+    const ml_irels rels = img->rels[nrels];
+    const ml_rrow *rows = t->target->rows;
+    const uint64_t offset = in->addr[rels.target] - t->l->block.addr;
+    const bool brief = are_short(t, in, &rels);
+    ml_site_run *run = t->l->last_run;
     for (uint32_t i = 0; i < n; i++) {
-        ml_irel r = ml_image_rel(rels, rel[i]);
+        ml_irel r = ml_image_rel(&rels, rel[i]);
         uint32_t name = r.symbol - img->first_global;
         if (r.symbol < img->first_global || in->bind[name]->def != ML_DEF_UNIT)
             continue;
-        ml_site_run *run = NULL;
         if (!brief || r.addend != (int32_t)r.addend) {
             int rc = ml_sites_note_later(t, in, nrels, rel[i]);
             if (rc < 0)
                 return rc;
             continue;
         }
-        if (!(run = run_of(t->l, in)))
+        bool has_room = run && run->bind == in->bind && run->n < run->room;
+        if (!has_room && !(run = new_run(t->l, in)))
             return ml_nomem(t->d);
-        run->v[run->n++] =
-            (ml_short_site){.at = (uint32_t)(offset + r.offset),
-                            .bias = (int32_t)r.addend,
-                            .kind = kind_of((ml_direct)t->target->rows[r.type].direct),
-                            .name = name & (NAMES - 1)};
+        run->v[run->n++] = (ml_short_site){.at = (uint32_t)(offset + r.offset),
+                                           .bias = (int32_t)r.addend,
+                                           .direct = (uint32_t)rows[r.type].direct & 7u,
+                                           .name = name & (NAMES - 1)};
     }
     return 0;
 }
@@ -93,7 +91,7 @@ bool ml_sites_next(const ml_linked *l, ml_site_walk *w, ml_site *out)
     *out = (ml_site){.at = l->block.addr + s.at,
                      .bias = (uint64_t)(int64_t)s.bias,
                      .e = w->run->bind[s.name],
-                     .kind = (ml_site_kind)s.kind};
+                     .kind = kind_of((ml_direct)s.direct)};
     return true;
 }
 
