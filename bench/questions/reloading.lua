@@ -91,7 +91,7 @@ function reloading.renamed(name)
          for i, path in ipairs(built.files) do
             files[i] = shell.write(("%s.%d"):format(path, count), assert(shell.read(path)))
          end
-         local loaded = base.load({files = files, lists = built.lists}, run)
+         local loaded = base.load({files = files, parts = built.parts}, run)
          for _, path in ipairs(files) do
             os.remove(path)
          end

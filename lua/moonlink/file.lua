@@ -11,6 +11,18 @@ local function io_error(path, why)
       message = ("%s: cannot write: %s"):format(path, (tostring(why):gsub("^.*: ", "")))}
 end
 
+--- The bytes of a file.
+---@param path string
+---@return string? bytes
+---@return string? why
+function file.read(path)
+   local input <close>, why = io.open(path, "rb")
+   if not input then
+      return nil, why
+   end
+   return input:read "a"
+end
+
 --- Writes a file anew. What cannot be written may be there in part.
 ---@param path string
 ---@param bytes string

@@ -35,6 +35,18 @@ function lists.copy(of)
    return copy
 end
 
+--- The items at some places.
+---@param list any[]
+---@param places integer[]
+---@return any[]
+function lists.pick(list, places)
+   local out = {}
+   for i, place in ipairs(places) do
+      out[i] = list[place]
+   end
+   return out
+end
+
 ---@param list any[]
 ---@param item any
 ---@return boolean

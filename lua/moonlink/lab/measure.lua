@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local file = require "moonlink.file"
 
 local measure = {}
 
@@ -15,8 +16,7 @@ measure.now = core.now
 ---@field faults integer page faults that needed no disk, of this process alone
 
 local function slurp(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:read "a" or ""
+   return file.read(path) or ""
 end
 
 local function kilobytes(status, name)
@@ -42,10 +42,10 @@ end
 --- Lets the peak of memory begin anew, and reads.
 ---@return moonlink.lab.Reading
 function measure.start()
-   local file <close> = io.open("/proc/self/clear_refs", "w")
-   if file then
-      file:write "5"
-      file:close()
+   local switch <close> = io.open("/proc/self/clear_refs", "w")
+   if switch then
+      switch:write "5"
+      switch:close()
    end
    return measure.read()
 end

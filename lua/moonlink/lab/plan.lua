@@ -274,6 +274,17 @@ function plan.order(self)
    end
 end
 
+--- The places of all objects.
+---@param self moonlink.lab.Plan
+---@return integer[]
+function plan.all(self)
+   local places = {}
+   for i in ipairs(self.objects) do
+      places[i] = i
+   end
+   return places
+end
+
 --- The change that `edit` stands for.
 ---@param self moonlink.lab.Plan
 ---@return moonlink.lab.Change

@@ -71,16 +71,7 @@ function shell.has(name)
    return false
 end
 
----@param path string
----@return string? bytes
----@return string? why
-function shell.read(path)
-   local input <close>, why = io.open(path, "rb")
-   if not input then
-      return nil, why
-   end
-   return input:read "a"
-end
+shell.read = file.read
 
 --- Writes a file that must be written.
 ---@param path string

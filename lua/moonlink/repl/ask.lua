@@ -146,6 +146,14 @@ local function show_names(session, pattern)
    return true
 end
 
+--- Settings, those that are named or all.
+function ask.settings(session, names)
+   for _, name in ipairs(names[1] and names or settings.names()) do
+      session.out(("%-12s %s\n"):format(name, settings.show(session, name)))
+   end
+   return true
+end
+
 function ask.show(session, given)
    local what = given[1] or "loaded"
    if what == "loaded" or what == "users" then
@@ -153,9 +161,7 @@ function ask.show(session, given)
    elseif what == "declared" then
       show_declared(session)
    elseif what == "settings" then
-      for _, name in ipairs(settings.names()) do
-         session.out(("%-12s %s\n"):format(name, settings.show(session, name)))
-      end
+      return ask.settings(session, {})
    else
       return show_names(session, what == "names" and (given[2] or "") or what)
    end

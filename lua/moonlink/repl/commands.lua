@@ -22,20 +22,15 @@ local commands = {}
 
 local list
 
-local function load(session, given)
-   if #given == 0 then
-      return nil, "`:load` takes files"
+--- `:load` or `:add`.
+local function loader(name, how)
+   return function(session, given)
+      if #given == 0 then
+         return nil, ("`:%s` takes files"):format(name)
+      end
+      local new, err = how(session, given)
+      return new and session:say_loaded(new), err
    end
-   local new, err = loaded.replace(session, given)
-   return new and session:say_loaded(new), err
-end
-
-local function add(session, given)
-   if #given == 0 then
-      return nil, "`:add` takes files"
-   end
-   local new, err = loaded.add(session, given)
-   return new and session:say_loaded(new), err
 end
 
 local function unload(session, given, bang)
@@ -107,14 +102,8 @@ end
 
 local function set(session, given)
    local name, text = given:match "^(%S+)%s*(.-)%s*$"
-   if not name then
-      for _, each in ipairs(settings.names()) do
-         session.out(("%-12s %s\n"):format(each, settings.show(session, each)))
-      end
-      return true
-   elseif text == "" and settings.known[name] then
-      session.out(("%-12s %s\n"):format(name, settings.show(session, name)))
-      return true
+   if not name or text == "" and settings.known[name] then
+      return ask.settings(session, {name})
    end
    return settings.set(session, name, (text:gsub('^"(.*)"$', "%1")))
 end
@@ -156,13 +145,14 @@ end
 
 ---@type moonlink.repl.Command[]
 list = {
-   {"load", "FILE...", run = load, completes = "file",
+   {"load", "FILE...", run = loader("load", loaded.replace), completes = "file",
       text = "load files in the place of what is loaded; sources are compiled"},
    {"reload", "[FILE...]", run = reload, completes = "loaded",
       text = "load again; variables keep their values"},
    {"unload", "[FILE...]", run = unload, completes = "loaded", bang = true,
       text = "take out; `:unload!` though it is used"},
-   {"add", "FILE...", run = add, completes = "file", text = "load files beside what is loaded"},
+   {"add", "FILE...", run = loader("add", loaded.add), completes = "file",
+      text = "load files beside what is loaded"},
    {"type", "NAME", run = ask.type, raw = true, completes = "symbol",
       text = "the type of a name or call"},
    {"why", "NAME [FILE...]", run = ask.why, completes = "symbol",

@@ -6,7 +6,6 @@ local ctype = require "moonlink.call.ctype"
 local errors = require "moonlink.error"
 local file = require "moonlink.file"
 local lists = require "moonlink.lists"
-local source = require "moonlink.repl.source"
 
 local haskell = {}
 
@@ -116,8 +115,8 @@ function haskell.compile(session, path, object)
       interfaces, file.quote(object), file.quote((path:gsub("^%-", "./-"))), said))
    os.execute(("find %s -name '*_stub.h' -exec cat '{}' + >%s 2>/dev/null; rm -rf %s"):format(stubs,
       file.quote(object .. ".aux"), stubs))
-   local text = (source.read(object .. ".log") or ""):gsub("%s+$", "")
-   local found = prototypes(source.read(object .. ".aux") or "")
+   local text = (file.read(object .. ".log") or ""):gsub("%s+$", "")
+   local found = prototypes(file.read(object .. ".aux") or "")
    os.remove(object .. ".log")
    os.remove(object .. ".aux")
    if not good then
@@ -246,7 +245,7 @@ function haskell.module(session, name)
    return setmetatable({name, session.hs}, module)
 end
 
---- A value of Haskell as text: `()` is told from others, nothing is evaluated. Nil for other values.
+--- A value of Haskell as text: `()` is told from others, nothing is evaluated. Nil for others.
 ---@param session moonlink.repl.Session
 ---@param v any
 ---@return string?
@@ -280,13 +279,13 @@ end
 ---@return string[]
 function haskell.members(session, path)
    local pkg, out = require "moonlink.pkg", {}
-   local module, below = path:sub(1, -2), pkg.zenc(path)
-   local code = pkg.zenc(module) .. "_"
+   local whole, below = path:sub(1, -2), pkg.zenc(path)
+   local code = pkg.zenc(whole) .. "_"
    for _, unit in ipairs(session.ln:units()) do
       for e in unit:symbols {exported = true} do
          local found = (e.name:find(code, 1, true) or e.name:find(below, 1, true))
             and pkg.parse_symbol(e.name)
-         if found and found.kind == "closure" and found.module == module then
+         if found and found.kind == "closure" and found.module == whole then
             out[#out + 1] = found.name:find "^[%l_][%w_]*$" and found.name or nil
          elseif found and found.module and found.module:sub(1, #path) == path then
             out[#out + 1] = found.module:match("^[%w_]+", #path + 1)

@@ -5,6 +5,7 @@
 local moonlink = require "moonlink"
 local declare = require "moonlink.repl.declare"
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local haskell = require "moonlink.repl.haskell"
 local lists = require "moonlink.lists"
 local source = require "moonlink.repl.source"
@@ -42,7 +43,7 @@ local function compile(session, word, prototypes)
    else
       found, more = source.compile(word, object, session.cflags)
    end
-   local bytes = found and source.read(object)
+   local bytes = found and file.read(object)
    os.remove(object)
    if not bytes then
       return nil, more

@@ -16,14 +16,6 @@ local compilers = {
 
 local quote = file.quote
 
---- The bytes of a file, or nil.
----@param path string
----@return string?
-function source.read(path)
-   local opened <close> = io.open(path, "rb")
-   return opened and opened:read "a"
-end
-
 --- Is this a file to be compiled?
 ---@param path string
 ---@return boolean
@@ -97,14 +89,14 @@ function source.compile(path, object, flags)
    local plain_c = ending == "c" and compiler:find "gcc[%-%d]*$"
    local good = os.execute(("%s %s %s -c -o %s %s >%s 2>&1"):format(compiler, flags,
       plain_c and "-aux-info " .. quote(about) or "", quote(object), quote(path), quote(said)))
-   local text = (source.read(said) or ""):gsub("%s+$", "")
+   local text = (file.read(said) or ""):gsub("%s+$", "")
    if not good then
       return nil, errors.new {
          code = "refused", file = path, message = ("%s does not compile"):format(path),
          hint = "`:set cflags FLAGS` gives the compiler other options", detail = text,
       }
    end
-   local found = prototypes(path, plain_c and source.read(about) or "")
+   local found = prototypes(path, plain_c and file.read(about) or "")
    os.remove(said)
    os.remove(about)
    return found, text ~= "" and text or nil

@@ -4,6 +4,7 @@
 local moonlink = require "moonlink"
 local callgraph = require "moonlink.lab.callgraph"
 local lists = require "moonlink.lists"
+local plans = require "moonlink.lab.plan"
 local refusal = require "moonlink.lab.refusal"
 local shell = require "moonlink.lab.shell"
 
@@ -50,19 +51,7 @@ local function units_of(plan, how)
    elseif how == "package" then
       return plan.packages
    end
-   local all = {}
-   for i in ipairs(plan.objects) do
-      all[i] = i
-   end
-   return {all}
-end
-
-local function paths_of(plan, places)
-   local out = {}
-   for i, place in ipairs(places) do
-      out[i] = plan.objects[place]
-   end
-   return out
+   return {plans.all(plan)}
 end
 
 --- The axes of all loads of moonlink, and more.
@@ -145,7 +134,7 @@ own.direct = {
    load = function(_, run)
       local loads = {}
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
-         loads[i] = lists.append(paths_of(run.plan, places), run.plan.libraries)
+         loads[i] = lists.append(lists.pick(run.plan.objects, places), run.plan.libraries)
       end
       return load_units(loads, run)
    end,
@@ -154,7 +143,8 @@ own.direct = {
       for i, places in ipairs(units_of(run.plan, run.axes.units)) do
          for _, place in ipairs(places) do
             if place == change.index then
-               local inputs = lists.append(paths_of(change.plan, places), run.plan.libraries)
+               local paths = lists.pick(change.plan.objects, places)
+               local inputs = lists.append(paths, run.plan.libraries)
                assert(loaded.units[i]:reload {inputs = inputs})
             end
          end
@@ -168,7 +158,7 @@ local function pack(plan, folder, ending, make)
    local files = {}
    for i, places in ipairs(plan.packages) do
       files[i] = ("%s/%d%s"):format(folder, i, ending)
-      make(shell.response(files[i] .. ".list", paths_of(plan, places)), files[i])
+      make(shell.response(files[i] .. ".list", lists.pick(plan.objects, places)), files[i])
    end
    return {files = files}
 end

@@ -2,6 +2,8 @@
 -- SPDX-License-Identifier: MIT
 
 local library = require "moonlink.lab.library"
+local lists = require "moonlink.lists"
+local plans = require "moonlink.lab.plan"
 local refusal = require "moonlink.lab.refusal"
 local shell = require "moonlink.lab.shell"
 
@@ -10,19 +12,11 @@ local shared = {}
 local AXES = {"linker", "bind", "symbolic", "gc"}
 local FIXED = {linker = "bfd", bind = "lazy", symbolic = false, gc = false}
 
-local function paths_of(plan, places)
-   local out = {}
-   for i, place in ipairs(places) do
-      out[i] = plan.objects[place]
-   end
-   return out
-end
-
 --- Links one library; what the linker cannot take is a refusal with its reasons.
 local function link(plan, run, places, out, needed)
    local values = run.axes
    run:linker() -- refuses when it is not there
-   local paths = paths_of(plan, places)
+   local paths = lists.pick(plan.objects, places)
    local ok, output = shell.try {
       plan.compiler, "-shared", "-fuse-ld=" .. values.linker, "-Wl,-z," .. values.bind,
       values.symbolic and "-Wl,-Bsymbolic" or {}, values.gc and "-Wl,--gc-sections" or {},
@@ -35,7 +29,7 @@ local function link(plan, run, places, out, needed)
 end
 
 ---@class moonlink.lab.Sharing how objects become libraries
----@field lists fun(plan: moonlink.lab.Plan, run: moonlink.lab.Run): integer[][] places in
+---@field parts fun(plan: moonlink.lab.Plan, run: moonlink.lab.Run): integer[][] places in
 ---  plan.objects of each library's objects
 ---@field flags integer for dlopen, beside lazy or now
 ---@field is_apart? boolean in a namespace of their own
@@ -43,13 +37,13 @@ end
 
 --- Makes the libraries from number `first` on; those before are in `files`.
 local function link_from(plan, run, how, first, files)
-   local lists = how.lists(plan, run)
-   for i = first, #lists do
+   local parts = how.parts(plan, run)
+   for i = first, #parts do
       local out = ("%s/lib%d.so"):format(run.folder, i)
       local needed = how.is_chained and table.move(files, 1, i - 1, 1, {}) or nil
-      files[i] = link(plan, run, lists[i], out, needed)
+      files[i] = link(plan, run, parts[i], out, needed)
    end
-   return {files = files, lists = lists}
+   return {files = files, parts = parts}
 end
 
 --- Not measured: a program that opens libraries has dlopen at hand.
@@ -63,14 +57,14 @@ local function open_all(built, run, how)
    for i, path in ipairs(built.files) do
       local ok, err = run.libraries:open(path, mode, how.is_apart)
       if not ok then
-         run:refuse(refusal.of_open(run.plan, built.lists[i], tostring(err)))
+         run:refuse(refusal.of_open(run.plan, built.parts[i], tostring(err)))
       end
    end
    return {libraries = run.libraries, built = built}
 end
 
-local function place_of(lists, index)
-   for i, places in ipairs(lists) do
+local function place_of(parts, index)
+   for i, places in ipairs(parts) do
       for _, place in ipairs(places) do
          if place == index then
             return i
@@ -84,13 +78,13 @@ end
 local function relink(loaded, change, run, how)
    loaded.libraries:close()
    local old, again = loaded.built, run:again()
-   local first = place_of(old.lists, change.index)
+   local first = place_of(old.parts, change.index)
    local files = table.move(old.files, 1, first - 1, 1, {})
-   local built = {lists = old.lists, files = files}
+   local built = {parts = old.parts, files = files}
    if how.is_chained then -- later ones name the file
       built = link_from(change.plan, again, how, first, files)
    else
-      files[first] = link(change.plan, run, old.lists[first], again.folder .. "/lib.so")
+      files[first] = link(change.plan, run, old.parts[first], again.folder .. "/lib.so")
       table.move(old.files, first + 1, #old.files, first + 1, files)
    end
    return open_all(built, run, how)
@@ -126,23 +120,19 @@ local function variant(name, about, how, more)
 end
 
 local function all_of(plan)
-   local all = {}
-   for i in ipairs(plan.objects) do
-      all[i] = i
-   end
-   return {all}
+   return {plans.all(plan)}
 end
 
 --- Each object by itself. Objects that need each other come in one group; whether that works is for
 --- dlopen to say.
 local function each_of(plan)
-   local lists = {}
+   local parts = {}
    for _, group in ipairs(plan.groups) do
       for _, place in ipairs(group) do
-         lists[#lists + 1] = {place}
+         parts[#parts + 1] = {place}
       end
    end
-   return lists
+   return parts
 end
 
 local BATCH = 10 -- objects in a batch, for plans of one package
@@ -153,26 +143,26 @@ local function batches_of(plan, run)
    if not size and #plan.packages > 1 then
       return plan.packages
    end
-   local lists, last = {}, {}
+   local parts, last = {}, {}
    for _, group in ipairs(plan.groups) do
       table.move(group, 1, #group, #last + 1, last)
       if #last >= (size or BATCH) then
-         lists[#lists + 1], last = last, {}
+         parts[#parts + 1], last = last, {}
       end
    end
-   lists[#lists + 1] = last[1] and last
-   return lists
+   parts[#parts + 1] = last[1] and last
+   return parts
 end
 
 variant("shared-each",
    "cc -shared makes a library of each object; dlopen opens them, what is needed first",
-   {lists = each_of, flags = library.GLOBAL}, {order = true})
+   {parts = each_of, flags = library.GLOBAL}, {order = true})
 variant("shared-batch", "cc -shared makes one library of all objects, dlopen opens it",
-   {lists = all_of, flags = 0})
+   {parts = all_of, flags = 0})
 variant("shared-incremental", "a library of each batch of objects, linked against all earlier ones",
-   {lists = batches_of, flags = 0, is_chained = true},
+   {parts = batches_of, flags = 0, is_chained = true},
    {order = true, axes = {"linker", "bind", "symbolic", "gc", "batch"}})
 variant("dlmopen", "as shared-batch, opened in a namespace with a C library of its own",
-   {lists = all_of, flags = 0, is_apart = true})
+   {parts = all_of, flags = 0, is_apart = true})
 
 return shared
