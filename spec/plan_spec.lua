@@ -379,6 +379,7 @@ describe("what fails in a load of a plan", function()
          assert.error_matches(function() ln:load(plan, wrong) end, "^options? ")
          assert.same({}, ln:units())
       end
+      assert.error_matches(function() ln:load("top.o", {bind = "lazy"}) end, "among the inputs")
    end)
 
    it("is a constructor that raises: what came before is taken back", function()

@@ -95,6 +95,8 @@ function methods:load(what, how)
    if plan.is(what) then
       check_open(self)
       return plan.load(self, what, how)
+   elseif how ~= nil then
+      errors.mistake 'options stand among the inputs: ln:load {"foo.o", bind = "lazy"}'
    end
    local merged, list = prepare(self, what)
    local new, err = attempt(self, merged, list)
