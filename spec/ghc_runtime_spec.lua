@@ -511,6 +511,9 @@ bval x = aval x * 10 + fromIntegral (helper 3)
    end)
 
    it("is refused when what is asked for is none", function()
+      local again, twice = hs:load(a)
+      assert.is_nil(again)
+      assert.matches("hs:reload(unit) puts a new version in its place", tostring(twice), 1, true)
       for _, wrong in ipairs {{"nowhere"}, {"base"}, {a, 5}, {a, nil, 5}, {a, nil, {it = {}}},
          {a, nil, {[unit] = "x"}}} do
          local err = raised(function() hs:reload(wrong[1], wrong[2], wrong[3]) end)

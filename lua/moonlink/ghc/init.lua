@@ -243,39 +243,39 @@ local function keeper()
    }
 end
 
+local function as_error(err)
+   return errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
+end
+
+--- Takes back what was loaded behind the first units, the latest first.
+local function unload_behind(ln, count, how)
+   local units = ln:units()
+   for i = #units, count + 1, -1 do
+      if units[i]:alive() then
+         units[i]:unload(how)
+      end
+   end
+end
+
 --- Takes back what was begun. Of a linker that was there before, only what was loaded since.
 local function give_up(self, err, before)
    self.signals:restore(self.state == "up" and self.rts.hs_exit or nil)
    self.state, self.linker.keeper = "over", nil
-   if not before then
+   if before then
+      unload_behind(self.linker, before, "force")
+   else
       self.linker:close()
-   end
-   local units = before and self.linker:units() or {}
-   for i = #units, (before or 0) + 1, -1 do
-      if units[i]:alive() then
-         units[i]:unload "force"
-      end
    end
    for _, remove in ipairs(self.hooks) do
       remove()
    end
    self.claim:close()
-   return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
+   return nil, as_error(err)
 end
 
---- See Runtime:package.
----@param self moonlink.ghc.Runtime
----@param names string[]
----@return string[]?
----@return moonlink.Error? err
-function ghc.add(self, names)
-   local asked = lists.copy(self.asked)
-   asked.packages = names
-   local plan, err = locate.plan(asked)
-   if not plan then
-      return nil, err
-   end
-   local known, ids, added, before = {}, {}, {}, #self.linker:units()
+--- Takes out of a plan what the runtime has already; gives what is left.
+local function leave_new(self, plan)
+   local known, left = {}, {}
    for _, p in ipairs(self.packages) do
       known[p.id] = true
    end
@@ -285,19 +285,34 @@ function ghc.add(self, names)
          fresh[#fresh + 1] = not known[p.id] and p or nil
       end
       plan[part] = fresh
-      lists.append(added, fresh)
+      lists.append(left, fresh)
    end
+   return left
+end
+
+--- See Runtime:package.
+---@param self moonlink.ghc.Runtime
+---@param names string[]
+---@return string[]?
+---@return moonlink.Error? err
+function ghc.add(self, names)
+   check_texts("packages", names)
+   local asked = lists.copy(self.asked)
+   asked.packages = names
+   local plan, err = locate.plan(asked)
+   if not plan then
+      return nil, err
+   end
+   local added, before = leave_new(self, plan), #self.linker:units()
    local good
    good, err = pcall(load_packages, self, plan)
    if not good then
-      local units = self.linker:units()
-      for i = #units, before + 1, -1 do
-         units[i]:unload "orphan"
-      end
-      return nil, errors.is(err) and err or errors.new {code = "init", message = tostring(err)}
+      unload_behind(self.linker, before, "orphan")
+      return nil, as_error(err)
    end
    lists.append(self.packages, added)
    self.unit_ids = {}
+   local ids = {}
    for i, p in ipairs(added) do
       ids[i] = p.id
    end

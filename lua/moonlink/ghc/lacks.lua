@@ -76,6 +76,18 @@ function lacks.packages(hs, err)
    return lists.keys(wanted)
 end
 
+--- Of definitions that are there twice, the way to replace a module by its new version.
+local function explain_twice(err)
+   local is_module = false
+   for _, each in ipairs(err.errors or {err}) do
+      local parts = pkg.parse_symbol(each.symbol or "")
+      is_module = is_module or parts ~= nil and parts.module ~= nil
+   end
+   for _, each in ipairs(is_module and {err, table.unpack(err.errors or {})} or {}) do
+      each.hint = "is the module there already? hs:reload(unit) puts a new version in its place"
+   end
+end
+
 --- Gives an error of a load hints that speak of packages and modules.
 ---@param hs moonlink.ghc.Runtime
 ---@param err any
@@ -83,6 +95,9 @@ end
 function lacks.explain(hs, err)
    if type(err) == "table" and hs.kind == "shared" and err.hint == "compile with -fPIC" then
       err.hint = "compile with ghc -dynamic -fPIC, as modules above shared packages must be"
+   end
+   if type(err) == "table" and err.code == "duplicate" then
+      explain_twice(err)
    end
    if type(err) ~= "table" or err.code ~= "undefined" then
       return err

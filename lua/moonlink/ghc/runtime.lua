@@ -253,7 +253,10 @@ local function unit_named(self, what)
             and "it is a shared library" or "it came with GHC's other packages")
       end
    end
-   errors.mistake("nothing that was loaded is called %s", tostring(what))
+   if type(what) ~= "string" then
+      errors.mistake("no unit that this runtime has, or has still: %s", tostring(what))
+   end
+   errors.mistake("nothing that was loaded is called %s", what)
 end
 
 --- A new version of a module takes the place of the old one, whose code stays for those that still
