@@ -179,9 +179,12 @@ static int all_pieces(ml_txn *t)
     t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
     if (!t->pieces || n + t->l->names.count > UINT32_MAX)
         return ml_nomem(t->d);
+    bool has_tls = false;
     int rc = ml_merge_choose(t);
-    for (uint32_t i = 0; rc == 0 && i < t->l->ninputs; i++)
+    for (uint32_t i = 0; rc == 0 && i < t->l->ninputs; i++) {
         rc = section_pieces(t, &t->l->inputs[i]);
+        has_tls |= (t->l->inputs[i].img->flags & ML_SEC_TLS) != 0;
+    }
     if (rc < 0)
         return rc;
     t->l->stats.sections = t->npieces;
@@ -193,8 +196,7 @@ static int all_pieces(ml_txn *t)
         t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
         t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
         t->ncommons += e->def == ML_DEF_COMMON;
-        rc = ml_segment_define(t, e);
-        if (rc < 0)
+        if ((has_tls || e->type == ML_TYPE_TLS) && (rc = ml_segment_define(t, e)) < 0)
             return rc;
     }
     rc = t->ncommons ? common_pieces(t, t->ncommons) : 0;
