@@ -69,7 +69,8 @@ static inline uint32_t ml_hash(const char *s, size_t len)
     for (size_t i = 0; i + 16 < len; i += 16)
         h = ml_hash_product(ml_hash_word(s + i) ^ secret, ml_hash_word(s + i + 8) ^ h);
     const char *last = s + (len < 16 ? 0 : len - 16);
-    return ml_hash_end(ml_hash_product(ml_hash_word(last) ^ secret, ml_hash_word(s + len - 8) ^ h));
+    return ml_hash_end(
+        ml_hash_product(ml_hash_word(last) ^ secret, ml_hash_word(s + (len - 8)) ^ h));
 }
 
 #endif

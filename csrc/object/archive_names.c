@@ -31,7 +31,7 @@ static bool matches(const ml_ar_names *x, uint32_t slot, uint32_t hash)
     return ((slot ^ hash) & ~x->number) == 0;
 }
 
-/* Enters n names from number `first` on, of these hashes, unless they are there already. Without the
+/* Enters n names from number `first` on, of these hashes, unless they are there. Without the
 ** text at hand nothing is left out; false when that makes too long a walk. Its own copies of what x
 ** says stay in registers. */
 static bool enter(const ml_ar_names *x, uint32_t first, uint32_t n, const uint32_t *hash)
