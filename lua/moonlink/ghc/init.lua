@@ -112,7 +112,7 @@ local function load_static(ln, files, options)
       return true
    end
    return ln:load {
-      inputs = wanted, roots = options.roots, search = files.search, name = options.name,
+      inputs = wanted, roots = options.roots or files.roots, search = files.search, name = options.name,
       gc_sections = false, -- what is loaded later wants more of it
    }
 end

@@ -29,7 +29,7 @@ local locate = {}
 
 --- Looks at files, each once; what was not there is noted.
 ---@class moonlink.pkg.Look
----@field tried string[] paths at which nothing was, in order
+---@field tried string[] paths at which no library was, in order, with what is there instead
 ---@field seen table<string, string|false> kinds by path
 ---@field folders table<string, string[]> names in folders
 local look = {}
@@ -55,7 +55,7 @@ function look:at(path)
    if USABLE[kind] then
       return true
    end
-   self.tried[#self.tried + 1] = path
+   self.tried[#self.tried + 1] = kind and ("%s (no library: %s)"):format(path, kind) or path
    return false
 end
 

@@ -38,7 +38,7 @@ local plan = {}
 ---@field kind "archive"|"prelinked"|"shared"
 ---@field path string
 ---@field why string
----@field tried string[] paths at which nothing was, before
+---@field tried string[] paths at which no library was, before
 
 ---@class moonlink.pkg.PlanUnit
 ---@field id string unit id, as in the database
