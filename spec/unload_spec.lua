@@ -316,8 +316,7 @@ local VISITOR = [[
    int begin(void)
    {
       pthread_t t;
-      sem_init(&in, 0, 0);
-      if (pthread_create(&t, 0, body, 0) || pthread_detach(t)) return -1;
+      if (sem_init(&in, 0, 0) || pthread_create(&t, 0, body, 0) || pthread_detach(t)) return -1;
       while (sem_wait(&in)) ;
       return 0;
    }
