@@ -176,7 +176,10 @@ describe("huge pages that are set aside #layout", function()
          assert.matches("sysctl vm.nr_hugepages", case.refused.report, 1, true)
       end
       return with_pages(2, function()
-         assert.equal(2 * HUGE // 1024, case_of "some".samples[1].huge_kb)
+         local sample = case_of "some".samples[1]
+         assert.equal(2 * HUGE // 1024, sample.huge_kb)
+         assert.is_true(sample.memory_kb >= sample.huge_kb)
+         assert.is_true(sample.peak_kb >= sample.huge_kb and sample.left_kb < sample.huge_kb)
       end)
    end)
 end)

@@ -10,7 +10,7 @@ local measure = {}
 measure.now = core.now
 
 ---@class moonlink.lab.Reading
----@field rss_kb integer resident memory
+---@field rss_kb integer resident memory, huge pages that are set aside included
 ---@field peak_kb integer the most there ever was of it since `start`
 ---@field mappings integer
 ---@field faults integer page faults that needed no disk, of this process alone
@@ -33,9 +33,10 @@ end
 function measure.read()
    local status = slurp "/proc/self/status"
    local _, mappings = slurp "/proc/self/maps":gsub("\n", "\n")
+   local set_aside = kilobytes(status, "HugetlbPages") -- no part of the others
    return {
-      rss_kb = kilobytes(status, "VmRSS"), peak_kb = kilobytes(status, "VmHWM"),
-      mappings = mappings, faults = faults(),
+      rss_kb = kilobytes(status, "VmRSS") + set_aside,
+      peak_kb = kilobytes(status, "VmHWM") + set_aside, mappings = mappings, faults = faults(),
    }
 end
 

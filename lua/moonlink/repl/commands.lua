@@ -116,7 +116,9 @@ local function help(session, given)
    local name = given[1] and given[1]:gsub("^:", "")
    if name == "set" then
       for _, each in ipairs(settings.names()) do
-         session.out(("  %-12s %s\n"):format(each, settings.known[each].text))
+         local known = settings.known[each]
+         session.out(("  %-12s %s%s\n"):format(each, known.text,
+            known.values and ": " .. table.concat(known.values, ", ") or ""))
       end
       return true
    elseif name then

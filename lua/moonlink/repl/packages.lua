@@ -39,7 +39,9 @@ end
 ---@return boolean?
 ---@return any err
 function packages.load(session, names)
-   if session.hs or #session.databases == 0 and haskell.available(session) then
+   if #names == 0 then
+      return nil, "`:package` takes names"
+   elseif session.hs or #session.databases == 0 and haskell.available(session) then
       local ids, why = haskell.packages(session, names)
       return ids and say(session, ids), why
    end
