@@ -2,6 +2,7 @@
 -- Lua, exceptions without a text, packages that nobody asked for.
 -- SPDX-License-Identifier: MIT
 
+local cpackages = require "spec.support.cpackages"
 local haskell = require "spec.support.haskell"
 local support = require "spec.support"
 
@@ -197,6 +198,18 @@ describe("Haskell, misused, #ghc", function()
       assert.equal(1, assert(hs:func "int bump(void)")())
       assert(hs:exit())
       assert.matches("was unloaded", raised(twice, 2), 1, true)
+   end)
+
+   it("takes back a plan that fails in its linker, as far as it may", function()
+      hs = assert(ghc.start {})
+      local ln = hs.linker
+      local units, packages = #ln:units(), #ln:packages()
+      local w, search = cpackages.failing()
+      local loaded, err = ln:load(assert(w:open():plan {"top", search = search}))
+      assert.is_nil(loaded)
+      assert.equal("top-1.0", err.package)
+      assert.equal(units, #ln:units())
+      assert.equal(packages, #ln:packages())
    end)
 
    it("is refused beside another one, also when that is not the first of the process", function()

@@ -386,15 +386,8 @@ describe("what fails in a load of a plan", function()
    end)
 
    it("is a constructor that raises: what came before is taken back", function()
-      local w = cpackages.three()
-      local folder = w.dir .. "/top-1.0"
-      support.cc(folder .. "/x.o", [[
-         struct start { start() { throw 7; } } it;
-         extern "C" int top(void) { return 1; }]], "-O1 -fPIC", {compiler = "g++"})
-      support.sh("rm %s/*.a && ar rcs %s/libCtop-1.0.a %s/x.o", folder, folder, folder)
-      w.packages[3].extra_libraries = {"stdc++"}
-      local gcc = support.stdout "gcc -print-file-name=libstdc++.so"
-      local err = refused(w:open(), {"top", search = {gcc:match "^(.*)/"}})
+      local w, search = cpackages.failing()
+      local err = refused(w:open(), {"top", search = search})
       assert.equal("init", err.code)
       assert.equal("top-1.0", err.package)
    end)

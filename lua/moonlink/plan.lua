@@ -10,6 +10,9 @@ local plan = {}
 --- The field `format` of every plan.
 plan.FORMAT = "moonlink plan 1"
 
+--- What the file of a library can be.
+plan.KINDS = {"archive", "prelinked", "shared"}
+
 --- Is this value meant as a plan?
 ---@param value any
 ---@return boolean
@@ -21,7 +24,6 @@ local FILE = {
    library = "string", role = "string", kind = "string", path = "string", why = "string",
    tried = "strings",
 }
-local KINDS = {archive = true, prelinked = true, shared = true}
 local MISSING = {unit = "string", library = "string", role = "string", tried = "strings"}
 local UNIT = {
    id = "string", name = "string", version = "string", database = "string", depends = "strings",
@@ -59,7 +61,7 @@ end
 
 local function wrong_file(file, id)
    local why = wrong(file, FILE, "a file of unit " .. id)
-   if not why and not KINDS[file.kind] then
+   if not why and not lists.contains(plan.KINDS, file.kind) then
       why = ("unit %s: a file is archive, prelinked or shared, not '%s'"):format(id, file.kind)
    end
    return why

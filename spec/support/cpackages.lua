@@ -77,4 +77,19 @@ function cpackages.three()
    return w
 end
 
+--- The same, but a constructor of top raises.
+---@return spec.World
+---@return string[] search folders for a plan
+function cpackages.failing()
+   local w = cpackages.three()
+   local folder = w.dir .. "/top-1.0"
+   support.cc(folder .. "/x.o", [[
+      struct start { start() { throw 7; } } it;
+      extern "C" int top(void) { return 1; }]], "-O1 -fPIC", {compiler = "g++"})
+   support.sh("rm %s/*.a && ar rcs %s/libCtop-1.0.a %s/x.o", folder, folder, folder)
+   w.packages[3].extra_libraries = {"stdc++"}
+   local gcc = support.stdout "gcc -print-file-name=libstdc++.so"
+   return w, {(gcc:match "^(.*)/")}
+end
+
 return cpackages

@@ -4,6 +4,7 @@
 
 local arguments = require "moonlink.cli.arguments"
 local session = require "moonlink.cli.session"
+local shape = require "moonlink.plan"
 local usage = require "moonlink.cli.usage"
 
 local haskell = {}
@@ -16,8 +17,8 @@ haskell.options = {
    {"--ghc-database", takes = "PATH", many = true, target = "ghc_databases",
       text = "A package database on top of GHC's global one."},
    {"--ghc-way", takes = "WAY", target = "ghc_way",
-      text = "Which runtime: threaded, debug, eventlog, or several with commas."},
-   {"--ghc-kind", takes = "KIND", choices = {"archive", "prelinked", "shared"},
+      text = "Which runtime: threaded, debug, eventlog, profiling, or several with commas."},
+   {"--ghc-kind", takes = "KIND", choices = shape.KINDS,
       target = "ghc_kind", text = "Which files of packages: archive (default), prelinked, shared."},
    {"--ghc-options", takes = "OPTIONS", target = "ghc_options",
       text = "For the runtime, as between +RTS and -RTS: --ghc-options='-N2 -M1g'."},

@@ -22,6 +22,7 @@ local moonlink = require "moonlink"
 local packages = require "moonlink.link.packages"
 local rts = require "moonlink.ghc.rts"
 local runtime = require "moonlink.ghc.runtime"
+local shape = require "moonlink.plan"
 local signals = require "moonlink.ghc.signals"
 
 local ghc = {}
@@ -47,7 +48,6 @@ local KNOWN = {
    timer = "boolean", signals = "boolean", args = "table", program = "boolean", database = true,
    topdir = "string", limit = "number", linker = "table",
 }
-local KINDS = {archive = true, prelinked = true, shared = true}
 
 --- Raises for an item of a list that is no text which C could take.
 local function check_texts(name, list)
@@ -82,7 +82,7 @@ local function check(options)
    if not limit or limit < 0 then
       errors.mistake("option 'limit': a number of elements expected, got %s", options.limit)
    end
-   if options.kind and not KINDS[options.kind] then
+   if options.kind and not lists.contains(shape.KINDS, options.kind) then
       errors.mistake("option 'kind': archive, prelinked or shared expected, got '%s'",
          options.kind)
    end
@@ -112,8 +112,8 @@ local function load_static(ln, files, options)
       return true
    end
    return ln:load {
-      inputs = wanted, roots = options.roots or files.roots, search = files.search, name = options.name,
-      gc_sections = false, -- what is loaded later wants more of it
+      inputs = wanted, roots = options.roots or files.roots, search = files.search,
+      name = options.name, gc_sections = false, -- what is loaded later wants more of it
    }
 end
 

@@ -257,13 +257,12 @@ local function load_group(linker, group, by_id, what, own, rest)
    return unit
 end
 
---- Takes back the units of a load that failed, the latest first.
+--- Takes back the units of a load that failed, the latest first. Where somebody keeps the memory of
+--- units (a Haskell runtime), only their names go.
 local function take_back(linker, done)
    for i = #done, 1, -1 do
       local unit, group = done[i].unit, done[i].group
-      if unit:alive() and not unit:unload() then
-         unit:unload "force"
-      end
+      local _ = not unit:alive() or unit:unload() or unit:unload "force" or unit:unload "orphan"
       for _, each in ipairs(group.units) do
          packages.forget(linker, each.id)
       end
