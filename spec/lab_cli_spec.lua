@@ -1,6 +1,7 @@
 --- `moonlink lab`, as a shell sees it.
 -- SPDX-License-Identifier: MIT
 
+local meter = require "moonlink.lab.meter"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -42,6 +43,25 @@ describe("moonlink lab", function()
       end
       assert.equal("two ways\n   f/direct/zone=near\n   f/direct/zone=low\n"
          .. "   f/archive/zone=near\n   f/archive/zone=low\n", output "list two.lua")
+   end)
+
+   it("shows names so that a terminal does nothing with them, also in progress", function()
+      support.write(dir .. "/odd.lua", [[
+         return require "moonlink.lab".experiment {
+            name = "o\27[1md", inputs = {{name = "a\rb\nc", objects = {"f.c"}}},
+            strategies = {"direct"},
+         }
+      ]])
+      assert.equal("o<U+001B>[1md\n   a<U+000D>b<U+000A>c/direct\n", output "list odd.lua")
+      local written = {}
+      local show, finish = meter.new {
+         now = os.clock, is_terminal = true, write = function(s) written[#written + 1] = s end,
+      }
+      show {done = 0, total = 3, id = "a\27[1m\n" .. ("x"):rep(500)}
+      finish()
+      assert.equal("\r\27[K", written[2])
+      local line = written[1]:match "^\r\27%[K(0 of 3 runs: a<U%+001B>%[1m<U%+000A>x+.*)$"
+      assert.is_true(utf8.len(line) < 80)
    end)
 
    it("runs a script, prints a table, saves the result", function()

@@ -5,6 +5,7 @@ local core = require "moonlink.core"
 local file = require "moonlink.file"
 local lab = require "moonlink.lab"
 local meter = require "moonlink.lab.meter"
+local plain = require "moonlink.lab.report.plain"
 local report = require "moonlink.lab.report"
 local turns = require "moonlink.lab.turns"
 local usage = require "moonlink.cli.usage"
@@ -281,9 +282,9 @@ local function list(_, words, rest)
       return nil, err
    end
    for _, each in ipairs(experiments) do
-      io.stdout:write(each.name, "\n")
+      io.stdout:write(plain.line(each.name), "\n")
       for _, case in ipairs(each:cases()) do
-         io.stdout:write("   ", case, "\n")
+         io.stdout:write("   ", plain.line(case), "\n")
       end
    end
    return 0

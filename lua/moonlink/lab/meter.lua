@@ -1,9 +1,12 @@
 --- One line on a terminal that says how far an experiment is and how long it will still take.
 -- SPDX-License-Identifier: MIT
 
+local plain = require "moonlink.lab.report.plain"
+
 local meter = {}
 
 local PAUSE = 0.1 -- seconds between two states of the line
+local WIDTH = 79 -- columns: a line that wraps could not be taken away
 
 --- "45 s", "12 min", "1 h 20 min".
 ---@param seconds number
@@ -35,8 +38,9 @@ function meter.new(options)
          return
       end
       last = now
-      options.write(("\r\27[K%d of %d runs%s: %s"):format(state.done, state.total,
-         state.left and ", " .. meter.duration(state.left) .. " left" or "", state.id))
+      local line = ("%d of %d runs%s: %s"):format(state.done, state.total,
+         state.left and ", " .. meter.duration(state.left) .. " left" or "", plain.line(state.id))
+      options.write("\r\27[K" .. plain.cut(line, WIDTH))
    end
    local function finish()
       if last then
