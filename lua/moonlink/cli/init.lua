@@ -10,8 +10,13 @@ local FAILED, WRONG_USAGE = 1, 2
 local names = {"run", "call", "check", "inspect", "why", "map", "link", "symbolize", "repl", "pkg",
    "lab"}
 
+--- Names out of files can do nothing to a terminal; a pipe gets their bytes.
 local function complain(text)
+   local loaded, core = pcall(require, "moonlink.core")
    io.stdout:flush()
+   if loaded and core.is_terminal(2) then
+      text = require("moonlink.lab.report.plain").lines(text)
+   end
    io.stderr:write("moonlink: ", text, "\n")
 end
 
