@@ -33,8 +33,8 @@ int main(void)
 ]]
 
 setup(function()
-   support.sh("LD_PRELOAD= gcc -O1 -Wall -Werror -Icsrc -o %s %s csrc/base/hash.c", program,
-      support.write(program .. ".c", SOURCE))
+   support.sh("LD_PRELOAD= gcc -O1 -Wall -Werror -Icsrc -o %s %s %s", program,
+      support.write(program .. ".c", SOURCE), "csrc/base/hash.c csrc/os/secret.c")
 end)
 
 describe("the hash of names", function()
