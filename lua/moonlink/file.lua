@@ -120,13 +120,22 @@ end
 -- No finaliser: a forked child has a copy of the folder's owner, and must not take it away.
 folder.__close = folder.close
 
+local keeper = {}
+
+--- Tells the shell, which other processes that have the pipe, too, could keep waiting.
+function keeper:__close()
+   self.pipe:write "\n"
+   self.pipe:close()
+end
+
 --- Has a folder removed when this process ends, however that is: by a shell that waits for it. For
 --- folders of work that may be killed.
 ---@param path string
----@return file*? keeper for a `<close>` variable; removes the folder, too
+---@return table? keeper for a `<close>` variable, which removes the folder, too
 function file.keeper(path)
-   return io.popen(("trap '' INT TERM HUP; cat >/dev/null 2>&1; rm -rf %s"):format(
+   local pipe = io.popen(("trap '' INT TERM HUP; read -r end; rm -rf %s"):format(
       file.quote(path)), "w")
+   return pipe and setmetatable({pipe = pipe}, keeper)
 end
 
 --- A fresh folder below TMPDIR, which goes away when the `<close>` variable that holds it does.

@@ -95,7 +95,7 @@ local function check_fields(s, who)
    end
 end
 
-local is_made = setmetatable({}, {__mode = "k"})
+local metatable = {__name = "moonlink.lab.Strategy"} -- of those that were checked
 
 --- Makes a strategy of a description, checked; of a name the ready-made one.
 ---@param what string|table
@@ -105,7 +105,7 @@ function strategy.new(what)
       return strategy.new(ready_made(what))
    elseif type(what) ~= "table" then
       errors.mistake("a strategy or the name of one expected, got %s", type(what))
-   elseif is_made[what] then
+   elseif getmetatable(what) == metatable then
       return what
    end
    local made = {axes = {}, fixed = {}}
@@ -122,8 +122,7 @@ function strategy.new(what)
    for key, value in pairs(made.fixed) do
       axes.check(made.known, key, value, who)
    end
-   is_made[made] = true
-   return made
+   return setmetatable(made, metatable)
 end
 
 --- A strategy with other values of its axes: `with("direct", {zone = "low"})`.
