@@ -340,10 +340,8 @@ end
 ---@return moonlink.Error? err
 function methods:close()
    if self.keeper then
-      return nil, errors.new {
-         code = "state", message = ("the linker cannot be closed: %s lives in it"):format(
-            self.keeper.who), hint = self.keeper.close,
-      }
+      return nil, errors.new {code = "state", hint = self.keeper.close,
+         message = ("the linker cannot be closed: %s lives in it"):format(self.keeper.who)}
    end
    return self.session:close()
 end
