@@ -108,7 +108,8 @@ describe("a Haskell runtime #ghc", function()
          return get "greet" "x":value "Int"
       end)
       assert.matches("type Int expected; this one is made by GHC.Types.:", err, 1, true)
-      assert.is_false(pcall(hs.value, hs, get "greet", "Int"))
+      assert.matches("a function, or something else", raised(hs.value, hs, get "greet", "Int"), 1,
+         true)
    end)
 
    it("refuses a list without an end in place of filling memory", function()

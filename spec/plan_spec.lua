@@ -433,7 +433,8 @@ describe("what fails in a load of a plan", function()
          assert.matches("field '" .. field .. "'", tostring(err), 1, true)
       end
       local ln <close> = moonlink.new()
-      assert.has_error(function() ln:load {format = "moonlink plan 1"} end)
+      assert.error_matches(function() ln:load {format = "moonlink plan 1"} end,
+         "no plan that can be loaded")
    end)
 end)
 

@@ -107,6 +107,9 @@ local function check(options)
    end
 end
 
+--- Whose names of files count where no database holds a GHC: packages in C have no others.
+local NO_GHC = "9.0.2"
+
 --- The version of the GHC that the databases are of, by the package of that name.
 local function ghc_version(databases)
    for _, db in ipairs(databases) do
@@ -261,7 +264,7 @@ local function new_planner(databases, options)
       return nil, err
    end
    local policy, only, name, named = locate.choose(options.policy, options.kind)
-   local ghc = options.ghc or ghc_version(databases) or "9.0.2"
+   local ghc = options.ghc or ghc_version(databases) or NO_GHC
    return {
       databases = databases, way = way, policy = policy, only = only, ghc = ghc,
       ghci = named.ghci, dynamic = named.dynamic or only and only.shared,
