@@ -66,14 +66,12 @@ local function prepare(self, what, over)
    if type(what) ~= "string" and type(what) ~= "table" then
       errors.mistake("a path or a table of inputs expected, got %s", type(what))
    end
-   local merged = options.merge(self.options, type(what) == "table" and what or nil)
-   merged = options.merge(merged, over)
-   if type(what) == "table" and not merged.at and what.define then
+   local given = type(what) == "table" and what or {}
+   local merged = options.merge(options.merge(self.options, given), over)
+   if not merged.at and given.define then
       errors.mistake "option 'define': only for a link at an address (image)"
    end
-   if type(what) == "table" and what.want then
-      merged.roots = what.want
-   end
+   merged.roots = given.want or merged.roots
    return merged, input_list(what, merged)
 end
 
@@ -95,9 +93,8 @@ function methods:load(what, how)
    if plan.is(what) then
       check_open(self)
       return plan.load(self, what, how)
-   elseif how ~= nil then
-      errors.mistake 'options stand among the inputs: ln:load {"foo.o", bind = "lazy"}'
    end
+   plan.refuse_options(how)
    local merged, list = prepare(self, what)
    local new, err = attempt(self, merged, list)
    if not new and err.code == "space" then

@@ -269,6 +269,14 @@ local function take_back(linker, done)
    end
 end
 
+--- Raises when options stand behind what is no plan.
+---@param how any
+function plan.refuse_options(how)
+   if how ~= nil then
+      errors.mistake 'options stand among the inputs: ln:load {"foo.o", bind = "lazy"}'
+   end
+end
+
 --- Decides where names of packages are seen, unless the caller has.
 local function set_scope(linker, what, own, rest)
    own.packages = own.packages or has_versions(linker, what) and "own" or "linker"
