@@ -65,6 +65,12 @@ describe("a corrupt object", function()
       survives("rel_object", object("rel", "-fPIC"), 2000)
    end)
 
+   it("is refused or linked, whose contents are read where they are placed #slow", function()
+      local pad = "const char pad[1100000] = {1};"
+      local path = support.cc(dir .. "/large.o", PLAIN .. pad, C_FLAGS .. "-fno-pic")
+      survives("object_file", path, 500)
+   end)
+
    it("is refused or linked, with a table of section indexes", function()
       survives("xindex_object", object("xindex", "-fPIC"), 2000)
    end)

@@ -457,8 +457,9 @@ static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
         if (ml_is_merged(in, k))
             continue;
         const ml_isec s = ml_image_section(in->img, k);
-        if (s.data.n)
-            memcpy(ml_piece_view(t, in->piece[k]), s.data.p, s.data.n);
+        int rc = ml_contents_put(t, in->img, k, ml_piece_view(t, in->piece[k]));
+        if (rc < 0)
+            return rc;
         if (s.flags & ML_SEC_TLS)
             continue;
         const char *name = ml_names_keep(names, &l->keep, s.name);
@@ -486,6 +487,8 @@ static int put_all_sections(ml_txn *t)
         return ml_nomem(t->d);
     for (uint32_t i = 0; rc == 0 && i < l->ninputs; i++)
         rc = put_sections(t, i, &names);
+    if (rc == 0)
+        rc = ml_contents_end(t);
     for (size_t i = 0; rc == 0 && ml_merge_list(t, i, &m); i++) {
         if (!(m.name = ml_strdup(&l->keep, m.name)))
             return ml_nomem(t->d);

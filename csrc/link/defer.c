@@ -51,7 +51,7 @@ static int sort_input(ml_txn *t, const ml_input *in)
 
 int ml_defer_sort(ml_txn *t)
 {
-    int rc = 0;
+    int rc = t->nsorted < t->l->ninputs ? ml_contents_fetch_all(t) : 0;
     while (rc == 0 && t->nsorted < t->l->ninputs)
         rc = sort_input(t, &t->l->inputs[t->nsorted++]);
     return rc;

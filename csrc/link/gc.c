@@ -340,6 +340,9 @@ int ml_txn_strip(ml_txn *t, bool exported)
     gc g = {.t = t, .a = {.bulk = &ml_os_bulk}};
     t->l->nstripped = 0;
     t->l->stats.stripped_bytes = 0;
+    int rc = ml_contents_fetch_all(t);
+    if (rc < 0)
+        return rc;
     bool ok = prepare(&g);
     if (ok)
         mark_roots(&g, exported);

@@ -30,6 +30,7 @@ typedef struct scan {
     uint8_t *is;           /* symbol_is, by symbol */
     uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
     bool low;              /* something wants the low zone */
+    uint32_t looks;        /* at code that is in the file only */
     int rc;
 } scan;
 
@@ -95,6 +96,31 @@ static void want_move(scan *c, uint32_t k)
         c->rc = ml_nomem(t->d);
 }
 
+/* The data of the section, even if it was in the file only. */
+static bool fetch(scan *c)
+{
+    int rc = ml_contents_fetch(c->t, c->in->img);
+    c->rc = rc < 0 ? rc : c->rc;
+    c->data = ml_image_section(c->in->img, c->rels->target).data;
+    return rc == 0;
+}
+
+/* Is the field part of a branch? Few fields are asked about, as a rule. */
+static bool is_branch(scan *c, uint64_t field)
+{
+    enum { LOOKS = 256, BEFORE = 4, FIELD = 4 };
+    const ml_target *target = c->t->target;
+    if (!c->data.p && ++c->looks > LOOKS && !fetch(c))
+        return false;
+    if (c->data.p || field < BEFORE || !ml_within(c->data.n, field, FIELD))
+        return fetch(c) && target->branch(c->data.p, c->data.n, (size_t)field);
+    uint8_t around[BEFORE + FIELD];
+    int rc =
+        ml_contents_look(c->t, c->in->img, c->rels->target, field - BEFORE, around, sizeof around);
+    c->rc = rc < 0 ? rc : c->rc;
+    return rc == 0 && target->branch(around, sizeof around, BEFORE);
+}
+
 /* A direct reference to something that may be out of reach: a branch takes a stub, so does data
 ** that holds a distance to a function; an instruction is counted as one to move. What is in reach
 ** needs nothing, but branches that are to go through stubs. */
@@ -108,9 +134,7 @@ static void want_reach(scan *c, uint32_t k, const ml_irel *r, const ml_rrow *row
     if (reached && (!v->e || ml_crossing_of(t, v->e) < ML_CROSS_STUBS))
         return;
     bool code = c->piece->class == ML_CLASS_TEXT;
-    ml_slice data = c->data;
-    bool branch = row->formula == ML_L_A_P ||
-                  (code && pcrel && t->target->branch(data.p, data.n, (size_t)r->offset));
+    bool branch = row->formula == ML_L_A_P || (code && pcrel && is_branch(c, r->offset));
     if (reached && !branch)
         return;
     if (code && !branch)
@@ -295,11 +319,19 @@ static void scan_lazy(scan *c, const ml_irel *r, const ml_rrow *row, ml_entry *e
                "a name that is looked up at its first call is wanted at load");
 }
 
+/* Does what a relocation needs follow from the code around it? */
+static bool reads_code(const ml_rrow *row)
+{
+    return (row->needs & ML_RELAX) || ml_formula_is_tls(row->formula);
+}
+
 static void scan_one(scan *c, uint32_t k)
 {
     ml_irel r = ml_image_rel(c->rels, k);
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
     if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
+        return;
+    if (!c->data.p && c->data.n && reads_code(row) && !fetch(c))
         return;
     if ((c->is[r.symbol] & (IS_OF_LOAD | IS_NEAR)) && can_relax(c, &r, row))
         return;
@@ -341,6 +373,7 @@ static bool is_in_vain(const scan *c)
 static void scan_input(scan *c)
 {
     const ml_image *img = c->in->img;
+    c->looks = 0;
     if (img->nrels)
         look_at_symbols(c);
     for (uint32_t i = 0; i < img->nrels; i++) {

@@ -61,6 +61,7 @@ void ml_txn_drop(ml_txn *t)
     ml_heap_free(t->far);
     ml_heap_free(t->movable);
     ml_heap_free(t->buffer);
+    ml_contents_close(t);
     ml_arena_free(&t->scratch);
     ml_heap_free(t);
 }
@@ -126,15 +127,26 @@ void ml_txn_allow_libc(ml_txn *t)
     t->allow_libc = true;
 }
 
-int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
-                  const ml_entry *by)
+/* What was read of a file. */
+typedef struct content {
+    ml_slice head;         /* its first bytes */
+    const ml_early *early; /* NULL: they are in bytes as well */
+    ml_slice bytes;
+} content;
+
+static int add_object(ml_txn *t, const char *path, const char *member, content c,
+                      const ml_entry *by)
 {
     const ml_image *img;
     uint64_t start = ml_os_now_ns();
     int rc = ml_commit_check_nested(t, path, member);
     if (rc < 0)
         return rc;
-    rc = ml_image_parse(t->d, &t->scratch, path, member, bytes, t->target->machine, &img);
+    if (c.early)
+        rc = ml_image_parse_apart(t->d, &t->scratch, path, c.head, c.early, c.bytes,
+                                  t->target->machine, &img);
+    else
+        rc = ml_image_parse(t->d, &t->scratch, path, member, c.bytes, t->target->machine, &img);
     uint64_t parsed = ml_os_now_ns();
     t->l->stats.ns_parse += parsed - start;
     if (rc < 0)
@@ -142,6 +154,12 @@ int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice byte
     rc = ml_select_image(t, img, by);
     t->l->stats.ns_select += ml_os_now_ns() - parsed;
     return rc;
+}
+
+int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
+                  const ml_entry *by)
+{
+    return add_object(t, path, member, (content){.bytes = bytes}, by);
 }
 
 /* The first bytes of a file, or all of it when it is not large: *whole says which. */
@@ -159,21 +177,20 @@ static int read_head(ml_txn *t, const ml_os_file *f, ml_slice *out, bool *whole)
 
 /* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an
 ** object. */
-static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes)
+static int open_file(ml_txn *t, const char *path, ml_kind *kind, content *c)
 {
     ml_os_file f;
     bool whole;
     int rc = ml_os_open(t->d, path, &f);
     if (rc < 0)
         return rc;
-    rc = read_head(t, &f, bytes, &whole);
+    *c = (content){0};
+    rc = read_head(t, &f, &c->head, &whole);
     if (rc == 0) {
-        *kind = ml_kind_of(*bytes, f.id.size);
-        if (*kind == ML_KIND_OBJECT && !whole) {
-            uint8_t *p = f.id.size < SIZE_MAX ? ml_alloc(&t->scratch, (size_t)f.id.size) : NULL;
-            *bytes = (ml_slice){p, (size_t)f.id.size};
-            rc = p ? ml_os_pread(t->d, &f, 0, p, bytes->n) : ml_nomem(t->d);
-        }
+        *kind = ml_kind_of(c->head, f.id.size);
+        c->bytes = c->head;
+        if (*kind == ML_KIND_OBJECT && !whole)
+            rc = ml_contents_read(t, &f, c->head, &c->bytes, &c->early);
     }
     ml_os_close(&f);
     return rc;
@@ -181,17 +198,17 @@ static int open_file(ml_txn *t, const char *path, ml_kind *kind, ml_slice *bytes
 
 int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
 {
-    ml_slice bytes;
+    content c;
     ml_archive *ar;
     if (!(path = ml_strdup(&t->scratch, path)))
         return ml_nomem(t->d);
     uint64_t start = ml_os_now_ns();
-    int rc = open_file(t, path, kind, &bytes);
+    int rc = open_file(t, path, kind, &c);
     t->l->stats.ns_read += ml_os_now_ns() - start;
     if (rc < 0)
         return rc;
     switch (*kind) {
-    case ML_KIND_OBJECT: return ml_txn_object(t, path, NULL, bytes, NULL);
+    case ML_KIND_OBJECT: return add_object(t, path, NULL, c, NULL);
     case ML_KIND_TEXT: return 0;
     case ML_KIND_SHARED: /* without a slash the loader would search for it elsewhere */
         if (!strchr(path, '/') && !(path = ml_format(&t->scratch, "./%s", path)))
@@ -201,7 +218,7 @@ int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
     case ML_KIND_THIN:
         rc = ml_archive_open(t->d, path, &ar);
         return rc < 0 ? rc : take_archive(t, (ml_source){.ar = ar}, whole);
-    default: return ml_kind_refuse(t->d, path, NULL, *kind, bytes, t->target->machine);
+    default: return ml_kind_refuse(t->d, path, NULL, *kind, c.bytes, t->target->machine);
     }
 }
 

@@ -62,6 +62,8 @@ typedef struct ml_watch {
     uint32_t next; /* number of the next input's first one */
 } ml_watch;
 
+enum { ML_EARLY_MAX = 8 }; /* each is an open file */
+
 struct ml_txn {
     ml_session *s;
     ml_diag *d;
@@ -70,8 +72,10 @@ struct ml_txn {
     ml_arena scratch; /* file bytes, images, and whatever ends with the transaction; what is
                          `kept` of it becomes the unit's */
     ml_linked *l;
-    ml_sources sources;     /* the session's archives, then the new ones */
-    ml_libraries libraries; /* opened by this transaction */
+    ml_sources sources;           /* the session's archives, then the new ones */
+    ml_libraries libraries;       /* opened by this transaction */
+    ml_early early[ML_EARLY_MAX]; /* see contents.c */
+    uint32_t nearly;
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
     ml_edits *edits;     /* of the inputs that are being added, or NULL */
@@ -198,6 +202,23 @@ int ml_lazy_write(ml_txn *t);
 
 /* scan.c: what the relocations need. Sets t->zone to LOW, and returns 1, when they need it. */
 int ml_scan(ml_txn *t);
+
+/* contents.c: reads an object's file, whose first bytes are head: all of it, or what follows its
+** early bytes, which takes the file over. */
+int ml_contents_read(ml_txn *t, ml_os_file *f, ml_slice head, ml_slice *rest,
+                     const ml_early **early);
+/* Makes the data of all sections readable, of an image, of all inputs. */
+int ml_contents_fetch(ml_txn *t, const ml_image *img);
+int ml_contents_fetch_all(ml_txn *t);
+/* Copies n bytes, which are there, of a section whose data is not; what a section holds to its
+** place. */
+int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
+                     size_t n);
+int ml_contents_put(ml_txn *t, const ml_image *img, uint32_t section, uint8_t *to);
+/* Closes the files: all has been placed. ML_E_IO when one has changed since it was opened. The
+** other only closes them. */
+int ml_contents_end(ml_txn *t);
+void ml_contents_close(ml_txn *t);
 
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);

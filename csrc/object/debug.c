@@ -139,7 +139,7 @@ int ml_image_debug(ml_diag *d, ml_arena *a, const ml_image *img, unsigned want, 
     }
     *n = 0;
     *out = NULL;
-    if (most == 0)
+    if (most == 0 || img->early) /* whoever wants any reads files whole */
         return 0;
     ml_idebug *list = ml_nalloc(a, most, sizeof *list);
     Elf *elf = list ? elf_memory((char *)(uintptr_t)img->raw.p, img->raw.n) : NULL;

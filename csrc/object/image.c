@@ -18,7 +18,9 @@ typedef struct parser {
     ml_diag *d;
     ml_arena *a;
     ml_image *img;
-    ml_slice bytes;
+    const uint8_t *head; /* the ELF header */
+    ml_slice bytes;      /* of the file from number `early` on */
+    uint64_t early;
     uint32_t symtab, xindex, lto; /* section indexes, 0: none */
     uint32_t names;               /* section index of the section names */
     uint32_t nrels, ngroups;      /* sections with relocations, of groups */
@@ -64,7 +66,10 @@ static inline bool raw(const parser *p, uint32_t i, ml_slice *out)
         *out = (ml_slice){NULL, 0};
         return true;
     }
-    return ml_slice_sub(p->bytes, h.sh_offset, h.sh_size, out);
+    if (h.sh_offset >= p->early)
+        return ml_slice_sub(p->bytes, h.sh_offset - p->early, h.sh_size, out);
+    *out = (ml_slice){p->bytes.p, 0};
+    return h.sh_size == 0;
 }
 
 /* A section as a table of records of `entry` bytes. */
@@ -115,8 +120,12 @@ static int check_memory(const parser *p, const Elf64_Shdr *h, const char *name)
     if ((h->sh_flags & SHF_EXECINSTR) && h->sh_type == SHT_NOBITS && h->sh_size)
         return bad(p, ML_E_FORMAT, name,
                    "code without bytes, as in a file of debug information; size", h->sh_size);
-    if (h->sh_type != SHT_NOBITS && !ml_within(p->bytes.n, h->sh_offset, h->sh_size))
+    if (h->sh_type != SHT_NOBITS && !ml_within(img->bytes, h->sh_offset, h->sh_size))
         return bad(p, ML_E_TRUNCATED, name, "section goes past the end of the file; its offset is",
+                   h->sh_offset);
+    if (h->sh_type != SHT_NOBITS && h->sh_offset < p->early &&
+        !ml_within(p->early, h->sh_offset, h->sh_size)) /* the header was another one before */
+        return bad(p, ML_E_IO, name, "section has changed while the file was read; its offset is",
                    h->sh_offset);
     img->nmemory++;
     img->flags |= h->sh_flags;
@@ -370,9 +379,9 @@ static int refuse_slim_lto(const parser *p)
 static int parse(parser *p)
 {
     static const uint8_t nothing[ML_SH_ALL];
-    const uint8_t *e = p->bytes.p;
+    const uint8_t *e = p->head;
     uint64_t off = ml_get64(e + 40), count = off ? ml_get16(e + 60) : 0;
-    p->img->headers = off ? e + off : nothing;
+    p->img->headers = off ? p->bytes.p + (off - p->early) : nothing;
     p->names = off ? ml_get16(e + 62) : 0;
     if (off && count == 0)
         count = header(p, 0).sh_size;
@@ -393,44 +402,42 @@ static int parse(parser *p)
 /* The section header table lies in the file; libelf's own message would not say where it ends. */
 static int check_header(const parser *p)
 {
-    const uint8_t *e = p->bytes.p;
-    uint64_t off = ml_get64(e + 40), n = ml_get16(e + 60);
+    const uint8_t *e = p->head;
+    uint64_t off = ml_get64(e + 40), n = ml_get16(e + 60), size = p->img->bytes;
     if (off && ml_get16(e + 58) != 64)
         return bad(p, ML_E_FORMAT, NULL, "section headers of a wrong size", ml_get16(e + 58));
-    if (off && !ml_within(p->bytes.n, off, (n ? n : 1) * 64))
-        return ml_fail(
-            p->d, ML_E_TRUNCATED, (ml_where){.file = p->img->file, .member = p->img->member},
-            "the file was cut off; build it again",
-            "truncated: section header table ends at %llu, file has %llu bytes",
-            (unsigned long long)(off + (n ? n : 1) * 64), (unsigned long long)p->bytes.n);
+    if (off && (off < p->early || !ml_within(size, off, (n ? n : 1) * 64)))
+        return ml_fail(p->d, ML_E_TRUNCATED,
+                       (ml_where){.file = p->img->file, .member = p->img->member},
+                       "the file was cut off; build it again",
+                       "truncated: section header table ends at %llu, file has %llu bytes",
+                       (unsigned long long)(off + (n ? n : 1) * 64), (unsigned long long)size);
     if (off && n == 0) {
-        uint64_t many = ml_get64(e + off + 32); /* sh_size of section 0 */
-        if (many > p->bytes.n / 64 || !ml_within(p->bytes.n, off, many * 64))
+        uint64_t many = ml_get64(p->bytes.p + (off - p->early) + 32); /* sh_size of section 0 */
+        if (many > size / 64 || !ml_within(size, off, many * 64))
             return bad(p, ML_E_TRUNCATED, NULL,
                        "section header table goes past the end of the file; sections", many);
     }
     return 0;
 }
 
-int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
-                   uint16_t machine, const ml_image **out)
+/* what: file, member, machine, early and raw are set. */
+static int parse_image(ml_diag *d, ml_arena *a, ml_image what, ml_slice head, const ml_image **out)
 {
-    ml_kind kind = ml_kind_of(bytes, bytes.n);
-    if (kind == ML_KIND_OBJECT && bytes.n < 64)
-        return ml_fail(d, ML_E_TRUNCATED, (ml_where){.file = file, .member = member}, NULL,
-                       "truncated: the ELF header has 64 bytes, the file %llu",
-                       (unsigned long long)bytes.n);
-    if (kind != ML_KIND_OBJECT || ml_get16(bytes.p + 18) != machine)
-        return ml_kind_refuse(d, file, member, kind, bytes, machine);
-    ml_image *img = ml_zalloc(a, 1, sizeof *img);
+    what.bytes = what.raw.n + (what.early ? what.early->size : 0);
+    ml_kind kind = ml_kind_of(head, what.bytes);
+    if (kind == ML_KIND_OBJECT && head.n < 64)
+        return ml_fail(d, ML_E_TRUNCATED, (ml_where){.file = what.file, .member = what.member},
+                       NULL, "truncated: the ELF header has 64 bytes, the file %llu",
+                       (unsigned long long)what.bytes);
+    if (kind != ML_KIND_OBJECT || ml_get16(head.p + 18) != what.machine)
+        return ml_kind_refuse(d, what.file, what.member, kind, head, what.machine);
+    ml_image *img = ml_alloc(a, sizeof *img);
     if (!img)
         return ml_nomem(d);
-    img->file = file;
-    img->member = member;
-    img->machine = machine;
-    img->bytes = bytes.n;
-    img->raw = bytes;
-    parser p = {.d = d, .a = a, .img = img, .bytes = bytes};
+    *img = what;
+    parser p = {.d = d, .a = a, .img = img, .head = head.p, .bytes = img->raw};
+    p.early = img->early ? img->early->size : 0;
     int rc = check_header(&p);
     if (rc < 0)
         return rc;
@@ -438,6 +445,21 @@ int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member
     if (rc == 0)
         *out = img;
     return rc;
+}
+
+int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
+                   uint16_t machine, const ml_image **out)
+{
+    ml_image what = {.file = file, .member = member, .machine = machine, .raw = bytes};
+    return parse_image(d, a, what, bytes, out);
+}
+
+int ml_image_parse_apart(ml_diag *d, ml_arena *a, const char *file, ml_slice head,
+                         const ml_early *early, ml_slice rest, uint16_t machine,
+                         const ml_image **out)
+{
+    ml_image what = {.file = file, .machine = machine, .early = early, .raw = rest};
+    return parse_image(d, a, what, head, out);
 }
 
 const char *ml_image_symbol_name(const ml_image *img, uint32_t i)

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "object/role.h"
+#include "os/os.h"
 
 /* Section indexes of symbols that lie in no section. */
 #define ML_SEC_UNDEF  0u
@@ -54,7 +55,8 @@ typedef struct ml_isec {
     uint64_t flags;   /* sh_flags */
     uint64_t size;    /* bytes in memory */
     uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
-    ml_slice data;    /* file bytes; empty for SHT_NOBITS, and for what has no memory */
+    ml_slice data;    /* file bytes; empty for SHT_NOBITS, and for what has no memory; p is NULL
+                         while they are in the file only (ml_early) */
     uint32_t type;    /* sh_type */
     uint32_t group;   /* 1 + index into groups; 0: in none */
     uint32_t link;    /* SHF_LINK_ORDER: the section that it belongs to; else 0 */
@@ -93,6 +95,14 @@ typedef struct ml_igroup {
     uint32_t count;
 } ml_igroup;
 
+/* The first bytes of an object's file, which hold nothing but contents of sections with memory: who
+** reads the file may leave them there until they are wanted. No such section goes beyond them. */
+typedef struct ml_early {
+    ml_os_file file;
+    uint64_t size;        /* how many */
+    const uint8_t *bytes; /* NULL: still in the file */
+} ml_early;
+
 typedef struct ml_image {
     const char *file;   /* path as given */
     const char *member; /* archive member, or NULL */
@@ -114,7 +124,8 @@ typedef struct ml_image {
     ml_slice names;                  /* of sections */
     const uint8_t *headers;          /* nsections section headers, checked */
     uint64_t bytes;                  /* size of the file or member */
-    ml_slice raw;                    /* all of it, for what is read only when asked: debug.h */
+    const ml_early *early;           /* NULL: there are none apart */
+    ml_slice raw;                    /* what follows them, for what is read when asked: debug.h */
 } ml_image;
 
 /* Parses a relocatable object for `machine`. Everything goes into the arena a; `file`, `member` and
@@ -122,10 +133,32 @@ typedef struct ml_image {
 ** (kind.h). */
 int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
                    uint16_t machine, const ml_image **out);
+/* The same of a file whose first bytes are apart, but for its ELF header, which head begins with;
+** rest: all that follows them. `early` is kept by reference. */
+int ml_image_parse_apart(ml_diag *d, ml_arena *a, const char *file, ml_slice head,
+                         const ml_early *early, ml_slice rest, uint16_t machine,
+                         const ml_image **out);
 
 /* A section header where it stands: these fields of Elf64_Shdr, at these offsets. */
 enum { ML_SH_NAME = 0, ML_SH_TYPE = 4, ML_SH_FLAGS = 8, ML_SH_OFFSET = 24, ML_SH_SIZE = 32 };
 enum { ML_SH_LINK = 40, ML_SH_INFO = 44, ML_SH_ALIGN = 48, ML_SH_ENTSIZE = 56, ML_SH_ALL = 64 };
+
+/* Where the byte of the file is that is at an offset; NULL while it is in the file only. */
+static inline const uint8_t *ml_image_byte(const ml_image *img, uint64_t offset)
+{
+    const ml_early *early = img->early;
+    if (!early)
+        return img->raw.p + offset;
+    if (offset >= early->size)
+        return img->raw.p + (offset - early->size);
+    return early->bytes ? early->bytes + offset : NULL;
+}
+
+/* Offset in the file of section i < nsections. */
+static inline uint64_t ml_image_offset(const ml_image *img, uint32_t i)
+{
+    return ml_get64(img->headers + (size_t)i * ML_SH_ALL + ML_SH_OFFSET);
+}
 
 /* Section i < nsections. Inline, so that only those fields are decoded that the caller uses. The
 ** null section is empty whatever its header says. */
@@ -148,7 +181,7 @@ static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_i
     s.entsize = entsize <= UINT32_MAX ? (uint32_t)entsize : 0;
     s.align = s.align ? s.align : 1;
     if ((s.flags & ML_SEC_ALLOC) && s.type != ML_SHT_NOBITS)
-        s.data = (ml_slice){img->raw.p + ml_get64(h + ML_SH_OFFSET), (size_t)s.size};
+        s.data = (ml_slice){ml_image_byte(img, ml_get64(h + ML_SH_OFFSET)), (size_t)s.size};
     uint32_t link = ml_get32(h + ML_SH_LINK);
     s.link = (s.flags & ML_SEC_LINK_ORDER) && link < img->nsections ? link : 0;
     return s;

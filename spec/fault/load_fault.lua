@@ -49,6 +49,8 @@ local waits = support.cc(dir .. "/waits.o", "int getpagesize(void); int size(voi
 local low = support.cc(dir .. "/low.o", ADD, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++"})
 local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
+local large = support.cc(dir .. "/large.o", "const char pad[1100000] = {1};" .. ENVIRON,
+   "-O1 -fno-pic -fno-pie -mcmodel=small")
 local debugged = support.cc(dir .. "/debugged.o", ADD, "-g -O1 -fPIC -gz")
 local tls = support.cc(dir .. "/tls.o", TLS, "-O1 -fPIE")
 local archive = dir .. "/libadd.a"
@@ -159,6 +161,11 @@ describe("a load in which a call fails", function()
 
    it("leaves nothing of moved instructions behind", function()
       assert.is_true(survives {far} > 3)
+   end)
+
+   it("leaves nothing of a large object behind", function()
+      assert.is_true(survives {large} > 3)
+      assert.is_true(survives {large, gc_sections = true, keep = {"spec_add"}} > 3)
    end)
 
    it("leaves nothing of stubs that count behind", function()

@@ -108,6 +108,23 @@ function hostile.object(path, progress)
    try_objects(path, progress)
 end
 
+--- A file, since only of files a part may stay where it is. Records and strings are read as those
+--- of others are.
+function hostile.object_file(path, progress)
+   local trial = begin(progress, path)
+   local file = path:gsub("[^/]*$", OBJECT)
+   mutate.object(read(path), function(name, bytes)
+      if not (name:find "^header" or name:find "^section" or name:find "^cut") then
+         return
+      end
+      local out = assert(io.open(file, "wb"))
+      assert(out:write(bytes))
+      out:close()
+      try(trial, name, {file}, OBJECT)
+   end)
+   finish(trial)
+end
+
 local RELA, REL, SYMTAB, XINDEX, PROGBITS, NOBITS = 4, 9, 2, 18, 1, 8
 
 --- Turns RELA sections into REL sections: the addends go.

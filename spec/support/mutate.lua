@@ -159,7 +159,7 @@ function mutate.object(bytes, visit)
       each_string(bytes, i, list[i], visit)
       each_wrap(bytes, i, list[i], visit)
    end
-   each_length(bytes, #bytes > 3000 and 17 or 5, visit)
+   each_length(bytes, #bytes > 100000 and 10007 or #bytes > 3000 and 17 or 5, visit)
 end
 
 -- ---- archives ----

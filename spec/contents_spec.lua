@@ -1,0 +1,177 @@
+--- Large objects, whose contents of sections are read where they are placed: they load like small
+-- ones, whatever asks for these contents before, and a file that changes meanwhile is an error.
+-- SPDX-License-Identifier: MIT
+
+local moonlink = require "moonlink"
+local support = require "spec.support"
+
+local dir = support.tmpdir()
+
+-- Contents that a file begins with, and enough of them.
+local PAD = "const char pad_TAG[1200000] = {1, [599999] = 2, [1199999] = 3};\n"
+
+local function large(name, source, flags)
+   return support.cc(("%s/%s.o"):format(dir, name), PAD:gsub("TAG", name) .. source,
+      "-O1 " .. (flags or "-fPIC"))
+end
+
+local SOURCE = [[
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+extern char **environ; extern int missing(int);
+static const char *const words[] = {"one", "two"};
+int data = 5; static int zeros[1000];
+static int twice(int n) { return 2 * n; }
+int (*const pointer)(int) = twice;
+__attribute__((constructor)) static void begin(void) { zeros[999] = 7; }
+int unused(void) { return 99; }
+int f(int n)
+{
+   errno = 0;
+   fflush(stdout);
+   return pointer(n) + data + zeros[999] + words[n & 1][0] + pad_TAG[599999] + pad_TAG[1199999]
+      + (environ != 0) + abs(-1) + missing(n);
+}
+]]
+
+-- missing gives 1000 more than it gets
+local function expected(n)
+   return 2 * n + 5 + 7 + ("ot"):byte((n & 1) + 1) + 2 + 3 + 1 + 1 + n + 1000
+end
+
+local stand_in = support.cc(dir .. "/stand_in.o", "int missing(int n) { return n + 1000; }",
+   "-fPIC")
+
+local function object(name, flags)
+   return large(name, SOURCE:gsub("TAG", name), flags)
+end
+
+--- Open files of this process.
+local function open_files()
+   local pipe <close> = assert(io.popen "ls -l /proc/$PPID/fd 2>&1 | grep -c '\\.o$'")
+   return pipe:read "n"
+end
+
+describe("a large object", function()
+   local pic = object "pic"
+   local KINDS = {
+      pic = pic, low = object("low", "-fno-pic -fno-pie"), pie = object("pie", "-fPIE"),
+      far = object("far", "-fPIC -mcmodel=large"), sections = object("sections",
+         "-fPIC -ffunction-sections -fdata-sections -g"),
+   }
+   local OPTIONS = {
+      {}, {relax = false}, {bind = "lazy"}, {bind = "stubs"}, {count = "object"}, {merge = true},
+      {gc_sections = true, keep = {"f"}}, {debug = "lines"}, {protect = "dual"}, {zone = "low"},
+      {protect = "input"}, {pages = "huge"},
+   }
+
+   for kind, path in pairs(KINDS) do
+      it("does what a small one does: " .. kind, function()
+         for i, options in ipairs(OPTIONS) do
+            local ln <close> = moonlink.new(options)
+            assert(ln:load {path, stand_in})
+            local f = assert(ln:func "int f(int)")
+            assert.same({i, expected(3), expected(4)}, {i, f(3), f(4)})
+         end
+         assert.equal(0, open_files())
+      end)
+   end
+
+   it("has the same bytes at an address as one that is read whole", function()
+      for _, path in pairs(KINDS) do
+         local images = {}
+         for i, input in ipairs {path, {bytes = support.read(path), name = path}} do
+            local ln <close> = moonlink.new {undefined = "null"}
+            images[i] = assert(ln:image {input, stand_in, at = 0x10000000, scope = {}})
+         end
+         assert.is_true(#images[1].bytes > 1200000)
+         assert.is_true(images[1].bytes == images[2].bytes, path)
+      end
+   end)
+
+   it("can be one of many", function()
+      local inputs, sum = {stand_in}, 0
+      for i = 1, 12 do
+         local name = "many" .. i
+         inputs[#inputs + 1] = large(name, ("int f%d(void) { return pad_%s[0] + %d; }"):format(i,
+            name, i))
+      end
+      local ln <close> = moonlink.new {}
+      assert(ln:load(inputs))
+      for i = 1, 12 do
+         sum = sum + ln:func(("int f%d(void)"):format(i))()
+      end
+      assert.equal(12 + 78, sum)
+      assert.equal(0, open_files())
+   end)
+
+   it("is replaced by its next version", function()
+      local path = large("versions", "int f(void) { return 1 + pad_versions[0]; }")
+      local ln <close> = moonlink.new {}
+      local unit = assert(ln:load(path))
+      local f = ln:func "int f(void)"
+      assert.equal(2, f())
+      large("versions", "int f(void) { return 2 + pad_versions[599999]; }")
+      assert(unit:reload())
+      assert.equal(4, f())
+   end)
+end)
+
+describe("a large object that changes while it is loaded", function()
+   --- Loads an object; while a name of it is asked for, change is called with its path.
+   local function load_and(change)
+      local path, asked = object "changes", false
+      local ln <close> = moonlink.new {undefined = function(q)
+         if q.name == "missing" then
+            change(path)
+            asked = true
+            return "abs"
+         end
+      end}
+      local unit, err = ln:load(path)
+      assert.is_true(asked)
+      return unit and ln:func "int f(int)" (3), err
+   end
+
+   it("is an error when it was written to", function()
+      local value, err = load_and(function(path)
+         local file <close> = assert(io.open(path, "r+b"))
+         file:seek("set", 5000)
+         assert(file:write "x")
+      end)
+      assert.is_nil(value)
+      assert.same({"io", true}, {err.code, err.hint:find("rename", 1, true) ~= nil})
+      assert.matches("changes.o: changed on disk", tostring(err), 1, true)
+      assert.equal(0, open_files())
+   end)
+
+   for _, size in ipairs {0, 4096, 600000} do
+      it(("is an error when it is cut to %d bytes"):format(size), function()
+         local value, err = load_and(function(path)
+            support.sh("truncate -s %d %s", size, path)
+         end)
+         assert.is_nil(value)
+         assert.equal("truncated", err.code)
+         assert.matches("changes.o", tostring(err), 1, true)
+         assert.equal(0, open_files())
+      end)
+   end
+
+   it("is an error when it grows", function()
+      local value, err = load_and(function(path)
+         support.sh("truncate -s +1 %s", path)
+      end)
+      assert.same({nil, "io"}, {value, err.code})
+   end)
+
+   it("is still the old one when another has taken its name, or it has none", function()
+      for _, command in ipairs {"cp %s.other %s.new && mv %s.new %s", "rm %s"} do
+         local value = load_and(function(path)
+            support.write(path .. ".other", "nothing")
+            support.sh(command:gsub("%%s", path))
+         end)
+         assert.equal(expected(3) - 1000, value)
+      end
+   end)
+end)
