@@ -232,14 +232,14 @@ describe("the stub that counts keeps", function()
             double h, double i, long j, long k, long l, long m, long n, long o, long p)
             { return a+2*b+3*c+4*d+5*e+6*f+7*g+8*h+9*i+10*j+11*k+12*l+13*m+14*n+15*o+16*p; }
       ]]))
-      assert(ln:load(cc [[
+      assert(ln:load(cc([[
          double all(int, ...); long double wide(long double, int, double, long double);
          double many(double, double, double, double, double, double, double, double, double, long,
             long, long, long, long, long, long);
          double f(void) { return all(6, 1, 2.5, 3, 4.5, 5, 6.5); }
          double g(void) { return wide(1.5L, 2, 2.0, 0.5L); }
          double h(void) { return many(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1); }
-      ]], "-O1 -fPIC"))
+      ]], "-O1 -fPIC")))
       assert.equal(22.5, ln:func "double f(void)" ())
       assert.equal(4.0, ln:func "double g(void)" ())
       assert.equal(136.0, ln:func "double h(void)" ())
