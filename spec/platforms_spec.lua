@@ -5,7 +5,7 @@ local source = require "bench.questions.source"
 --- a signal's frame, and tables with a row for it.
 local PROCESSOR = {
    ["csrc/call/regfile.c"] = true, ["csrc/call/regfile.h"] = true,
-   ["csrc/link/txn.c"] = true, ["csrc/lua/inspect.c"] = true,
+   ["csrc/link/contents.c"] = true, ["csrc/link/txn.c"] = true, ["csrc/lua/inspect.c"] = true,
    ["csrc/object/kind.c"] = true, ["csrc/os/ask.c"] = true,
    ["csrc/os/signals.c"] = true, ["csrc/process/features.c"] = true,
    ["csrc/process/tls_object.c"] = true,
