@@ -313,8 +313,10 @@ describe("starting Haskell #ghc", function()
             end
             return text
          end
-         signal(SIGPIPE, IGNORED)
-         signal(SIGINT, IGNORED)
+         for number, handler in pairs {[SIGINT] = IGNORED, [SIGPIPE] = IGNORED, [SIGQUIT] = false,
+            [SIGTSTP] = false} do -- whatever this process was started with
+            signal(number, handler or nil)
+         end
          local seen = {}
          for _, wanted in ipairs {false, true} do
             local hs = assert(ghc.start {signals = wanted})

@@ -61,7 +61,7 @@ local function find_command(operands)
    end
    local command, words = require(module), #operands - 1
    if words < command.least or (command.most and words > command.most) then
-      wrong_usage("command-line syntax error: expected is " .. command.usage)
+      wrong_usage "command-line syntax error" -- ghc-pkg's words
    end
    return command
 end
