@@ -47,6 +47,18 @@ function lists.pick(list, places)
    return out
 end
 
+--- A field of each item.
+---@param list table[]
+---@param key string
+---@return any[]
+function lists.field(list, key)
+   local out = {}
+   for i, item in ipairs(list) do
+      out[i] = item[key]
+   end
+   return out
+end
+
 ---@param list any[]
 ---@param item any
 ---@return boolean

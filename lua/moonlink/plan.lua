@@ -152,11 +152,7 @@ end
 ---@param unit moonlink.pkg.PlanUnit
 ---@return string[]
 function plan.paths(unit)
-   local list = {}
-   for i, file in ipairs(unit.files) do
-      list[i] = file.path
-   end
-   return list
+   return lists.field(unit.files, "path")
 end
 
 --- Is the package, or a part of it, a shared library?

@@ -6,6 +6,7 @@
 
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local lists = require "moonlink.lists"
 local register = require "moonlink.pkg.register"
 local version = require "moonlink.pkg.version"
 
@@ -77,7 +78,7 @@ end
 
 --- Replaces unit ids in the fields that hold them.
 local function rewritten(p, news, abis)
-   local copy = register.copy(p)
+   local copy = lists.copy(p)
    copy.depends, copy.abi_depends, copy.exposed_modules = {}, {}, {}
    local seen = {}
    for _, id in ipairs(p.depends or {}) do

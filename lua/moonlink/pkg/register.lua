@@ -8,6 +8,7 @@ local era = require "moonlink.pkg.era"
 local graph = require "moonlink.pkg.graph"
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local lists = require "moonlink.lists"
 local stack = require "moonlink.pkg.stack"
 
 local register = {}
@@ -81,24 +82,13 @@ local function filled(packages, databases)
    end
    enter(packages)
    for i, p in ipairs(packages) do
-      out[i] = register.copy(p)
+      out[i] = lists.copy(p)
       out[i].depends = {}
       for j, id in ipairs(p.depends or {}) do
          out[i].depends[j] = not id:find "%-%d[%d.]*$" and versions[id] or id
       end
    end
    return out
-end
-
---- A package as a table of its own, for one that is to be changed.
----@param p moonlink.pkg.Package
----@return moonlink.pkg.Package
-function register.copy(p)
-   local copy = {}
-   for key, value in pairs(p) do
-      copy[key] = value
-   end
-   return copy
 end
 
 local function first_error(problems)
@@ -218,7 +208,7 @@ function register.up_to(whole, target)
 end
 
 local function with_defaults(options, target)
-   local o = register.copy(options or {})
+   local o = lists.copy(options or {})
    o.files = o.files or core.tree()
    o.era = o.era or era.of(target)
    if not o.roots then
@@ -283,7 +273,7 @@ end
 ---@return moonlink.pkg.Plan
 function register.join(plan, more)
    local new, gone = {}, {}
-   local joined = register.copy(plan)
+   local joined = lists.copy(plan)
    joined.put, joined.remove = {}, table.move(plan.remove, 1, #plan.remove, 1, {})
    for _, p in ipairs(plan.put) do
       new[p] = true

@@ -3,6 +3,7 @@
 
 local ids = require "moonlink.pkg.ids"
 local index = require "moonlink.pkg.index"
+local lists = require "moonlink.lists"
 local register = require "moonlink.pkg.register"
 
 local unregister = {}
@@ -89,7 +90,7 @@ function unregister.set(databases, wanted, field, value)
       plan.field = field
       for _, p in ipairs(found) do
          if not changed[p] then
-            local copy = register.copy(p)
+            local copy = lists.copy(p)
             copy[field] = value
             changed[p] = true
             plan.remove[#plan.remove + 1] = p

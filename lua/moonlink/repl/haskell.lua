@@ -43,11 +43,7 @@ local function start(session, names)
    end
    session.hs = hs
    rawset(session.env, "hs", hs)
-   local ids = {}
-   for i, p in ipairs(hs.packages) do
-      ids[i] = p.id
-   end
-   return ids
+   return lists.field(hs.packages, "id")
 end
 
 --- Loads packages of GHC's databases, and the runtime first when it is not there.

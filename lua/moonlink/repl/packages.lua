@@ -3,6 +3,7 @@
 
 local errors = require "moonlink.error"
 local haskell = require "moonlink.repl.haskell"
+local lists = require "moonlink.lists"
 local show_table = require "moonlink.show.table"
 
 local packages = {}
@@ -67,11 +68,7 @@ end
 ---@param plan moonlink.pkg.Plan
 ---@return string[]
 function packages.ids(plan)
-   local ids = {}
-   for i, unit in ipairs(plan.units) do
-      ids[i] = unit.id
-   end
-   return ids
+   return lists.field(plan.units, "id")
 end
 
 --- Lets go what a `:package` has loaded, by one of the names that were typed there. Packages that
