@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the fuzzers of a build folder, as many at a time as there are processors, each for some
 # seconds. Inputs that end a fuzzer stay in BUILD/crashes; status 1 when there are any.
+# FUZZ_SEED, when set, makes every run try the same inputs in the same order.
 # Usage: fuzz/run.sh BUILD SECONDS [NAME...]
 # SPDX-License-Identifier: MIT
 set -eu
@@ -130,7 +131,7 @@ fuzz_one() {
     status=0
     # shellcheck disable=SC2046 # folders without blanks
     ASAN_OPTIONS=allocator_may_return_null=1 "$build/fuzz-$1" -max_total_time="$seconds" \
-        -timeout=10 -rss_limit_mb=2048 -max_len=65536 -artifact_prefix="$build/crashes/$1-" \
+        -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -artifact_prefix="$build/crashes/$1-" \
         "$build/corpus/$1" $(seeds_of "$1") </dev/null >"$log" 2>&1 || status=$?
     if [ $status -ne 0 ]; then
         tail -n 40 "$log"

@@ -96,6 +96,22 @@ describe("a list", function()
    end)
 end)
 
+describe("what looks like a comment", function()
+   -- In a block it would have a line of its own; ghc-pkg prints it so, and reads nothing then.
+   local dashes = ("-"):rep(70)
+
+   it("stays on the line of its name, where it is read again", function()
+      for _, p in ipairs {{license = dashes}, {id = dashes}, {depends = {"a", dashes, dashes}},
+         {depends = {dashes, "a"}}, {abi_depends = {dashes .. "=a", "b=c"}}} do
+         local text = shown(p)
+         assert.truthy(text:find("^[^\n]*\n[^\n]*%-%-[^\n]*\n$"), text)
+         local key, value = next(p)
+         local infos = assert(core.pkg.parse(text, {format = "text"}))
+         assert.same(value, record.all(infos)[1][key])
+      end
+   end)
+end)
+
 describe("a token", function()
    it("is quoted when it would not be read again otherwise", function()
       local cases = {

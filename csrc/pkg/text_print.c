@@ -31,6 +31,13 @@ static bool is_space_at(const uint8_t *p, const uint8_t *end)
     return *p == ' ' || (*p >= '\t' && *p <= '\r') || (*p >= 0x80 && ml_utf8_space(p, end));
 }
 
+/* A line that begins like this is a comment: what cannot be quoted stays on the line of its name.
+** ghc-pkg prints it as any other value, and then does not read it. */
+static bool is_comment(ml_slice s)
+{
+    return ml_slice_starts(s, "--");
+}
+
 /* Quotes are put where the parser would need them. Three kinds of tokens that ghc-pkg prints
 ** without quotes, and then cannot read, are among them: with a control character, with a leading
 ** quote, and with a leading brace where a value begins. */
@@ -38,7 +45,7 @@ static bool needs_quotes(ml_slice s, bool first)
 {
     if (first && s.n && s.p[0] == '{')
         return true;
-    if (!s.n || s.p[0] == '"' || s.p[s.n - 1] == ':' || ml_slice_starts(s, "--"))
+    if (!s.n || s.p[0] == '"' || s.p[s.n - 1] == ':' || is_comment(s))
         return true;
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] == ',' || s.p[i] == 0x7f ||
@@ -62,6 +69,14 @@ static void put_item(ml_bytes *out, const printed *f, size_t i)
 }
 
 /* ---- lists ---- */
+
+static bool must_not_wrap(const printed *f)
+{
+    for (size_t i = 0; !is_token(f->syntax) && i < f->list->n; i++)
+        if (is_comment(f->list->at[i]))
+            return true;
+    return false;
+}
 
 static void put_separator(ml_bytes *out, const printed *f, bool last)
 {
@@ -134,10 +149,13 @@ static bool put_list(ml_bytes *out, const printed *f, size_t column)
     ml_bytes_fill(out, ' ', 1 + column - f->name_len);
     size_t value = out->n;
     size_t narrow = column < LINE ? ((LINE - column) * 4 + 3) / 6 : 0;
-    size_t lines = fill(out, f, narrow, 0);
+    bool single = must_not_wrap(f);
+    size_t lines = fill(out, f, single ? SIZE_MAX : narrow, 0);
     if (out->failed)
         return false;
-    if (lines == 1 && ml_utf8_length((ml_slice){out->p + value, out->n - value}) < SINGLE_TEXT) {
+    if (lines == 1 && !single)
+        single = ml_utf8_length((ml_slice){out->p + value, out->n - value}) < SINGLE_TEXT;
+    if (single) {
         ml_bytes_char(out, '\n');
         return false;
     }
@@ -158,7 +176,8 @@ static bool put_field(ml_bytes *out, const printed *f, size_t column)
         ml_bytes_char(out, '\n');
         return false;
     }
-    bool block = memchr(f->text.p, '\n', f->text.n) || ml_utf8_length(f->text) >= SINGLE_TEXT;
+    bool block = memchr(f->text.p, '\n', f->text.n) ||
+                 (ml_utf8_length(f->text) >= SINGLE_TEXT && !is_comment(f->text));
     if (block) {
         ml_bytes_char(out, '\n');
         put_block(out, f->text);
