@@ -108,6 +108,8 @@ describe("compact relocations from a hostile file", function()
       {"hold a header of more than 64 bits", ("\xff"):rep(11) .. "\1", "more than 64 bits"},
       {"hold a symbol of more than 64 bits", crel.uleb(12) .. "\1" .. ("\x80"):rep(11) .. "\0",
        "more than 64 bits"},
+      {"hold a symbol whose 65th bit is set", crel.uleb(12) .. "\1" .. ("\x80"):rep(9) .. "\2",
+       "more than 64 bits"},
       {"have an offset past the section", crel.uleb(12) .. "\x80" .. crel.uleb(1 << 40),
        "past the end of its section"},
       {"have a symbol that does not exist", crel.uleb(12) .. "\1" .. crel.sleb(1 << 20),

@@ -8,6 +8,7 @@
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
+#include "base/leb128.h"
 #include "link/handlers.h"
 #include "object/cfi.h"
 
@@ -111,11 +112,6 @@ static int broken(const walk *w, uint64_t at, const char *what)
     return faulty(w, at, NULL, "an unwind table", what);
 }
 
-static bool leb128(const walk *w, uint64_t *at, uint64_t end, uint64_t *out)
-{
-    return ml_leb128(w->p, at, end, out);
-}
-
 static bool can_read(uint8_t encoding)
 {
     uint8_t base = encoding & 0x70;
@@ -161,9 +157,10 @@ static bool read_cie(const walk *w, uint64_t start, uint64_t at, uint64_t end, c
     if (!nul || (version != 1 && version != 3))
         return false;
     at = (uint64_t)(nul - w->p) + 1;
-    if (!leb128(w, &at, end, &c.code_align) || !leb128(w, &at, end, &number)) /* factors */
+    /* the factors of places and of offsets; any of the latter will do */
+    if (!ml_uleb128(w->p, &at, end, &c.code_align) || !ml_uleb128(w->p, &at, end, &number))
         return false;
-    if (at >= end || (version != 1 && !leb128(w, &at, end, &number)))
+    if (at >= end || (version != 1 && !ml_uleb128(w->p, &at, end, &number)))
         return false;
     if (version == 1)
         number = w->p[at++];
@@ -171,7 +168,7 @@ static bool read_cie(const walk *w, uint64_t start, uint64_t at, uint64_t end, c
         return false;
     if (*letters == 'z') {
         c.sized = true;
-        if (!leb128(w, &at, end, &number) || number > end - at ||
+        if (!ml_uleb128(w->p, &at, end, &number) || number > end - at ||
             !augmentation(w, letters + 1, at, at + number, &c))
             return false;
         at += number;
@@ -306,7 +303,7 @@ static int check_rest(walk *w, uint64_t at, uint64_t end, uint64_t start, uint64
 {
     uint64_t length, handlers = 0;
     if (w->cie->sized) {
-        if (!leb128(w, &at, end, &length) || length > end - at ||
+        if (!ml_uleb128(w->p, &at, end, &length) || length > end - at ||
             (w->cie->lsda != ML_PE_OMIT && length < ml_pe_width(w->cie->lsda)))
             return faulty(w, at, ml_binding_function(w->t, start), "an unwind entry", "is cut off");
         if (w->cie->lsda != ML_PE_OMIT && !find_handlers(w, at, &handlers))
@@ -407,7 +404,7 @@ static bool move_record(const walk *w, uint64_t at, uint64_t by, const cie *c)
     data = at + 8 + 2 * ml_pe_width(c->pointer);
     if (!move_pointer(w, at + 8, c->pointer, by))
         return false;
-    if (!c->sized || c->lsda == ML_PE_OMIT || !leb128(w, &data, end, &length) || length == 0)
+    if (!c->sized || c->lsda == ML_PE_OMIT || !ml_uleb128(w->p, &data, end, &length) || length == 0)
         return true;
     return ml_pe_width(c->lsda) <= end - data && move_pointer(w, data, c->lsda, by);
 }

@@ -6,23 +6,10 @@
 ** SPDX-License-Identifier: MIT */
 #include "object/cfi.h"
 
+#include "base/leb128.h"
 #include "base/slice.h"
 
-/* ---- numbers and pointers ---- */
-
-bool ml_leb128(const uint8_t *p, uint64_t *at, uint64_t end, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; *at < end && shift < 63; shift += 7) {
-        uint8_t byte = p[(*at)++];
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
+/* ---- pointers ---- */
 
 unsigned ml_pe_width(uint8_t encoding)
 {
@@ -213,7 +200,7 @@ static const char *operands(expression *x, uint8_t op)
     x->at += fixed;
     bool leb = op == OP_CONSTU || op == OP_CONSTS || op == OP_PLUS_UCONST ||
                (op >= OP_BREG0 && op <= OP_BREGX);
-    if (leb && !ml_leb128(p, &x->at, x->end, &number))
+    if (leb && !ml_uleb128(p, &x->at, x->end, &number))
         return CUT;
     unsigned reg = 0;
     if (op >= OP_REG0 && op <= OP_REG31)
@@ -222,7 +209,7 @@ static const char *operands(expression *x, uint8_t op)
         reg = op - OP_BREG0;
     if (reg >= x->c->columns || ((op == OP_REGX || op == OP_BREGX) && number >= x->c->columns))
         return "has an expression with a register that no unwinder keeps";
-    if (op == OP_BREGX && !ml_leb128(p, &x->at, x->end, &number))
+    if (op == OP_BREGX && !ml_uleb128(p, &x->at, x->end, &number))
         return CUT;
     return NULL;
 }
@@ -397,11 +384,11 @@ static const char *read_operand(run *r, operand o)
     case FOR:
     case USES:
     case LEB:
-        if (!ml_leb128(r->c->p, &r->at, r->c->end, &number))
+        if (!ml_uleb128(r->c->p, &r->at, r->c->end, &number))
             return PAST;
         return check_register(r, o, number);
     case BLOCK:
-        if (!ml_leb128(r->c->p, &r->at, r->c->end, &number) || number > r->c->end - r->at)
+        if (!ml_uleb128(r->c->p, &r->at, r->c->end, &number) || number > r->c->end - r->at)
             return PAST;
         wrong = check_expression(r->c, &r->at, number);
         if (wrong)

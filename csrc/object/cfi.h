@@ -33,9 +33,6 @@ enum {
     ML_PE_OMIT = 0xff
 };
 
-/* A number of 7 bits a byte, without its sign. False when it does not end before `end`, or takes
-** more than 63 bits. */
-bool ml_leb128(const uint8_t *p, uint64_t *at, uint64_t end, uint64_t *out);
 /* Bytes of an encoded pointer; 0: not of a fixed size, or of no kind that there is. */
 unsigned ml_pe_width(uint8_t encoding);
 /* What such a pointer holds, widened with its sign; its bytes must be there. */

@@ -8,65 +8,54 @@
 ** SPDX-License-Identifier: MIT */
 #include "object/crel.h"
 
+#include "base/leb128.h"
+
 enum { HAS_ADDENDS = 4, SHIFT_MASK = 3, REL_SIZE = 16, RELA_SIZE = 24 };
 enum { NEW_SYMBOL = 1, NEW_TYPE = 2, NEW_ADDEND = 4 };
 
 typedef struct reader {
-    const uint8_t *p, *end;
-    const char *why;
+    const uint8_t *p;
+    uint64_t at, end;
+    const char *why; /* the first thing that was wrong; reads give 0 from then on */
 } reader;
+
+static const char *const PAST = "compact relocations go past the end of their section";
+static const char *const TOO_MUCH = "compact relocations hold a number of more than 64 bits";
 
 static uint8_t next(reader *r)
 {
-    if (r->p == r->end) {
-        r->why = "compact relocations go past the end of their section";
-        return 0;
-    }
-    return *r->p++;
+    if (!r->why && r->at == r->end)
+        r->why = PAST;
+    return r->why ? 0 : r->p[r->at++];
 }
 
-/* A LEB128 number; *bits says how many bits it has room for, at most 64. */
-static uint64_t leb(reader *r, unsigned *bits)
+static uint64_t leb(reader *r, bool has_sign)
 {
-    uint64_t v = 0;
-    uint8_t b;
-    *bits = 0;
-    do {
-        b = next(r);
-        if (*bits >= 64) {
-            r->why = "compact relocations hold a number of more than 64 bits";
-            return 0;
-        }
-        v |= (uint64_t)(b & 0x7f) << *bits;
-        *bits += 7;
-    } while (b & 0x80);
-    return v;
+    uint64_t v;
+    if (!r->why && !ml_leb128(r->p, &r->at, r->end, has_sign, &v))
+        r->why = r->at == r->end ? PAST : TOO_MUCH;
+    return r->why ? 0 : v;
 }
 
 static uint64_t uleb(reader *r)
 {
-    unsigned bits;
-    return leb(r, &bits);
+    return leb(r, false);
 }
 
 static uint64_t sleb(reader *r)
 {
-    unsigned bits;
-    uint64_t v = leb(r, &bits);
-    if (bits && bits < 64 && (v >> (bits - 1) & 1))
-        v |= ~UINT64_C(0) << bits;
-    return v;
+    return leb(r, true);
 }
 
 bool ml_crel_decode(ml_arena *a, ml_slice bytes, ml_slice *records, bool *rela, const char **why,
                     uint64_t *record)
 {
-    reader r = {.p = bytes.p, .end = bytes.p + bytes.n};
+    reader r = {.p = bytes.p, .end = bytes.n};
     uint64_t header = uleb(&r), count = header / 8, offset = 0, addend = 0, i = 0;
     uint32_t symbol = 0, type = 0;
     unsigned flag_bits = header & HAS_ADDENDS ? 3 : 2, shift = header & SHIFT_MASK;
     size_t size = header & HAS_ADDENDS ? RELA_SIZE : REL_SIZE;
-    if (!r.why && count > (uint64_t)(r.end - r.p))
+    if (!r.why && count > r.end - r.at)
         r.why = "compact relocations: fewer bytes than relocations";
     *why = r.why;
     *record = 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/leb128.h"
 #include "base/search.h"
 
 enum { FORM_DATA2 = 5, FORM_DATA4, FORM_DATA8, FORM_STRING, FORM_BLOCK, FORM_DATA1 = 0x0b };
@@ -35,32 +36,22 @@ static uint64_t fixed(reader *r, unsigned bytes)
     return v;
 }
 
-static uint64_t uleb(reader *r)
+static uint64_t leb(reader *r, bool has_sign)
 {
-    uint64_t v = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        uint8_t b = (uint8_t)fixed(r, 1);
-        if (shift < 64)
-            v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80))
-            return v;
-    }
+    uint64_t v = 0, at = 0;
+    r->bad |= !ml_leb128(r->p, &at, (uint64_t)(r->end - r->p), has_sign, &v);
+    r->p = r->bad ? r->end : r->p + at;
+    return v;
 }
 
-static int64_t sleb(reader *r)
+static uint64_t uleb(reader *r)
 {
-    uint64_t v = 0;
-    unsigned shift = 0;
-    uint8_t b;
-    do {
-        b = (uint8_t)fixed(r, 1);
-        if (shift < 64)
-            v |= (uint64_t)(b & 0x7f) << shift;
-        shift += 7;
-    } while (b & 0x80);
-    if (shift < 64 && (b & 0x40))
-        v |= UINT64_MAX << shift;
-    return (int64_t)v;
+    return leb(r, false);
+}
+
+static uint64_t sleb(reader *r)
+{
+    return leb(r, true);
 }
 
 static void skip(reader *r, uint64_t bytes)
@@ -302,7 +293,7 @@ static bool standard(unit *u, uint8_t op)
     switch (op) {
     case 1: return row(u, u->line);
     case 2: u->addr += u->min_length * uleb(r); break;
-    case 3: u->line += (uint64_t)sleb(r); break;
+    case 3: u->line += sleb(r); break;
     case 4: u->file = uleb(r); break;
     case 5: uleb(r); break; /* column */
     case 6:                 /* is_stmt, basic block */

@@ -5,6 +5,7 @@
 ** backwards from their end. Lists of types for exception specifications stand behind that end.
 ** Spec: Itanium C++ ABI: Exception Handling, 2.5; gcc's except.c output_function_exception_table.
 ** SPDX-License-Identifier: MIT */
+#include "base/leb128.h"
 #include "base/slice.h"
 #include "object/cfi.h"
 
@@ -40,7 +41,7 @@ static bool number(table *t, uint64_t end, uint64_t *out)
 {
     ml_lsda *l = t->l;
     if ((t->site & ML_PE_FORMAT) == ML_PE_ULEB128)
-        return ml_leb128(l->p, &t->at, end, out);
+        return ml_uleb128(l->p, &t->at, end, out);
     unsigned width = ml_pe_width(t->site);
     if (end - t->at < width)
         return false;
@@ -72,7 +73,7 @@ static const char *read_header(table *t)
     if (t->type != ML_PE_OMIT) {
         if (!is_readable(t->type))
             return "has types of an encoding that is not known";
-        if (!ml_leb128(l->p, &t->at, l->end, &length) || length > l->end - t->at)
+        if (!ml_uleb128(l->p, &t->at, l->end, &length) || length > l->end - t->at)
             return PAST;
         t->types = t->at + length;
     }
@@ -81,23 +82,10 @@ static const char *read_header(table *t)
     t->site = l->p[t->at++];
     if ((t->site & ~ML_PE_FORMAT) || (t->site != ML_PE_ULEB128 && !ml_pe_width(t->site)))
         return "has call sites of an encoding that is not known";
-    if (!ml_leb128(l->p, &t->at, l->end, &length) || length > l->end - t->at)
+    if (!ml_uleb128(l->p, &t->at, l->end, &length) || length > l->end - t->at)
         return PAST;
     t->sites_end = t->at + length;
     return t->types && t->types < t->sites_end ? "has types in front of its call sites" : NULL;
-}
-
-/* With its sign. */
-static bool signed_leb128(const uint8_t *p, uint64_t *at, uint64_t end, int64_t *out)
-{
-    uint64_t from = *at, value;
-    if (!ml_leb128(p, at, end, &value))
-        return false;
-    unsigned bits = (unsigned)(*at - from) * 7;
-    if (p[*at - 1] & 0x40)
-        value |= ~(uint64_t)0 << bits;
-    *out = (int64_t)value;
-    return true;
 }
 
 /* Type number `filter`, from 1 backwards; or, below 0, a list of such numbers. */
@@ -118,7 +106,7 @@ static const char *check_filter(table *t, int64_t filter)
         return PAST;
     at = t->types + (uint64_t) - (filter + 1);
     do {
-        if (!ml_leb128(l->p, &at, l->end, &type) || !step(l))
+        if (!ml_uleb128(l->p, &at, l->end, &type) || !step(l))
             return PAST;
         t->last = type > t->last ? type : t->last;
         if (t->last > room)
@@ -136,13 +124,13 @@ static const char *check_actions(table *t, uint64_t first)
     if (first >= end - t->sites_end)
         return "has an action outside of its table";
     while (step(l)) {
-        if (!signed_leb128(l->p, &at, end, &filter))
+        if (!ml_sleb128(l->p, &at, end, &filter))
             return PAST;
         uint64_t from = at;
         const char *wrong = check_filter(t, filter);
         if (wrong)
             return wrong;
-        if (!signed_leb128(l->p, &at, end, &next))
+        if (!ml_sleb128(l->p, &at, end, &next))
             return PAST;
         t->actions = at > t->actions ? at : t->actions;
         if (next == 0)
@@ -159,7 +147,7 @@ static const char *check_site(table *t)
     ml_lsda *l = t->l;
     uint64_t start, size, pad, action;
     if (!number(t, t->sites_end, &start) || !number(t, t->sites_end, &size) ||
-        !number(t, t->sites_end, &pad) || !ml_leb128(l->p, &t->at, t->sites_end, &action))
+        !number(t, t->sites_end, &pad) || !ml_uleb128(l->p, &t->at, t->sites_end, &action))
         return "has a call site that is cut off";
     if (start > l->size || size > l->size - start)
         return "has a call site outside of the function";
