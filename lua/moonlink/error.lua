@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local lists = require "moonlink.lists"
 
 local errors = {}
 
@@ -69,6 +70,14 @@ metatable.__name = "moonlink.Error"
 ---@return moonlink.Error
 function errors.new(fields)
    return setmetatable(fields, metatable)
+end
+
+--- Several errors as one, which has the fields of the first.
+---@param list moonlink.Error[] the first ones
+---@param count integer of all
+---@return moonlink.Error
+function errors.joined(list, count)
+   return lists.assign(errors.new {errors = list, count = count}, list[1])
 end
 
 local OURS = debug.getinfo(1, "S").source:match "^(.*)error%.lua$"

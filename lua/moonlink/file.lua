@@ -6,21 +6,25 @@ local errors = require "moonlink.error"
 
 local file = {}
 
-local function io_error(path, why)
+local function io_error(path, what, why)
    return errors.new {code = "io", file = path,
-      message = ("%s: cannot write: %s"):format(path, (tostring(why):gsub("^.*: ", "")))}
+      message = ("%s: cannot %s: %s"):format(path, what, (tostring(why):gsub("^.*: ", "")))}
 end
 
 --- The bytes of a file.
 ---@param path string
 ---@return string? bytes
----@return string? why
+---@return moonlink.Error? err
 function file.read(path)
    local input <close>, why = io.open(path, "rb")
-   if not input then
-      return nil, why
+   local bytes
+   if input then
+      bytes, why = input:read "a" -- nil of a folder
    end
-   return input:read "a"
+   if not bytes then
+      return nil, io_error(path, "read", why)
+   end
+   return bytes
 end
 
 --- Writes a file anew. What cannot be written may be there in part.
@@ -38,7 +42,7 @@ function file.write(path, bytes)
       end
    end
    if not good then
-      return nil, io_error(path, message)
+      return nil, io_error(path, "write", message)
    end
    return true
 end
@@ -66,9 +70,9 @@ function file.replace(path, bytes)
    if good then
       local why
       good, why = os.rename(beside, path)
-      err = not good and io_error(path, why) or nil
+      err = not good and io_error(path, "write", why) or nil
    else
-      err = io_error(path, err.message)
+      err = io_error(path, "write", err.message)
    end
    if not good then
       os.remove(beside)
@@ -84,7 +88,7 @@ function file.can_replace(path)
    local beside = file.is_special(path) and path or path .. ".new"
    local out, why = io.open(beside, "ab")
    if not out then
-      return nil, io_error(path, why)
+      return nil, io_error(path, "write", why)
    end
    out:close()
    if beside ~= path then

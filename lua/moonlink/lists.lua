@@ -1,4 +1,5 @@
---- Lists and tables: the small things that many modules ask of them. All give new ones but append.
+--- Lists and tables: the small things that many modules ask of them. All but append and assign give
+-- new ones.
 -- SPDX-License-Identifier: MIT
 
 local lists = {}
@@ -23,16 +24,24 @@ function lists.append(list, more)
    return table.move(more, 1, #more, #list + 1, list)
 end
 
+--- Puts the fields of a second table, if there is one, into the first, where they win.
+---@generic T: table
+---@param to T
+---@param fields? table
+---@return T to
+function lists.assign(to, fields)
+   for key, value in pairs(fields or {}) do
+      to[key] = value
+   end
+   return to
+end
+
 --- A table with the same fields.
 ---@generic T: table
 ---@param of T
 ---@return T
 function lists.copy(of)
-   local copy = {}
-   for key, value in pairs(of) do
-      copy[key] = value
-   end
-   return copy
+   return lists.assign({}, of)
 end
 
 --- The items at some places.

@@ -4,6 +4,7 @@
 
 local constant = require "moonlink.call.constant"
 local ctype = require "moonlink.call.ctype"
+local lists = require "moonlink.lists"
 local specifier = require "moonlink.call.specifier"
 
 local declarator = {}
@@ -134,9 +135,7 @@ function declarator.read(reader, t, const)
       local hole = {} -- what the suffixes behind the bracket will make of t
       local name, whole, whole_const = declarator.read(reader, hole, const)
       reader:expect ")"
-      for key, value in pairs(suffixes(reader, t, const)) do
-         hole[key] = value
-      end
+      lists.assign(hole, suffixes(reader, t, const))
       reader:leave()
       return name, whole, whole_const
    end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local lexer = require "moonlink.call.lexer"
+local lists = require "moonlink.lists"
 local mistake = require "moonlink.call.mistake"
 
 local reader = {}
@@ -23,10 +24,7 @@ methods.__index = methods
 ---@return moonlink.Reader
 function reader.new(text, scope, more)
    local self = { text = text, tokens = lexer.tokens(text), at = 1, scope = scope, depth = 0 }
-   for name, method in pairs(more or {}) do
-      self[name] = method
-   end
-   return setmetatable(self, methods)
+   return setmetatable(lists.assign(self, more), methods)
 end
 
 ---@return moonlink.Token

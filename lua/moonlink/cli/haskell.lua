@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local arguments = require "moonlink.cli.arguments"
+local lists = require "moonlink.lists"
 local session = require "moonlink.cli.session"
 local shape = require "moonlink.plan"
 local usage = require "moonlink.cli.usage"
@@ -72,9 +73,7 @@ function haskell.start(parsed, more)
    local ln, finish = session.linker(parsed)
    local start = haskell.asked(parsed)
    start.objects, start.linker, start.args = inputs, ln, {first}
-   for key, value in pairs(more or {}) do
-      start[key] = value
-   end
+   lists.assign(start, more)
    table.move(start.tail or {}, 1, #(start.tail or {}), 2, start.args)
    start.tail = nil
    local hs, err = require("moonlink.ghc").start(start)

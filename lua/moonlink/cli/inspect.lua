@@ -4,9 +4,9 @@
 local arguments = require "moonlink.cli.arguments"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local json = require "moonlink.show.json"
 local number = require "moonlink.show.number"
-local objects = require "moonlink.cli.objects"
 local show_table = require "moonlink.show.table"
 
 local inspect = {
@@ -74,7 +74,7 @@ local function describe_archive(path, kind)
 end
 
 local function describe_script(path)
-   local bytes, err = objects.read(path)
+   local bytes, err = file.read(path)
    local items = bytes
    if bytes then
       items, err = core.ldscript(bytes, path)
@@ -104,7 +104,7 @@ local function describe(input)
    elseif kind == "shared" or kind == "program" then
       return {file = path, kind = kind, machine = machine}
    end
-   local bytes, err = objects.read(path)
+   local bytes, err = file.read(path)
    if not bytes then
       return nil, err
    end

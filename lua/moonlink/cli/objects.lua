@@ -2,7 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
-local errors = require "moonlink.error"
+local files = require "moonlink.file"
 local inputs = require "moonlink.link.inputs"
 local search = require "moonlink.link.search"
 
@@ -12,20 +12,6 @@ local objects = {}
 ---@field file string
 ---@field member? string
 ---@field core moonlink.core.Object
-
---- The bytes of a file, after core.kind has said that it is one.
----@param path string
----@return string?
----@return moonlink.Error? err
-function objects.read(path)
-   local file <close>, message = io.open(path, "rb")
-   local bytes = file and file:read "a"
-   if not bytes then
-      message = message or path .. ": cannot read"
-      return nil, errors.new {code = "io", message = message, file = path}
-   end
-   return bytes
-end
 
 local function open_bytes(out, bytes, file, member)
    local object, err = core.object(bytes, file, member)
@@ -84,7 +70,7 @@ function open_path(out, path, options)
       return true
    end
    local bytes
-   bytes, err = objects.read(path)
+   bytes, err = files.read(path)
    if not bytes then
       return nil, err
    end

@@ -3,7 +3,7 @@
 
 local arguments = require "moonlink.cli.arguments"
 local errors = require "moonlink.error"
-local objects = require "moonlink.cli.objects"
+local file = require "moonlink.file"
 local show_symbols = require "moonlink.show.symbols"
 
 local symbolize = {
@@ -39,7 +39,7 @@ function symbolize.run(parsed)
    if not path then
       return nil, errors.new {code = "argument", message = "the path of a symbol file is wanted"}
    end
-   local text, err = objects.read(path)
+   local text, err = file.read(path)
    if not text then
       return nil, err
    end

@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local files = require "moonlink.file"
 local inputs = require "moonlink.link.inputs"
 
 local below = {}
@@ -43,8 +44,7 @@ local function add_input(names, input)
    elseif kind == "archive" and input.whole then
       return add_archive(names, path)
    elseif kind == "object" then
-      local file <close> = io.open(path, "rb")
-      local bytes = file and file:read "a"
+      local bytes = files.read(path)
       return bytes and add_object(names, bytes, path)
    end
    return kind == "archive" or kind == "shared" or input.library ~= nil

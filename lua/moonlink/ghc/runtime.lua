@@ -7,6 +7,7 @@ local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
 local inputs = require "moonlink.link.inputs"
 local lacks = require "moonlink.ghc.lacks"
+local lists = require "moonlink.lists"
 local moonlink = require "moonlink"
 local names = require "moonlink.ghc.names"
 local reload = require "moonlink.ghc.reload"
@@ -331,15 +332,11 @@ local metatable = {
 ---@param fields table linker, version, kind, packages, limit
 ---@return moonlink.ghc.Runtime
 function runtime.new(fields)
-   local self = {
+   return lists.assign({
       state = "down", depth = 0, slots = {}, infos = {}, closures = {}, marks = {},
       closure_types = {}, unit_ids = {}, anchors = {}, hooks = {}, cell = moonlink.alloc(8),
       functions = setmetatable({}, {__mode = "k"}),
-   }
-   for key, field in pairs(fields) do
-      self[key] = field
-   end
-   return self
+   }, fields)
 end
 
 --- It is ready: from here on it ends by itself when nobody has it any more. Last, so that it ends

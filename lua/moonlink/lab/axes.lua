@@ -181,11 +181,7 @@ function axes.sorted(set)
 end
 
 local function with(set, key, value)
-   local out = {[key] = value}
-   for k, v in pairs(set) do
-      out[k] = v
-   end
-   return out
+   return lists.assign(lists.copy(set), {[key] = value})
 end
 
 --- All combinations of what is wanted: for each the values by axis, over what is fixed, and what
@@ -208,11 +204,7 @@ function axes.combine(wanted, fixed)
       out = longer
    end
    for _, one in ipairs(out) do
-      for key, value in pairs(fixed) do
-         if one.values[key] == nil then
-            one.values[key] = value
-         end
-      end
+      one.values = lists.assign(lists.copy(fixed), one.values)
    end
    return out
 end

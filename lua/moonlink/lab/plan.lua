@@ -6,6 +6,7 @@ local axes = require "moonlink.lab.axes"
 local checks = require "moonlink.lab.checks"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local order = require "moonlink.lab.order"
 local package_plan = require "moonlink.plan"
 local shell = require "moonlink.lab.shell"
@@ -141,10 +142,7 @@ function plan.input(what)
    elseif package_plan.is(what) then
       input = of_package_plan(what)
    else
-      input = {}
-      for key, value in pairs(what) do
-         input[key] = value
-      end
+      input = lists.copy(what)
       input.known = nil
    end
    check(input)
@@ -289,11 +287,8 @@ end
 ---@param self moonlink.lab.Plan
 ---@return moonlink.lab.Change
 function plan.change(self)
-   local new, edit = {}, self.edit
-   for key, value in pairs(self) do
-      new[key] = value
-   end
-   new.objects = table.move(self.objects, 1, #self.objects, 1, {})
+   local new, edit = lists.copy(self), self.edit
+   new.objects = lists.copy(self.objects)
    new.objects[edit.index] = edit.path
    return {index = edit.index, old = self.objects[edit.index], path = edit.path, plan = new}
 end

@@ -16,6 +16,7 @@
 
 local axes = require "moonlink.lab.axes"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 
 local strategy = {}
 
@@ -109,13 +110,9 @@ function strategy.new(what)
       return what
    end
    local made = {axes = {}, fixed = {}}
-   for key, value in pairs(what.base and strategy.new(what.base) or {}) do
-      made[key] = value
-   end
-   made.known, made.base = nil, what.base
-   for key, value in pairs(what) do
-      made[key] = value
-   end
+   lists.assign(made, what.base and strategy.new(what.base))
+   made.known = nil
+   lists.assign(made, what)
    local who = ("strategy '%s'"):format(tostring(made.name))
    check_fields(made, who)
    made.known = axes.known(made.axes, who)
@@ -131,10 +128,8 @@ end
 ---@param name? string else the old one and the values
 ---@return moonlink.lab.Strategy
 function strategy.with(what, values, name)
-   local base, fixed, words = strategy.new(what), {}, {}
-   for key, value in pairs(base.fixed) do
-      fixed[key] = value
-   end
+   local base, words = strategy.new(what), {}
+   local fixed = lists.copy(base.fixed)
    for key, value in pairs(values) do
       local who = ("strategy '%s'"):format(name or base.name)
       local choices = axes.choices(value, key, who)

@@ -2,6 +2,7 @@
 -- sample: plain numbers.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local measure = require "moonlink.lab.measure"
 local plans = require "moonlink.lab.plan"
 local runs = require "moonlink.lab.run"
@@ -103,9 +104,7 @@ local function load_and_call(case, run, built, sample)
       check_call(loaded, case.call)
       sample.first_call_us = ms_since(start) * 1e3
    end
-   for key, value in pairs(measure.since(before)) do
-      sample[key] = value
-   end
+   lists.assign(sample, measure.since(before))
    samples.join(sample, case.strategy.numbers and case.strategy.numbers(loaded.raw, run),
       "'numbers' of the strategy")
    return loaded, before

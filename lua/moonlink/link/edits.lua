@@ -5,6 +5,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local files = require "moonlink.file"
 local lists = require "moonlink.lists"
 local opts = require "moonlink.link.options"
 
@@ -56,13 +57,9 @@ function edits.merged(own, options)
    if not own and not options.weaken then
       return nil
    end
-   local out = {required = own ~= nil}
-   for key, value in pairs(own or {}) do
-      out[key] = value
-   end
+   local out = lists.assign({required = own ~= nil}, own)
    if options.weaken then
-      local list = table.move(options.weaken, 1, #options.weaken, 1, {})
-      out.weaken = table.move(out.weaken or {}, 1, #(out.weaken or {}), #list + 1, list)
+      out.weaken = lists.append(lists.copy(options.weaken), out.weaken or {})
    end
    return out
 end
@@ -166,8 +163,7 @@ function edits.of_path(txn, path, wanted)
    elseif kind ~= "object" then
       return true -- a linker script names others; adding says what is wrong with the rest
    end
-   local file <close> = io.open(path, "rb")
-   local bytes = file and file:read "a"
+   local bytes = files.read(path)
    if not bytes then
       return true -- adding says why it cannot be read
    end

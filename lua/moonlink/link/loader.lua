@@ -4,6 +4,8 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local files = require "moonlink.file"
+local lists = require "moonlink.lists"
 
 local loader = {}
 
@@ -19,11 +21,6 @@ local STANDARD = {"/lib64", "/usr/lib64", "/lib", "/usr/lib"}
 
 --- Where the cache is; also the name under which messages speak of it.
 loader.CACHE = "/etc/ld.so.cache"
-
-local function read_file(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:read "a"
-end
 
 --- A path in a folder; an absolute one stays.
 ---@param folder string
@@ -72,12 +69,11 @@ end
 
 --- The files that a line `include PATTERN...` of an ld.so.conf names.
 local function included(path, patterns)
-   local files = {}
+   local found = {}
    for pattern in patterns:gmatch "%S+" do
-      local found = glob(loader.join(loader.folder_of(path), pattern))
-      table.move(found, 1, #found, #files + 1, files)
+      lists.append(found, glob(loader.join(loader.folder_of(path), pattern)))
    end
-   return files
+   return found
 end
 
 --- Adds the folders of an ld.so.conf and of what it includes. Absent files add nothing.
@@ -86,7 +82,7 @@ local function read_conf(path, add, seen)
       return
    end
    seen[path] = true
-   for line in (read_file(path) or ""):gmatch "[^\n]+" do
+   for line in (files.read(path) or ""):gmatch "[^\n]+" do
       line = line:gsub("#.*", ""):match "^%s*(.-)%s*$"
       local patterns = line:match "^include%s+(.*)$"
       for _, file in ipairs(patterns and included(path, patterns) or {}) do
@@ -150,7 +146,7 @@ end
 ---@param path? string
 ---@return moonlink.CacheEntry[]
 function loader.cache(path)
-   local bytes = read_file(path or loader.CACHE)
+   local bytes = files.read(path or loader.CACHE)
    local base = bytes and bytes:find(MAGIC, 1, true) -- an older format may stand before it
    if not base then
       return {}

@@ -113,10 +113,7 @@ end
 ---@param over table? may have an array part, which is left out
 ---@return moonlink.Options
 function options.merge(base, over)
-   local out = {}
-   for name, value in pairs(base or defaults) do
-      out[name] = value
-   end
+   local out = lists.copy(base or defaults)
    for name, value in pairs(over or {}) do
       if math.type(name) ~= "integer" then
          check(name, value)

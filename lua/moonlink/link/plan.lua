@@ -231,9 +231,7 @@ local function load_group(linker, group, by_id, what, own, rest)
          return nil, together
       end
    end
-   for name, value in pairs(rest) do
-      list[name] = value
-   end
+   lists.assign(list, rest)
    list.roots, list.search, list.name = roots, search, name_of(group)
    if own.packages == "own" then
       local scope, err = scope_of(linker, group, by_id)

@@ -20,14 +20,7 @@ function plan_errors.incomplete(what, group)
          list[#list + 1] = shape.missing_error(what, each)
       end
    end
-   if not list[1] then
-      return nil
-   end
-   local err = errors.new {errors = list, count = #list}
-   for key, value in pairs(list[1]) do
-      err[key] = value
-   end
-   return err
+   return list[1] and errors.joined(list, #list) or nil
 end
 
 --- What only one of two lists has, in words.

@@ -174,10 +174,8 @@ function report.undefined(load, names)
       local e = one(load, inputs, group[1], known)
       list[i] = group.runtime and of_runtime(e, inputs, group.runtime, group.names) or e
    end
-   local err = errors.new {errors = list, count = #groups, names = names}
-   for k, v in pairs(list[1]) do
-      err[k] = v
-   end
+   local err = errors.joined(list, #groups)
+   err.names = err.names or names
    return err
 end
 
@@ -241,11 +239,7 @@ function report.duplicates(load, duplicates)
             .. "or use a linker of its own",
       }
    end
-   local err = errors.new {errors = list, count = #duplicates}
-   for k, v in pairs(list[1]) do
-      err[k] = v
-   end
-   return err
+   return errors.joined(list, #duplicates)
 end
 
 return report

@@ -7,6 +7,8 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local files = require "moonlink.file"
+local lists = require "moonlink.lists"
 local loader = require "moonlink.link.loader"
 
 local search = {}
@@ -90,16 +92,12 @@ local function in_cache(name, entries)
 end
 
 local function cannot_find(what, tried, fields)
-   local err = {
+   return errors.new(lists.assign({
       code = "noent",
       message = ("cannot find %s (searched: %s)"):format(what, table.concat(tried, ", ")),
       hint = "name its folder with search = {...} (-L), or install the package that holds the file",
       tried = tried,
-   }
-   for key, value in pairs(fields or {}) do
-      err[key] = value
-   end
-   return errors.new(err)
+   }, fields))
 end
 
 --- The file names that `-lNAME` stands for, in the order in which a folder is asked for them.
@@ -157,9 +155,9 @@ end
 --- The processor of an archive: that of its first object. nil when it has none.
 local function archive_machine(path)
    for _, member in ipairs(core.members(path) or {}) do
-      local file <close> = not member.path and io.open(path, "rb") or nil
-      if file and file:seek("set", member.offset) then
-         local kind, machine = core.kind_of(file:read(64) or "")
+      local input <close> = not member.path and io.open(path, "rb") or nil
+      if input and input:seek("set", member.offset) then
+         local kind, machine = core.kind_of(input:read(64) or "")
          if kind == "object" then
             return machine
          end
@@ -267,13 +265,11 @@ local function expand_script(path, state, chain, as_needed)
       local what = ("linker scripts in linker scripts, more than %d deep"):format(DEEPEST)
       return nil, chain_error("unsupported", what, chain, path)
    end
-   local file <close>, message = io.open(path, "rb")
-   local bytes = file and file:read "a"
-   if not bytes then
-      message = message or path .. ": cannot read"
-      return nil, errors.new {code = "io", message = message, file = path}
+   local items
+   local bytes, err = files.read(path)
+   if bytes then
+      items, err = core.ldscript(bytes, path)
    end
-   local items, err = core.ldscript(bytes, path)
    if not items then
       return nil, err
    end

@@ -4,6 +4,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local file = require "moonlink.file"
 local record = require "moonlink.pkg.record"
 
 local database = {}
@@ -30,11 +31,7 @@ local database = {}
 local function kept_fields(db, tree, id)
    local path = ("%s/%s.conf"):format(db.where, id)
    local plain = core.pkg.check_id(id) and tree:kind(path) == "file"
-   local file = plain and io.open(path, "rb")
-   local text = file and file:read "a"
-   if file then
-      file:close()
-   end
+   local text = plain and file.read(path)
    local infos = text and core.pkg.parse(text)
    local found = infos and #infos == 1 and infos:field(1, "id") == id
    return found and infos:field(1, "extra") or {}

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local file = require "moonlink.file"
 local version = require "moonlink.pkg.version"
 
 local environment = {}
@@ -63,11 +64,6 @@ function environment.parse(text, path, ghc)
    return list
 end
 
-local function read_file(path)
-   local file <close> = io.open(path, "rb")
-   return file and file:read "a" -- nil of a folder
-end
-
 ---@class moonlink.pkg.EnvironmentOptions
 ---@field name? string of -package-env: a file, a name, or "-" for none
 ---@field variable? string value of GHC_ENVIRONMENT
@@ -80,7 +76,7 @@ end
 ---@field read? fun(path: string): string? contents of a file, nil when there is none
 
 local function named(options, name, suffix)
-   local read = options.read or read_file
+   local read = options.read or file.read
    if name == "-" then
       return false
    end
@@ -95,7 +91,7 @@ local function named(options, name, suffix)
 end
 
 local function in_parents(options)
-   local read, folder = options.read or read_file, options.folder
+   local read, folder = options.read or file.read, options.folder
    local platform = options.platform or options.app and options.app:match "[^/]*$"
    while folder and platform and folder ~= "" and folder ~= "/" and folder ~= options.home do
       local path = ("%s/.ghc.environment.%s"):format(folder, platform)

@@ -229,11 +229,9 @@ methods.save = plan_text.save
 ---@return moonlink.pkg.Plan?
 ---@return moonlink.Error? err
 function plan_text.read(path)
-   local source <close>, message = io.open(path, "rb")
-   local text = source and source:read "a"
+   local text, err = files.read(path)
    if not text then
-      message = message or path .. ": cannot read"
-      return nil, errors.new {code = "io", file = path, message = message}
+      return nil, err
    end
    local plan, why = json_read.decode(text)
    why = why or shape.problem(plan)

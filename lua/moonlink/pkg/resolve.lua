@@ -17,10 +17,7 @@ local STEPS = {"merge", "missing", "cyclic", "ignored", "shadowed", "trust", "ex
 
 local function refused(reason, message, hint, fields)
    local err = {code = "package", reason = reason, message = message, hint = hint}
-   for key, value in pairs(fields or {}) do
-      err[key] = value
-   end
-   return errors.new(err)
+   return errors.new(lists.assign(err, fields))
 end
 
 --- The state of the databases.

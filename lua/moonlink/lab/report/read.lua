@@ -5,6 +5,7 @@
 local errors = require "moonlink.error"
 local json = require "moonlink.show.json"
 local json_read = require "moonlink.show.json_read"
+local lists = require "moonlink.lists"
 
 local read = {}
 
@@ -182,12 +183,9 @@ end
 
 --- A copy whose named fields are marked as arrays, which empty ones do not show by themselves.
 local function marked(t, names)
-   local copy = {}
-   for key, value in pairs(t) do
-      copy[key] = value
-   end
+   local copy = lists.copy(t)
    for _, name in ipairs(names) do
-      copy[name] = t[name] and json.list(table.move(t[name], 1, #t[name], 1, {}))
+      copy[name] = t[name] and json.list(lists.copy(t[name]))
    end
    return copy
 end

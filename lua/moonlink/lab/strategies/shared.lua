@@ -113,10 +113,7 @@ local function variant(name, about, how, more)
          loaded.libraries:close()
       end,
    }
-   for key, value in pairs(more or {}) do
-      out[key] = value
-   end
-   shared[name] = out
+   shared[name] = lists.assign(out, more)
 end
 
 local function all_of(plan)
