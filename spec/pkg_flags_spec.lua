@@ -3,6 +3,7 @@
 
 local environment = require "moonlink.pkg.environment"
 local flags = require "moonlink.pkg.flags"
+local distance = require "moonlink.distance"
 local fuzzy = require "moonlink.pkg.fuzzy"
 local random = require "spec.support.random"
 
@@ -127,8 +128,8 @@ describe("near names", function()
          {("x"):rep(70) .. "ab", ("x"):rep(70) .. "ba", 1}, {("x"):rep(63), ("x"):rep(62), 1},
          {("ab"):rep(40), ("ab"):rep(30), 20}}
       for _, row in ipairs(rows) do
-         assert.equal(row[3], fuzzy.distance(row[1], row[2]), row[1] .. " " .. row[2])
-         assert.equal(row[3], fuzzy.distance(row[2], row[1]))
+         assert.equal(row[3], distance.of(row[1], row[2]), row[1] .. " " .. row[2])
+         assert.equal(row[3], distance.of(row[2], row[1]))
       end
    end)
 
@@ -144,7 +145,7 @@ describe("near names", function()
       local tail = ("z"):rep(64) -- too long for the bits of an integer
       for i = 1, 300 do
          local a, b = word(i % 13), word(i % 11)
-         assert.equal(fuzzy.distance(a .. tail, b .. tail), fuzzy.distance(a, b), a .. " " .. b)
+         assert.equal(distance.of(a .. tail, b .. tail), distance.of(a, b), a .. " " .. b)
       end
    end)
 
@@ -155,5 +156,7 @@ describe("near names", function()
       assert.same({}, fuzzy.nearest("a", {"b"}))
       assert.same({"b"}, fuzzy.nearest("ab", {"b", "xyz", ""}))
       assert.same({}, fuzzy.nearest("", {"b"}))
+      local long = ("x"):rep(70)
+      assert.same({long .. "ab", long}, fuzzy.nearest(long .. "ba", {long, long .. "ab", "x"}))
    end)
 end)

@@ -197,11 +197,7 @@ end
 
 ---Where a declared variable is; of a thread-local one, the calling thread's.
 local function data_address(linker, declared)
-   local address, err = linker:address_of(declared.symbol)
-   if not address then
-      error(err, 0)
-   end
-   return address
+   return assert(linker:address_of(declared.symbol))
 end
 
 local function get_data(linker, declared)

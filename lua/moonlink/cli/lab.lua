@@ -7,6 +7,7 @@ local lab = require "moonlink.lab"
 local meter = require "moonlink.lab.meter"
 local plain = require "moonlink.lab.report.plain"
 local report = require "moonlink.lab.report"
+local session = require "moonlink.cli.session"
 local turns = require "moonlink.lab.turns"
 local usage = require "moonlink.cli.usage"
 
@@ -166,11 +167,6 @@ local function has_samples(result)
    return false
 end
 
-local function to_stderr(text)
-   io.stderr:write(text)
-   io.stderr:flush()
-end
-
 --- Runs one experiment; a status, or nil and an error.
 local function run_one(each, options, path, earlier)
    local good, err = file.can_replace(path)
@@ -178,7 +174,7 @@ local function run_one(each, options, path, earlier)
       return nil, err
    end
    local show, finish = meter.new {
-      now = core.now, is_terminal = core.is_terminal(2), write = to_stderr,
+      now = core.now, is_terminal = core.is_terminal(2), write = session.say,
    }
    local settings, checkpoint = options.settings, nil
    if not file.is_special(path) then

@@ -44,11 +44,6 @@ local function new_progress(terminal, write)
    end
 end
 
-local function to_stderr(text)
-   io.stderr:write(text)
-   io.stderr:flush()
-end
-
 --- A linker as the options want it, whose events are shown when they are switched on.
 local function new_linker(parsed, report, finish)
    local opts = options.linker(parsed)
@@ -56,7 +51,7 @@ local function new_linker(parsed, report, finish)
    local ln = moonlink.new(opts)
    ln:on("event", function(event)
       finish()
-      to_stderr(event.text .. "\n")
+      session.say(event.text .. "\n")
    end)
    return ln
 end
@@ -67,7 +62,7 @@ end
 function repl.run(parsed)
    local report, finish = new_progress(function()
       return core.is_terminal(2)
-   end, to_stderr)
+   end, session.say)
    local ln <close> = new_linker(parsed, report, finish)
    local files = {}
    for i, word in ipairs(parsed.inputs or {}) do

@@ -14,7 +14,9 @@ local function is_terminal()
    return os.execute "test -t 2" == true
 end
 
-local function to_stderr(text)
+--- Tells the user something that is no output of the command.
+---@param text string
+function session.say(text)
    io.stderr:write(text)
    io.stderr:flush()
 end
@@ -27,14 +29,14 @@ end
 function session.linker(parsed)
    local opts, define = options.linker(parsed)
    local report, finish = progress.new {
-      now = moonlink.now, terminal = is_terminal, write = to_stderr,
+      now = moonlink.now, terminal = is_terminal, write = session.say,
    }
    opts.progress = report
    local ln = moonlink.new(opts)
    if opts.trace then
       ln:on("event", function(event)
          finish()
-         to_stderr(event.text .. "\n")
+         session.say(event.text .. "\n")
       end)
    end
    return ln, finish, define
@@ -57,7 +59,7 @@ end
 ---@param ln moonlink.Linker
 function session.show_counts(ln)
    if ln.options.count then
-      to_stderr(calls.text(ln:calls()) .. "\n")
+      session.say(calls.text(ln:calls()) .. "\n")
    end
 end
 

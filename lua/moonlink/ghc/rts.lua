@@ -60,11 +60,7 @@ end
 
 --- The address of a name that the runtime must have.
 local function address_of(ln, name)
-   local address, err = ln:address_of(name)
-   if not address then
-      error(err, 0)
-   end
-   return address
+   return assert(ln:address_of(name))
 end
 
 --- Words as C has argc and argv, which hs_init_ghc may change: the addresses of both.

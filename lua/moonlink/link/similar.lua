@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local distance = require "moonlink.distance"
 
 local similar = {}
 
@@ -51,46 +52,18 @@ function similar.collect(load)
    return similar.exported(load.session, names)
 end
 
---- Edits (insert, delete, replace, swap of neighbours) between two words, or nil above max.
-local function distance(a, b, max)
-   if math.abs(#a - #b) > max then
-      return nil
-   end
-   local before, row = nil, {}
-   for j = 0, #b do
-      row[j] = j
-   end
-   for i = 1, #a do
-      local next_row, best = {[0] = i}, i
-      for j = 1, #b do
-         local same = a:byte(i) == b:byte(j)
-         local n = math.min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (same and 0 or 1))
-         if before and i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
-            and a:byte(i - 1) == b:byte(j) then
-            n = math.min(n, before[j - 2] + 1)
-         end
-         next_row[j] = n
-         best = math.min(best, n)
-      end
-      if best > max then
-         return nil
-      end
-      before, row = row, next_row
-   end
-   return row[#b] <= max and row[#b] or nil
-end
-
 --- The nearest of the known names, when it is near enough to be a slip.
 ---@param name string
 ---@param known string[]
 ---@return string?
 function similar.find(name, known)
    local best, best_distance = nil, #name > 7 and 3 or #name > 3 and 2 or #name > 1 and 1 or 0
+   local edits = distance.from(name)
    for _, candidate in ipairs(known) do
       if candidate ~= name then
-         local d = distance(name, candidate, best_distance)
-         if d and (not best or d < best_distance) then
-            best, best_distance = candidate, d
+         local n = edits(candidate, best_distance)
+         if n and (not best or n < best_distance) then
+            best, best_distance = candidate, n
          end
       end
    end

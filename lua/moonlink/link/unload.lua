@@ -4,6 +4,7 @@
 local call = require "moonlink.call"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local roster = require "moonlink.link.roster"
 
 local unload = {}
@@ -53,14 +54,11 @@ end
 
 --- "Lua has 2 functions of it (add, sub)"
 local function functions(list)
-   local names, seen = {}, {}
-   for _, user in ipairs(list) do
-      local name = user.name or "?"
-      if not seen[name] then
-         seen[name] = true
-         names[#names + 1] = name
-      end
+   local names = {}
+   for i, user in ipairs(list) do
+      names[i] = user.name or "?"
    end
+   names = lists.unique(names)
    table.sort(names)
    return ("Lua has %s of it (%s)"):format(plural(#list, "function"), table.concat(names, ", "))
 end

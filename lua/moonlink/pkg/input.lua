@@ -67,11 +67,7 @@ end
 ---@return moonlink.pkg.Package[]?
 ---@return any warnings {line=, column=, text=} each, or err
 function input.packages(bytes, name)
-   local infos, err = core.pkg.parse(bytes, {file = name})
-   if not infos then
-      return nil, err
-   end
-   return record.all(infos), infos:warnings()
+   return input.parse(bytes, {file = name})
 end
 
 return input

@@ -179,6 +179,21 @@ function methods:open(path)
    return db, err
 end
 
+--- Makes the user's database, if that is the one and it is not there yet.
+---@param path string
+---@return boolean?
+---@return any err
+function methods:make(path)
+   if path == self.user and not self.user_is_there then
+      local made, err = require("moonlink.pkg.database").init(path)
+      if not made then
+         return nil, err
+      end
+      self.user_is_there = true
+   end
+   return true
+end
+
 --- Opens several databases.
 ---@param paths string[] such as stack.all, stack.asked
 ---@return table[]? databases in that order

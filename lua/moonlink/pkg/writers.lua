@@ -26,13 +26,9 @@ metatable.__gc = close
 
 --- Opens a database to change it; the user's is made when it is not there yet.
 local function open(self, path)
-   local stack = self.stack
-   if path == stack.user and not stack.user_is_there then
-      local made, err = database.init(path)
-      if not made then
-         return nil, err
-      end
-      stack.user_is_there = true
+   local made, err = self.stack:make(path)
+   if not made then
+      return nil, err
    end
    return database.change(path, {shape = self.shape})
 end

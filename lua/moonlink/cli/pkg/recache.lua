@@ -16,14 +16,11 @@ local recache = {
 --- Takes the lock; packages are read from their own files, whatever the cache says. The user's
 --- database is made when it is not there yet.
 local function open(stack)
-   local path = stack.target
-   if path == stack.user and not stack.user_is_there then
-      local made, err = database.init(path)
-      if not made then
-         return nil, err
-      end
+   local made, err = stack:make(stack.target)
+   if not made then
+      return nil, err
    end
-   return database.change(path, {cache = false})
+   return database.change(stack.target, {cache = false})
 end
 
 ---@param ctx moonlink.cli.pkg.Context

@@ -102,7 +102,7 @@ end
 
 --- The names of all stages: as the result lists them, then in the linker's order, then by name.
 local function stage_names(result)
-   local rank, names, seen = {}, {}, {}
+   local rank, seen = {}, {}
    for i, name in ipairs(ORDER) do
       rank[name] = 1000 + i
    end
@@ -112,13 +112,11 @@ local function stage_names(result)
    for _, case in ipairs(result.cases) do
       for _, sample in ipairs(case.samples) do
          for name in pairs(sample.stages or {}) do
-            if not seen[name] then
-               seen[name] = true
-               names[#names + 1] = name
-            end
+            seen[name] = true
          end
       end
    end
+   local names = lists.keys(seen)
    table.sort(names, function(a, b)
       local at, bt = rank[a] or math.huge, rank[b] or math.huge
       if at ~= bt then

@@ -1,0 +1,103 @@
+--- How far apart two words are, for names that could have been meant: in edits (a character put in,
+-- taken out, changed, or two neighbours swapped), no part edited twice. That is the restricted
+-- Damerau-Levenshtein distance; characters are code points. What is above a limit is not counted to
+-- the end.
+-- SPDX-License-Identifier: MIT
+
+local distance = {}
+
+local WORD = 63 -- characters that fit into the bits of an integer, less one
+
+local function characters(text)
+   if not text:find "[\128-\255]" or not utf8.len(text) then
+      return {text:byte(1, -1)}
+   end
+   local list = {}
+   for _, point in utf8.codes(text) do
+      list[#list + 1] = point
+   end
+   return list
+end
+
+--- The distance by a table of rows, for words longer than an integer has bits.
+local function by_rows(a, b, limit)
+   local before, row = {}, {}
+   for j = 0, #b do
+      row[j] = j
+   end
+   for i = 1, #a do
+      local now, least = {[0] = i}, i
+      for j = 1, #b do
+         local n = math.min(row[j] + 1, now[j - 1] + 1, row[j - 1] + (a[i] == b[j] and 0 or 1))
+         if i > 1 and j > 1 and a[i] == b[j - 1] and a[i - 1] == b[j] then
+            n = math.min(n, before[j - 2] + 1)
+         end
+         now[j], least = n, math.min(n, least)
+      end
+      if least > limit then
+         return least -- no row has less than the one before
+      end
+      before, row = row, now
+   end
+   return row[#b]
+end
+
+--- For each character of a word the places where it stands, as bits.
+local function places(word)
+   local bits = {}
+   for i, c in ipairs(word) do
+      bits[c] = (bits[c] or 0) | 1 << (i - 1)
+   end
+   return bits
+end
+
+--- The distance with one column of the table in a few integers (Hyyrö 2002): bits of `up` and
+--- `down` say where the column grows by one or falls by one, `diagonal` where it equals its left
+--- upper neighbour.
+local function by_bits(length, bits, other, limit)
+   local top, all = 1 << (length - 1), (1 << length) - 1
+   local up, down, diagonal, previous, edits = all, 0, 0, 0, length
+   for k = 1, #other do
+      local here = bits[other[k]] or 0
+      local swapped = (((~diagonal) & here) << 1) & previous
+      diagonal = ((((here & up) + up) & all) ~ up) | here | down | swapped
+      local right, left = down | (all & ~(diagonal | up)), diagonal & up
+      if right & top ~= 0 then
+         edits = edits + 1
+      elseif left & top ~= 0 then
+         edits = edits - 1
+      end
+      if edits - (#other - k) > limit then
+         return edits -- it cannot come down far enough
+      end
+      right, left = ((right << 1) | 1) & all, (left << 1) & all
+      up, down, previous = left | (all & ~(diagonal | right)), diagonal & right, here
+   end
+   return edits
+end
+
+--- Measures words against one.
+---@param word string
+---@return fun(other: string, limit: number): integer? edits; nil when they are more than the limit
+function distance.from(word)
+   local wanted = characters(word)
+   local bits = #wanted > 0 and #wanted <= WORD and places(wanted)
+   return function(other, limit)
+      if math.abs((utf8.len(other) or #other) - #wanted) > limit then
+         return nil
+      end
+      local list = characters(other)
+      local edits = bits and by_bits(#wanted, bits, list, limit) or by_rows(wanted, list, limit)
+      return edits <= limit and edits or nil
+   end
+end
+
+--- Edits between two words.
+---@param a string
+---@param b string
+---@return integer
+function distance.of(a, b)
+   return distance.from(a)(b, math.huge)
+end
+
+return distance
