@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "base/align.h"
 #include "link/debug.h"
 #include "link/txn.h"
 
@@ -76,7 +77,7 @@ static int gather_input(file *f, uint32_t input, unsigned want)
             continue;
         if (!ml_array_room(&f->a, &f->pieces, f->npieces, &f->room, sizeof *f->pieces))
             return ml_nomem(f->t->d);
-        uint64_t offset = (f->total[s->kind] + align - 1) & ~(align - 1);
+        uint64_t offset = ml_align_up(f->total[s->kind], align);
         f->pieces[f->npieces++] = (piece){s, input, offset};
         f->total[s->kind] = offset + s->data.n;
     }

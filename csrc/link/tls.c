@@ -6,6 +6,7 @@
 ** Spec: gABI chapter 5 "Program Header" (PT_TLS); Drepper, "ELF Handling For Thread-Local Storage",
 ** 3 and 4 (variant II).
 ** SPDX-License-Identifier: MIT */
+#include "base/align.h"
 #include "link/txn.h"
 
 /* Bytes of a block: what a thread cannot have ends the process when it first asks. */
@@ -53,7 +54,7 @@ static bool put(ml_segment *g, ml_piece *p)
     uint64_t align = ml_piece_align(p);
     if (align > g->align)
         g->align = align;
-    p->offset = (g->size + align - 1) & ~(align - 1);
+    p->offset = ml_align_up(g->size, align);
     if (p->size > SEGMENT_MAX || p->offset + p->size > SEGMENT_MAX)
         return false;
     g->size = p->offset + p->size;

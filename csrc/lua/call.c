@@ -392,12 +392,8 @@ static ml_signature *check_signature(lua_State *L, int arg)
     ml_diag d;
     ml_diag_init(&d);
     ml_signature *sig = NULL;
-    if (ml_signature_new(&d, code, &sig) < 0) {
-        char text[256];
-        ml_error_text(d.first, text, sizeof text);
-        ml_diag_free(&d);
-        luaL_argerror(L, arg, text);
-    }
+    if (ml_signature_new(&d, code, &sig) < 0)
+        ml_lua_argument_fail(L, arg, &d);
     ml_diag_free(&d);
     return sig;
 }

@@ -465,16 +465,12 @@ static int callback_new(ml_diag *d, ml_callstate *st, const char *code, bool tra
 static ml_callback *acquire(lua_State *L, box *b, const char *code, bool trap, int arg)
 {
     ml_callstate *st = ml_callstate_get(L);
+    luaL_argcheck(L, !st->closed, arg, "the state is being closed");
     ml_callback *cb = reuse(st, code, trap);
     ml_diag d;
     ml_diag_init(&d);
-    if (st->closed || (!cb && callback_new(&d, st, code, trap, &cb) < 0)) {
-        char text[256] = "the state is being closed";
-        if (d.first)
-            ml_error_text(d.first, text, sizeof text);
-        ml_diag_free(&d);
-        luaL_argerror(L, arg, text);
-    }
+    if (!cb && callback_new(&d, st, code, trap, &cb) < 0)
+        ml_lua_argument_fail(L, arg, &d);
     ml_diag_free(&d);
     cb->instead = (ml_value){.ld = 0};
     b->cb = cb;
@@ -661,7 +657,7 @@ bool ml_callback_is_entry(lua_CFunction f)
     return f == activate;
 }
 
-static void new_class(lua_State *L, const char *name)
+void ml_open_callback(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"address", box_address},
@@ -674,22 +670,12 @@ static void new_class(lua_State *L, const char *name)
         {"__tostring", box_tostring},
         {NULL, NULL},
     };
-    if (luaL_newmetatable(L, name)) {
-        luaL_setfuncs(L, metamethods, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
-}
-
-void ml_open_callback(lua_State *L)
-{
     static const luaL_Reg functions[] = {
         {"callback", core_callback},
         {"trap", core_trap},
         {NULL, NULL},
     };
-    new_class(L, ML_LUA_CALLBACK);
-    new_class(L, ML_LUA_TRAP);
+    ml_lua_class(L, ML_LUA_CALLBACK, metamethods, methods);
+    ml_lua_class(L, ML_LUA_TRAP, metamethods, methods);
     luaL_setfuncs(L, functions, 0);
 }

@@ -12,7 +12,30 @@
 
 _Static_assert(sizeof(lua_Integer) == 8, "addresses are Lua integers");
 
-/* ---- fields ---- */
+/* ---- fields and classes ---- */
+
+void ml_lua_push_texts(lua_State *L, const char *const *texts, size_t n)
+{
+    lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushstring(L, texts[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+void ml_lua_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                  const luaL_Reg *methods)
+{
+    if (luaL_newmetatable(L, name)) {
+        luaL_setfuncs(L, metamethods, 0);
+        if (methods) {
+            lua_newtable(L);
+            luaL_setfuncs(L, methods, 0);
+            lua_setfield(L, -2, "__index");
+        }
+    }
+    lua_pop(L, 1);
+}
 
 void ml_lua_set_text(lua_State *L, const char *key, const char *value)
 {
@@ -118,6 +141,14 @@ int ml_lua_fail(lua_State *L, ml_diag *d)
     if (rc != LUA_OK)
         return lua_error(L);
     return 2;
+}
+
+int ml_lua_argument_fail(lua_State *L, int arg, ml_diag *d)
+{
+    char text[256];
+    ml_error_text(d->first, text, sizeof text);
+    ml_diag_free(d);
+    return luaL_argerror(L, arg, text);
 }
 
 int ml_lua_raise_caught(lua_State *L, const ml_caught *caught, const char *name)

@@ -229,12 +229,7 @@ void ml_open_inspect(lua_State *L)
     static const luaL_Reg methods[] = {{"machine", machine},         {"sections", sections},
                                        {"symbols", symbols},         {"relocations", relocations},
                                        {"function_at", function_at}, {NULL, NULL}};
-    if (luaL_newmetatable(L, OBJECT)) {
-        luaL_setfuncs(L, meta, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    ml_lua_class(L, OBJECT, meta, methods);
     lua_pushcfunction(L, open_object);
     lua_setfield(L, -2, "object");
 }

@@ -30,6 +30,9 @@
 ** or keeps the diag in a userdata with __gc: else an error would leak it. */
 int ml_lua_fail(lua_State *L, ml_diag *d);
 
+/* Raises the first error in d, which is freed, as a mistake in argument arg. */
+int ml_lua_argument_fail(lua_State *L, int arg, ml_diag *d);
+
 /* Raises an error table for an exception that ended the native function `name`:
 **    { code = "exception", message=, reason=, symbol = name, type=, what= }
 ** type and what are missing when they are not known. */
@@ -39,6 +42,14 @@ int ml_lua_raise_caught(lua_State *L, const ml_caught *caught, const char *name)
 void ml_lua_set_text(lua_State *L, const char *key, const char *value);
 void ml_lua_set_integer(lua_State *L, const char *key, uint64_t value);
 void ml_lua_set_boolean(lua_State *L, const char *key, bool value);
+
+/* Pushes a table of n texts. */
+void ml_lua_push_texts(lua_State *L, const char *const *texts, size_t n);
+
+/* A metatable in the registry, made once: its metamethods, and methods in its __index; both lists
+** end in {NULL, NULL}, methods may be NULL. */
+void ml_lua_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                  const luaL_Reg *methods);
 
 /* Calls f with the arguments on the stack and returns what it returned, while no collection runs:
 ** for functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */

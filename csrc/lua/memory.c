@@ -200,11 +200,6 @@ void ml_open_memory(lua_State *L)
         {"__len", buffer_len},           {"__gc", buffer_gc}, {"__close", buffer_close},
         {"__tostring", buffer_tostring}, {NULL, NULL},
     };
-    if (luaL_newmetatable(L, ML_LUA_BUFFER)) {
-        luaL_setfuncs(L, metamethods, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    ml_lua_class(L, ML_LUA_BUFFER, metamethods, methods);
     luaL_setfuncs(L, functions, 0);
 }

@@ -207,11 +207,7 @@ static int list_folder(lua_State *L)
     size_t n;
     if (ml_os_folder(&s->d, &s->arena, path, &names, &n) < 0)
         return ml_lua_fail(L, &s->d);
-    lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
-    for (size_t i = 0; i < n; i++) {
-        lua_pushstring(L, names[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    ml_lua_push_texts(L, names, n);
     return 1;
 }
 
@@ -226,8 +222,6 @@ void ml_open_object(lua_State *L)
         {"ldscript", ldscript}, {"list_folder", list_folder},
         {NULL, NULL},
     };
-    if (luaL_newmetatable(L, SCRATCH))
-        luaL_setfuncs(L, methods, 0);
-    lua_pop(L, 1);
+    ml_lua_class(L, SCRATCH, methods, NULL);
     luaL_setfuncs(L, functions, 0);
 }

@@ -452,12 +452,7 @@ void ml_open_pkg(lua_State *L)
         {"show", infos_show},         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"parse", pkg_parse}, {"make", pkg_make}, {NULL, NULL}};
-    if (luaL_newmetatable(L, ML_LUA_INFOS)) {
-        luaL_setfuncs(L, methods, 0);
-        luaL_newlib(L, index);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    ml_lua_class(L, ML_LUA_INFOS, methods, index);
     luaL_newlib(L, functions);
     lua_newtable(L); /* pkg.fields: array of { name=, text=, kind= } */
     for (unsigned row = 0; row < ML_PKG_FIELDS; row++) {

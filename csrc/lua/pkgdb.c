@@ -199,11 +199,7 @@ static int store_names(lua_State *L)
     size_t n;
     if (ml_directory_list(&w->d, &w->arena, &s->dir, &names, &n) < 0)
         return ml_lua_fail(L, &w->d);
-    lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
-    for (size_t i = 0; i < n; i++) {
-        lua_pushstring(L, names[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    ml_lua_push_texts(L, names, n);
     return 1;
 }
 
@@ -436,8 +432,7 @@ void ml_open_pkgdb(lua_State *L)
                                          {"open", pkg_open},
                                          {"check_id", pkg_check_id},
                                          {NULL, NULL}};
-    if (luaL_newmetatable(L, WORK))
-        luaL_setfuncs(L, work_meta, 0);
+    ml_lua_class(L, WORK, work_meta, NULL);
     if (luaL_newmetatable(L, STORE)) {
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);
@@ -449,7 +444,7 @@ void ml_open_pkgdb(lua_State *L)
         lua_setmetatable(L, -2);
         lua_setfield(L, -2, "stores");
     }
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     lua_getfield(L, -1, "pkg");
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);

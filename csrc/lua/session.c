@@ -209,12 +209,7 @@ void ml_open_session(lua_State *L)
                                        {"is_closed", is_closed},
                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {NULL, NULL}};
-    if (luaL_newmetatable(L, ML_LUA_SESSION)) {
-        luaL_setfuncs(L, meta, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    ml_lua_class(L, ML_LUA_SESSION, meta, methods);
     ml_open_txn(L);
     ml_open_unit(L);
     lua_pushcfunction(L, session);

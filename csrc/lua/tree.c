@@ -63,11 +63,7 @@ static int tree_names(lua_State *L)
     if (ml_os_folder(&d, &t->arena, path, &names, &n) < 0)
         n = 0;
     ml_diag_free(&d);
-    lua_newtable(L);
-    for (size_t i = 0; i < n; i++) {
-        lua_pushstring(L, names[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    ml_lua_push_texts(L, names, n);
     return 1;
 }
 
@@ -210,22 +206,10 @@ void ml_open_tree(lua_State *L)
                                        {"missing", tree_missing},
                                        {"unsound", tree_unsound},
                                        {NULL, NULL}};
-    if (luaL_newmetatable(L, IDS)) {
-        lua_pushcfunction(L, ids_close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, ids_close);
-        lua_setfield(L, -2, "__close");
-    }
-    lua_pop(L, 1);
-    if (luaL_newmetatable(L, TREE)) {
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-        lua_pushcfunction(L, tree_close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, tree_close);
-        lua_setfield(L, -2, "__close");
-    }
-    lua_pop(L, 1);
+    static const luaL_Reg meta[] = {{"__gc", tree_close}, {"__close", tree_close}, {NULL, NULL}};
+    static const luaL_Reg ids_meta[] = {{"__gc", ids_close}, {"__close", ids_close}, {NULL, NULL}};
+    ml_lua_class(L, IDS, ids_meta, NULL);
+    ml_lua_class(L, TREE, meta, methods);
     lua_pushcfunction(L, tree_new);
     lua_setfield(L, -2, "tree");
 }

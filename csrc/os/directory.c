@@ -144,22 +144,12 @@ int ml_directory_make(ml_diag *d, const char *path, bool *made)
 
 /* ---- reading ---- */
 
-static ml_file_id identity(const struct stat *st)
-{
-    return (ml_file_id){
-        .dev = st->st_dev,
-        .ino = st->st_ino,
-        .size = (uint64_t)st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-    };
-}
-
 int ml_directory_stat(ml_diag *d, const ml_directory *dir, const char *name, ml_file_id *out)
 {
     struct stat st;
     if (fstatat(dir->fd, name, &st, 0) < 0)
         return errno == ENOENT ? 0 : fail(d, dir, name, "stat", errno);
-    *out = identity(&st);
+    *out = ml_os_identity(&st);
     return 1;
 }
 
@@ -275,7 +265,7 @@ static int finish(ml_diag *d, const ml_directory *dir, const char *name, int fd,
     struct stat st;
     if (fstat(fd, &st) < 0)
         return fail(d, dir, name, "stat", errno);
-    int64_t mtime = identity(&st).mtime_ns;
+    int64_t mtime = ml_os_identity(&st).mtime_ns;
     if (mtime < how->mtime_ns) {
         const struct timespec t = {how->mtime_ns / 1000000000, how->mtime_ns % 1000000000};
         const struct timespec both[2] = {t, t};

@@ -61,7 +61,7 @@ static int fail_short(ml_diag *d, const char *path, uint64_t at, uint64_t want)
                    (unsigned long long)want);
 }
 
-static ml_file_id identity(const struct stat *st)
+ml_file_id ml_os_identity(const struct stat *st)
 {
     return (ml_file_id){
         .dev = st->st_dev,
@@ -94,7 +94,7 @@ int ml_os_open(ml_diag *d, const char *path, ml_os_file *out)
         close(fd);
         return e;
     }
-    *out = (ml_os_file){.fd = fd, .id = identity(&st), .path = path};
+    *out = (ml_os_file){.fd = fd, .id = ml_os_identity(&st), .path = path};
     return 0;
 }
 
@@ -128,7 +128,7 @@ int ml_os_unchanged(ml_diag *d, const ml_os_file *f)
     struct stat st;
     if (fstat(f->fd, &st) < 0)
         return fail_io(d, f->path, "stat", errno);
-    ml_file_id now = identity(&st);
+    ml_file_id now = ml_os_identity(&st);
     if (now.size == f->id.size && now.mtime_ns == f->id.mtime_ns)
         return 0;
     return ml_fail(d, ML_E_IO, (ml_where){.file = f->path},
@@ -173,8 +173,8 @@ int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_
     if (p)
         e = read_from_start(d, &f, p, size);
     else
-        e = ml_fail(d, ML_E_NOMEM, (ml_where){.file = path}, NULL,
-                    "no memory for its %llu bytes", (unsigned long long)f.id.size);
+        e = ml_fail(d, ML_E_NOMEM, (ml_where){.file = path}, NULL, "no memory for its %llu bytes",
+                    (unsigned long long)f.id.size);
     ml_os_close(&f);
     if (e < 0)
         return e;

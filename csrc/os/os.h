@@ -24,6 +24,9 @@ typedef struct ml_file_id {
     int64_t mtime_ns;        /* nanoseconds since the epoch */
 } ml_file_id;
 
+struct stat;
+ml_file_id ml_os_identity(const struct stat *st);
+
 typedef struct ml_os_file {
     int fd; /* -1 when closed */
     ml_file_id id;

@@ -4,6 +4,7 @@
 ** Spec: cache.h.
 ** SPDX-License-Identifier: MIT */
 #include "pkg/cache_impl.h"
+#include "pkg/utf8.h"
 
 void ml_cache_put_u8(ml_bytes *b, uint8_t v)
 {
@@ -36,17 +37,8 @@ void ml_cache_put_short(ml_bytes *b, ml_slice s)
     ml_bytes_put(b, s.p, s.n);
 }
 
-/* Bytes that begin a character, in UTF-8. */
-static size_t characters(ml_slice s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += (s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 void ml_cache_put_string(ml_bytes *b, ml_slice s)
 {
-    ml_cache_put_u64(b, characters(s));
+    ml_cache_put_u64(b, ml_utf8_length(s));
     ml_bytes_put(b, s.p, s.n);
 }

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/align.h"
+
 /* A piece that belongs to a run, for sorting. */
 typedef struct member {
     uint32_t run;
@@ -16,11 +18,6 @@ static int by_run(const void *a, const void *b)
     if (x->run != y->run)
         return x->run < y->run ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
-}
-
-static uint64_t round_up(uint64_t n, uint64_t align)
-{
-    return (n + align - 1) & ~(align - 1);
 }
 
 /* A block while it is filled. */
@@ -39,7 +36,7 @@ static inline bool put(ml_piece *p, uint64_t *at, uint64_t *most, uint64_t max)
     uint64_t align = ml_piece_align(p);
     if (p->size > max)
         return false;
-    p->offset = round_up(*at, align);
+    p->offset = ml_align_up(*at, align);
     *at = p->offset + p->size;
     if (align > *most)
         *most = align;
@@ -121,7 +118,7 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
             if (!put_class(&f, c))
                 return too_large(d, large);
         l.part[k].used = f.at - l.part[k].offset;
-        f.at = round_up(f.at, k == ML_PART_DATA ? page : grain);
+        f.at = ml_align_up(f.at, k == ML_PART_DATA ? page : grain);
         if (f.at > f.max)
             return too_large(d, large);
         l.part[k].size = f.at - l.part[k].offset;

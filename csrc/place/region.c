@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/align.h"
 #include "place/block.h"
 #include "place/refusal.h"
 #include "place/reserve.h"
@@ -219,19 +220,14 @@ typedef struct spot {
 ** enclose it, where no function is likely to begin. */
 #define UNSEEN (UINT64_C(1) << 32)
 
-static uint64_t align_up(uint64_t addr, uint64_t align)
-{
-    return (addr + align - 1) & ~(align - 1);
-}
-
 /* Where size bytes at align lie in the hole; 0 when they do not fit. */
 static uint64_t fit(ml_zone zone, ml_span hole, uint64_t size, uint64_t align)
 {
-    uint64_t addr = align_up(hole.start, align), unseen = align_up(addr, UNSEEN);
+    uint64_t addr = ml_align_up(hole.start, align), unseen = ml_align_up(addr, UNSEEN);
     bool fits = addr < hole.end && hole.end - addr >= size;
     if (!fits || zone != ML_ZONE_NEAR || unseen - addr >= size)
         return fits ? addr : 0;
-    uint64_t behind = align_up(unseen + 1, align);
+    uint64_t behind = ml_align_up(unseen + 1, align);
     if (behind < hole.end && hole.end - behind >= size)
         return behind;
     return unseen == addr ? 0 : addr;

@@ -67,12 +67,11 @@ __asm__(".pushsection .text\n"
         "    mov 16(%rdi), %rbx\n"
         "    mov %ebx, %ecx\n"
         "    test %ecx, %ecx\n"
-        "    jz 1f\n" ML_ASM_XSAVE "    call ml_lazy_resolve\n"
-        "    mov %rax, %r11\n"
-        "    mov %rbx, %rax\n"
-        "    shr $32, %rax\n"
-        "    xor %edx, %edx\n"
-        "    xrstor64 (%rsp)\n"
+        "    jz 1f\n" /* a processor without XSAVE */
+        ML_ASM_XSAVE  /* the vectors */
+        "    call ml_lazy_resolve\n"
+        "    mov %rax, %r11\n" /* what it gave */
+        ML_ASM_XRSTOR          /* the vectors again */
         "    jmp 2f\n"
         "1:  sub $512, %rsp\n"
         "    and $-64, %rsp\n"

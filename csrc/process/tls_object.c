@@ -12,6 +12,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "base/align.h"
 #include "os/os.h"
 
 const uint8_t ml_tls_magic[16] = "moonlink TLS 1\n";
@@ -110,11 +111,6 @@ static void write_headers(writer *w, uint64_t image, uint64_t file_size)
     f->cell.image = image - ML_TLS_CELL_AT;
 }
 
-static uint64_t round_up(uint64_t n, uint64_t align)
-{
-    return (n + align - 1) & ~(align - 1);
-}
-
 /* The object's file, in the arena. */
 static int write_object(ml_diag *d, ml_arena *a, const ml_tls_object *o, ml_slice *out)
 {
@@ -122,13 +118,13 @@ static int write_object(ml_diag *d, ml_arena *a, const ml_tls_object *o, ml_slic
     size_t name = o->import ? strlen(o->import) : 0, needed = o->needed ? strlen(o->needed) : 0;
     size_t strings = sizeof w.f, strings_size = 1 + name + 1 + needed + 1;
     uint64_t align = o->align < 8 ? 8 : o->align;
-    size_t image = (size_t)round_up(strings + strings_size, align < PAGE ? align : PAGE);
+    size_t image = (size_t)ml_align_up(strings + strings_size, align < PAGE ? align : PAGE);
     size_t size = image + o->image.n;
     uint8_t *p = size > image ? ml_zalloc(a, size, 1) : ml_zalloc(a, image, 1);
     if (!p || size < image)
         return ml_nomem(d);
     /* The image's address is a multiple of its alignment, as the loader's arithmetic wants it. */
-    w.base = round_up(image, align) - image;
+    w.base = ml_align_up(image, align) - image;
     write_relocations(&w);
     write_dynamic(&w, strings, strings_size, needed ? 1 + name + 1 : 0);
     write_headers(&w, image, size);

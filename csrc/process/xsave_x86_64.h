@@ -22,4 +22,11 @@
     "    shr $32, %rax\n"       \
     "    xsave64 (%rsp)\n"
 
+/* The inverse, with the stack and rbx as they were left; changes rax and rdx. */
+#define ML_ASM_XRSTOR      \
+    "    mov %rbx, %rax\n" \
+    "    shr $32, %rax\n"  \
+    "    xor %edx, %edx\n" \
+    "    xrstor64 (%rsp)\n"
+
 #endif
