@@ -31,6 +31,7 @@ typedef struct scan {
     uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
     bool low;              /* something wants the low zone */
     uint32_t looks;        /* at code that is in the file only */
+    bool unread;           /* which cannot be read: said once, and there is nothing more to scan */
     int rc;
 } scan;
 
@@ -101,6 +102,7 @@ static bool fetch(scan *c)
 {
     int rc = ml_contents_fetch(c->t, c->in->img);
     c->rc = rc < 0 ? rc : c->rc;
+    c->unread = rc < 0;
     c->data = ml_image_section(c->in->img, c->rels->target).data;
     return rc == 0;
 }
@@ -118,6 +120,7 @@ static bool is_branch(scan *c, uint64_t field)
     int rc =
         ml_contents_look(c->t, c->in->img, c->rels->target, field - BEFORE, around, sizeof around);
     c->rc = rc < 0 ? rc : c->rc;
+    c->unread = rc < 0;
     return rc == 0 && target->branch(around, sizeof around, BEFORE);
 }
 
@@ -387,7 +390,7 @@ static void scan_input(scan *c)
         c->t->l->stats.relocations += c->rels->count;
         for (uint32_t k = skip_easy(c, 0); k < c->rels->count; k = skip_easy(c, k + 1)) {
             scan_one(c, k);
-            if (is_in_vain(c))
+            if (c->unread || is_in_vain(c))
                 return;
         }
     }
@@ -456,7 +459,7 @@ int ml_scan(ml_txn *t)
     if (!c.is)
         return ml_nomem(t->d);
     look_at_types(&c);
-    for (uint32_t i = 0; i < t->l->ninputs && !is_in_vain(&c); i++) {
+    for (uint32_t i = 0; i < t->l->ninputs && !c.unread && !is_in_vain(&c); i++) {
         c.in = &t->l->inputs[i];
         scan_input(&c);
     }
