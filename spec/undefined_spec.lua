@@ -3,6 +3,7 @@
 
 local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
+local similar = require "moonlink.link.similar"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -50,6 +51,53 @@ describe("undefined names", function()
    it("name what may have been meant", function()
       local err = refusal {a, b}
       assert.matches("did you mean 'present_function'?", tostring(err), 1, true)
+   end)
+
+   it("cost little where thousands of known names begin alike", function()
+      local known = {}
+      for i = 1, 4000 do
+         known[i] = ("_ZN4some9namespace6nested%s4nameEi_%d"):format(("x"):rep(100), i * 7919)
+      end
+      local hook, mask, count = debug.gethook()
+      debug.sethook(function() error "too long" end, "", 20000000) -- instructions of Lua
+      local ok, near = pcall(similar.find, (known[2000]:gsub("4name", "4mane")), known)
+      debug.sethook(hook, mask, count)
+      assert.same({true, known[2000]}, {ok, near})
+   end)
+
+   it("are compared as a textbook does it", function()
+      local function distance(x, y) -- optimal string alignment, the whole table
+         local d = {}
+         for i = 0, #x do
+            d[i] = {[0] = i}
+            for j = i == 0 and 0 or 1, #y do
+               local same = i > 0 and x:sub(i, i) == y:sub(j, j)
+               d[i][j] = i == 0 and j or math.min(d[i - 1][j] + 1, d[i][j - 1] + 1,
+                  d[i - 1][j - 1] + (same and 0 or 1))
+               if i > 1 and j > 1 and x:sub(i - 1, i) == y:sub(j - 1, j):reverse() then
+                  d[i][j] = math.min(d[i][j], d[i - 2][j - 2] + 1)
+               end
+            end
+         end
+         return d[#x][#y]
+      end
+      for number = 0, 4095 do -- two words of six letters, each a or b
+         local bits = {}
+         for i = 1, 12 do
+            bits[i] = number >> (i - 1) & 1 == 0 and "a" or "b"
+         end
+         local x, y = table.concat(bits, "", 1, 6), table.concat(bits, "", 7)
+         local edits = distance(x, y)
+         assert.equal(x ~= y and edits <= 2 and y or nil, similar.find(x, {y}))
+         local front = ("front"):rep(20)
+         x, y = front .. x .. "back", front .. y .. "back"
+         assert.equal(x ~= y and edits <= 3 and y or nil, similar.find(x, {y}))
+      end
+   end)
+
+   it("may be of any length", function()
+      local long = ("x"):rep(3000000)
+      assert.equal(long, similar.find(long:sub(3), {"x", long}))
    end)
 
    it("are hinted at once for all that share the hint", function()

@@ -8,29 +8,53 @@ local distance = {}
 
 local WORD = 63 -- characters that fit into the bits of an integer, less one
 
+local PART = 1000 -- bytes; not many results of one call fit on Lua's stack
+
 local function characters(text)
-   if not text:find "[\128-\255]" or not utf8.len(text) then
-      return {text:byte(1, -1)}
-   end
    local list = {}
+   if not text:find "[\128-\255]" or not utf8.len(text) then
+      for at = 1, #text, PART do
+         table.move({text:byte(at, at + PART - 1)}, 1, PART, at, list)
+      end
+      return list
+   end
    for _, point in utf8.codes(text) do
       list[#list + 1] = point
    end
    return list
 end
 
---- The distance by a table of rows, for words longer than an integer has bits.
+--- Where what two words share at their ends ends: the first place where they differ, and how many
+--- follow the last one.
+local function differing(a, b)
+   local first, behind, shorter = 1, 0, math.min(#a, #b)
+   while first <= shorter and a[first] == b[first] do
+      first = first + 1
+   end
+   while behind <= shorter - first and a[#a - behind] == b[#b - behind] do
+      behind = behind + 1
+   end
+   return first, behind
+end
+
+--- The distance by a table of rows, for words longer than an integer has bits. Mangled names are
+--- such words, and thousands of them begin alike: only cells between the ends that both share, and
+--- no farther from the diagonal than the limit, are filled.
 local function by_rows(a, b, limit)
-   local before, row = {}, {}
-   for j = 0, #b do
+   local first, behind = differing(a, b)
+   local skip, over, before, row = first - 1, limit + 1, {}, {}
+   local rows, columns = #a - skip - behind, #b - skip - behind
+   for j = 0, math.min(columns, limit) do
       row[j] = j
    end
-   for i = 1, #a do
-      local now, least = {[0] = i}, i
-      for j = 1, #b do
-         local n = math.min(row[j] + 1, now[j - 1] + 1, row[j - 1] + (a[i] == b[j] and 0 or 1))
-         if i > 1 and j > 1 and a[i] == b[j - 1] and a[i - 1] == b[j] then
-            n = math.min(n, before[j - 2] + 1)
+   for i = 1, rows do
+      local now, least, x = {[0] = i <= limit and i or nil}, i, a[skip + i]
+      for j = math.max(1, i - limit), math.min(columns, i + limit) do
+         local y = b[skip + j]
+         local n = math.min((row[j] or over) + 1, (now[j - 1] or over) + 1,
+            (row[j - 1] or over) + (x == y and 0 or 1))
+         if i > 1 and j > 1 and x == b[skip + j - 1] and a[skip + i - 1] == y then
+            n = math.min(n, (before[j - 2] or over) + 1)
          end
          now[j], least = n, math.min(n, least)
       end
@@ -39,7 +63,7 @@ local function by_rows(a, b, limit)
       end
       before, row = row, now
    end
-   return row[#b]
+   return row[columns] or over
 end
 
 --- For each character of a word the places where it stands, as bits.
