@@ -17,6 +17,28 @@ local function cxx(...)
 end
 
 describe("an unwind table", function()
+   it("is found when that of another linker lies between the tables of one", function()
+      local thrower = cxx("t_thrower", 'extern "C" int raise(int n) { throw n; }')
+      local below = support.cc(folder .. "/below.o", "int below(int n) { return n + 1; }",
+         "-O1 -fno-pic -fasynchronous-unwind-tables")
+      local result = assert(moonlink.isolate(function() -- what is not found ends the process
+         local linkers, texts = {}, {}
+         for i = 1, 2 do
+            linkers[i] = moonlink.new()
+            assert(linkers[i]:load {below, zone = "low"})
+            assert(linkers[i]:load {thrower, "-lstdc++"})
+         end
+         for _ = 1, 3 do -- libgcc sorts what it knows after the first time
+            for _, ln in ipairs(linkers) do
+               local ok, err = pcall(ln:func "int raise(int)", 7)
+               texts[#texts + 1] = tostring(ok) .. tostring(err):match "int: %d"
+            end
+         end
+         return table.concat(texts, " ")
+      end))
+      assert.equal(("falseint: 7 "):rep(6), result[1] .. " ")
+   end)
+
    it("goes on behind a terminator in its middle", function()
       -- as crtend.o has it; in front, between and behind
       local stop = support.as(folder .. "/stop.o", [[

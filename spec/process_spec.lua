@@ -110,6 +110,10 @@ describe("the process", function()
       passes("unwinding", {variant = "plain"})
    end)
 
+   it("finds code of one session that lies between that of another", function()
+      passes("between", {variant = "plain"})
+   end)
+
    it("are taken back in any order without walking through each other", function()
       local library = dir .. "/libgcc_s.so.1"
       support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libgcc_s.so.1 -o %s spec/c/%s.c",

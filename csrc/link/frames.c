@@ -562,7 +562,8 @@ int ml_frames_register(ml_txn *t)
     l->unwinders = t->s->unwinders;
     enter_runtime(l);
     ml_unwinders_refresh(l->unwinders);
-    if (l->frames && !ml_unwind_register(l->unwinders, l->frames, l->block.addr, &l->unwind))
+    const ml_block *b = &l->block;
+    if (l->frames && !ml_unwind_register(l->unwinders, l->frames, b->addr, b->home, &l->unwind))
         return ml_nomem(t->d);
     add_unwinder(l);
     return 0;

@@ -422,6 +422,7 @@ int ml_block_take(ml_space *s, ml_diag *d, ml_wish wish, size_t size, size_t ali
     s->used += size;
     if (at.r->alone)
         trim(at.r);
+    b.home = at.r->addr;
     *out = b;
     return 0;
 }

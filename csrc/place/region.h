@@ -33,6 +33,7 @@ typedef struct ml_wish {
 typedef struct ml_block {
     uint64_t addr; /* first byte, a multiple of the alignment asked for */
     size_t size;   /* bytes, whole pages */
+    uint64_t home; /* where its reservation begins */
     ml_zone zone;
     bool fresh;             /* its pages are unlike those around: it is given back as new ones */
     size_t code, set_aside; /* as wished */

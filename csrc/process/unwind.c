@@ -25,7 +25,9 @@
 ** is split. MOST is what balances the walk with the copy of the array, and with the sorting of a
 ** run's entries at the next throw.
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
-** the address it looks for. Runs keep that promise, since units are disjoint.
+** the address it looks for. So nobody else's code may lie between the first and the last of a run,
+** another session's, say: all of it is in one reservation of address space (`home`), which is ours
+** alone.
 ** libgcc from 13 on and LLVM's libunwind look up in other ways, and are told of each table. The
 ** latter goes through all that it knows to take one back, whatever is done here: what it was told
 ** can be removed by nothing but the table's own address. */
@@ -72,6 +74,7 @@ typedef struct unwinder {
 ** make the next from. */
 typedef struct run {
     uint64_t objects[2][OBJECT_WORDS]; /* libgcc's own, for either array */
+    uint64_t home;
     uint32_t n;
     unsigned live;       /* which array is known */
     uint64_t code[MOST]; /* where the tables' code begins; sorted */
@@ -222,9 +225,8 @@ void ml_unwinders_refresh(ml_unwinders *w)
 
 /* ---- tables ---- */
 
-/* The run that holds the address, or would: the last that begins there or below. 0 when all begin
-** above it. */
-static uint32_t search(const ml_unwinders *w, uint64_t code)
+/* How many runs begin at the address or below. */
+static uint32_t runs_up_to(const ml_unwinders *w, uint64_t code)
 {
     uint32_t lo = 0, hi = w->n;
     while (lo < hi) {
@@ -234,7 +236,7 @@ static uint32_t search(const ml_unwinders *w, uint64_t code)
         else
             hi = mid;
     }
-    return lo ? lo - 1 : 0;
+    return lo;
 }
 
 /* Where the code stands in a run, or belongs. */
@@ -252,48 +254,55 @@ static uint32_t place_of(const run *r, uint64_t code)
 }
 
 /* An empty run at number `at`; NULL when memory is short. It is filled before the next search. */
-static run *new_run(ml_unwinders *w, uint32_t at)
+static run *new_run(ml_unwinders *w, uint32_t at, uint64_t home)
 {
     run *r = ML_ROOM(w->runs, w->n, w->room) ? ml_heap_zalloc(1, sizeof *r) : NULL;
     if (!r)
         return NULL;
     memmove(&w->runs[at + 1], &w->runs[at], (w->n - at) * sizeof(run *));
+    r->home = home;
     w->runs[at] = r;
     w->n++;
     return r;
 }
 
-/* Moves the upper half of a full run into one of its own, which is known first. */
-static bool split(ml_unwinders *w, uint32_t at)
+/* Moves the upper half of a full run into one of its own, which is known first and returned; NULL
+** when memory is short. */
+static run *split(ml_unwinders *w, uint32_t at)
 {
-    run *low = w->runs[at], *high = new_run(w, at + 1);
+    run *low = w->runs[at], *high = new_run(w, at + 1, low->home);
     uint32_t half = low->n / 2, rest = low->n - half;
     if (!high)
-        return false;
+        return NULL;
     memcpy(high->code, low->code + half, rest * sizeof *high->code);
     memcpy(high->tables[1], low->tables[low->live] + half, rest * sizeof high->tables[1][0]);
     turn(w, high, rest);
     memcpy(low->tables[1 - low->live], low->tables[low->live], half * sizeof low->tables[0][0]);
     turn(w, low, half);
-    return true;
+    return high;
 }
 
 /* The run for one more table; NULL when memory is short. Loads that follow each other fill runs. */
-static run *run_for(ml_unwinders *w, uint64_t code)
+static run *run_for(ml_unwinders *w, uint64_t code, uint64_t home)
 {
-    uint32_t at = search(w, code);
-    if (w->n && w->runs[at]->n < MOST)
-        return w->runs[at];
-    if (!w->n || code > w->runs[at]->code[MOST - 1])
-        return new_run(w, w->n ? at + 1 : 0);
-    if (!split(w, at))
-        return NULL;
-    return w->runs[search(w, code)];
+    uint32_t next = runs_up_to(w, code), at = next;
+    if (next && w->runs[next - 1]->home == home)
+        at = next - 1; /* it begins below; else one that begins above will do */
+    if (at == w->n || w->runs[at]->home != home)
+        return new_run(w, next, home);
+    run *r = w->runs[at];
+    if (r->n < MOST)
+        return r;
+    if (code > r->code[MOST - 1])
+        return new_run(w, at + 1, home);
+    run *high = split(w, at);
+    return high && code > high->code[0] ? high : high ? r : NULL;
 }
 
-bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, ml_unwind *out)
+bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, uint64_t home,
+                        ml_unwind *out)
 {
-    run *r = run_for(w, code);
+    run *r = run_for(w, code, home);
     if (!r)
         return false;
     uint32_t at = place_of(r, code), behind = r->n - at;
@@ -319,7 +328,7 @@ void ml_unwind_unregister(ml_unwind *u)
     for (unsigned i = 0; i < MAX_UNWINDERS; i++)
         if (w->list[i].add && !w->list[i].array_add)
             w->list[i].remove((const void *)(uintptr_t)u->table);
-    uint32_t k = search(w, u->code);
+    uint32_t k = runs_up_to(w, u->code) - 1;
     run *r = w->runs[k];
     uint32_t at = place_of(r, u->code), behind = r->n - at - 1;
     const void **old = r->tables[r->live], **next = r->tables[1 - r->live];

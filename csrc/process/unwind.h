@@ -27,9 +27,11 @@ void ml_unwinders_free(ml_unwinders *w);
 void ml_unwinders_refresh(ml_unwinders *w);
 
 /* Tells all unwinders of a table that has at least one entry for code. All of its code lies from
-** `code` on, where nobody else's begins or lies between. False when memory is short: then nothing
-** was changed. */
-bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, ml_unwind *out);
+** `code` on, where nobody else's begins or lies between. home: the address space that this code is
+** in, as a number; between two tables of one home lies no code but what w knows. False when memory
+** is short: then nothing was changed. */
+bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, uint64_t home,
+                        ml_unwind *out);
 /* The inverse; cannot fail. *u is all zero afterwards, and may have been so before. */
 void ml_unwind_unregister(ml_unwind *u);
 

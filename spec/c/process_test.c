@@ -198,7 +198,7 @@ static void unwinding(const char *unused)
     ml_unwinders_refresh(w);
     for (int i = 0; i < 3; i++) {
         t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], t[i].start, &reg[i]));
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], t[i].start, 1, &reg[i]));
     }
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* nobody to tell so far */
     dlerror();
@@ -221,6 +221,37 @@ static void unwinding(const char *unused)
     CHECK(!find(code + 210, bases));
     ml_unwinders_free(w);
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* and do so no longer */
+}
+
+/* What one session has lies on both sides of what another has. */
+static void between(const char *unused)
+{
+    (void)unused;
+    enum { N = 9 }; /* homes 0 to 8; the first, third and so on are of one session */
+    static char code[100 * N];
+    static table t[N];
+    void *bases[3];
+    ml_unwinders *w[2] = {ml_unwinders_new(), ml_unwinders_new()};
+    ml_unwind reg[N];
+    ml_library gcc = opened("libgcc_s.so.1");
+    find_fde *find = (find_fde *)(uintptr_t)found(&gcc, "_Unwind_Find_FDE", NULL).addr;
+    ml_unwinders_refresh(w[0]);
+    ml_unwinders_refresh(w[1]);
+    for (unsigned n = 0; n < N; n++) {
+        unsigned i = n * 5 % N;
+        t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
+        CHECK(ml_unwind_register(w[i % 2], (uint64_t)(uintptr_t)&t[i], t[i].start, i, &reg[i]));
+    }
+    for (int i = 0; i < N; i++)
+        CHECK(find(code + 100 * i + 10, bases) && !find(code + 100 * i + 70, bases));
+    for (int k = 0; k < N; k++) {
+        ml_unwind_unregister(&reg[k]);
+        for (int i = 0; i < N; i++)
+            CHECK(!find(code + 100 * i + 10, bases) == (i <= k));
+    }
+    ml_unwinders_free(w[0]);
+    ml_unwinders_free(w[1]);
+    ml_library_close(&gcc);
 }
 
 enum { MANY = 10000 };
@@ -251,7 +282,7 @@ static void counted(const char *arg)
     for (unsigned i = 0; i < MANY; i++) {
         unsigned at = mixed ? i * 7919u % MANY : i;
         left[i] = i;
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&words[i], 4096 * (1 + (uint64_t)at),
+        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&words[i], 4096 * (1 + (uint64_t)at), 1,
                                  &reg[i]));
     }
     CHECK(known() == MANY && *objects <= (mixed ? 250 : 80));
@@ -263,7 +294,8 @@ static void counted(const char *arg)
         memmove(&left[k], &left[k + 1], (n - 1 - k) * sizeof *left);
         CHECK(n % 1000 || known() == n - 1);
     }
-    CHECK(!known() && !*objects && *steps - before <= 100 * MANY); /* of 5,000 if each was an object */
+    CHECK(!known() && !*objects &&
+          *steps - before <= 100 * MANY); /* of 5,000 if each was an object */
     ml_unwinders_free(w);
     ml_library_close(&lib);
     free(path);
@@ -272,9 +304,9 @@ static void counted(const char *arg)
 int main(int argc, char **argv)
 {
     static const test tests[] = {
-        {"opening", opening},     {"local", local},       {"symbols", symbols},
+        {"opening", opening},     {"local", local},         {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
-        {"unwinding", unwinding}, {"counted", counted},
+        {"unwinding", unwinding}, {"between", between},     {"counted", counted},
     };
     argc_given = argc;
     argv_given = argv;
