@@ -3,14 +3,13 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 
-local dir = support.tmpdir()
-local count = 0
+local dir = objects.dir
 
-local function cc(source, flags, opts)
-   count = count + 1
-   return support.cc(("%s/%d.o"):format(dir, count), source, flags or "-O1 -fPIC", opts)
+local function cc(source, flags, compiler)
+   return objects.cc(source, flags or "-O1 -fPIC", compiler)
 end
 
 local function how(unit, name)
@@ -350,14 +349,14 @@ describe("a first call", function()
       assert(ln:load "-lstdc++")
       assert(ln:load(cc([[#include <stdexcept>
          extern "C" int thrower(int n) { if (n > 0) throw std::out_of_range("far"); return n; }]],
-         nil, {compiler = "g++"})))
+         nil, "g++")))
       local unit = assert(ln:load(cc([[#include <stdexcept>
          extern "C" int thrower(int); int gone;
          struct guard { ~guard() { gone++; } };
          extern "C" int catches(int n) { guard g;
             try { return thrower(n); } catch (std::out_of_range &) { return gone - 1; } }
          extern "C" int passes(int n) { guard g; return thrower(n) + 1; }]],
-         nil, {compiler = "g++"})))
+         nil, "g++")))
       assert.equal("lazy", how(unit, "thrower"))
       assert.equal(-1, assert(ln:func "int catches(int)")(1))
       local text = support.refused(assert(ln:func "int passes(int)"), 1)
@@ -615,7 +614,7 @@ describe("a unit that was found at a first call", function()
       local low = assert(ln:load(cc(LOW)))
       assert(ln:load "-lstdc++")
       local unit, err = ln:load(cc([[extern "C" int low(int);
-         struct starts { starts() { throw low(1); } }; starts now;]], nil, {compiler = "g++"}))
+         struct starts { starts() { throw low(1); } }; starts now;]], nil, "g++"))
       assert.is_nil(unit)
       assert.equal("init", err.code)
       assert.same({}, low:users())

@@ -2,34 +2,14 @@
 -- SPDX-License-Identifier: MIT
 
 local dkjson = require "dkjson"
+local runner = require "spec.support.runner"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
 local here = support.stdout "pwd"
 local build = support.build:sub(1, 1) == "/" and support.build or here .. "/" .. support.build
 local program = support.moonlink()
-
---- Runs `moonlink` with the rest of a shell command, in the specs' folder.
-local function run(fmt, ...)
-   local command = select("#", ...) > 0 and fmt:format(...) or fmt
-   return support.exit("cd %s && %s %s", dir, program, command)
-end
-
---- The same, for what must succeed and say nothing on standard error.
-local function output(fmt, ...)
-   local status, out, err = run(fmt, ...)
-   assert.same({0, ""}, {status, err})
-   return out
-end
-
-local function fails(status, pattern, fmt, ...)
-   local got, out, err = run(fmt, ...)
-   assert.equal(status, got, err)
-   assert.equal("", out)
-   assert.equal("moonlink: ", err:sub(1, 10))
-   assert.truthy(err:find(pattern, 1, true), err)
-   return err
-end
+local run, output, fails = runner.new(dir, program)
 
 local FUNCTIONS = [[
    #include <stdint.h>

@@ -2,27 +2,12 @@
 -- SPDX-License-Identifier: MIT
 
 local meter = require "moonlink.lab.meter"
+local runner = require "spec.support.runner"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
 local program = support.moonlink()
-
-local function run(fmt, ...)
-   return support.exit("cd %s && %s lab %s", dir, program, fmt:format(...))
-end
-
-local function output(fmt, ...)
-   local status, out, err = run(fmt, ...)
-   assert.same({0, ""}, {status, err})
-   return out
-end
-
-local function fails(status, text, fmt, ...)
-   local got, out, err = run(fmt, ...)
-   assert.equal("", out)
-   assert.equal(status, got, err)
-   assert.matches(text, err, 1, true)
-end
+local run, output, fails = runner.new(dir, program .. " lab")
 
 support.write(dir .. "/f.c", "int f(int x) { return x + 1; }\n")
 support.write(dir .. "/two.lua", [[

@@ -1,9 +1,11 @@
 --- The laboratory: experiments on real inputs, each run in a process of its own.
 -- SPDX-License-Identifier: MIT
 
+local experiments = require "spec.support.experiments"
 local lab = require "moonlink.lab"
 local support = require "spec.support"
 
+local results, succeeded = experiments.cases, experiments.sample
 local dir = support.tmpdir()
 
 local function source(name, text)
@@ -26,24 +28,6 @@ local READY = {
    "shared-batch", "shared-incremental", "dlmopen",
 }
 local CALL = {"int top(int)", 1, expect = 7}
-
---- Runs an experiment; its cases by id.
-local function results(spec, options)
-   spec.name = spec.name or "test"
-   local result = lab.experiment(spec):run(options or {runs = 1, warmup = 0})
-   local by_id = {}
-   for _, case in ipairs(result.cases) do
-      by_id[case.id] = case
-   end
-   return by_id, result
-end
-
-local function succeeded(case, runs)
-   assert.is_nil(case.refused)
-   assert.same({}, case.failures)
-   assert.equal(runs or 1, #case.samples)
-   return case.samples[1]
-end
 
 describe("lab: the ready-made strategies", function()
    it("load, call, take an edit and unload", function()

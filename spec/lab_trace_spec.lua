@@ -1,6 +1,7 @@
 --- The laboratory's trace mode: calls between packages, counted in a run of their own.
 -- SPDX-License-Identifier: MIT
 
+local experiments = require "spec.support.experiments"
 local lab = require "moonlink.lab"
 local report = require "moonlink.lab.report"
 local support = require "spec.support"
@@ -40,12 +41,7 @@ end
 
 local function run(spec, options)
    spec.name, spec.inputs = "trace", spec.inputs or {input()}
-   local result = lab.experiment(spec):run(options or {runs = 1, warmup = 0})
-   local by_id = {}
-   for _, case in ipairs(result.cases) do
-      by_id[case.id] = case
-   end
-   return by_id, result
+   return experiments.cases(spec, options)
 end
 
 --- { "FROM TO" = CALLS }

@@ -2,14 +2,13 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 
-local dir = support.tmpdir()
-local count = 0
+local dir = objects.dir
 
 local function cc(source)
-   count = count + 1
-   return support.cc(("%s/%d.o"):format(dir, count), source, "-O1 -fPIC")
+   return objects.cc(source, "-O1 -fPIC")
 end
 
 describe("a first call", function()

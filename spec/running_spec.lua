@@ -2,11 +2,12 @@
 -- Nothing here waits for a time: what a thread has done stands in counters of a unit.
 -- SPDX-License-Identifier: MIT
 
+local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
 local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 
-local dir, object = objects.dir, objects.cc
+local dir, object, refusal = objects.dir, objects.cc, loads.unload_refusal
 
 -- What threads tell, in a unit that they all use. `started` counts threads that are where they will
 -- stay until `stop`; beat is written by them all the time.
@@ -153,14 +154,6 @@ local function bench()
    ln:cdef(PROTOTYPES)
    assert(ln:load(board))
    return ln
-end
-
-local function refusal(unit, how)
-   local ok, err = unit:unload(how)
-   assert.is_nil(ok)
-   assert.equal("state", err.code)
-   assert.is_true(unit:alive())
-   return err.message, err
 end
 
 local function assert_inside(ln, unit)

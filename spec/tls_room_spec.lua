@@ -4,28 +4,15 @@
 
 local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
+local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 local threads = require "spec.support.threads"
 
-local folder
-local count = 0
-
-local function path(extension)
-   count = count + 1
-   return ("%s/%d.%s"):format(folder, count, extension)
-end
+local folder, path, as = objects.dir, objects.path, objects.as
 
 local function cc(source, flags)
-   return support.cc(path "o", source, "-O2 " .. (flags or "-fPIC"))
+   return objects.cc(source, "-O2 " .. (flags or "-fPIC"))
 end
-
-local function as(source)
-   return support.as(path "o", source)
-end
-
-setup(function()
-   folder = support.tmpdir()
-end)
 
 -- A Lua text in a process of its own, whose static room nobody else has used.
 local function run(source, ...)
@@ -444,10 +431,10 @@ x: .long 5000
       end
       local helper <close> = moonlink.new()
       local t <close> = threads.start(helper, folder)
-      local objects = {module(100, "a"), module(200, "b")}
+      local modules = {module(100, "a"), module(200, "b")}
       for round = 0, 19 do
          local ln <close> = moonlink.new()
-         local unit = assert(ln:load(objects[round % 2 + 1]))
+         local unit = assert(ln:load(modules[round % 2 + 1]))
          assert.equal("dynamic", unit.stats.tls_block)
          local initial = round % 2 == 0 and 100 or 200
          local get, set = ln:address_of "get", ln:address_of "set"

@@ -4,28 +4,15 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 local threads = require "spec.support.threads"
 
-local folder
-local count = 0
-
-local function path(extension)
-   count = count + 1
-   return ("%s/%d.%s"):format(folder, count, extension)
-end
+local folder, as = objects.dir, objects.as
 
 local function cc(source, flags, compiler)
-   return support.cc(path "o", source, "-O2 " .. (flags or ""), {compiler = compiler})
+   return objects.cc(source, "-O2 " .. (flags or ""), compiler)
 end
-
-local function as(source)
-   return support.as(path "o", source)
-end
-
-setup(function()
-   folder = support.tmpdir()
-end)
 
 describe("a thread-local variable", function()
    -- Initialised, zero, local, hidden, aligned, and one whose image holds an address.
@@ -106,15 +93,15 @@ describe("a thread-local variable", function()
    end)
 
    it("lies with those of other objects in one block, each at its alignment", function()
-      local objects, ln <close> = {}, moonlink.new()
+      local list, ln <close> = {}, moonlink.new()
       for i = 0, 9 do
-         objects[#objects + 1] = cc((([[
+         list[#list + 1] = cc((([[
             __thread char before_N = 1;
             __thread long v_N __attribute__((aligned(A))) = N;
             long f_N(void) { return (long)&v_N % A == 0 && before_N == 1 ? v_N : -1; }
          ]]):gsub("N", i):gsub("A", 8 << i % 4)), i % 2 == 0 and "-fPIC" or "-fPIE")
       end
-      local unit = assert(ln:load(objects))
+      local unit = assert(ln:load(list))
       for i = 0, 9 do
          assert.equal(i, ln:func(("long f_%d(void)"):format(i))())
       end

@@ -1,11 +1,12 @@
 -- Unloading: who uses a unit, what is refused, what "wait", "orphan" and "force" do.
 -- SPDX-License-Identifier: MIT
 
+local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
 local objects = require "spec.support.objects" ()
 local support = require "spec.support"
 
-local dir, object = objects.dir, objects.cc
+local dir, object, refusal = objects.dir, objects.cc, loads.unload_refusal
 
 local function named(name, source, flags, compiler)
    return support.cc(dir .. "/" .. name, source, flags or "-O1 -fPIE",
@@ -38,15 +39,6 @@ setup(function()
    other = named("other.o", "int set(int); int put(int n) { return set(n); }")
    apply = named("apply.o", "int apply(int (*f)(int), int n) { return f(n) + 1; }")
 end)
-
---- The text of a refusal that must come.
-local function refusal(unit, how)
-   local ok, err = unit:unload(how)
-   assert.is_nil(ok)
-   assert.equal("state", err.code)
-   assert.is_true(unit:alive())
-   return err.message, err
-end
 
 describe("unloading", function()
    it("takes names, memory and functions", function()

@@ -1,6 +1,7 @@
 --- What specs of loading share: loads that must succeed, and loads that must not.
 -- SPDX-License-Identifier: MIT
 
+local assert = require "luassert"
 local moonlink = require "moonlink"
 
 local loads = {}
@@ -31,6 +32,19 @@ function loads.refusal(inputs, options)
    assert(unit == nil, "the load should have failed")
    assert(type(err) == "table", "an error value should say why")
    return err
+end
+
+--- The text and the error of an unload that must be refused, since somebody needs the unit.
+---@param unit moonlink.LoadedUnit
+---@param how? table as unit:unload
+---@return string text
+---@return moonlink.Error
+function loads.unload_refusal(unit, how)
+   local ok, err = unit:unload(how)
+   assert.is_nil(ok)
+   assert.equal("state", err.code)
+   assert.is_true(unit:alive())
+   return err.message, err
 end
 
 return loads

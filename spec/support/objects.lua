@@ -4,14 +4,17 @@
 local support = require "spec.support"
 
 --- A factory for one spec file.
----@return {dir: string, cc: function, versions: function}
+---@return {dir: string, path: function, cc: function, as: function, versions: function}
 return function()
    local dir, number = support.tmpdir(), 0
    local objects = {dir = dir}
 
-   local function fresh_path()
+   --- A path in the folder that nothing has yet.
+   ---@param extension? string "o"
+   ---@return string
+   function objects.path(extension)
       number = number + 1
-      return ("%s/o%d.o"):format(dir, number)
+      return ("%s/o%d.%s"):format(dir, number, extension or "o")
    end
 
    --- Compiles to an object of its own.
@@ -20,8 +23,15 @@ return function()
    ---@param compiler? string
    ---@return string path
    function objects.cc(source, flags, compiler)
-      return support.cc(fresh_path(), source, flags or "-O1 -fPIE",
+      return support.cc(objects.path(), source, flags or "-O1 -fPIE",
          compiler and {compiler = compiler})
+   end
+
+   --- Assembles to an object of its own.
+   ---@param source string
+   ---@return string path
+   function objects.as(source)
+      return support.as(objects.path(), source)
    end
 
    --- A file whose content is the first version. The function makes it another one, as compilers
@@ -31,7 +41,7 @@ return function()
    ---@return fun(i: integer): string switch
    ---@return string[] list paths of the versions, which may be changed
    function objects.versions(sources, flags, compiler)
-      local path, list = fresh_path(), {}
+      local path, list = objects.path(), {}
       for i, source in ipairs(sources) do
          list[i] = objects.cc(source, flags, compiler)
       end
