@@ -2,6 +2,7 @@
 -- Spec: x86-64 psABI 3.5.1 (code models), 4.4 and B.2 (GOTPCRELX).
 -- SPDX-License-Identifier: MIT
 
+local maps = require "spec.support.maps"
 local moonlink = require "moonlink"
 local support = require "spec.support"
 
@@ -16,37 +17,21 @@ local function assembled(name, source)
    return support.as(dir .. "/" .. name .. ".o", source)
 end
 
---- Mappings as { first=, last=, prot=, is_heap= }.
-local function mappings()
-   local list = {}
-   for line in io.lines "/proc/self/maps" do
-      local first, last, prot, inode, path =
-         line:match "^(%x+)%-(%x+) (%S+) %S+ %S+ (%S+)%s*(.*)$"
-      list[#list + 1] = {
-         first = tonumber(first, 16), last = tonumber(last, 16), prot = prot,
-         is_heap = prot == "rw-p" and inode == "0" and path == "",
-      }
-   end
-   return list
-end
-
 --- Number of mappings but for the heap, which grows and shrinks as it likes.
 ---@param data? integer an address whose mapping counts in any case
 local function count_mappings(data)
    local count = 0
-   for _, mapping in ipairs(mappings()) do
-      local is_data = data and data >= mapping.first and data < mapping.last
-      count = count + ((is_data or not mapping.is_heap) and 1 or 0)
+   for _, each in ipairs(maps.list()) do
+      local is_data = data and data >= each.first and data < each.last
+      local is_heap = each.protection == "rw-p" and each.inode == "0" and each.path == ""
+      count = count + ((is_data or not is_heap) and 1 or 0)
    end
    return count
 end
 
 local function protection_of(address)
-   for _, mapping in ipairs(mappings()) do
-      if address >= mapping.first and address < mapping.last then
-         return mapping.prot
-      end
-   end
+   local mapping = maps.of(address, 1)[1]
+   return mapping and mapping.protection
 end
 
 describe("memory", function()

@@ -2,6 +2,7 @@
 -- Spec: proc(5) on maps and smaps; mprotect(2), memfd_create(2), madvise(2).
 -- SPDX-License-Identifier: MIT
 
+local maps = require "spec.support.maps"
 local moonlink = require "moonlink"
 local objects = require "spec.support.objects" ()
 local support = require "spec.support"
@@ -15,24 +16,8 @@ local PARTS = [[
    int f(int i) { zero[i & 7]++; return i + data + words[i & 1][0] + !pointer; }
 ]]
 
---- The mappings that hold something of a range.
-local function maps(first, size)
-   local list = {}
-   for line in io.lines "/proc/self/maps" do
-      local from, to, protection, inode, path =
-         line:match "^(%x+)%-(%x+) (%S+) %S+ %S+ (%S+)%s*(.*)$"
-      from, to = tonumber(from, 16), tonumber(to, 16)
-      if to > first and from < first + size then
-         list[#list + 1] = {
-            first = from, last = to, protection = protection, inode = inode, path = path,
-         }
-      end
-   end
-   return list
-end
-
 local function map_of(address)
-   return maps(address, 1)[1]
+   return maps.of(address, 1)[1]
 end
 
 --- What smaps says of the mapping at an address: its lines by name.
@@ -116,7 +101,7 @@ describe("a load", function()
          local first, size = keep.stats.base - (1 << 31), 1 << 32
          local function codes()
             local n = 0
-            for _, each in ipairs(maps(first, size)) do
+            for _, each in ipairs(maps.of(first, size)) do
                n = n + ((each.protection:find "x" or each.path:find "memfd:moonlink") and 1 or 0)
             end
             return n
@@ -134,7 +119,7 @@ describe("a block", function()
       local unit, ln <close> = loaded {}
       local base, size = unit.stats.base, unit.stats.size
       assert(unit:unload())
-      assert.same({"---p"}, {map_of(base).protection, maps(base, size)[2]})
+      assert.same({"---p"}, {map_of(base).protection, maps.of(base, size)[2]})
       assert.equal(base, assert(ln:load(objects.cc(PARTS))).stats.base)
    end)
 
@@ -144,11 +129,11 @@ describe("a block", function()
       local base, size = unit.stats.base, unit.stats.size
       assert.equal(base, map_of(base).first)
       assert(unit:unload())
-      assert.same({}, maps(base, size))
+      assert.same({}, maps.of(base, size))
       assert.equal(5, ln:func "int g(void)" ())
       local mine = map_of(other.stats.base)
       assert(ln:close())
-      assert.same({}, maps(mine.first, mine.last - mine.first))
+      assert.same({}, maps.of(mine.first, mine.last - mine.first))
    end)
 
    it("of its own has no more addresses than it needs, as near as others", function()
@@ -334,8 +319,8 @@ describe("code at two addresses", function()
       end
       local base, size, view = unit.stats.base, unit.stats.size, unit.stats.view
       assert(unit:unload())
-      assert.same({}, maps(view, 1))
-      assert.same({"---p"}, {map_of(base).protection, maps(base, size)[2]})
+      assert.same({}, maps.of(view, 1))
+      assert.same({"---p"}, {map_of(base).protection, maps.of(base, size)[2]})
    end)
 
    --- Two versions of g, and a unit that calls it directly, loaded with protect = "dual".
@@ -383,7 +368,7 @@ describe("code at two addresses", function()
       assert(p.reload(2))
       assert.equal(12, p.f())
       assert.equal("r-xp", map_of(at).protection)
-      assert.same({}, maps(p.user.stats.view, 1)) -- it writes to something else by now
+      assert.same({}, maps.of(p.user.stats.view, 1)) -- it writes to something else by now
       assert(p.reload(1))
       assert.equal(11, p.f())
    end)

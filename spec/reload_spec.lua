@@ -2,6 +2,7 @@
 -- changed.
 -- SPDX-License-Identifier: MIT
 
+local maps = require "spec.support.maps"
 local moonlink = require "moonlink"
 local objects = require "spec.support.objects" ()
 local support = require "spec.support"
@@ -418,13 +419,9 @@ end)
 
 --- Everything that a failed reload must leave as it was.
 local function snapshot(ln, unit)
-   local maps = 0
-   for _ in io.lines "/proc/self/maps" do
-      maps = maps + 1
-   end
    return {
       address = unit:address "f", found = (ln:address_of "f"), version = unit.version,
-      units = #ln:units(), core = #ln.session:units(), users = #unit:users(), maps = maps,
+      units = #ln:units(), core = #ln.session:units(), users = #unit:users(), maps = #maps.list(),
    }
 end
 

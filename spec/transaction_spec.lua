@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local maps = require "spec.support.maps"
 local moonlink = require "moonlink"
 local support = require "spec.support"
 
@@ -15,12 +16,10 @@ end
 --- AddressSanitizer, with what it keeps free for it, lies at 0x6...
 local function mappings()
    local lines = {}
-   for line in io.lines "/proc/self/maps" do
-      local protection, inode, path = line:match "^%S+ (%S+) %S+ %S+ (%S+)%s*(.*)$"
-      local is_sanitizer = line:find "^6%x%x%x%x%x%x%x%x%x%x%x%-"
-      if inode ~= "0" or (path == "" and protection ~= "rw-p" and not is_sanitizer) then
-         lines[#lines + 1] = line
-      end
+   for _, each in ipairs(maps.list()) do
+      local is_sanitizer = each.line:find "^6%x%x%x%x%x%x%x%x%x%x%x%-"
+      local is_quiet = each.path == "" and each.protection ~= "rw-p" and not is_sanitizer
+      lines[#lines + 1] = (each.inode ~= "0" or is_quiet) and each.line or nil
    end
    return lines
 end

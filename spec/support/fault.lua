@@ -2,6 +2,7 @@
 -- through. Needs the module of `make fault`.
 -- SPDX-License-Identifier: MIT
 
+local maps = require "spec.support.maps"
 local support = require "spec.support"
 
 local fault = {}
@@ -18,12 +19,12 @@ local LIMIT = 20000
 ---@return string[]
 function fault.mappings()
    local lines = {}
-   for line in io.lines "/proc/self/maps" do
-      local range, protection, inode, path = line:match "^(%S+) (%S+) %S+ %S+ (%S+)%s*(.*)$"
+   for _, each in ipairs(maps.list()) do
+      local path, protection = each.path, each.protection
       local is_heap = path == "[heap]" or path:find "^%[stack" ~= nil
-         or (inode == "0" and path == "" and protection == "rw-p")
+         or (each.inode == "0" and path == "" and protection == "rw-p")
       if not is_heap then
-         lines[#lines + 1] = range .. " " .. protection .. " " .. path
+         lines[#lines + 1] = ("%x-%x %s %s"):format(each.first, each.last, protection, path)
       end
    end
    return lines

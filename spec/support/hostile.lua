@@ -5,6 +5,7 @@
 
 local moonlink = require "moonlink"
 local mutate = require "spec.support.mutate"
+local support = require "spec.support"
 
 local hostile = {}
 
@@ -18,11 +19,6 @@ local SANITIZED = os.getenv "LD_PRELOAD" ~= nil
 local SECONDS = SANITIZED and 300 or 60
 
 local OBJECT, ARCHIVE = "hostile.o", "hostile.a"
-
-local function read(path)
-   local file <close> = assert(io.open(path, "rb"))
-   return (assert(file:read "a"))
-end
 
 --- Mappings that are not heaps: what a load that was taken back may not change.
 local function mappings()
@@ -96,7 +92,7 @@ end
 
 local function try_objects(path, progress, change)
    local trial = begin(progress, path)
-   local good = change and change(read(path)) or read(path)
+   local good = change and change(support.read(path)) or support.read(path)
    assert(try_object(trial, "unchanged", good))
    mutate.object(good, function(name, bytes)
       try_object(trial, name, bytes)
@@ -113,7 +109,7 @@ end
 function hostile.object_file(path, progress)
    local trial = begin(progress, path)
    local file = path:gsub("[^/]*$", OBJECT)
-   mutate.object(read(path), function(name, bytes)
+   mutate.object(support.read(path), function(name, bytes)
       if not (name:find "^header" or name:find "^section" or name:find "^cut") then
          return
       end
@@ -193,7 +189,7 @@ end
 
 function hostile.archive(path, progress)
    local trial = begin(progress, path)
-   mutate.archive(read(path), function(name, bytes)
+   mutate.archive(support.read(path), function(name, bytes)
       whole_and_wanted(trial, name, {bytes = bytes, name = ARCHIVE})
    end)
    finish(trial)
@@ -202,7 +198,7 @@ end
 function hostile.archive_file(path, progress)
    local trial = begin(progress, path)
    local file = progress .. "." .. ARCHIVE
-   mutate.archive(read(path), function(name, bytes)
+   mutate.archive(support.read(path), function(name, bytes)
       local out <close> = assert(io.open(file, "wb"))
       assert(out:write(bytes))
       out:flush()
@@ -229,7 +225,7 @@ end
 
 --- Archives in each other, with an empty index each or without one.
 function hostile.nested(path, progress)
-   local trial, good = begin(progress, path), read(path)
+   local trial, good = begin(progress, path), support.read(path)
    for _, index in ipairs {"", header("/", 4) .. "\0\0\0\0"} do
       for _, depth in ipairs {1, 2, 16, 17, 18, 20000} do
          local name = ("%d archives in each other, index of %d bytes"):format(depth, #index)
@@ -243,7 +239,7 @@ end
 
 --- Section headers at all alignments.
 function hostile.odd_headers(path, progress)
-   local trial, good = begin(progress, path), read(path)
+   local trial, good = begin(progress, path), support.read(path)
    local shoff, n = get(good, 40, 8), get(good, 60, 2)
    for shift = 1, 8 do
       local moved = put(good, 40, 8, #good + shift) .. ("\0"):rep(shift)
@@ -264,7 +260,7 @@ local function all_to_null(bytes, list, n)
 end
 
 function hostile.null_symbol(path, progress)
-   local trial, good = begin(progress, path), read(path)
+   local trial, good = begin(progress, path), support.read(path)
    local list, n = mutate.sections(good)
    local symtab = symtab_and_spare(list, n)
    good = all_to_null(good, list, n)
@@ -276,7 +272,7 @@ end
 
 --- Kilobytes that stand for gigabytes: readable, writable and executable zeros.
 function hostile.sizes(path, progress)
-   local trial, good = begin(progress, path), read(path)
+   local trial, good = begin(progress, path), support.read(path)
    local list, n = mutate.sections(good)
    trial.grows = true -- a large reservation is kept for the next load
    for i = 1, n - 1 do
