@@ -143,8 +143,8 @@ bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **
         return false;
     size_t len = strlen(name);
     ml_diag_init(&quiet);
-    bool found = ml_archive_index(&quiet, t->sources.v[i].ar) == 0 &&
-                 ml_archive_find(t->sources.v[i].ar, name, len, ml_hash(name, len), &m);
+    bool found =
+        ml_archive_find(&quiet, t->sources.v[i].ar, name, len, ml_hash(name, len), &m) == 1;
     ml_diag_free(&quiet);
     if (found)
         *member = m.name;

@@ -25,22 +25,21 @@ static ml_entry *entry_of(ml_txn *t, const ml_source *src, uint64_t header)
     return e;
 }
 
-/* Reads the index, once. A second C library beside the process's own would have its own heap, its
-** own stdio and its own errno: refused unless it was asked for. */
-static int index_of(ml_txn *t, ml_source *src)
+/* A second C library beside the process's own would have its own heap, its own stdio and its own
+** errno: refused unless it was asked for. */
+static int refuse_libc(ml_txn *t, ml_source *src)
 {
     static const char start[] = "__libc_start_main";
-    if (src->indexed)
+    if (src->looked_at)
         return 0;
-    int rc = ml_archive_index(t->d, src->ar);
-    if (rc < 0)
-        return rc;
-    src->indexed = true;
     ml_member m;
     ml_provided p;
-    if (src->set != 0 || t->allow_libc ||
-        !ml_archive_find(src->ar, start, sizeof start - 1, ml_hash(start, sizeof start - 1), &m) ||
-        !ml_library_find(&t->s->self, start, NULL, &p))
+    int rc = ml_archive_find(t->d, src->ar, start, sizeof start - 1,
+                             ml_hash(start, sizeof start - 1), &m);
+    if (rc < 0)
+        return rc;
+    src->looked_at = true;
+    if (rc == 0 || src->set != 0 || t->allow_libc || !ml_library_find(&t->s->self, start, NULL, &p))
         return 0;
     return ml_fail(t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
                    "leave it out: its functions come from the process; or pass allow_second_libc = "
@@ -48,14 +47,23 @@ static int index_of(ml_txn *t, ml_source *src)
                    "a second C library; the process already has one");
 }
 
-/* The member that defines e; an index has the names from before the edits. */
-static bool find(const ml_source *src, const ml_entry *e, ml_member *m)
+/* The member that defines e: 1, 0 when there is none, or an error. An index has the names from
+** before the edits. */
+static int find(ml_txn *t, const ml_source *src, const ml_entry *e, ml_member *m)
 {
     if (!src->edits)
-        return ml_archive_find(src->ar, e->name, e->len, e->hash, m);
+        return ml_archive_find(t->d, src->ar, e->name, e->len, e->hash, m);
     const char *name = ml_edits_original(src->edits, e->name);
     size_t len = name ? strlen(name) : 0;
-    return name && ml_archive_find(src->ar, name, len, ml_hash(name, len), m);
+    return name ? ml_archive_find(t->d, src->ar, name, len, ml_hash(name, len), m) : 0;
+}
+
+/* The same for a source of the transaction. */
+static int look_up(ml_txn *t, ml_source *src, const ml_entry *e, ml_member *m)
+{
+    int found = find(t, src, e, m);
+    int rc = found < 0 ? found : refuse_libc(t, src);
+    return rc < 0 ? rc : found;
 }
 
 static int add_member(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *by);
@@ -87,10 +95,8 @@ static int use_nested(ml_txn *t, const ml_entry *e, const ml_entry *by)
     ml_member m;
     if (!by)
         return ml_sources_whole(t, &nested);
-    int rc = ml_archive_index(t->d, nested.ar);
-    if (rc == 0 && find(&nested, by, &m))
-        rc = add_member(t, &nested, &m, by);
-    return rc;
+    int rc = find(t, &nested, by, &m);
+    return rc == 1 ? add_member(t, &nested, &m, by) : rc;
 }
 
 /* Adds a member, unless that was done before. */
@@ -132,7 +138,7 @@ int ml_sources_whole(ml_txn *t, ml_source *src)
 {
     uint64_t pos = 0;
     ml_member m;
-    int rc = index_of(t, src);
+    int rc = refuse_libc(t, src);
     uint64_t start = ml_os_now_ns();
     if (rc == 0)
         rc = ml_archive_slurp(t->d, src->ar, &t->scratch);
@@ -171,12 +177,9 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
         ml_member m;
         if (src->set != set)
             continue;
-        int rc = index_of(t, src);
-        if (rc < 0)
-            return rc;
-        if (!find(src, e, &m))
-            continue;
-        rc = e->def == ML_DEF_COMMON ? defines_really(t, src, &m, e) : 1;
+        int rc = look_up(t, src, e, &m);
+        if (rc == 1 && e->def == ML_DEF_COMMON)
+            rc = defines_really(t, src, &m, e);
         if (rc == 0)
             continue;
         if (rc == 1)
@@ -198,11 +201,9 @@ int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e)
         ml_member m;
         if (src->set != set)
             continue;
-        int rc = index_of(t, src);
-        if (rc < 0)
+        int rc = look_up(t, src, e, &m);
+        if (rc)
             return rc;
-        if (find(src, e, &m))
-            return 1;
     }
     return 0;
 }

@@ -17,10 +17,10 @@ typedef struct ml_source {
     unsigned set;
     bool fresh;                  /* opened by this transaction: abort closes it */
     const struct ml_unit *owner; /* the unit that brought it, from commit on */
-    bool indexed;
-    unsigned depth;     /* archives around it */
-    const char *within; /* archive in an archive: its name in ml_txn.members; else NULL */
-    ml_edits *edits;    /* of its members' symbols, held; NULL: none */
+    bool looked_at;              /* is it a C library? */
+    unsigned depth;              /* archives around it */
+    const char *within;          /* archive in an archive: its name in ml_txn.members; else NULL */
+    ml_edits *edits;             /* of its members' symbols, held; NULL: none */
 } ml_source;
 
 typedef struct ml_sources {

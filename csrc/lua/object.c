@@ -141,10 +141,13 @@ static int find(lua_State *L)
     size_t len;
     const char *name = luaL_checklstring(L, 2, &len);
     scratch *s = scratch_new(L);
-    if (ml_archive_open(&s->d, path, &s->ar) < 0 || ml_archive_index(&s->d, s->ar) < 0)
-        return ml_lua_fail(L, &s->d);
     ml_member m;
-    if (ml_archive_find(s->ar, name, len, ml_hash(name, len), &m))
+    int r = ml_archive_open(&s->d, path, &s->ar);
+    if (r == 0)
+        r = ml_archive_find(&s->d, s->ar, name, len, ml_hash(name, len), &m);
+    if (r < 0)
+        return ml_lua_fail(L, &s->d);
+    if (r)
         push_member(L, &m);
     else
         lua_pushnil(L);

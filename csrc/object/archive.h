@@ -1,8 +1,9 @@
 /* archive.h -- object: ar archives: GNU, BSD and thin; `//` and `#1/` names, `/SYM64/`.
 ** stage OPEN. takes a path (or bytes); gives an index name -> member and the members' bytes on
 ** demand. The file is read with pread, never mapped, so that nobody can cut it away under us; a
-** member costs nothing until it is asked for; the index is parsed once, at the first look-up, and
-** what is kept of it is small: see Note [Names of an archive] in archive_names.c.
+** member costs nothing until it is asked for; the index is gone over at the first look-up, a table
+** of its names made when one may be there, and what is kept of it is small: see Note [Prefixes of
+** an archive's names] in archive_prefixes.c, Note [Names of an archive] in archive_names.c.
 ** After open every offset, size, name and count that it hands out is checked.
 ** Spec: ar(5), the GNU and BSD variants; see docs of binutils "ar", LLVM "Archive.cpp" for /SYM64/.
 ** SPDX-License-Identifier: MIT */
@@ -38,16 +39,14 @@ const char *ml_archive_path(const ml_archive *ar);
 /* Do its members lie in files beside it? */
 bool ml_archive_thin(const ml_archive *ar);
 
-/* Makes the index ready: reads the one in the file, or, when there is none, builds it from the
-** members' symbol tables (all global definitions and COMMON symbols; members that are no objects
-** are skipped; members that are archives are entered recursively). Idempotent. */
-int ml_archive_index(ml_diag *d, ml_archive *ar);
-/* The member that defines `name` (the first one in index order), by the hash of base/hash.h.
-** False when none does. Needs ml_archive_index. */
-bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
-                     ml_member *out);
-/* For listings: makes the index ready, with all names in memory. Then the number of names, and the
-** i-th: name and member header offset. */
+/* The member that defines `name` (the first one in index order), by the hash of base/hash.h. 1; 0:
+** none does; or an error. The first look-up reads the index in the file; when there is none, it
+** builds one from the members' symbol tables (all global definitions and COMMON symbols; members
+** that are no objects are skipped; members that are archives are entered recursively). */
+int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                    ml_member *out);
+/* For listings: brings all names into memory. Then the number of names, and the i-th: name and
+** member header offset. */
 int ml_archive_list(ml_diag *d, ml_archive *ar);
 size_t ml_archive_names(const ml_archive *ar);
 const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header);

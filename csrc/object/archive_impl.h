@@ -1,5 +1,5 @@
-/* archive_impl.h -- object: what archive.c, archive_index.c and archive_names.c share. Nobody else
-** includes it.
+/* archive_impl.h -- object: what archive.c and the files archive_*.c share. Nobody else includes
+** it.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_OBJECT_ARCHIVE_IMPL_H
 #define ML_OBJECT_ARCHIVE_IMPL_H
@@ -44,6 +44,15 @@ typedef struct ml_ar_names {
     uint32_t mask, number;
 } ml_ar_names;
 
+/* How its names begin. See Note [Prefixes of an archive's names]. */
+typedef struct ml_ar_prefixes {
+    bool tried, whole; /* whole: all names begin with one of v */
+    uint32_t n;
+    uint64_t v[64];
+} ml_ar_prefixes;
+
+enum { ML_AR_SMALL = 64 << 10 }; /* bytes: a larger index is not kept in memory */
+
 struct ml_archive {
     ml_arena arena;
     ml_os_file file; /* fd -1 for an archive in bytes */
@@ -56,7 +65,9 @@ struct ml_archive {
     ml_slice names;    /* "//", each name ended by NUL */
     ml_ar_head armap;  /* the index in the file; role ML_AR_MEMBER: there is none */
     ml_archive *inner; /* the archive that the last look into a nested thin member needed */
-    bool indexed;
+    ml_slice kept;     /* the index in the file, when it is small and was read */
+    ml_ar_prefixes prefixes;
+    bool indexed; /* there is a table of the names: */
     ml_ar_names index;
     ml_ar_target *seen; /* by header: open addressing, at most half full */
     uint32_t nseen, seen_slots;
@@ -69,6 +80,13 @@ int ml_archive_fetch(ml_diag *d, const ml_archive *ar, uint64_t off, uint64_t le
 int ml_archive_fetch_to(ml_diag *d, const ml_archive *ar, uint64_t off, void *to, size_t len);
 /* The member whose header is at off; an error when no header is there. */
 int ml_archive_member(ml_diag *d, ml_archive *ar, uint64_t off, ml_member *out);
+
+/* Makes the table of names: reads the index in the file, or builds one. Idempotent. */
+int ml_archive_index(ml_diag *d, ml_archive *ar);
+
+/* archive_prefixes.c: may the index, of which there is no table yet, have the name? 1; 0: it does
+** not; or an error. */
+int ml_ar_prefixes_may(ml_diag *d, ml_archive *ar, const char *name, size_t len);
 
 /* archive_names.c: the table of ar->index, whose other fields are set; names lie in the text. */
 int ml_ar_names_table(ml_diag *d, ml_archive *ar);

@@ -12,7 +12,6 @@
 
 enum { DEEPEST = 16 };     /* archives in archives */
 enum { NAMES_SHARE = 64 }; /* how often over, on average, names may share the bytes of a table */
-enum { KEPT = 64 << 10 };  /* bytes: a larger index is not kept in memory */
 
 static ml_where place(const ml_archive *ar, const char *member)
 {
@@ -117,7 +116,7 @@ static int stream_gnu(list *l, size_t width)
 {
     const ml_ar_head *h = &l->ar->armap;
     uint8_t number[8];
-    if (l->ar->bytes.p || h->size <= KEPT)
+    if (l->ar->bytes.p || h->size <= ML_AR_SMALL)
         return 1;
     int r = ml_archive_fetch_to(l->d, l->ar, h->data, number, width);
     uint64_t count = r == 0 ? big(number, width) : 0;
@@ -129,28 +128,37 @@ static int stream_gnu(list *l, size_t width)
     return ml_ar_names_stream(l->d, l->ar, (uint32_t)count, width + count * width, &l->scratch);
 }
 
-/* With all of it in memory. Slurped bytes may go before the archive does: what is not large is
-** copied out of them. */
-static int read_whole(list *l, bool gnu, size_t width)
+/* The index in memory; *stays: as long as the archive. Slurped bytes may go before it does: what is
+** not large is copied out of them. */
+static int whole_index(list *l, ml_slice *out, bool *stays)
 {
     ml_archive *ar = l->ar;
     const ml_ar_head *h = &ar->armap;
+    bool small = h->size <= ML_AR_SMALL;
+    *stays = ar->owned || small;
+    if (ar->kept.p) {
+        *out = ar->kept;
+        return 0;
+    }
+    int r = ml_archive_fetch(l->d, ar, h->data, h->size, small ? &ar->arena : &l->scratch, out);
+    if (r < 0 || !small || ar->owned || !ar->bytes.p)
+        return r;
+    out->p = (const uint8_t *)ml_strndup(&ar->arena, (const char *)out->p, out->n);
+    return out->p ? 0 : ml_nomem(l->d);
+}
+
+static int read_whole(list *l, bool gnu, size_t width)
+{
     ml_slice s = {NULL, 0};
-    bool stays = ar->owned || (h->size <= KEPT && !ar->bytes.p);
-    int r = ml_archive_fetch(l->d, ar, h->data, h->size, stays ? &ar->arena : &l->scratch, &s);
+    bool stays;
+    int r = whole_index(l, &s, &stays);
     if (r < 0)
         return r;
-    if (!stays && s.n <= KEPT) {
-        s.p = (const uint8_t *)ml_strndup(&ar->arena, (const char *)s.p, s.n);
-        if (!s.p)
-            return ml_nomem(l->d);
-        stays = true;
-    }
     l->x->n = 0;
     l->x->text.p = s.p;
     r = gnu ? read_gnu(l, s, width) : read_bsd(l, s, width);
     if (r == 0)
-        r = ml_ar_names_table(l->d, ar);
+        r = ml_ar_names_table(l->d, l->ar);
     if (!stays)
         l->x->text.p = NULL;
     return r;

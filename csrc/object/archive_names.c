@@ -236,12 +236,10 @@ static ml_member look(ml_archive *ar, uint64_t header)
     return m;
 }
 
-bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_t hash,
-                     ml_member *out)
+/* 1, and the member, when the table has the name, else 0. */
+static int find(ml_archive *ar, const char *name, size_t len, uint32_t hash, ml_member *out)
 {
     const ml_ar_names *x = &ar->index;
-    if (!ar->indexed)
-        return false;
     for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
         uint32_t i = (x->slots[k] & x->number) - 1;
         uint64_t header;
@@ -252,11 +250,22 @@ bool ml_archive_find(const ml_archive *ar, const char *name, size_t len, uint32_
             continue;
         if (lost || !header_of(ar, i, &header)) /* the file was cut off: reading it will say so */
             *out = (ml_member){.name = "?", .header = ar->armap.data};
-        else /* an archive is never a const object: what is learnt is kept in it */
-            *out = look((ml_archive *)(uintptr_t)ar, header);
-        return true;
+        else
+            *out = look(ar, header);
+        return 1;
     }
-    return false;
+    return 0;
+}
+
+int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                    ml_member *out)
+{
+    if (!ar->indexed) {
+        int r = ml_ar_prefixes_may(d, ar, name, len);
+        if (r <= 0 || (r = ml_archive_index(d, ar)) < 0)
+            return r;
+    }
+    return find(ar, name, len, hash, out);
 }
 
 /* ---- listings ---- */
