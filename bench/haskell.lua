@@ -6,6 +6,7 @@
 local root = dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local machine = require "bench.machine"
+local runtime = require "bench.haskell_runtime"
 local shell = require "bench.shell"
 local tools = require "bench.tools"
 
@@ -62,18 +63,15 @@ local function files_of(name, form)
    return table.unpack(lists, 1, 3)
 end
 
---- What GHC's linker needs beside Haskell code and what its runtime is linked with.
-local OWN = { c = true, m = true, rt = true, dl = true, gmp = true, ffi = true, pthread = true }
-
 --- A command that has GHC's linker load the same files; the runtime it has already.
 local function peer(driver, name, form)
    local _, all, extra = files_of(name, form)
    local words = { "timeout", 60, driver }
    for _, library in ipairs(extra) do
-      words[#words + 1] = not OWN[library:sub(3)] and library or nil
+      words[#words + 1] = not runtime.has_library(library:sub(3)) and library or nil
    end
    for k = #all, 1, -1 do -- dependencies first
-      if not all[k]:find("/libHSrts[^/]*%.a$") then
+      if not runtime.is_archive(all[k]) then
          words[#words + 1] = all[k]
       end
    end
@@ -149,8 +147,9 @@ Measured on %s.
 - **unused**: all archives are given, but only the runtime asks for something: what an archive costs
   that nothing refers to.
 - **prelinked**: the packages' `HS*.o`; what has none comes from its archive, as needed.
-- **behind**: the same in two loads, of which the first, all of the runtime's archive, is not
-  counted: like with like, since GHC's linker has the runtime in its process.
+- **behind**: the same in two loads, of which the first, all of the runtime's archive and the
+  libraries that it is linked with, is not counted: like with like, since GHC's linker has these in
+  its process.
 - **shared**: the shared libraries, opened by the process's own loader.
 - **GHC**: the linker in GHC's runtime system, by `loadArchive`, `loadObj` and `resolveObjs`, on the
   same files less those of the runtime, which its process has already. Of an archive it relocates

@@ -3,13 +3,16 @@
 -- Usage: lua5.4 bench/haskell_load.lua PACKAGE FORM [start|behind]
 -- FORM: whole (every member of the package's archive, what that needs of the others), unused (all
 -- archives, of which only the runtime asks for something), prelinked, shared; list-FORM prints the
--- files instead. start: also starts the runtime and ends it. behind: the runtime is loaded first,
--- which is not counted, as a program that GHC linked has it already.
+-- files instead. start: also starts the runtime and ends it. behind: the runtime and its libraries
+-- are loaded first, which is not counted, as a program that GHC linked has them already.
 -- SPDX-License-Identifier: MIT
+
+dofile((arg[0]:match "^.*/" or "") .. "root.lua")
 
 local find = require "moonlink.pkg.ghc"
 local moonlink = require "moonlink"
 local pkg = require "moonlink.pkg"
+local runtime = require "bench.haskell_runtime"
 
 local KIND = { whole = "archive", unused = "archive", prelinked = "prelinked", shared = "shared" }
 
@@ -69,19 +72,23 @@ local function print_files(own, all, extra)
    end
 end
 
---- Loads the runtime, all of it, out of the inputs, and the libraries, out of `extra`. What it
--- wants of packages gets some address: in a program it would have packages of its own.
+--- Loads the runtime, all of it, and its libraries, out of the inputs. What it wants of packages
+-- gets some address: in a program it would have packages of its own.
 local function load_runtime(ln, inputs, extra)
    local first, nobody = {}, assert(ln:address_of "getpid")
-   for i = #inputs, 1, -1 do
-      local path = type(inputs[i]) == "string" and inputs[i] or inputs[i].path
-      if path:find("/libHSrts[^/]*%.a$") then
-         first[#first + 1] = { path = path, whole = true }
-         table.remove(inputs, i)
-      end
-   end
+   local is_own = {}
    for _, file in ipairs(extra) do
-      first[#first + 1] = file.path
+      is_own[file.path] = runtime.has_library(file.library)
+   end
+   local i = 1
+   while inputs[i] do
+      local path = type(inputs[i]) == "string" and inputs[i] or inputs[i].path
+      if runtime.is_archive(path) or is_own[path] then
+         table.remove(inputs, i)
+         first[#first + 1] = is_own[path] and path or { path = path, whole = true }
+      else
+         i = i + 1
+      end
    end
    first.undefined = function() return nobody end
    inputs.roots = nil
