@@ -4,6 +4,8 @@
 -- the end.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
+
 local distance = {}
 
 local WORD = 63 -- characters that fit into the bits of an integer, less one
@@ -14,7 +16,7 @@ local function characters(text)
    local list = {}
    if not text:find "[\128-\255]" or not utf8.len(text) then
       for at = 1, #text, PART do
-         table.move({text:byte(at, at + PART - 1)}, 1, PART, at, list)
+         lists.append(list, {text:byte(at, at + PART - 1)})
       end
       return list
    end
