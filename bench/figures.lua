@@ -41,10 +41,7 @@ end
 ---@return table<string, number>? words
 ---@return string? error
 local function run(command, expected)
-   local errors = os.tmpname()
-   local out, _, status = shell.try(("timeout %d %s 2>%s"):format(TIME_LIMIT, command, errors))
-   local said = shell.read(errors) or ""
-   os.remove(errors)
+   local out, said, status = shell.limited(command, TIME_LIMIT)
    if not out then
       return nil, reason(said, status)
    end

@@ -52,10 +52,7 @@ end
 ---@return table<string, number>? sample
 ---@return string? error
 local function run(command, expected)
-   local errors = os.tmpname()
-   local out, _, status = shell.try(("timeout %d %s 2>%s"):format(TIME_LIMIT, command, errors))
-   local said = shell.read(errors) or ""
-   os.remove(errors)
+   local out, said, status = shell.limited(command, TIME_LIMIT)
    local sample = out and parse(out)
    if not (sample and sample.ms) then
       return nil, reason(said, status)

@@ -39,6 +39,20 @@ function shell.try(command)
    return text, text, 0
 end
 
+--- Runs a command line for some seconds at most; the status is 124 when they were too few.
+---@param command string
+---@param seconds integer
+---@return string? output nil when the status was not 0
+---@return string said on standard error
+---@return integer status
+function shell.limited(command, seconds)
+   local errors = os.tmpname()
+   local out, _, status = shell.try(("timeout %d %s 2>%s"):format(seconds, command, errors))
+   local said = shell.read(errors) or ""
+   os.remove(errors)
+   return out, said, status
+end
+
 --- Runs a command line that must succeed.
 ---@param command string
 ---@return string output

@@ -6,6 +6,8 @@ local cpackages = require "spec.support.cpackages"
 local haskell = require "spec.support.haskell"
 local support = require "spec.support"
 
+local raised = support.raised
+
 local WILD = [==[
 module Wild where
 import Control.Concurrent
@@ -76,12 +78,6 @@ foreign export ccall use :: CInt -> IO CInt
 use :: CInt -> IO CInt
 use n = (+ fromIntegral (M.size (M.fromList [(i, i) | i <- [1 .. n]]))) <$> bump
 ]=]
-
-local function raised(f, ...)
-   local good, err = pcall(f, ...)
-   assert.is_false(good)
-   return err
-end
 
 describe("Haskell, misused, #ghc", function()
    local ghc = require "moonlink.ghc"

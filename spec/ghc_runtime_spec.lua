@@ -5,12 +5,7 @@ local haskell = require "spec.support.haskell"
 local pkg = require "moonlink.pkg"
 local support = require "spec.support"
 
---- A function that raises: the error that it raised.
-local function raised(f, ...)
-   local good, err = pcall(f, ...)
-   assert.is_false(good)
-   return err
-end
+local raised = support.raised
 
 describe("a Haskell runtime #ghc", function()
    local ghc = require "moonlink.ghc"

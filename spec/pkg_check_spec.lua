@@ -4,6 +4,7 @@
 local check = require "moonlink.pkg.check"
 local era = require "moonlink.pkg.era"
 local index = require "moonlink.pkg.index"
+local lists = require "moonlink.lists"
 local packages = require "spec.support.packages"
 
 --- What is said of a package in a stack: "class: text" each.
@@ -24,10 +25,7 @@ end
 
 local function package(fields)
    local p = {name = "a", version = "1.0", id = "a-1.0-x", key = "a-1.0-x"}
-   for key, value in pairs(fields or {}) do
-      p[key] = value
-   end
-   return p
+   return lists.assign(p, fields)
 end
 
 local RELATIVE = " is a relative path which makes no sense (as there is nothing for it to be "

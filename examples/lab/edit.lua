@@ -4,24 +4,18 @@
 
 local lab = require "moonlink.lab"
 
-local function write(path, text)
-   local file <close> = assert(io.open(path, "w"))
-   file:write(text)
-   return path
-end
-
 return lab.experiment {
    name = "edit",
    inputs = {{
       name = "shop", axes = {"pic"},
       make = function(folder)
-         local price = write(folder .. "/price.c", "int price(void) { return 100; }")
-         local till = write(folder .. "/till.c",
+         local price = lab.write(folder .. "/price.c", "int price(void) { return 100; }")
+         local till = lab.write(folder .. "/till.c",
             "int price(void); int total(int n) { return n * price(); }")
          return {
             sources = {price, till},
             edit = {
-               from = price, to = write(folder .. "/sale.c", "int price(void) { return 75; }"),
+               from = price, to = lab.write(folder .. "/sale.c", "int price(void) { return 75; }"),
             },
          }
       end,

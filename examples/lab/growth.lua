@@ -11,11 +11,10 @@ local function modules(count)
       make = function(folder)
          local sources = {}
          for i = 1, count do
-            sources[i] = ("%s/m%d.c"):format(folder, i)
-            local file <close> = assert(io.open(sources[i], "w"))
             local before = i > 1 and ("f%d(x)"):format(i - 1) or "x"
-            file:write(("int f%d(int); int f%d(int x) { return %s + 1; }\n"):format(
-               math.max(i - 1, 1), i, before))
+            sources[i] = lab.write(("%s/m%d.c"):format(folder, i),
+               ("int f%d(int); int f%d(int x) { return %s + 1; }\n"):format(
+                  math.max(i - 1, 1), i, before))
          end
          return {sources = sources}
       end,

@@ -29,9 +29,7 @@ return lab.experiment {
    inputs = {{
       name = "answer", axes = {"pic"},
       make = function(folder)
-         local file <close> = assert(io.open(folder .. "/main.c", "w"))
-         file:write "int main(void) { return 42; }\n"
-         return {sources = {folder .. "/main.c"}}
+         return {sources = {lab.write(folder .. "/main.c", "int main(void) { return 42; }\n")}}
       end,
    }},
    strategies = {process, "direct", "shared-batch"},

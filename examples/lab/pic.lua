@@ -7,12 +7,6 @@ local moonlink = require "moonlink"
 
 local LOOPS = 1000000
 
-local function write(path, text)
-   local file <close> = assert(io.open(path, "w"))
-   file:write(text)
-   return path
-end
-
 return lab.experiment {
    name = "pic",
    inputs = {{
@@ -21,9 +15,9 @@ return lab.experiment {
          return {
             cflags = "-O2",
             sources = {
-               write(folder .. "/counter.c",
+               lab.write(folder .. "/counter.c",
                   "int counter; int bump(int x) { return x + counter; }"),
-               write(folder .. "/loop.c", [[
+               lab.write(folder .. "/loop.c", [[
                   extern int counter;
                   int bump(int);
                   int loop(int n)

@@ -213,11 +213,19 @@ support.crashes = 'ASAN_OPTIONS="$ASAN_OPTIONS:handle_segv=0:handle_sigbus=0:han
 --- Calls what must raise.
 ---@param fn function
 ---@param ... any
----@return string text of the error
-function support.refused(fn, ...)
+---@return any err that it raised
+function support.raised(fn, ...)
    local ok, err = pcall(fn, ...)
    assert(not ok, "no error")
-   return tostring(err)
+   return err
+end
+
+--- The same for its text.
+---@param fn function
+---@param ... any
+---@return string
+function support.refused(fn, ...)
+   return tostring(support.raised(fn, ...))
 end
 
 return support

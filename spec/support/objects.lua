@@ -3,6 +3,18 @@
 
 local support = require "spec.support"
 
+local function versions(objects, sources, flags, compiler)
+   local path, list = objects.path(), {}
+   for i, source in ipairs(sources) do
+      list[i] = objects.cc(source, flags, compiler)
+   end
+   local function switch(i)
+      support.sh("cp %s %s.new && mv %s.new %s", list[i], path, path, path)
+      return path
+   end
+   return switch(1), switch, list
+end
+
 --- A factory for one spec file.
 ---@return {dir: string, path: function, cc: function, as: function, versions: function}
 return function()
@@ -41,15 +53,7 @@ return function()
    ---@return fun(i: integer): string switch
    ---@return string[] list paths of the versions, which may be changed
    function objects.versions(sources, flags, compiler)
-      local path, list = objects.path(), {}
-      for i, source in ipairs(sources) do
-         list[i] = objects.cc(source, flags, compiler)
-      end
-      local function switch(i)
-         support.sh("cp %s %s.new && mv %s.new %s", list[i], path, path, path)
-         return path
-      end
-      return switch(1), switch, list
+      return versions(objects, sources, flags, compiler)
    end
 
    return objects

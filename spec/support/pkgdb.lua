@@ -2,6 +2,7 @@
 -- database looks like from outside.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local random = require "spec.support.random"
 local support = require "spec.support"
 
@@ -85,10 +86,7 @@ end
 function pkgdb.package(name, version, fields)
    local id = ("%s-%s"):format(name, version)
    local p = {name = name, version = version, id = id, key = id, abi = "inplace", exposed = true}
-   for key, value in pairs(fields or {}) do
-      p[key] = value
-   end
-   return p
+   return lists.assign(p, fields)
 end
 
 --- What tells one state from another: unit ids with their flags, sorted.

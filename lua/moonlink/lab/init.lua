@@ -16,6 +16,7 @@ local experiment = require "moonlink.lab.experiment"
 local metrics = require "moonlink.lab.metrics"
 local probes = require "moonlink.lab.probes"
 local report = require "moonlink.lab.report"
+local shell = require "moonlink.lab.shell"
 local stats = require "moonlink.lab.stats"
 local strategy = require "moonlink.lab.strategy"
 
@@ -29,6 +30,12 @@ lab.axes = axes.list
 lab.probes = probes
 lab.stats = stats
 lab.column = metrics.column
+
+--- Writes a file that must be written, such as a source that an input makes.
+---@param path string
+---@param bytes string
+---@return string path
+lab.write = shell.write
 
 --- Is this value an experiment?
 ---@param value any
