@@ -45,14 +45,18 @@ local function prepare(scenario)
    return path
 end
 
---- Runs the change of a scenario under strace.
-local function run(scenario, path, flags)
-   return pkgdb.strace(flags, ([[
+local function source(scenario, path)
+   return ([[
       local database = require "moonlink.pkg.database"
       io.open "/%s"
       local w = assert(database.change(%q))
       %s
-      assert(w:commit())]]):format(MARKER, path, scenario.body))
+      assert(w:commit())]]):format(MARKER, path, scenario.body)
+end
+
+--- Runs the change of a scenario under strace.
+local function run(scenario, path, flags)
+   return pkgdb.strace(flags, source(scenario, path))
 end
 
 -- Being killed at another call leaves the same as at the next one of these.
@@ -160,6 +164,61 @@ for _, scenario in ipairs(SCENARIOS) do
       end)
    end)
 end
+
+describe("a reader of .conf files", function()
+   --- Kills a change when it renames a file for the n-th time.
+   local function killed_at(n)
+      return "-o /dev/null -e trace=renameat -e inject=renameat:signal=KILL:when=" .. n
+   end
+
+   it("is not misled by a change that gives its files the names of the last one's #slow #layout",
+      function()
+      local path = prepare {}
+      local trace, pid, seen = path .. "-trace", path .. "-pid", path .. "-seen"
+      local reading = ([[
+         local database = require "moonlink.pkg.database"
+         local status <close> = assert(io.open "/proc/self/stat")
+         local pid <close> = assert(io.open(%q, "w"))
+         pid:write(status:read "n")
+         pid:flush()
+         local db = assert(database.open(%q, {cache = false}))
+         local out <close> = assert(io.open(%q, "w"))
+         local lines = {}
+         for i, p in ipairs(db.packages) do
+            lines[i] = p.id .. " " .. p.abi
+         end
+         table.sort(lines)
+         out:write(table.concat(lines, "; "))]]):format(pid, path, seen)
+      local before = {body = [[assert(w:put {name = "q", version = "1", id = "q-1", key = "q-1",
+         abi = "first"})]]}
+      local after = {body = before.body:gsub("first", "second")}
+      -- the journal, the cache; then it is made, and not tidied
+      assert.not_equal(0, run(before, path, killed_at(3)))
+      assert.equal(0, pkgdb.strace("-e trace=openat -o " .. trace, reading))
+      local state = support.read(seen)
+      assert.equal("p-1 inplace; q-1 first; r-1 inplace", state)
+      local opened = 0
+      for line in io.lines(trace) do
+         opened = opened + (line:find "^openat" and 1 or 0)
+         if line:find '"moonlink.journal"' then
+            break
+         end
+      end
+      -- Another writer tidies and begins anew, while the reader has the journal open.
+      local helper = support.write(path .. "-helper", ([[
+         until grep -q 'stopped by SIGSTOP' %s; do sleep 0.01; done
+         (%s)
+         kill -CONT $(cat %s)]]):format(trace, pkgdb.strace_command(killed_at(3),
+            source(after, path)), pid))
+      support.sh("rm %s %s", seen, trace)
+      local background <close> = assert(io.popen(("timeout 60 sh %s 2>/dev/null"):format(helper)))
+      assert.equal(0, pkgdb.strace(("-e trace=openat -e inject=openat:signal=STOP:when=%d -o %s")
+         :format(opened, trace), reading))
+      background:read "a"
+      assert.equal(state, support.read(seen))
+      assert.matches("second", support.read(path .. "/moonlink-0.tmp"), 1, true)
+   end)
+end)
 
 describe("a journal that nobody has written", function()
    local function with(journal, more)

@@ -2,7 +2,8 @@
 ** takes a path; gives the packages of one state of it, and what is to be said about its cache.
 ** No lock is taken. A reader of a fresh cache sees a state since the cache is replaced by rename;
 ** a reader of .conf files looks at the cache before and after, and begins again when it has been
-** replaced meanwhile; a change that is not tidied yet is read through its journal.
+** replaced meanwhile; a change that is not tidied yet is read through its journal, which must be
+** there to the end: the next change gives other files the names that it tells.
 ** Spec: ghc-pkg 9.0 for the rules of the cache: it counts as long as no .conf file is newer.
 ** SPDX-License-Identifier: MIT */
 #include "pkg/store.h"
@@ -137,12 +138,7 @@ static int read_journalled(reading *r)
 static int open_journal(reading *r)
 {
     ml_journal *j = &r->journal;
-    bool there = false;
-    for (size_t i = 0; i < r->n && !there; i++)
-        there = strcmp(r->names[i], ML_JOURNAL_NAME) == 0;
     *j = (ml_journal){0};
-    if (!there)
-        return 0;
     int e = ml_journal_read(r->d, &r->v->arena, &r->dir, j);
     if (e > 0)
         e = ml_journal_decide(r->d, &r->v->arena, &r->dir, j);
@@ -221,30 +217,54 @@ static bool same_file(const ml_file_id *a, const ml_file_id *b)
     return a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns && a->size == b->size;
 }
 
+/* What tells that a folder has changed. */
+typedef struct marks {
+    int has_cache, has_journal;
+    ml_file_id cache, journal;
+} marks;
+
+static int look(const reading *r, marks *m)
+{
+    m->has_cache = ml_directory_stat(r->d, &r->dir, ML_STORE_CACHE, &m->cache);
+    if (m->has_cache < 0)
+        return m->has_cache;
+    m->has_journal = ml_directory_stat(r->d, &r->dir, ML_JOURNAL_NAME, &m->journal);
+    return m->has_journal < 0 ? m->has_journal : 0;
+}
+
+/* Was the folder in one state all the time? A journal that came meanwhile says nothing as long as
+** the cache is the same; without a cache it is what makes a change. */
+static bool is_settled(const marks *was, const marks *is)
+{
+    if (is->has_cache != was->has_cache || (is->has_cache && !same_file(&is->cache, &was->cache)))
+        return false;
+    if (!was->has_journal)
+        return is->has_cache || !is->has_journal;
+    return is->has_journal && same_file(&is->journal, &was->journal);
+}
+
 /* One attempt: 1 when what was read is a state, 0 when it changed meanwhile. */
 static int read_once(reading *r, bool use_cache)
 {
     r->v->kind = ML_STORE_FOLDER;
     r->v->cache = ML_CACHE_NONE;
     ml_diag_free(&r->v->error);
-    int e = ml_directory_list(r->d, &r->v->arena, &r->dir, &r->names, &r->n);
+    marks before, after;
+    int e = look(r, &before);
+    if (e == 0)
+        e = ml_directory_list(r->d, &r->v->arena, &r->dir, &r->names, &r->n);
     if (e < 0)
         return e;
-    ml_file_id before, after;
-    int was = ml_directory_stat(r->d, &r->dir, ML_STORE_CACHE, &before);
-    if (was < 0)
-        return was;
-    if (use_cache && !was)
+    if (use_cache && !before.has_cache)
         r->v->cache = ML_CACHE_MISSING;
-    e = use_cache && was ? read_cache(r, &before) : 0;
+    e = use_cache && before.has_cache ? read_cache(r, &before.cache) : 0;
     if (e != 0)
         return e;
     e = read_confs(r);
-    int is = ml_directory_stat(r->d, &r->dir, ML_STORE_CACHE, &after);
-    if (is < 0)
-        return is;
-    bool settled = is == was && (!is || same_file(&before, &after));
-    return !settled ? 0 : e < 0 ? e : 1;
+    int bad = look(r, &after);
+    if (bad < 0)
+        return bad;
+    return !is_settled(&before, &after) ? 0 : e < 0 ? e : 1;
 }
 
 static int read_folder(reading *r, bool use_cache)

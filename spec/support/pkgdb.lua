@@ -124,10 +124,15 @@ end
 ---@param source string
 ---@return integer status
 function pkgdb.strace(flags, source)
+   return (support.exit("%s", pkgdb.strace_command(flags, source)))
+end
+
+--- The shell command that does it.
+function pkgdb.strace_command(flags, source)
    local script = support.write(support.tmpdir() .. "/traced.lua", source)
-   return (support.exit("P=\"$LD_PRELOAD\"; LD_PRELOAD= LUA_PATH_5_4=%s LUA_CPATH_5_4=%s strace "
-      .. "-E LD_PRELOAD=\"$P\" %s %s %s; exit $?", support.quote(package.path),
-      support.quote(package.cpath), flags, support.interpreter, script))
+   return ("P=\"$LD_PRELOAD\"; LD_PRELOAD= LUA_PATH_5_4=%s LUA_CPATH_5_4=%s strace "
+      .. "-E LD_PRELOAD=\"$P\" %s %s %s; exit $?"):format(support.quote(package.path),
+      support.quote(package.cpath), flags, support.interpreter, script)
 end
 
 -- ---- generated packages ----
