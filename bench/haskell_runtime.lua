@@ -4,7 +4,9 @@
 
 local runtime = {}
 
-local LIBRARIES = { c = true, m = true, rt = true, dl = true, gmp = true, ffi = true, pthread = true }
+local LIBRARIES = {
+   c = true, m = true, rt = true, dl = true, gmp = true, ffi = true, pthread = true,
+}
 
 --- Is it such a library? By the name behind -l.
 function runtime.has_library(name)

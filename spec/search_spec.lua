@@ -55,6 +55,20 @@ describe("the folders", function()
          search.folders {conf = dir .. "/none"})
    end)
 
+   it("of one load are read once, when they are first wanted", function()
+      local conf = dir .. "/once.conf"
+      local once, never = search.once {conf = conf, static = true}, search.once {conf = conf}
+      assert.is_true(once.static)
+      file("once.conf", "/first\n")
+      assert.equal("/first", search.folders(once)[1])
+      file("once.conf", "/second\n")
+      assert.equal("/first", search.folders(once)[1])
+      assert.equal("/second", search.folders(never)[1])
+      assert.same(search.cache(), once.cache)
+      assert.equal(once.cache, once.cache)
+      assert.equal("/second", search.once {folders = {"/second"}}.folders[1])
+   end)
+
    it("of this system are those that ldconfig visits, but for how it writes them", function()
       local list = search.folders()
       local visited = support.sh "/sbin/ldconfig -v -N -X 2>/dev/null"

@@ -80,8 +80,8 @@ end
 local add_path
 
 --- Adds what a linker script names; the shared libraries and archives in it, in its order.
-local function add_script(txn, path, options, wanted)
-   local list, err = search.script(path, options)
+local function add_script(txn, path, lookup, wanted)
+   local list, err = search.script(path, lookup)
    if not list then
       return nil, err
    end
@@ -90,7 +90,7 @@ local function add_script(txn, path, options, wanted)
    end
    for _, item in ipairs(list) do
       local ok
-      ok, err = add_path(txn, item.path, false, options, wanted)
+      ok, err = add_path(txn, item.path, false, lookup, wanted)
       if not ok then
          return nil, err
       end
@@ -98,7 +98,7 @@ local function add_script(txn, path, options, wanted)
    return "text"
 end
 
-function add_path(txn, path, whole, options, wanted)
+function add_path(txn, path, whole, lookup, wanted)
    if wanted then
       local ok, err = edits.of_path(txn, path, wanted)
       if not ok then
@@ -108,17 +108,17 @@ function add_path(txn, path, whole, options, wanted)
    local kind, err = txn:add(path, whole)
    txn:edit_end()
    if kind == "text" then
-      return add_script(txn, path, options, wanted)
+      return add_script(txn, path, lookup, wanted)
    end
    return kind, err
 end
 
-local function add_library(txn, name, whole, options, wanted)
-   local path, tried = search.library(name, options)
+local function add_library(txn, name, whole, lookup, wanted)
+   local path, tried = search.library(name, lookup)
    if not path then
       return nil, tried
    end
-   return add_path(txn, path, whole, options, wanted)
+   return add_path(txn, path, whole, lookup, wanted)
 end
 
 local function add_bytes(txn, input, wanted)
@@ -134,7 +134,7 @@ local function add_bytes(txn, input, wanted)
    return kind, err
 end
 
-local function add_file(txn, input, options, wanted)
+local function add_file(txn, input, lookup, wanted)
    local path = input.path
    if path:find("\0", 1, true) then -- C would take what stands before it for the path
       return nil, errors.new {
@@ -144,23 +144,24 @@ local function add_file(txn, input, options, wanted)
       local ok, err = txn:add_library(path)
       return ok and "library", err
    end
-   return add_path(txn, path, input.whole, options, wanted)
+   return add_path(txn, path, input.whole, lookup, wanted)
 end
 
 --- Adds one input to a transaction.
 ---@param txn moonlink.core.Transaction
 ---@param input moonlink.Input
----@param options moonlink.SearchOptions
+---@param options moonlink.Options
+---@param lookup moonlink.SearchOptions where libraries are looked for
 ---@return string? kind
 ---@return moonlink.Error? err
-function inputs.add(txn, input, options)
+function inputs.add(txn, input, options, lookup)
    local wanted = edits.merged(input.edits, options)
    if input.bytes then
       return add_bytes(txn, input, wanted)
    elseif input.library then
-      return add_library(txn, input.library, input.whole, options, wanted)
+      return add_library(txn, input.library, input.whole, lookup, wanted)
    end
-   return add_file(txn, input, options, wanted)
+   return add_file(txn, input, lookup, wanted)
 end
 
 --- What a unit of these inputs is called.

@@ -12,6 +12,7 @@ local opts = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local report = require "moonlink.link.report"
 local scope = require "moonlink.link.scope"
+local search = require "moonlink.link.search"
 local strip = require "moonlink.link.strip"
 
 local load = {}
@@ -71,9 +72,9 @@ local function add_inputs(self, list)
          return nil, err
       end
    end
-   local progress = self.options.progress
+   local progress, lookup = self.options.progress, search.once(self.options)
    for i, input in ipairs(list) do
-      local ok, err = inputs.add(self.txn, input, self.options)
+      local ok, err = inputs.add(self.txn, input, self.options, lookup)
       if not ok then
          return nil, err
       end

@@ -1,7 +1,7 @@
 --- Which file a name means: `-lNAME` as ld looks for it, a soname as the process's loader does, and
 -- what a linker script names. Functions of their arguments and of what is on disk: nothing is
--- remembered between two calls. A caller with many names reads the folders (search.folders) and the
--- cache (search.cache) once and hands them in.
+-- remembered between two calls. A caller with many names reads the folders and the cache once
+-- (search.once).
 -- Spec: ld(1) -l and -L; GNU ld manual, "Commands Dealing with Files"; ld.so(8).
 -- SPDX-License-Identifier: MIT
 
@@ -39,6 +39,23 @@ search.cache = loader.cache
 ---@return string[]
 function search.folders(opts)
    return opts and opts.folders or loader.folders(opts and opts.search, opts and opts.conf)
+end
+
+--- The same options, but the folders and the cache are read when they are first wanted, and then no
+--- more: for the names of one load.
+---@param opts? moonlink.SearchOptions
+---@return moonlink.SearchOptions
+function search.once(opts)
+   return setmetatable({}, {__index = function(self, key)
+      local value = opts and opts[key]
+      if value == nil and key == "folders" then
+         value = search.folders(opts)
+      elseif value == nil and key == "cache" then
+         value = search.cache()
+      end
+      rawset(self, key, value)
+      return value
+   end})
 end
 
 --- Is the file of a kind and for a processor that this process can use? ld skips the others, too.
@@ -315,13 +332,11 @@ end
 
 local function new_state(opts)
    local folders = search.folders(opts)
-   return {
+   return setmetatable({
       folders = table.move(folders, 1, #folders, 1, {}),
       given = math.min(opts and opts.search and #opts.search or 0, #folders),
-      static = opts and opts.static,
-      cache = opts and opts.cache,
       inputs = {},
-   }
+   }, {__index = opts})
 end
 
 --- The inputs that a parsed script (core.ldscript) stands for, in order; scripts that it names are
