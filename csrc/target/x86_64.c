@@ -1,7 +1,8 @@
 /* x86_64.c -- target: x86-64 in the LP64 small model: the table, stubs, GOT load relaxation.
 ** takes bytes of code and numbers; gives bytes. Pure: writes only into the buffers it is given, and
 ** looks at no byte outside [code, code + size).
-** The mover is in x86_64_move.c, the instruction decoder in x86_64_insn.c.
+** The mover is in x86_64_move.c, what it knows of registers in x86_64_uses.c, the instruction
+** decoder in x86_64_insn.c.
 ** Spec: System V x86-64 psABI 3.6.2 (DWARF's registers), 4.4.1 (relocation types), 5.2
 ** (PLT), B.2 (GOTPCRELX).
 ** SPDX-License-Identifier: MIT */

@@ -1,7 +1,7 @@
 /* x86_64_insn.h -- target: where the parts of one x86-64 instruction lie.
 ** A length decoder of 64-bit mode: it finds prefixes, opcode, ModRM, SIB, displacement and
 ** immediate of every instruction that a compiler or assembler emits, and says no to all else. It
-** does not know what an instruction does; x86_64_move.c knows that for the ones that it moves.
+** does not know what an instruction does; x86_64_uses.c knows that for the ones that can be moved.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_TARGET_X86_64_INSN_H
 #define ML_TARGET_X86_64_INSN_H
@@ -79,7 +79,20 @@ static inline bool ml_x86_64_is_rip(const ml_x86_64_insn *i)
     return i->modrm_at && (i->modrm & 0xc7) == 0x05;
 }
 
-enum { ML_X_NOREG = 16, ML_X_RSP = 4 };
+enum {
+    ML_X_RAX,
+    ML_X_RCX,
+    ML_X_RDX,
+    ML_X_RBX,
+    ML_X_RSP,
+    ML_X_RSI = 6,
+    ML_X_RDI,
+    ML_X_R8,
+    ML_X_R9,
+    ML_X_R10,
+    ML_X_R11,
+    ML_X_NOREG = 16
+};
 
 /* Base and index registers of the memory operand; ML_X_NOREG when there is none. */
 unsigned ml_x86_64_base(const ml_x86_64_insn *i);

@@ -1,14 +1,15 @@
 /* x86_64_move.c -- target: move one instruction out of line.
 ** takes ml_move_in; gives ml_move_out: a thunk that does what the instruction did, with a full
 ** 64-bit address in place of the field that could not hold it, and the jump that takes the
-** instruction's place. Pure. An instruction is moved only when the tables below say which registers
-** it uses; for every other one the answer is false, with the reason in out->why.
+** instruction's place. Pure. An instruction is moved only when it is known which registers it uses
+** (x86_64_uses.c); for every other one the answer is false, with the reason in out->why.
 ** Spec: Intel SDM volume 2; x86-64 psABI 3.2.2 (red zone), 3.2.1 (registers).
 ** SPDX-License-Identifier: MIT */
 #include <assert.h>
 
 #include "base/slice.h"
 #include "target/x86_64_insn.h"
+#include "target/x86_64_uses.h"
 
 /* Note [Moving an instruction]
 ** Code of the small model that is not position independent reads a variable of a library 2 GiB away
@@ -45,8 +46,6 @@ enum {
     RED_ZONE = 128,
     SAVED = 8,               /* one pushed register */
     DOWN = RED_ZONE + SAVED, /* how far rsp is below its old place while the instruction runs */
-    RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSI = 6, RDI = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11,
-    NOREG = ML_X_NOREG,
 };
 
 /* One request. `code` is the instruction's first byte. */
@@ -156,9 +155,9 @@ static void load_address(job *j, unsigned s, unsigned down)
 {
     unsigned base = ml_x86_64_base(&j->i), index = ml_x86_64_index(&j->i);
     movabs(j, s, j->value);
-    if (base != NOREG)
+    if (base != ML_X_NOREG)
         lea_sib(j, s, base, s, 0, base == ML_X_RSP ? down : 0);
-    if (index != NOREG)
+    if (index != ML_X_NOREG)
         lea_sib(j, s, s, index, j->i.sib >> 6, 0);
 }
 
@@ -244,167 +243,6 @@ static bool restore(job *j, unsigned s)
     return finish(j);
 }
 
-/* ---- what an instruction uses ----
-** For instructions with a memory operand, one letter an opcode:
-**   .  not moved                     n  nothing implicit; ModRM.reg is a general register
-**   v  ModRM.reg is a vector         g  ModRM.reg is part of the opcode
-**   a  like n, rax                   c  like n, rcx (a count)        C  like g, rcx
-**   d  like n, rdx                   m  f6, f7: like g; mul and div use rax and rdx
-**   p  like v, rax, rcx, rdx         s  0f ae: like g; xsave and its kin use rax and rdx
-**   8  0f c7 /1: rax, rbx, rcx, rdx  */
-static const char uses_one[] =
-    "nnnn....nnnn...." /* 00: add, or */
-    "nnnn....nnnn...." /* 10: adc, sbb */
-    "nnnn....nnnn...." /* 20: and, sub */
-    "nnnn....nnnn...." /* 30: xor, cmp */
-    "................" /* 40 */
-    "................" /* 50 */
-    "...n.....n.n...." /* 60: movslq, imul */
-    "................" /* 70 */
-    "gg.gnnnnnnnngn.." /* 80: by immediate, test, xchg, mov, lea */
-    "................" /* 90 */
-    "................" /* a0 */
-    "................" /* b0 */
-    "gg....gg........" /* c0: shifts, mov by immediate */
-    "ggCC....gggggggg" /* d0: shifts, x87 */
-    "................" /* e0 */
-    "......mm......gg"; /* f0: unary; inc, dec */
-
-static const char uses_0f[] =
-    ".............g.." /* 00: prefetchw */
-    "vvvvvvvvg......g" /* 10: moves; prefetch; nop */
-    "........vvvvnnvv" /* 20: movaps, conversions, comis */
-    "................" /* 30 */
-    "nnnnnnnnnnnnnnnn" /* 40: cmov */
-    ".vvvvvvvvvvvvvvv" /* 50 */
-    "vvvvvvvvvvvvvvvv" /* 60 */
-    "vvvvvvv.....vvvv" /* 70 */
-    "................" /* 80 */
-    "gggggggggggggggg" /* 90: setcc */
-    "...nnc.....nncsn" /* a0: bt, shld, bts, shrd, imul */
-    "aa.n..nnn.gnnnnn" /* b0: cmpxchg, btr, movzx, popcnt, btc, bsf, bsr, movsx */
-    "nnvnv.v8........" /* c0: xadd, cmpps, movnti, pinsrw, shufps, cmpxchg8b */
-    "vvvvvvvvvvvvvvvv" /* d0 */
-    "vvvvvvvvvvvvvvvv" /* e0 */
-    "vvvvvvvvvvvvvvv."; /* f0 */
-
-static const char uses_0f38[] =
-    "vvvvvvvvvvvvvvvv" /* 00 */
-    "vvvvvvvvvvvvvvvv" /* 10 */
-    "vvvvvvvvvvvvvvvv" /* 20 */
-    "vvvvvvvvvvvvvvvv" /* 30 */
-    "vvvvvvvvv.v.vvvv" /* 40: no tiles */
-    "vvvvvvvvvvvvvvvv" /* 50 */
-    "vvvvvvvvvvvvvvvv" /* 60 */
-    "vvvvvvvvvvvvvvvv" /* 70 */
-    "...v....vvvvvvvv" /* 80 */
-    "......vvvvvvvvvv" /* 90: no gathers; fma */
-    "......vvvvvvvvvv" /* a0: no scatters; fma */
-    "....vvvvvvvvvvvv" /* b0 */
-    "....v...vvvvvvvv" /* c0: sha */
-    "...........vvvvv" /* d0: aes */
-    "................" /* e0 */
-    "nnng.ndnnn......"; /* f0: movbe, crc32, BMI, adx, mulx */
-
-static char uses(const ml_x86_64_insn *i)
-{
-    if (i->form == ML_X_XOP)
-        return '.';
-    switch (i->map) {
-    case 0: return uses_one[i->opcode];
-    case 1: return uses_0f[i->opcode];
-    case 2: return uses_0f38[i->opcode];
-    case 3:
-        if (i->opcode >= 0x60 && i->opcode <= 0x63)
-            return 'p';
-        return i->opcode == 0xf0 ? 'n' : i->opcode > 0xf0 ? '.' : 'v';
-    default: return '.';
-    }
-}
-
-static unsigned bit(unsigned reg) { return reg == NOREG ? 0 : 1u << reg; }
-
-/* Registers that it uses without naming them. */
-static unsigned implicit(const ml_x86_64_insn *i, char kind)
-{
-    unsigned ext = i->modrm >> 3 & 7u;
-    switch (kind) {
-    case 'a': return bit(RAX);
-    case 'c': case 'C': return bit(RCX);
-    case 'd': return bit(RDX);
-    case 'm': return ext >= 4 ? bit(RAX) | bit(RDX) : 0;
-    case 's': return bit(RAX) | bit(RDX);
-    case 'p': return bit(RAX) | bit(RCX) | bit(RDX);
-    case '8': return bit(RAX) | bit(RBX) | bit(RCX) | bit(RDX);
-    default: return 0;
-    }
-}
-
-/* Registers that it names or may name; a field that is none (a vector, a part of the opcode) costs
-** a candidate and nothing else. Without REX the numbers 4 to 7 may mean ah to bh. */
-static unsigned named(const ml_x86_64_insn *i)
-{
-    unsigned reg = ml_x86_64_reg(i);
-    unsigned mask = bit(reg) | bit(ml_x86_64_base(i)) | bit(ml_x86_64_index(i));
-    if (i->form != ML_X_LEGACY)
-        mask |= bit(i->vvvv);
-    else if (!i->has_rex && reg >= 4)
-        mask |= bit(reg & 3);
-    if (i->modrm_at && !ml_x86_64_has_mem(i))
-        mask |= bit(ml_x86_64_rm(i));
-    return mask;
-}
-
-/* A register to be saved and used, outside `busy`; NOREG when there is none. r8 to r11 only where
-** the encoding can name them. */
-static unsigned scratch(const ml_x86_64_insn *i, unsigned busy)
-{
-    static const uint8_t order[] = {RAX, RCX, RDX, RBX, RSI, RDI, R8, R9, R10, R11};
-    bool wide = i->has_rex || i->form == ML_X_VEX3 || i->form == ML_X_EVEX;
-    for (size_t k = 0; k < (wide ? sizeof order : 6); k++)
-        if (!(busy & bit(order[k])))
-            return order[k];
-    return NOREG;
-}
-
-/* Is rsp an operand, where the letter says that registers are general ones? Byte instructions
-** without REX mean ah by 4: the even opcodes of the one-byte map up to mov, cmpxchg and xadd. */
-static bool names_rsp(const ml_x86_64_insn *i, char kind)
-{
-    if (i->form != ML_X_LEGACY && i->map == 2 && i->opcode >= 0xf0 && i->vvvv == ML_X_RSP)
-        return true;
-    if (!strchr("nacd", kind) || ml_x86_64_reg(i) != ML_X_RSP)
-        return false;
-    bool is_byte = !(i->opcode & 1) &&
-                   (i->map == 0 || (i->map == 1 && (i->opcode == 0xb0 || i->opcode == 0xc0)));
-    return !is_byte || i->has_rex;
-}
-
-/* The general register that the instruction overwrites as a whole without reading it, when the
-** address needs no register of that number: it can hold the address. Else NOREG. */
-static unsigned free_dest(const ml_x86_64_insn *i)
-{
-    unsigned reg = ml_x86_64_reg(i);
-    bool is_float = i->prefixes & (ML_X_F2 | ML_X_F3);
-    if (i->form != ML_X_LEGACY || reg == ML_X_RSP)
-        return NOREG;
-    if (i->prefixes & ML_X_66 && !(i->rex & ML_X_W)) /* writes 16 bits of it */
-        return NOREG;
-    if (reg == ml_x86_64_base(i) || reg == ml_x86_64_index(i))
-        return NOREG;
-    if (i->map == 0)
-        return strchr("\x63\x69\x6b\x8b\x8d", i->opcode) && i->opcode ? reg : NOREG;
-    if (i->map != 1)
-        return NOREG;
-    switch (i->opcode) {
-    case 0x2c: case 0x2d: /* cvttsd2si; without f2 or f3 the destination is an MMX register */
-        return is_float ? reg : NOREG;
-    case 0xb6: case 0xb7: case 0xbe: case 0xbf: /* movzx, movsx */
-        return reg;
-    default: return NOREG;
-    }
-}
-
 /* ---- the displacement is out of reach ---- */
 
 /* call *mem, jmp *mem. r11 belongs to nobody between functions (psABI 3.2.1), and that is where we
@@ -414,15 +252,15 @@ static bool move_branch(job *j, bool is_call)
 {
     ml_move_out *out = j->out;
     unsigned base = ml_x86_64_base(&j->i), index = ml_x86_64_index(&j->i);
-    if (base == R11 || index == R11 || base == ML_X_RSP)
+    if (base == ML_X_R11 || index == ML_X_R11 || base == ML_X_RSP)
         return refuse(j, "an indirect branch with %r11 or %rsp in its address");
     if (j->i.prefixes & ~(unsigned)(ML_X_DS | ML_X_F2)) /* notrack, bnd */
         return refuse(j, "an indirect branch with a prefix");
-    load_address(j, R11, 0);
+    load_address(j, ML_X_R11, 0);
     bytes(j, j->code, j->i.npre);
     byte(j, 0x41);
     byte(j, 0xff);
-    operand(j, 4, R11); /* jmp *(%r11) */
+    operand(j, 4, ML_X_R11); /* jmp *(%r11) */
     if (!is_call)
         return enter(j);
     size_t pad = out->site_len - 5;
@@ -436,7 +274,7 @@ static bool move_branch(job *j, bool is_call)
 ** above the red zone that is kept: rsp goes down by one word more, and stays there. */
 static bool move_push(job *j, bool in_memory)
 {
-    unsigned s = scratch(&j->i, named(&j->i));
+    unsigned s = ml_x86_64_scratch(&j->i, 0);
     if (j->i.prefixes & ML_X_66)
         return refuse(j, "a push of 16 bits");
     move_rsp(j, -(RED_ZONE + 8));
@@ -461,41 +299,25 @@ static bool move_push(job *j, bool in_memory)
 static bool move_plain(job *j, char kind)
 {
     const ml_x86_64_insn *i = &j->i;
-    unsigned s = free_dest(i);
+    unsigned s = ml_x86_64_free_dest(i);
     bool is_lea = i->map == 0 && i->opcode == 0x8d;
     if (is_lea && !(i->rex & ML_X_W))
         return refuse(j, "lea keeps only 32 bits of the address");
-    if (s != NOREG) {
+    if (s != ML_X_NOREG) {
         load_address(j, s, 0);
         if (!is_lea)
             rebased(j, s);
         return finish(j);
     }
-    if (names_rsp(i, kind))
+    if (ml_x86_64_names_rsp(i, kind))
         return refuse(j, "%rsp is an operand");
-    s = scratch(i, named(i) | implicit(i, kind));
-    if (s == NOREG)
+    s = ml_x86_64_scratch(i, ml_x86_64_implicit(i, kind));
+    if (s == ML_X_NOREG)
         return refuse(j, "it leaves no register free to hold the address");
     save(j, s);
     load_address(j, s, DOWN);
     rebased(j, s);
     return restore(j, s);
-}
-
-/* Of the groups that the tables admit, the members that they do not mean. */
-static bool known_ext(const ml_x86_64_insn *i, unsigned ext)
-{
-    if (i->form != ML_X_LEGACY)
-        return true;
-    if (i->map == 1)
-        return i->opcode != 0xc7 || ext == 1; /* cmpxchg8b */
-    if (i->map != 0)
-        return true;
-    switch (i->opcode) {
-    case 0xfe: case 0xff: return ext <= 1; /* inc, dec */
-    case 0xc6: case 0xc7: return ext == 0; /* mov */
-    default: return true;
-    }
 }
 
 /* The opcode of the instruction by a register that does what this one does by an immediate of 64
@@ -523,7 +345,7 @@ static bool move_both(job *j)
         return refuse(j, "two fields out of reach in one instruction");
     if (!(i->rex & ML_X_W))
         return refuse(j, narrow);
-    unsigned s = scratch(i, named(i)), v = scratch(i, named(i) | bit(s));
+    unsigned s = ml_x86_64_scratch(i, 0), v = ml_x86_64_scratch(i, 1u << s);
     save(j, s);
     push(j, v);
     load_address(j, s, DOWN + SAVED);
@@ -541,7 +363,7 @@ static bool move_disp(job *j)
 {
     const ml_x86_64_insn *i = &j->i;
     unsigned ext = i->modrm >> 3 & 7u;
-    char kind = uses(i);
+    char kind = ml_x86_64_uses(i);
     bool rip = ml_x86_64_is_rip(i);
     if (rip != j->in->pcrel)
         return refuse(j, rip ? "an absolute value in a %rip-relative operand"
@@ -554,7 +376,7 @@ static bool move_disp(job *j)
         return move_branch(j, ext == 2);
     if (i->map == 0 && i->opcode == 0xff && ext == 6)
         return move_push(j, true);
-    if (kind == '.' || !known_ext(i, ext))
+    if (kind == '.')
         return refuse(j, unknown);
     return move_plain(j, kind);
 }
@@ -596,7 +418,7 @@ static bool by_register(job *j, unsigned op, unsigned s)
 static bool move_by_register(job *j, unsigned op)
 {
     const ml_x86_64_insn *i = &j->i;
-    unsigned s = scratch(i, named(i));
+    unsigned s = ml_x86_64_scratch(i, 0);
     if (!ml_x86_64_has_mem(i) && ml_x86_64_rm(i) == ML_X_RSP)
         return refuse(j, "%rsp is an operand");
     save(j, s);
@@ -607,13 +429,13 @@ static bool move_by_register(job *j, unsigned op)
 /* The same for the forms whose other operand is rax, which have no ModRM. */
 static bool move_by_register_rax(job *j, unsigned op)
 {
-    save(j, RCX);
-    movabs(j, RCX, j->value);
+    save(j, ML_X_RCX);
+    movabs(j, ML_X_RCX, j->value);
     bytes(j, j->code, j->i.npre);
-    rex_w(j, RCX, 0, RAX);
+    rex_w(j, ML_X_RCX, 0, ML_X_RAX);
     byte(j, op);
-    byte(j, 0xc0 | RCX << 3 | RAX);
-    return restore(j, RCX);
+    byte(j, 0xc0 | ML_X_RCX << 3 | ML_X_RAX);
+    return restore(j, ML_X_RCX);
 }
 
 static bool move_constant(job *j, unsigned reg)
