@@ -30,7 +30,7 @@ typedef struct ml_callstate {
     unsigned callbacks;  /* activations that have not returned */
     unsigned traps;      /* open ones: without any, a call sets up no boundary */
     int saved_errno;
-    bool pending;             /* an error of a callback is kept in ML_STATE_ERROR */
+    bool pending;             /* an error of a callback waits: see ml_callstate_push_error */
     bool closed;              /* the state is being closed */
     ml_closure_pool closures; /* memory for the next ones */
     struct ml_callback *all;  /* every callback ever made here */
@@ -45,13 +45,22 @@ typedef struct ml_callstate {
     _Atomic(const char *) stray; /* a trap that was called where no call could be ended */
 } ml_callstate;
 
-/* User values of the state's userdata. */
-enum { ML_STATE_ERROR = 1, ML_STATE_VALUES };
-
-/* The state's context, made when there is none; raises when memory is short. */
+/* callstate.c: the state's context, made when there is none; raises when memory is short. */
 ml_callstate *ml_callstate_get(lua_State *L);
+/* Something has to be looked at after the native call. */
+static inline void ml_callstate_note(ml_callstate *st)
+{
+    atomic_store(&st->attention, true);
+}
+/* The error of a callback that waits for the end of the native call: pushes it (nil when there is
+** none); pops one that is to wait. Neither can raise; the context must be there. */
+void ml_callstate_push_error(lua_State *L);
+void ml_callstate_keep_error(lua_State *L, ml_callstate *st);
 /* Raises what was kept during a native call of the function `name` that has returned. */
 void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name) __attribute__((cold));
+
+/* callback.c: no callback of the state runs Lua any more; native code may still call them. */
+void ml_callbacks_end(ml_callstate *st);
 
 /* The address of the callback, trap or buffer at idx; 0 and *why set when it is closed or is
 ** another thing. */

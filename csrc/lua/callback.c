@@ -11,7 +11,6 @@
 #include "lua/call.h"
 #include "lua/trace.h"
 #include "lua/value.h"
-#include "process/cxx.h"
 
 /* Closed callbacks that wait before one of them is used again. Native code that wrongly kept the
 ** address of one gets the default result for that long. */
@@ -36,119 +35,9 @@ typedef struct box {
 
 enum { CB_FUNCTION = 1, CB_ON_ERROR, CB_VALUES = CB_ON_ERROR };
 
-/* Registry keys, by address: the state's userdata; the table from ml_callback (light) to its
-** userdata, with weak values, so that a callback that nobody holds can be collected. */
-static const char state_key, boxes_key;
-
-/* ---- the state ---- */
-
-static int state_gc(lua_State *L)
-{
-    ml_callstate *st = lua_touserdata(L, 1);
-    st->closed = true;
-    for (ml_callback *cb = st->all; cb; cb = cb->next) {
-        cb->open = false;
-        cb->state = NULL;
-    }
-    st->all = st->idle_first = st->idle_last = NULL;
-    ml_life_drop(st->life);
-    st->life = NULL;
-    return 0;
-}
-
-static lua_State *main_of(lua_State *L)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    return main;
-}
-
-static ml_callstate *new_state(lua_State *L)
-{
-    ml_callstate *st = lua_newuserdatauv(L, sizeof *st, ML_STATE_VALUES - 1);
-    memset(st, 0, sizeof *st);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, state_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    st->main = main_of(L);
-    atomic_store(&st->thread, &errno);
-    st->caught.attention = &st->attention;
-    st->life = ml_life_new("the process");
-    if (!st->life)
-        luaL_error(L, "not enough memory");
-    lua_createtable(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &boxes_key);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-    return st;
-}
-
-ml_callstate *ml_callstate_get(lua_State *L)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    ml_callstate *st = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    return st ? st : new_state(L);
-}
-
-/* Pushes the state's userdata, which must exist. Cannot raise. */
-static void push_state(lua_State *L)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-}
-
-static void note(ml_callstate *st)
-{
-    atomic_store(&st->attention, true);
-}
-
-/* Raises the error of a callback, if one is kept. */
-static void raise_pending(lua_State *L, ml_callstate *st)
-{
-    if (!st->pending)
-        return;
-    st->pending = false;
-    push_state(L);
-    lua_getiuservalue(L, -1, ML_STATE_ERROR);
-    lua_pushnil(L);
-    lua_setiuservalue(L, -3, ML_STATE_ERROR);
-    lua_error(L);
-}
-
-/* Describing and ending an exception runs foreign code: it belongs to the call that L has made. */
-static void end_exception(lua_State *L, ml_callstate *st, ml_caught *caught)
-{
-    lua_State *const outer = st->L;
-    void *exception = st->caught.exception;
-    st->caught.exception = NULL;
-    st->L = L;
-    ml_cxx_end(exception, caught);
-    st->L = outer;
-}
-
-void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name)
-{
-    ml_caught caught;
-    bool thrown = st->caught.exception != NULL;
-    atomic_store(&st->attention, false);
-    if (thrown)
-        end_exception(L, st, &caught);
-    const char *message = st->trapped;
-    st->trapped = NULL;
-    if (message) {
-        st->pending = false;
-        luaL_error(L, "%s", message);
-    }
-    raise_pending(L, st); /* it came before the exception, and may have led to it */
-    if (thrown)
-        ml_lua_raise_caught(L, &caught, name);
-    lua_warning(L, "moonlink: a callback was refused or a stub was called; see warnings()", 0);
-}
+/* Registry key, by address, of the table from ml_callback (light) to its userdata, with weak
+** values, so that a callback that nobody holds can be collected. */
+static const char boxes_key;
 
 /* ---- running a Lua function for native code ---- */
 
@@ -234,20 +123,16 @@ static void failed(lua_State *L, ml_callstate *st, activation *a, bool in_call)
         lua_pop(L, 1);
         return;
     }
-    note(st);
+    ml_callstate_note(st);
     if (!in_call) {
         atomic_store(&st->stray, "a callback raised an error outside of any native call");
         lua_pop(L, 1);
         return;
     }
-    if (!st->pending) { /* the first error wins */
-        push_state(L);
-        lua_pushvalue(L, -2);
-        lua_setiuservalue(L, -2, ML_STATE_ERROR);
-        lua_pop(L, 1);
-        st->pending = true;
-    }
-    lua_pop(L, 1);
+    if (st->pending)
+        lua_pop(L, 1); /* the first error wins */
+    else
+        ml_callstate_keep_error(L, st);
 }
 
 /* What belongs to the outer native call must not be seen by calls that the Lua function makes. */
@@ -261,11 +146,8 @@ typedef struct outer {
 static outer set_aside(lua_State *L, ml_callstate *st)
 {
     outer o = {st->boundary, st->trapped, errno, st->saved_errno, st->pending};
-    if (st->pending) {
-        push_state(L);
-        lua_getiuservalue(L, -1, ML_STATE_ERROR);
-        lua_replace(L, -2); /* stays on the stack until put_back */
-    }
+    if (st->pending)
+        ml_callstate_push_error(L); /* stays on the stack until put_back */
     st->boundary = NULL;
     st->trapped = NULL;
     st->pending = false;
@@ -275,10 +157,8 @@ static outer set_aside(lua_State *L, ml_callstate *st)
 static void put_back(lua_State *L, ml_callstate *st, const outer *o, int kept)
 {
     if (o->pending) {
-        push_state(L);
         lua_pushvalue(L, kept);
-        lua_setiuservalue(L, -2, ML_STATE_ERROR);
-        st->pending = true;
+        ml_callstate_keep_error(L, st);
     }
     st->boundary = o->boundary;
     if (o->trapped)
@@ -286,7 +166,7 @@ static void put_back(lua_State *L, ml_callstate *st, const outer *o, int kept)
     st->saved_errno = o->saved_errno;
     errno = o->own_errno;
     if (st->pending || st->trapped)
-        note(st);
+        ml_callstate_note(st);
 }
 
 static void run_lua(ml_callback *cb, activation *a)
@@ -296,7 +176,7 @@ static void run_lua(ml_callback *cb, activation *a)
     lua_State *L = in_call ? st->L : st->main;
     if (!lua_checkstack(L, LUA_MINSTACK)) {
         atomic_store(&st->stray, "a callback found the Lua stack full");
-        note(st);
+        ml_callstate_note(st);
         return;
     }
     int top = lua_gettop(L);
@@ -318,12 +198,12 @@ static bool may_run(const ml_callback *cb)
         return false;
     if (atomic_load_explicit(&st->thread, memory_order_relaxed) != &errno) {
         atomic_fetch_add(&st->foreign, 1);
-        note(st);
+        ml_callstate_note(st);
         return false;
     }
     if (!cb->open) {
         atomic_fetch_add(&st->late, 1);
-        note(st);
+        ml_callstate_note(st);
         return false;
     }
     return true;
@@ -368,10 +248,10 @@ static void spring(const ml_callback *cb, const char *message)
     if (!may_run(cb) || !st->L) {
         if (cb->open)
             atomic_store(&st->stray, cb->message);
-        note(st);
+        ml_callstate_note(st);
         return;
     }
-    note(st);
+    ml_callstate_note(st);
     if (!st->trapped)
         st->trapped = message;
     if (st->boundary)
@@ -436,6 +316,15 @@ static ml_callback *reuse(ml_callstate *st, const char *code, bool trap)
         return cb;
     }
     return NULL;
+}
+
+void ml_callbacks_end(ml_callstate *st)
+{
+    for (ml_callback *cb = st->all; cb; cb = cb->next) {
+        cb->open = false;
+        cb->state = NULL;
+    }
+    st->all = st->idle_first = st->idle_last = NULL;
 }
 
 /* A new one. Owns nothing of Lua; on failure nothing is left. */
@@ -657,6 +546,19 @@ bool ml_callback_is_entry(lua_CFunction f)
     return f == activate;
 }
 
+static void make_boxes(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &boxes_key) == LUA_TNIL) {
+        lua_createtable(L, 0, 0);
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "v");
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &boxes_key);
+    }
+    lua_pop(L, 1);
+}
+
 void ml_open_callback(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -675,6 +577,7 @@ void ml_open_callback(lua_State *L)
         {"trap", core_trap},
         {NULL, NULL},
     };
+    make_boxes(L);
     ml_lua_class(L, ML_LUA_CALLBACK, metamethods, methods);
     ml_lua_class(L, ML_LUA_TRAP, metamethods, methods);
     luaL_setfuncs(L, functions, 0);
