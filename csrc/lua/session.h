@@ -37,6 +37,11 @@ ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);
 /* Pushes the userdata of a unit; with u NULL an empty one, to be filled. */
 void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u);
 
+/* options.c: the options of a load, from the table at index 2. Raises for what is none. */
+void ml_lua_read_options(lua_State *L, const ml_lua_box *box, ml_options *o);
+/* A value of the option `bind` at arg; def in place of none, if it is not NULL. */
+ml_crossing ml_lua_check_crossing(lua_State *L, int arg, const char *def);
+
 /* What is in the transaction (unit) at index 1; raises when it has ended. */
 const ml_linked *ml_lua_txn_linked(lua_State *L);
 const ml_linked *ml_lua_unit_linked(lua_State *L);

@@ -4,7 +4,6 @@
 ** SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "lua/call.h"
 #include "lua/session.h"
 
 /* How far a load is: each step of the core relies on the ones before it. */
@@ -57,114 +56,13 @@ static int result(lua_State *L, ml_lua_txn *x, int rc)
 
 /* ---- begin ---- */
 
-/* One element of the scope: a name, a set of archives { set = n }, or a unit. */
-static void read_scope(lua_State *L, const ml_lua_box *box, ml_options *o)
-{
-    static const char *const names[] = {"self", "archives", "process", "ask", NULL};
-    static const ml_scope_kind kinds[] = {ML_SCOPE_SELF, ML_SCOPE_ARCHIVES, ML_SCOPE_PROCESS,
-                                          ML_SCOPE_ASK};
-    ml_scope *p = &o->scope[o->nscope++];
-    *p = (ml_scope){.kind = ML_SCOPE_ARCHIVES};
-    if (lua_type(L, -1) == LUA_TSTRING) {
-        p->kind = kinds[luaL_checkoption(L, lua_gettop(L), NULL, names)];
-    } else if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "set");
-        p->set = (unsigned)luaL_checkinteger(L, -1);
-        lua_pop(L, 1);
-    } else {
-        const ml_lua_unit *u = ml_lua_checkunit(L, lua_gettop(L));
-        if (u->box != box) /* it could go while this linker still points at it */
-            luaL_error(L, "%s belongs to another linker", ml_unit_name(u->u));
-        p->kind = ML_SCOPE_UNIT;
-        p->unit = u->u;
-    }
-}
-
-static const char *const crossings[] = {"direct", "got", "stubs", "lazy", NULL};
-
-static int option(lua_State *L, const char *key, const char *def, const char *const *names)
-{
-    lua_getfield(L, 2, key);
-    int i = luaL_checkoption(L, lua_gettop(L), def, names);
-    lua_pop(L, 1);
-    return i;
-}
-
-/* { gdb =, perf =, jitdump =, lines = } -> ML_SEEN_* */
-static unsigned read_debug(lua_State *L)
-{
-    static const char *const names[] = {"gdb", "perf", "jitdump", "lines"};
-    unsigned seen = 0;
-    if (lua_getfield(L, 2, "debug") == LUA_TTABLE)
-        for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-            seen |= lua_getfield(L, -1, names[i]) == LUA_TNIL ? 0 : 1u << i;
-            lua_pop(L, 1);
-        }
-    lua_pop(L, 1);
-    return seen;
-}
-
-static void read_options(lua_State *L, const ml_lua_box *box, ml_options *o)
-{
-    static const char *const duplicate[] = {"error", "first", "last", NULL};
-    static const char *const weak[] = {"first", "own", "process", NULL};
-    static const char *const zone[] = {"near", "low", NULL};
-    static const char *const block[] = {"shared", "unit", NULL};
-    static const char *const pages[] = {"auto", "small", "huge", "hugetlb", NULL};
-    static const char *const protect[] = {"load", "input", "dual", NULL};
-    *o = (ml_options){.relax = true};
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_getfield(L, 2, "scope");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, -1);
-    if (n > ML_SCOPE_MAX)
-        luaL_error(L, "a scope has at most %d places", (int)ML_SCOPE_MAX);
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_geti(L, -1, i);
-        read_scope(L, box, o);
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    o->duplicate = (ml_on_duplicate)option(L, "duplicate", "error", duplicate);
-    o->weak = (ml_on_weak)option(L, "weak", "first", weak);
-    o->zone = (ml_zone)option(L, "zone", "near", zone);
-    o->crossing = (ml_crossing)option(L, "bind", "direct", crossings);
-    if (lua_getfield(L, 2, "unbound") != LUA_TNIL)
-        o->unbound = ml_trap_unbound(L, lua_gettop(L));
-    lua_pop(L, 1);
-    o->alone = option(L, "block", "shared", block) == 1;
-    o->pages = (ml_pages)option(L, "pages", "auto", pages);
-    o->protect = (ml_protect)option(L, "protect", "load", protect);
-    if (lua_getfield(L, 2, "at") != LUA_TNIL) {
-        o->fixed = true;
-        o->at = (uint64_t)luaL_checkinteger(L, -1);
-    }
-    lua_pop(L, 1);
-    if (lua_getfield(L, 2, "replace") != LUA_TNIL) {
-        const ml_lua_unit *u = ml_lua_checkunit(L, lua_gettop(L));
-        if (u->box != box)
-            luaL_error(L, "%s belongs to another linker", ml_unit_name(u->u));
-        o->replace = u->u;
-    }
-    lua_pop(L, 1);
-    static const char *const count[] = {"none", "unit", "object", NULL};
-    o->count = (ml_counting)option(L, "count", "none", count);
-    lua_getfield(L, 2, "merge");
-    o->merge = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    if (lua_getfield(L, 2, "relax") != LUA_TNIL)
-        o->relax = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    o->debug = read_debug(L);
-}
-
 int ml_lua_begin(lua_State *L)
 {
     ml_lua_box *box = *(ml_lua_box **)luaL_checkudata(L, 1, ML_LUA_SESSION);
     if (!box || !box->s)
         return luaL_error(L, "attempt to use a closed linker");
     ml_options o;
-    read_options(L, box, &o);
+    ml_lua_read_options(L, box, &o);
     box = *(ml_lua_box **)lua_touserdata(L, 1); /* a metamethod of the options may have closed it */
     if (!box || !box->s)
         return luaL_error(L, "attempt to use a closed linker");
@@ -424,8 +322,7 @@ static int cross(lua_State *L)
 {
     ml_lua_txn *x = check_open(L);
     const char *name = luaL_checkstring(L, 2);
-    ml_crossing how = (ml_crossing)luaL_checkoption(L, 3, NULL, crossings);
-    return result(L, x, ml_txn_cross(x->t, name, how));
+    return result(L, x, ml_txn_cross(x->t, name, ml_lua_check_crossing(L, 3, NULL)));
 }
 
 static void push_place(lua_State *L, const ml_duplicate *dup, int k)
