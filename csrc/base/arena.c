@@ -3,7 +3,6 @@
 ** the most room stays the one that is filled. A large arena takes bulk units, a very large
 ** one malloc again: huge pages in such numbers are seldom at hand, and making them takes longer
 ** than small pages do (measured on a virtual machine: 500 ms against 290 for 80 MiB of objects).
-** The largest chunk does not count for that: it may be one object of 30 MB, of which much is noted.
 ** SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
@@ -81,7 +80,7 @@ void ml_arena_move(ml_arena *from, ml_arena *to, ml_slice *v, size_t n)
     struct ml_chunk **at = &from->chunks, *c;
     if (!n)
         return;
-    qsort(v, n, sizeof *v, by_address);
+    qsort(v, n, sizeof *v, by_address); /* as trim wants them */
     while ((c = *at)) {
         size_t i = 0;
         while (i < n && !holds(c, v[i].p))
@@ -100,7 +99,8 @@ void ml_arena_move(ml_arena *from, ml_arena *to, ml_slice *v, size_t n)
 }
 
 /* A chunk with room for size bytes behind its header, from the bulk source when there is one and
-** the arena is large, else from malloc. */
+** the arena is large, else from malloc. The largest chunk does not count: it may be one object of
+** 30 MB, of which much is noted. */
 static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
 {
     bool large = a->held >= BULK_FROM || size >= BULK_FROM;
@@ -172,7 +172,7 @@ void *ml_zalloc(ml_arena *a, size_t n, size_t size)
     return p ? memset(p, 0, n * size) : NULL;
 }
 
-bool ml_array_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size)
+bool ml_arena_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size)
 {
     enum { FIRST_ROOM = 32 };
     void *old, *more;

@@ -51,7 +51,8 @@ void *ml_nalloc(ml_arena *a, size_t n, size_t size);
 /* Room for one more element in an array of the arena, whose address is at `array` (a pointer to the
 ** pointer) and which holds n elements and has room for *room: doubled when it is full. False when
 ** memory is short. For arrays that live as long as the arena: what they outgrow stays in it. */
-bool ml_array_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size);
+bool ml_arena_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size);
+#define ML_ARENA_ROOM(a, v, n, room) ml_arena_room((a), &(v), (n), &(room), sizeof *(v))
 /* A copy of len bytes with a NUL behind it. */
 char *ml_strndup(ml_arena *a, const char *s, size_t len);
 char *ml_strdup(ml_arena *a, const char *s);

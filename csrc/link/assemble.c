@@ -171,6 +171,24 @@ static int common_pieces(ml_txn *t, uint32_t n)
     return 0;
 }
 
+/* What becomes of the definitions, now that it is known which sections have memory. */
+static int look_at_names(ml_txn *t, bool has_tls)
+{
+    t->ncommons = 0;
+    for (uint32_t i = 0; i < t->l->names.count; i++) {
+        ml_entry *e = t->l->names.entries[i];
+        if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
+            e->flags |= ML_ENT_NOWHERE;
+        t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
+        t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
+        t->ncommons += e->def == ML_DEF_COMMON;
+        int rc = has_tls || e->type == ML_TYPE_TLS ? ml_segment_define(t, e) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int all_pieces(ml_txn *t)
 {
     size_t n = MORE_PIECES;
@@ -188,17 +206,9 @@ static int all_pieces(ml_txn *t)
     if (rc < 0)
         return rc;
     t->l->stats.sections = t->npieces;
-    t->ncommons = 0;
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
-        if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
-            e->flags |= ML_ENT_NOWHERE;
-        t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
-        t->has_ifunc |= e->def == ML_DEF_SECTION && e->type == ML_TYPE_IFUNC;
-        t->ncommons += e->def == ML_DEF_COMMON;
-        if ((has_tls || e->type == ML_TYPE_TLS) && (rc = ml_segment_define(t, e)) < 0)
-            return rc;
-    }
+    rc = look_at_names(t, has_tls);
+    if (rc < 0)
+        return rc;
     rc = t->ncommons ? common_pieces(t, t->ncommons) : 0;
     return rc < 0 ? rc : merge_runs(t);
 }
@@ -213,21 +223,17 @@ static bool wants(const ml_txn *t, const char *name)
 static void linker_pieces(ml_txn *t)
 {
     t->piece_got = t->piece_stubs = t->piece_moved = t->piece_dso = 0;
-    if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_")) {
-        t->piece_got =
-            ml_piece_add(t, ML_CLASS_CONST, (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT, 16);
-    }
-    if (t->nstubs) {
-        t->piece_stubs =
-            ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nstubs * t->target->stub_size, 16);
-    }
-    if (t->nmoved) {
+    uint64_t got = (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT;
+    uint64_t stubs = (uint64_t)t->nstubs * t->target->stub_size;
+    if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_"))
+        t->piece_got = ml_piece_add(t, ML_CLASS_CONST, got, 16);
+    if (t->nstubs)
+        t->piece_stubs = ml_piece_add(t, ML_CLASS_TEXT, stubs, 16);
+    if (t->nmoved)
         t->piece_moved = ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
-    }
     ml_count_pieces(t);
-    if (wants(t, "__dso_handle")) {
+    if (wants(t, "__dso_handle"))
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
-    }
     ml_header_piece(t);
     ml_copies_piece(t);
     ml_fragments_pieces(t);
@@ -383,9 +389,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
         return ml_bounds_address(t, e->name);
     if (ml_segment_has(e->name))
         return 0;
-    bool stop = e->name[4] == 'o'; /* __stop_ or __start_ */
-    const char *name = e->name + (stop ? 7 : 8);
-    const ml_entry *run = ml_table_find_str(&t->idents, name);
+    bool stop = strncmp(e->name, "__stop_", 7) == 0; /* else __start_ */
+    const ml_entry *run = ml_table_find_str(&t->idents, e->name + (stop ? 7 : 8));
     return run ? (stop ? run->size : run->addr) : 0;
 }
 
@@ -421,8 +426,7 @@ static int give_addresses(ml_txn *t)
             e->addr = linker_symbol(t, e);
         if (!e->got && !e->stub)
             continue;
-        if (!ml_array_room(&t->scratch, &t->slotted, t->nslotted, &t->room_slotted,
-                           sizeof *t->slotted))
+        if (!ML_ARENA_ROOM(&t->scratch, t->slotted, t->nslotted, t->room_slotted))
             return ml_nomem(t->d);
         t->slotted[t->nslotted++] = e;
     }

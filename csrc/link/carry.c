@@ -30,7 +30,7 @@ static bool is_data(unsigned class)
 static int add(ml_txn *t, const ml_datum *v)
 {
     ml_linked *l = t->l;
-    if (!ml_array_room(&l->keep, &l->data, l->ndata, &l->room_data, sizeof *l->data) || !v->name)
+    if (!ML_ARENA_ROOM(&l->keep, l->data, l->ndata, l->room_data) || !v->name)
         return ml_nomem(t->d);
     l->data[l->ndata++] = *v;
     return 0;
@@ -60,8 +60,7 @@ static int add_variable(ml_txn *t, uint32_t input, const ml_entry *e, const ml_i
 static int add_routine(ml_txn *t, uint32_t input, const ml_isym *s)
 {
     ml_linked *l = t->l;
-    if (!ml_array_room(&l->keep, &l->routines, l->nroutines, &l->room_routines,
-                       sizeof *l->routines))
+    if (!ML_ARENA_ROOM(&l->keep, l->routines, l->nroutines, l->room_routines))
         return ml_nomem(t->d);
     l->routines[l->nroutines++] = (ml_routine){l->inputs[input].addr[s->section] + s->value,
                                                ml_hash(s->name, strlen(s->name)), input};

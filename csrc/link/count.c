@@ -66,7 +66,7 @@ bool ml_count_want(ml_txn *t, ml_input *in, uint32_t symbol)
         return false;
     if (in->counted[i])
         return true;
-    if (!ml_array_room(&l->keep, &l->counted, l->ncounted, &l->room_counted, sizeof *l->counted))
+    if (!ML_ARENA_ROOM(&l->keep, l->counted, l->ncounted, l->room_counted))
         return false;
     l->counted[l->ncounted++] = (ml_counted){(uint32_t)(in - l->inputs), in->bind[i]};
     in->counted[i] = (uint32_t)l->ncounted;

@@ -123,7 +123,7 @@ static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, 
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; next_section(in, fini, &k); k++) {
             const ml_isec s = ml_image_section(in->img, k);
-            if (!ml_array_room(&t->scratch, out, *n, &room, sizeof **out))
+            if (!ML_ARENA_ROOM(&t->scratch, *out, *n, room))
                 return ml_nomem(t->d);
             (*out)[(*n)++] = (ctor_section){i, k, order_of(&s)};
             *entries += s.data.n / 8;

@@ -38,8 +38,7 @@ bool ml_edits_add(ml_edits *x, const char *name, const ml_edit *edit)
     ml_entry *e = ml_table_intern_str(&x->names, &x->arena, name);
     own.definition = ml_strdup(&x->arena, edit->definition);
     own.reference = ml_strdup(&x->arena, edit->reference);
-    if (!e || !own.definition || !own.reference ||
-        !ml_array_room(&x->arena, &x->v, x->n, &x->room, sizeof *x->v))
+    if (!e || !own.definition || !own.reference || !ML_ARENA_ROOM(&x->arena, x->v, x->n, x->room))
         return false;
     e->value = x->n;
     x->v[x->n++] = own;

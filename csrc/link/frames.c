@@ -253,7 +253,7 @@ static bool is_relocated(walk *w, uint64_t at)
 ** relocation is no address of anything. */
 static int check_cie(walk *w, uint64_t start, uint64_t end)
 {
-    if (!ml_array_room(&w->t->scratch, &w->cies, w->ncies, &w->room, sizeof *w->cies))
+    if (!ML_ARENA_ROOM(&w->t->scratch, w->cies, w->ncies, w->room))
         return ml_nomem(w->t->d);
     cie *c = &w->cies[w->ncies];
     if (!read_cie(w, start, start + 8, end, c))

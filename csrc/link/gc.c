@@ -126,7 +126,7 @@ static void visit(gc *g, gc_place at)
 
 static void depend(gc *g, uint32_t input, uint32_t on, gc_dep dep)
 {
-    if (!ml_array_room(&g->a, &g->deps, g->ndeps, &g->room_deps, sizeof *g->deps)) {
+    if (!ML_ARENA_ROOM(&g->a, g->deps, g->ndeps, g->room_deps)) {
         g->nomem = true;
         return;
     }
@@ -215,7 +215,7 @@ static void note_named(gc *g, uint32_t input, uint32_t section)
         s.name[0] == '.' || !g->t->idents.count ? NULL : ml_table_find_str(&g->t->idents, s.name);
     if (!e)
         return;
-    if (!ml_array_room(&g->a, &g->named, g->nnamed, &g->room_named, sizeof *g->named)) {
+    if (!ML_ARENA_ROOM(&g->a, g->named, g->nnamed, g->room_named)) {
         g->nomem = true;
         return;
     }
@@ -307,8 +307,7 @@ static bool drop(gc *g, uint32_t input)
         if (!in->dropped && !(in->dropped = ml_zalloc(&g->t->scratch, img->nsections, 1)))
             return false;
         in->dropped[k] = ML_DROPPED_UNUSED;
-        if (!ml_array_room(&l->keep, &l->stripped, l->nstripped, &l->room_stripped,
-                           sizeof *l->stripped))
+        if (!ML_ARENA_ROOM(&l->keep, l->stripped, l->nstripped, l->room_stripped))
             return false;
         const char *name = ml_strdup(&l->keep, s.name);
         if (!name)

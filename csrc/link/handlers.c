@@ -32,7 +32,7 @@ static bool add(ml_handlers *h, ml_txn *t, const ml_input *in, uint32_t k)
     const ml_isec s = ml_image_section(in->img, k);
     if (!is_table(&s))
         return true;
-    if (!ml_array_room(&t->scratch, &h->v, h->n, &h->room, sizeof *h->v))
+    if (!ML_ARENA_ROOM(&t->scratch, h->v, h->n, h->room))
         return false;
     h->sorted &= !h->n || h->v[h->n - 1].addr <= in->addr[k];
     h->v[h->n++] =

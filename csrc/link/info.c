@@ -1,6 +1,8 @@
 /* info.c -- link: what is in a transaction or a unit, for maps, explanations and tools. Reads only.
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
+#include "link/debug.h"
+#include "link/places.h"
 #include "link/txn.h"
 
 const ml_linked *ml_txn_linked(const ml_txn *t)
@@ -161,4 +163,14 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
     *addr = p.addr;
     *provider = p.provider;
     return true;
+}
+
+const char *ml_linked_warning(const ml_linked *l, size_t i)
+{
+    return l->debug && i < l->debug->nwarnings ? l->debug->warnings[i] : NULL;
+}
+
+uint64_t ml_linked_debug_size(const ml_linked *l)
+{
+    return l->debug ? l->debug->size : 0;
 }

@@ -107,8 +107,7 @@ static ml_merged *class_of(ml_txn *t, const ml_isec *s)
             return m;
     }
     ml_merged *m = ml_zalloc(&t->scratch, 1, sizeof *m);
-    if (!m ||
-        !ml_array_room(&t->scratch, &t->merged, t->nmerged, &t->room_merged, sizeof *t->merged))
+    if (!m || !ML_ARENA_ROOM(&t->scratch, t->merged, t->nmerged, t->room_merged))
         return NULL;
     *m = (ml_merged){.flags = flags, .entsize = s->entsize, .align = s->align};
     t->merged[t->nmerged++] = m;
@@ -142,8 +141,8 @@ static uint64_t intern(ml_txn *t, ml_merged *m, ml_slice s)
         if (ml_slice_equal(m->v[m->slots[k] - 1], s))
             return m->at[m->slots[k] - 1];
     }
-    if (!ml_array_room(&t->scratch, &m->v, m->n, &m->room, sizeof *m->v) ||
-        !ml_array_room(&t->scratch, &m->at, m->n, &m->room_at, sizeof *m->at))
+    if (!ML_ARENA_ROOM(&t->scratch, m->v, m->n, m->room) ||
+        !ML_ARENA_ROOM(&t->scratch, m->at, m->n, m->room_at))
         return UINT64_MAX;
     uint64_t at = (m->size + m->align - 1) & ~(m->align - 1);
     m->v[m->n] = s;

@@ -32,6 +32,9 @@ typedef struct ml_place {
     uint64_t ago_ns; /* unloaded: since when */
 } ml_place;
 
+/* What lies at an address of the unit; *out is as ml_atlas_find made it before. */
+void ml_unit_place(const ml_unit *u, uint64_t addr, ml_place *out);
+
 typedef struct ml_atlas ml_atlas;
 
 ml_atlas *ml_atlas_new(void); /* with one holder; NULL when memory is short */

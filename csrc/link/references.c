@@ -21,7 +21,7 @@ struct ml_ref_function {
 static bool note(ml_txn *t, const ml_entry *e, uint32_t input, uint32_t rels, uint32_t rel)
 {
     ml_entry *x = ml_table_intern(&t->refs, &t->scratch, e->name, e->len, e->hash);
-    if (!x || !ml_array_room(&t->scratch, &t->ref, t->nref, &t->room_ref, sizeof *t->ref))
+    if (!x || !ML_ARENA_ROOM(&t->scratch, t->ref, t->nref, t->room_ref))
         return false;
     t->ref[t->nref++] = (ml_ref){.input = input, .rels = rels, .rel = rel};
     if (x->image)

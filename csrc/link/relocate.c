@@ -9,7 +9,7 @@
 
 /* What a symbol is. */
 enum {
-    PLAIN,
+    PLAIN = 0,
     DROPPED, /* in a section that has no memory */
     MERGED,  /* a section symbol, of a section that was */
     STUBBED, /* branches reach it by its stub alone */
@@ -45,9 +45,9 @@ typedef struct work {
     size_t size;
     uint64_t base; /* its address */
     bool exec;
-    bool image;  /* only thread-local sections, else only others */
+    bool tls;    /* only thread-local sections, else only others */
     uint64_t *S; /* by symbol index, or NO_PLAIN_S */
-    uint8_t *is; /* by symbol index: what it is */
+    uint8_t *is; /* by symbol index: PLAIN and so on */
     bool sited;  /* references to other units are noted: see sites.c */
     const direct *types;
     ml_area own;       /* what lies outside may be another unit's: that load's block, or all */
@@ -112,7 +112,8 @@ static bool is_branch(const work *w, const ml_irel *r, const ml_rrow *row)
 
 /* The value did not fit: a stub when scan made one and the reference can use it, a moved
 ** instruction when it is one, else an error. */
-static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint64_t S, uint64_t v)
+static void out_of_reach(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint64_t S,
+                         uint64_t v)
 {
     ml_txn *t = w->t;
     ml_binding value = ml_binding_of(w->in, r->symbol);
@@ -145,7 +146,7 @@ static void hard(work *w, uint32_t k, const ml_irel *r, const ml_rrow *row, uint
 }
 
 /* Is this a GOT load of something outside, which is to stay one? */
-static bool stays(const work *w, const ml_irel *r)
+static bool keeps_slot(const work *w, const ml_irel *r)
 {
     if (w->t->o.crossing == ML_CROSS_DIRECT && !w->t->crossed)
         return false;
@@ -167,7 +168,7 @@ static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
     if (is_counted(w, r))
         return target->relax(w->code, w->size, field, r->type, w->base + r->offset,
                              ml_count_stub(w->t, w->in, r->symbol));
-    if (!(row->needs & ML_RELAX) || !w->t->o.relax || stays(w, r) ||
+    if (!(row->needs & ML_RELAX) || !w->t->o.relax || keeps_slot(w, r) ||
         !target->can_relax(w->code, w->size, field, r->type, r->addend) ||
         !target->relax(w->code, w->size, field, r->type, w->base + r->offset, S))
         return false;
@@ -199,8 +200,8 @@ static inline uint64_t address_of(const work *w, const ml_irel *r)
     }
 }
 
-/* The formulas that need more than S, A and P. */
-static void indirect(work *w, const ml_irel *r, const ml_rrow *row)
+/* The formulas that need more than S, A and P: most of them the GOT or a slot of it. */
+static void apply_by_got(work *w, const ml_irel *r, const ml_rrow *row)
 {
     uint64_t S = address_of(w, r), A = (uint64_t)r->addend, P = w->base + r->offset;
     uint64_t GOT = w->t->l->got, v = 0;
@@ -277,14 +278,14 @@ static uint32_t apply(work *w, uint32_t k)
     case ML_S_A: v = S + (uint64_t)r.addend; break;
     case ML_S_A_P:
     case ML_L_A_P: v = S + (uint64_t)r.addend - (w->base + r.offset); break;
-    default: indirect(w, &r, row); return 1;
+    default: apply_by_got(w, &r, row); return 1;
     }
     if (w->is[r.symbol] == DROPPED)
         put(w->code + r.offset, row->field, 0); /* an unwind entry of a dropped function, say */
     else if (ml_fits(row->range, v))
         put(w->code + r.offset, row->field, v);
     else
-        hard(w, k, &r, row, S, v);
+        out_of_reach(w, k, &r, row, S, v);
     return 1;
 }
 
@@ -409,7 +410,7 @@ static void relocate_input(work *w)
         w->nrels = i;
         uint32_t piece = w->in->piece[w->rels->target];
         const ml_piece *p = piece ? &w->t->pieces[piece - 1] : NULL;
-        if (!p || w->image != (p->class >= ML_CLASS_TDATA))
+        if (!p || w->tls != (p->class >= ML_CLASS_TDATA))
             continue;
         w->code = ml_piece_view(w->t, piece);
         w->size = p->filled ? (size_t)p->size : 0;
@@ -459,17 +460,13 @@ static int write_stubs(ml_txn *t)
 }
 
 /* All inputs: their thread-local sections, or all others. */
-static int relocate_all(ml_txn *t, bool image)
+static int relocate_all(ml_txn *t, bool tls)
 {
-    work w = {.t = t, .image = image};
-    uint32_t most = 0; /* symbols */
-    for (uint32_t i = 0; i < t->l->ninputs; i++)
-        if (t->l->inputs[i].img->nsymbols > most)
-            most = t->l->inputs[i].img->nsymbols;
+    work w = {.t = t, .tls = tls};
     uint32_t outside[BATCH];
     direct *types = ml_nalloc(&t->scratch, t->target->nrows, sizeof *types);
-    w.S = ml_nalloc(&t->scratch, most, sizeof *w.S);
-    w.is = ml_nalloc(&t->scratch, most, 1);
+    w.S = ml_nalloc(&t->scratch, t->most_symbols, sizeof *w.S);
+    w.is = ml_nalloc(&t->scratch, t->most_symbols, 1);
     if (!w.S || !w.is || !types)
         return ml_nomem(t->d);
     for (size_t i = 0; i < t->target->nrows; i++)

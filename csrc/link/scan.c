@@ -17,7 +17,7 @@ enum symbol_is {
     IS_NEAR = 4,    /* plain, and near it with SLACK to spare */
     IS_LOW = 8      /* plain, and below 2 GiB, likewise */
 };
-enum { SLACK = 1 << 24, TYPES = 64 };
+enum { SLACK = 1 << 24, TYPES = 64, WIDEST = 8 /* bytes of a field */ };
 
 /* What goes along while one input's relocations are read. */
 typedef struct scan {
@@ -297,11 +297,12 @@ static void look_at_types(scan *c)
 static uint32_t skip_easy(const scan *c, uint32_t k)
 {
     const uint8_t *is = c->is, *easy = c->easy;
-    if (!c->rels->rela || c->size < 8 || c->piece->class >= ML_CLASS_TDATA)
+    const ml_irels rels = {.p = c->rels->p, .rela = 1}; /* a constant saves a branch for each */
+    if (!c->rels->rela || c->size < WIDEST || c->piece->class >= ML_CLASS_TDATA)
         return k;
-    uint64_t last = c->size - 8;
+    uint64_t last = c->size - WIDEST;
     for (; k < c->rels->count; k++) {
-        ml_irel r = ml_image_rel(&(ml_irels){.p = c->rels->p, .rela = 1}, k);
+        ml_irel r = ml_image_rel(&rels, k);
         if (r.type >= TYPES || r.offset > last)
             break;
         uint8_t good = is[r.symbol] & easy[r.type];
@@ -451,11 +452,7 @@ int ml_scan(ml_txn *t)
         return 1;
     }
     forget(t);
-    uint32_t most = 0; /* symbols */
-    for (uint32_t i = 0; i < t->l->ninputs; i++)
-        if (t->l->inputs[i].img->nsymbols > most)
-            most = t->l->inputs[i].img->nsymbols;
-    c.is = ml_nalloc(&t->scratch, most, sizeof *c.is);
+    c.is = ml_nalloc(&t->scratch, t->most_symbols, sizeof *c.is);
     if (!c.is)
         return ml_nomem(t->d);
     look_at_types(&c);

@@ -7,10 +7,9 @@
 #include "base/hash.h"
 #include "link/txn.h"
 
-enum { BATCH = 32 };
 /* From so many names on an object's string table is kept where it is, if it has not more bytes for
 ** each: see keep_names. */
-enum { MANY = 512, LONG = 128 };
+enum { KEEP_FROM = 512, KEEP_BYTES = 128 };
 
 ml_entry *ml_select_entry(ml_txn *t, const char *name)
 {
@@ -55,14 +54,16 @@ static const char *renamed(const ml_table *map, const char *name)
     return e ? e->provider : name;
 }
 
-/* How strongly an entry is defined: a common beats a weak definition, a strong one beats both. */
-static int rank(const ml_entry *e)
+/* How strongly a name is defined: a common beats a weak definition, a strong one beats both. */
+typedef enum rank { UNDEFINED, WEAK, COMMON, STRONG } rank;
+
+static rank rank_of(const ml_entry *e)
 {
     if (e->def == ML_DEF_COMMON)
-        return 2;
+        return COMMON;
     if (e->def != ML_DEF_SECTION && e->def != ML_DEF_ABS)
-        return 0;
-    return e->bind == ML_BIND_GLOBAL ? 3 : 1;
+        return UNDEFINED;
+    return e->bind == ML_BIND_GLOBAL ? STRONG : WEAK;
 }
 
 static int note_duplicate(ml_txn *t, const ml_entry *e, uint32_t input, uint32_t symbol)
@@ -105,21 +106,23 @@ static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t sym
 /* Offers a definition to an entry; the better one stays. */
 static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const ml_isym *s)
 {
-    int old = rank(e), new = s->section == ML_SEC_COMMON ? 2 : s->bind == ML_BIND_GLOBAL ? 3 : 1;
-    if (old == 3 && new == 3) {
+    const rank old = rank_of(e), new = s->section == ML_SEC_COMMON ? COMMON
+                                       : s->bind == ML_BIND_GLOBAL ? STRONG
+                                                                   : WEAK;
+    if (old == STRONG && new == STRONG) {
         if (t->o.duplicate != ML_DUP_FIRST && note_duplicate(t, e, input, symbol) < 0)
             return -(int)ML_E_NOMEM;
         if (t->o.duplicate == ML_DUP_LAST)
             take_definition(t, e, input, symbol, s);
-    } else if (old == 2 && new == 2) {
+    } else if (old == COMMON && new == COMMON) {
         merge_common(e, s);
-    } else if (old == 3 && new == 2 && e->size && e->size < s->size) {
+    } else if (old == STRONG && new == COMMON && e->size && e->size < s->size) {
         ml_warn_common(t, e->name, input, s->size, e->image, e->size);
     } else if (new > old) {
-        if (old == 2 && s->size && s->size < e->size)
+        if (old == COMMON && s->size && s->size < e->size)
             ml_warn_common(t, e->name, e->image, e->size, input, s->size);
         take_definition(t, e, input, symbol, s);
-        if (old == 1 && new == 2) /* may be in an archive: see look_up_common */
+        if (old == WEAK && new == COMMON) /* may be in an archive: see look_up_common */
             return ml_select_want(t, e);
     }
     return 0;
@@ -278,7 +281,7 @@ static int bind_changed(const entering *x, uint32_t first, uint32_t n, ml_isym *
 static int bind_plain(const entering *x, uint32_t first, uint32_t n, const ml_isym *s,
                       const ml_key *keys)
 {
-    ml_entry *e[BATCH];
+    ml_entry *e[ML_TABLE_BATCH];
     uint32_t fresh;
     ml_linked *l = x->t->l;
     if (!ml_table_intern_all(&l->names, &l->keep, keys, n, x->kept, e, &fresh))
@@ -314,7 +317,7 @@ static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml
 static bool keep_names(ml_txn *t, const ml_input *in)
 {
     ml_slice names = in->img->strtab;
-    if (in->nbind < MANY || names.n / LONG > in->nbind ||
+    if (in->nbind < KEEP_FROM || names.n / KEEP_BYTES > in->nbind ||
         !ml_arena_may_move(&t->scratch, names.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
         return false;
     t->kept[t->nkept++] = names;
@@ -325,16 +328,16 @@ static int add_symbols(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
     entering x = {.t = t, .in = in, .input = (uint32_t)(in - t->l->inputs)};
-    ml_isym s[BATCH];
-    ml_key keys[BATCH];
+    ml_isym s[ML_TABLE_BATCH];
+    ml_key keys[ML_TABLE_BATCH];
     int rc = 0;
     if (!in->nbind)
         return 0;
     bool plain = !t->edits && !t->renames[0].count && !t->renames[1].count && !t->has_split &&
                  !in->dropped && !memchr(img->strtab.p, '@', img->strtab.n);
     x.kept = plain && keep_names(t, in);
-    for (uint32_t i = img->first_global; rc == 0 && i < img->nsymbols; i += BATCH) {
-        uint32_t n = img->nsymbols - i < BATCH ? img->nsymbols - i : BATCH;
+    for (uint32_t i = img->first_global; rc == 0 && i < img->nsymbols; i += ML_TABLE_BATCH) {
+        uint32_t n = img->nsymbols - i < ML_TABLE_BATCH ? img->nsymbols - i : ML_TABLE_BATCH;
         decode(&x, i, n, s, keys);
         rc = plain ? bind_plain(&x, i, n, s, keys) : bind_changed(&x, i, n, s, keys);
     }
@@ -444,6 +447,7 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     l->ninputs++;
     l->stats.inputs++;
     l->stats.symbols += img->nsymbols - 1;
+    t->most_symbols = img->nsymbols > t->most_symbols ? img->nsymbols : t->most_symbols;
     l->stats.bytes += img->bytes;
     /* Most names of a first large object are new; later ones share many. */
     if (!ml_table_reserve(&l->names, l->names.count < in->nbind / 4 ? in->nbind : in->nbind / 2))

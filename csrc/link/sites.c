@@ -53,14 +53,14 @@ int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t 
     const ml_irels rels = img->rels[nrels];
     const ml_rrow *rows = t->target->rows;
     const uint64_t offset = in->addr[rels.target] - t->l->block.addr;
-    const bool brief = are_short(t, in, &rels);
+    const bool fit = are_short(t, in, &rels);
     ml_site_run *run = t->l->last_run;
     for (uint32_t i = 0; i < n; i++) {
         ml_irel r = ml_image_rel(&rels, rel[i]);
         uint32_t name = r.symbol - img->first_global;
         if (r.symbol < img->first_global || in->bind[name]->def != ML_DEF_UNIT)
             continue;
-        if (!brief || r.addend != (int32_t)r.addend) {
+        if (!fit || r.addend != (int32_t)r.addend) {
             int rc = ml_sites_note_later(t, in, nrels, rel[i]);
             if (rc < 0)
                 return rc;
@@ -99,47 +99,47 @@ bool ml_sites_next(const ml_linked *l, ml_site_walk *w, ml_site *out)
 
 int ml_sites_note_later(ml_txn *t, const ml_input *in, uint32_t rels, uint32_t rel)
 {
-    if (!ml_array_room(&t->scratch, &t->unsited, t->nunsited, &t->room_unsited, sizeof *t->unsited))
+    if (!ML_ARENA_ROOM(&t->scratch, t->unsited, t->nunsited, t->room_unsited))
         return ml_nomem(t->d);
     t->unsited[t->nunsited++] = (ml_rel_at){(uint32_t)(in - t->l->inputs), rels, rel};
     return 0;
 }
 
 /* One relocation, after all were applied. */
-typedef struct place {
+typedef struct applied {
     ml_txn *t;
     ml_input *in;
     const uint8_t *code; /* bytes of its section in the block */
     size_t size;
     uint64_t base; /* their address */
     ml_rel_at at;
-    uint32_t far; /* instructions up to this one stand before it; see note_moved */
-} place;
+    uint32_t next_far; /* instructions up to this one stand before it; see note_moved */
+} applied;
 
-static uint64_t field_at(const place *w, uint64_t offset, unsigned width)
+static uint64_t field_at(const applied *w, uint64_t offset, unsigned width)
 {
     if (!ml_within(w->size, offset, width))
         return 0;
     return width == 8 ? ml_get64(w->code + offset) : ml_get32(w->code + offset);
 }
 
-static int note_at(place *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
+static int note_at(applied *w, ml_entry *e, ml_site_kind kind, uint64_t at, uint64_t bias)
 {
     ml_linked *l = w->t->l;
-    if (!ml_array_room(&l->keep, &l->sites, l->nsites, &l->room_sites, sizeof *l->sites))
+    if (!ML_ARENA_ROOM(&l->keep, l->sites, l->nsites, l->room_sites))
         return ml_nomem(w->t->d);
     l->sites[l->nsites++] = (ml_site){at, bias, e, kind};
     return 0;
 }
 
-static int note(place *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
+static int note(applied *w, ml_entry *e, ml_site_kind kind, uint64_t offset, uint64_t bias)
 {
     return note_at(w, e, kind, w->base + offset, bias);
 }
 
 /* Does the call go through a stub that counts, whose slot is changed? From the field, or one up to
 ** `back` bytes before it. */
-static bool by_counting_stub(const place *w, const ml_irel *r, int64_t addend, uint64_t back)
+static bool by_counting_stub(const applied *w, const ml_irel *r, int64_t addend, uint64_t back)
 {
     uint64_t stub = ml_count_stub(w->t, w->in, r->symbol);
     for (uint64_t i = 0; stub && i <= back && i <= r->offset; i++)
@@ -151,7 +151,7 @@ static bool by_counting_stub(const place *w, const ml_irel *r, int64_t addend, u
 
 /* A GOT load that is none any more refers to the symbol itself, from its field or, when it became a
 ** jump, from the byte before. */
-static int note_relaxed(place *w, ml_entry *e, const ml_irel *r, uint64_t slot)
+static int note_relaxed(applied *w, ml_entry *e, const ml_irel *r, uint64_t slot)
 {
     uint64_t P = w->base + r->offset;
     if (by_counting_stub(w, r, -4, 1))
@@ -166,7 +166,7 @@ static int note_relaxed(place *w, ml_entry *e, const ml_irel *r, uint64_t slot)
 
 /* The word of moved instruction n that holds the operand's address, which is S + A and as much more
 ** as lies between the field and the end of the instruction. 0: not found, or not for sure. */
-static uint64_t moved_word(const place *w, uint32_t n, uint64_t value, uint64_t *more)
+static uint64_t moved_word(const applied *w, uint32_t n, uint64_t value, uint64_t *more)
 {
     const ml_txn *t = w->t;
     uint64_t offset = t->pieces[t->piece_moved - 1].offset + (uint64_t)n * ML_MOVE_MAX, found = 0;
@@ -183,23 +183,24 @@ static uint64_t moved_word(const place *w, uint32_t n, uint64_t value, uint64_t 
 }
 
 /* An instruction out of line (far.c); one with two such operands is number n and n + 1. */
-static int note_moved(place *w, ml_entry *e, const ml_irel *r)
+static int note_moved(applied *w, ml_entry *e, const ml_irel *r)
 {
     const ml_txn *t = w->t;
-    while (w->far < t->nfar && ml_rel_order(&t->far[w->far], &w->at) < 0)
-        w->far++;
-    if (w->far < t->nfar && w->far < t->nmoved && ml_rel_order(&t->far[w->far], &w->at) == 0) {
+    while (w->next_far < t->nfar && ml_rel_order(&t->far[w->next_far], &w->at) < 0)
+        w->next_far++;
+    if (w->next_far < t->nfar && w->next_far < t->nmoved &&
+        ml_rel_order(&t->far[w->next_far], &w->at) == 0) {
         uint64_t A = (uint64_t)r->addend, more = 0;
-        uint64_t at = moved_word(w, w->far, e->addr + A, &more);
-        if (!at && w->far > 0)
-            at = moved_word(w, w->far - 1, e->addr + A, &more);
+        uint64_t at = moved_word(w, w->next_far, e->addr + A, &more);
+        if (!at && w->next_far > 0)
+            at = moved_word(w, w->next_far - 1, e->addr + A, &more);
         if (at)
             return note_at(w, e, ML_SITE_ABS64, at, A + more);
     }
     return note(w, e, ML_SITE_FIXED, r->offset, 0);
 }
 
-static int note_direct(place *w, ml_entry *e, const ml_irel *r, const ml_rrow *row)
+static int note_direct(applied *w, ml_entry *e, const ml_irel *r, const ml_rrow *row)
 {
     uint64_t A = (uint64_t)r->addend, P = w->base + r->offset, L = ml_binding_stub(w->t, e);
     unsigned width = ml_field_width(row->field);
@@ -217,7 +218,7 @@ static int note_direct(place *w, ml_entry *e, const ml_irel *r, const ml_rrow *r
     return note_moved(w, e, r);
 }
 
-static int note_one(place *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
+static int note_one(applied *w, const ml_irels *rels, const ml_irel *r, ml_entry *e)
 {
     const ml_rrow *row = ml_target_row(w->t->target, r->type);
     uint64_t slot;
@@ -243,7 +244,7 @@ static int note_one(place *w, const ml_irels *rels, const ml_irel *r, ml_entry *
 
 int ml_sites_collect(ml_txn *t)
 {
-    place w = {.t = t};
+    applied w = {.t = t};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->nunsited; i++) {
         w.at = t->unsited[i];

@@ -75,7 +75,7 @@ static int gather_input(file *f, uint32_t input, unsigned want)
         uint64_t align = s->align < ALIGN_MAX ? s->align : ALIGN_MAX;
         if (ml_is_dropped(in, s->section))
             continue;
-        if (!ml_array_room(&f->a, &f->pieces, f->npieces, &f->room, sizeof *f->pieces))
+        if (!ML_ARENA_ROOM(&f->a, f->pieces, f->npieces, f->room))
             return ml_nomem(f->t->d);
         uint64_t offset = ml_align_up(f->total[s->kind], align);
         f->pieces[f->npieces++] = (piece){s, input, offset};

@@ -9,7 +9,7 @@
 #include "os/os.h"
 
 enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = sizeof(void *) };
-enum { MOST = 1 << 29 }; /* entries */
+enum { MOST = 1 << 29 }; /* entries: twice as many slots, and more, have 32-bit numbers */
 
 void ml_table_init(ml_table *t)
 {
@@ -156,8 +156,8 @@ static ml_entry *entry_new(ml_table *t, ml_arena *a, size_t more)
 ** copy stands behind the entry: comparing it then finds it in the cache. */
 static inline ml_entry *enter(ml_table *t, ml_arena *a, uint32_t i, ml_key key, bool kept)
 {
-    ml_entry *e = entry_new(t, a, kept ? 0 : key.len + 1);
-    if (!e || key.len > UINT32_MAX)
+    ml_entry *e = key.len <= UINT32_MAX ? entry_new(t, a, kept ? 0 : key.len + 1) : NULL;
+    if (!e)
         return NULL;
     if (!kept) {
         char *copy = (char *)(e + 1);

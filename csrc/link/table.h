@@ -71,6 +71,8 @@ typedef struct ml_entry {
     const char *provider; /* PROCESS: library; GIVEN: who answered; else NULL */
 } ml_entry;
 
+enum { ML_TABLE_BATCH = 32 }; /* names at a time: a bit of a word for each */
+
 /* A name to be looked up. */
 typedef struct ml_key {
     const char *name;
@@ -101,8 +103,9 @@ uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_
 /* The entry of a name, made (all zero but the name, which is copied) in the arena when there is
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
-/* The same for n names, at most 32. kept: they end in NUL and are not copied, but live as long as
-** the table. fresh: bit 1 << i is set when entry i was made. False when memory is short. */
+/* The same for n names, at most ML_TABLE_BATCH. kept: they end in NUL and are not copied, but live
+** as long as the table. fresh: bit 1 << i is set when entry i was made. False when memory is
+** short. */
 bool ml_table_intern_all(ml_table *t, ml_arena *a, const ml_key *keys, unsigned n, bool kept,
                          ml_entry **out, uint32_t *fresh);
 /* Find and intern for a name that ends in NUL and whose hash nobody has at hand. */

@@ -142,7 +142,7 @@ void ml_exports_enter_again(ml_exports *x, ml_unit *u);
 /* txn.c: closes the archive. */
 void ml_source_close(ml_source *src);
 
-/* places.c: a unit came or went; it ends, and is remembered; a session ends. */
+/* atlas.c: a unit came or went; it ends, and is remembered; a session ends. */
 void ml_atlas_changed(const ml_session *s);
 void ml_atlas_bury(const ml_unit *u);
 void ml_atlas_leave(ml_session *s);

@@ -62,7 +62,7 @@ static int push_kind(lua_State *L, ml_slice head, uint64_t size)
     ml_kind k = ml_kind_of(head, size);
     lua_pushstring(L, kind_ids[k]);
     if (k <= ML_KIND_CORE)
-        lua_pushstring(L, ml_machine_name(ml_get16(head.p + 18)));
+        lua_pushstring(L, ml_machine_name(ml_get16(head.p + ML_EH_MACHINE)));
     else
         lua_pushnil(L);
     return 2;

@@ -188,10 +188,10 @@ static int add(list *l, const char *name, size_t len, uint64_t header)
     if (len >= INT32_MAX || l->ntext + len >= INT32_MAX)
         return too_large(l);
     while (l->text_room - l->ntext <= len) /* text grows by doubling, at least once */
-        if (!ml_array_room(&l->scratch, &l->text, l->text_room, &l->text_room, 1))
+        if (!ML_ARENA_ROOM(&l->scratch, l->text, l->text_room, l->text_room))
             return ml_nomem(l->d);
-    if (!ml_array_room(&l->scratch, &x->at, x->n, &l->at_room, sizeof *x->at) ||
-        !ml_array_room(&l->scratch, &x->headers, x->n, &l->header_room, sizeof *x->headers))
+    if (!ML_ARENA_ROOM(&l->scratch, x->at, x->n, l->at_room) ||
+        !ML_ARENA_ROOM(&l->scratch, x->headers, x->n, l->header_room))
         return ml_nomem(l->d);
     x->at[x->n] = (uint32_t)l->ntext;
     x->headers[x->n++] = header;

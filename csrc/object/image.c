@@ -9,7 +9,6 @@
 #include <elf.h>
 
 #include "object/crel.h"
-#include "object/kind.h"
 
 enum { SYM_SIZE = 24, REL_SIZE = 16, RELA_SIZE = 24, ALIGN_MAX = 2 << 20 };
 
@@ -380,9 +379,9 @@ static int parse(parser *p)
 {
     static const uint8_t nothing[ML_SH_ALL];
     const uint8_t *e = p->head;
-    uint64_t off = ml_get64(e + 40), count = off ? ml_get16(e + 60) : 0;
+    uint64_t off = ml_get64(e + ML_EH_SHOFF), count = off ? ml_get16(e + ML_EH_SHNUM) : 0;
     p->img->headers = off ? p->bytes.p + (off - p->early) : nothing;
-    p->names = off ? ml_get16(e + 62) : 0;
+    p->names = off ? ml_get16(e + ML_EH_SHSTRNDX) : 0;
     if (off && count == 0)
         count = header(p, 0).sh_size;
     if (p->names == SHN_XINDEX)
@@ -403,18 +402,19 @@ static int parse(parser *p)
 static int check_header(const parser *p)
 {
     const uint8_t *e = p->head;
-    uint64_t off = ml_get64(e + 40), n = ml_get16(e + 60), size = p->img->bytes;
-    if (off && ml_get16(e + 58) != 64)
-        return bad(p, ML_E_FORMAT, NULL, "section headers of a wrong size", ml_get16(e + 58));
-    if (off && (off < p->early || !ml_within(size, off, (n ? n : 1) * 64)))
-        return ml_fail(p->d, ML_E_TRUNCATED,
-                       (ml_where){.file = p->img->file, .member = p->img->member},
-                       "the file was cut off; build it again",
-                       "truncated: section header table ends at %llu, file has %llu bytes",
-                       (unsigned long long)(off + (n ? n : 1) * 64), (unsigned long long)size);
+    uint64_t off = ml_get64(e + ML_EH_SHOFF), n = ml_get16(e + ML_EH_SHNUM), size = p->img->bytes;
+    if (off && ml_get16(e + ML_EH_SHENTSIZE) != ML_SH_ALL)
+        return bad(p, ML_E_FORMAT, NULL, "section headers of a wrong size",
+                   ml_get16(e + ML_EH_SHENTSIZE));
+    if (off && (off < p->early || !ml_within(size, off, (n ? n : 1) * ML_SH_ALL)))
+        return ml_fail(
+            p->d, ML_E_TRUNCATED, (ml_where){.file = p->img->file, .member = p->img->member},
+            "the file was cut off; build it again",
+            "truncated: section header table ends at %llu, file has %llu bytes",
+            (unsigned long long)(off + (n ? n : 1) * ML_SH_ALL), (unsigned long long)size);
     if (off && n == 0) {
-        uint64_t many = ml_get64(p->bytes.p + (off - p->early) + 32); /* sh_size of section 0 */
-        if (many > size / 64 || !ml_within(size, off, many * 64))
+        uint64_t many = ml_get64(p->bytes.p + (off - p->early) + ML_SH_SIZE);
+        if (many > size / ML_SH_ALL || !ml_within(size, off, many * ML_SH_ALL))
             return bad(p, ML_E_TRUNCATED, NULL,
                        "section header table goes past the end of the file; sections", many);
     }
@@ -426,11 +426,11 @@ static int parse_image(ml_diag *d, ml_arena *a, ml_image what, ml_slice head, co
 {
     what.bytes = what.raw.n + (what.early ? what.early->size : 0);
     ml_kind kind = ml_kind_of(head, what.bytes);
-    if (kind == ML_KIND_OBJECT && head.n < 64)
+    if (kind == ML_KIND_OBJECT && head.n < ML_EH_ALL)
         return ml_fail(d, ML_E_TRUNCATED, (ml_where){.file = what.file, .member = what.member},
                        NULL, "truncated: the ELF header has 64 bytes, the file %llu",
                        (unsigned long long)what.bytes);
-    if (kind != ML_KIND_OBJECT || ml_get16(head.p + 18) != what.machine)
+    if (kind != ML_KIND_OBJECT || ml_get16(head.p + ML_EH_MACHINE) != what.machine)
         return ml_kind_refuse(d, what.file, what.member, kind, head, what.machine);
     ml_image *img = ml_alloc(a, sizeof *img);
     if (!img)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "object/kind.h"
 #include "object/role.h"
 #include "os/os.h"
 

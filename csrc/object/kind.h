@@ -6,6 +6,10 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+/* The ELF header where it stands: these fields of Elf64_Ehdr, at these offsets. */
+enum { ML_EH_MACHINE = 18, ML_EH_SHOFF = 40, ML_EH_SHENTSIZE = 58, ML_EH_SHNUM = 60 };
+enum { ML_EH_SHSTRNDX = 62, ML_EH_ALL = 64 };
+
 typedef enum ml_kind {
     ML_KIND_OBJECT,  /* ELF64 little-endian ET_REL, any machine */
     ML_KIND_SHARED,  /* ELF ET_DYN (also a position-independent executable) */

@@ -121,7 +121,7 @@ static bool is_word(const scan *s, const char *what)
 
 static int add(scan *s, ml_script_item item, ml_slice name)
 {
-    if (!ml_array_room(s->arena, &s->items, s->n, &s->room, sizeof *s->items))
+    if (!ML_ARENA_ROOM(s->arena, s->items, s->n, s->room))
         return ml_nomem(s->d);
     item.name = ml_strndup(s->arena, (const char *)name.p, name.n);
     if (!item.name)

@@ -100,7 +100,7 @@ typedef struct unit {
 
 static bool add_folder(unit *u, const char *name)
 {
-    if (!ml_array_room(u->a, &u->folders, u->nfolders, &u->room_folders, sizeof *u->folders))
+    if (!ML_ARENA_ROOM(u->a, u->folders, u->nfolders, u->room_folders))
         return false;
     u->folders[u->nfolders++] = name;
     return true;
@@ -109,7 +109,7 @@ static bool add_folder(unit *u, const char *name)
 static bool add_file(unit *u, const char *name, uint64_t folder)
 {
     ml_lines *o = u->out;
-    if (!ml_array_room(u->a, &o->files, o->nfiles, &o->room_files, sizeof *o->files))
+    if (!ML_ARENA_ROOM(u->a, o->files, o->nfiles, o->room_files))
         return false;
     const char *f = folder < u->nfolders ? u->folders[folder] : NULL;
     o->files[o->nfiles++] = (ml_line_file){f, name};
@@ -247,7 +247,7 @@ static bool row(unit *u, uint64_t line)
     }
     if (o->n >= u->most)
         return true;
-    if (!ml_array_room(u->a, &o->v, o->n, &o->room, sizeof *o->v))
+    if (!ML_ARENA_ROOM(u->a, o->v, o->n, o->room))
         return false;
     o->v[o->n++] = v;
     return true;

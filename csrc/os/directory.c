@@ -70,7 +70,7 @@ typedef struct list {
 
 static bool add(ml_arena *a, list *l, const char *name)
 {
-    if (!ml_array_room(a, &l->at, l->n, &l->room, sizeof *l->at))
+    if (!ML_ARENA_ROOM(a, l->at, l->n, l->room))
         return false;
     const char *copy = ml_strdup(a, name);
     if (copy)

@@ -22,7 +22,7 @@ void ml_pkg_infos_free(ml_pkg_infos *all)
 
 ml_pkg_info *ml_pkg_infos_add(ml_pkg_infos *all)
 {
-    if (!ml_array_room(&all->arena, &all->at, all->n, &all->room, sizeof *all->at))
+    if (!ML_ARENA_ROOM(&all->arena, all->at, all->n, all->room))
         return NULL;
     ml_pkg_info *p = &all->at[all->n++];
     memset(p, 0, sizeof *p);
@@ -37,8 +37,7 @@ bool ml_pkg_warn(ml_pkg_infos *all, ml_pkg_warning w, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     w.text = ml_strdup(&all->arena, text);
-    if (!w.text || !ml_array_room(&all->arena, &all->warnings, all->warned, &all->warnings_room,
-                                  sizeof *all->warnings))
+    if (!w.text || !ML_ARENA_ROOM(&all->arena, all->warnings, all->warned, all->warnings_room))
         return false;
     all->warnings[all->warned++] = w;
     return true;

@@ -115,7 +115,7 @@ int ml_journal_read(ml_diag *d, ml_arena *a, const ml_directory *dir, ml_journal
     ml_journal_entry e;
     size_t room = 0;
     while (next_entry(&c, &e)) {
-        if (!ml_array_room(a, &out->at, out->n, &room, sizeof *out->at))
+        if (!ML_ARENA_ROOM(a, out->at, out->n, room))
             return ml_nomem(d);
         out->at[out->n++] = e;
     }

@@ -323,7 +323,7 @@ static int keep(parser *ps, const ml_pkg_raw *raw)
     if (ps->depth)
         return 0;
     ml_pkg_raws *out = &ps->out;
-    if (!ml_array_room(ps->scratch, &out->at, out->n, &out->room, sizeof *out->at))
+    if (!ML_ARENA_ROOM(ps->scratch, out->at, out->n, out->room))
         return ml_nomem(ps->d);
     out->at[out->n++] = *raw;
     return 0;

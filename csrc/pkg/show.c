@@ -382,7 +382,7 @@ static int list_value(parser *ps, unsigned row, ml_pkg_list *out)
     int r = want(ps, '[');
     bool more = r >= 0 && !take(ps, ']');
     while (more && r >= 0) {
-        if (!ml_array_room(&ps->scratch, &ps->items, n, &ps->room, sizeof *ps->items))
+        if (!ML_ARENA_ROOM(&ps->scratch, ps->items, n, ps->room))
             return ml_nomem(ps->d);
         skip_space(ps);
         const uint8_t *start = ps->at;

@@ -205,7 +205,7 @@ static int add_item(reader *r, ml_slice item)
         memcpy(r->items, r->few, sizeof r->few);
         r->room = FEW * 2;
     }
-    if (!ml_array_room(&r->scratch, &r->items, r->n, &r->room, sizeof *r->items))
+    if (!ML_ARENA_ROOM(&r->scratch, r->items, r->n, r->room))
         return ml_nomem(r->d);
     r->items[r->n++] = item;
     return 0;

@@ -133,7 +133,7 @@ int ml_pkg_read_instances(ml_pkg_cursor *c, ml_pkg_list *out, unsigned depth)
         ml_bytes_slice(&text, module);
         ml_bytes_char(&text, '=');
         r = ml_pkg_read_open_module(c, &text, depth);
-        bool kept = r > 0 && ml_array_room(&c->all->arena, &at, n, &room, sizeof *at) &&
+        bool kept = r > 0 && ML_ARENA_ROOM(&c->all->arena, at, n, room) &&
                     ml_bytes_keep(&text, &c->all->arena, &at[n]);
         ml_bytes_free(&text);
         if (r < 0)
