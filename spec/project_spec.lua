@@ -75,6 +75,15 @@ describe("the types of the core", function()
    end)
 end)
 
+describe("docs/ARCHITECTURE.md", function()
+   it("says what each file of csrc/link is for", function()
+      local text = support.read "docs/ARCHITECTURE.md"
+      for name in support.sh("cd csrc/link && ls *.c"):gmatch "%S+" do
+         assert.truthy(text:find(("`%s`"):format(name), 1, true), name)
+      end
+   end)
+end)
+
 describe("the check of layers", function()
    local LAYERS = "base # first\nos\nobject\ncall\nlua\n"
 
