@@ -145,23 +145,6 @@ static bool fits_memory(uint64_t size)
     return pages < 0 || size / ml_os_page() < (uint64_t)pages;
 }
 
-/* Like ml_os_pread, from the start, without a seek. */
-static int read_from_start(ml_diag *d, const ml_os_file *f, uint8_t *to, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        size_t part = len - done < ONE_READ ? len - done : ONE_READ;
-        ssize_t n = read(f->fd, to + done, part);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_io(d, f->path, "read", errno);
-        if (n == 0)
-            return fail_short(d, f->path, done, len);
-        done += (size_t)n;
-    }
-    return 0;
-}
-
 int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_file_id *id)
 {
     ml_os_file f;
@@ -171,7 +154,7 @@ int ml_os_read_all(ml_diag *d, ml_arena *a, const char *path, ml_slice *out, ml_
     size_t size = (size_t)f.id.size;
     uint8_t *p = fits_memory(f.id.size) ? ml_alloc(a, size + 1) : NULL;
     if (p)
-        e = read_from_start(d, &f, p, size);
+        e = ml_os_pread(d, &f, 0, p, size);
     else
         e = ml_fail(d, ML_E_NOMEM, (ml_where){.file = path}, NULL, "no memory for its %llu bytes",
                     (unsigned long long)f.id.size);

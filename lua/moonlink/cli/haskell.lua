@@ -2,7 +2,6 @@
 -- the files.
 -- SPDX-License-Identifier: MIT
 
-local arguments = require "moonlink.cli.arguments"
 local lists = require "moonlink.lists"
 local session = require "moonlink.cli.session"
 local shape = require "moonlink.plan"
@@ -66,10 +65,7 @@ end
 ---@return moonlink.ghc.Runtime?
 ---@return moonlink.Error? err
 function haskell.start(parsed, more)
-   local inputs, first = arguments.inputs(parsed.inputs)
-   if first == "" then
-      usage.fail "a file or a library is wanted"
-   end
+   local inputs, first = session.inputs(parsed)
    local ln, finish = session.linker(parsed)
    local start = haskell.asked(parsed)
    start.objects, start.linker, start.args = inputs, ln, {first}

@@ -42,15 +42,24 @@ function session.linker(parsed)
    return ln, finish, define
 end
 
---- The same with the files that are to be loaded.
+--- What is to be loaded: something must be.
 ---@param parsed table
----@return moonlink.Linker
----@return {inputs: any[], first: string, define: table<string, integer>, finish: fun()}
-function session.open(parsed)
+---@return any[] inputs
+---@return string first name of the first one
+function session.inputs(parsed)
    local inputs, first = arguments.inputs(parsed.inputs)
    if first == "" then
       usage.fail "a file or a library is wanted"
    end
+   return inputs, first
+end
+
+--- A linker with the files that are to be loaded.
+---@param parsed table
+---@return moonlink.Linker
+---@return {inputs: any[], first: string, define: table<string, integer>, finish: fun()}
+function session.open(parsed)
+   local inputs, first = session.inputs(parsed)
    local ln, finish, define = session.linker(parsed)
    return ln, {inputs = inputs, first = first, define = define, finish = finish}
 end
