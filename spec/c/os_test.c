@@ -1,5 +1,5 @@
 /* os_test.c -- files, memory and mappings as the system gives them; run by os_spec.lua.
-** `read` and `process_vm_*` of this program can be made to misbehave as a system may.
+** `pread` and `process_vm_*` of this program can be made to misbehave as a system may.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "os/os.h"
@@ -25,10 +25,10 @@ enum { PAGE = 4096 };
 static ml_diag diag;
 static ml_arena arena;
 
-/* What the next calls of read do before they do what they should. */
+/* What the next calls of pread do before they do what they should. */
 static enum { READ_WELL, READ_INTERRUPTED, READ_LITTLE, READ_SHRUNK } misbehave;
 
-ssize_t read(int fd, void *to, size_t n)
+ssize_t pread(int fd, void *to, size_t n, off_t at)
 {
     if (misbehave == READ_INTERRUPTED) {
         misbehave = READ_LITTLE;
@@ -39,7 +39,7 @@ ssize_t read(int fd, void *to, size_t n)
         n = 3;
     if (misbehave == READ_SHRUNK)
         n = n > 3 ? 3 : 0;
-    return syscall(SYS_read, fd, to, n);
+    return syscall(SYS_pread64, fd, to, n, at);
 }
 
 static const char *in(const char *folder, const char *name)
