@@ -176,34 +176,35 @@ static int read_head(ml_txn *t, const ml_os_file *f, ml_slice *out, bool *whole)
 }
 
 /* A file that is read as it is; *kind is set, the rest is left to the caller unless it is an
-** object. */
-static int open_file(ml_txn *t, const char *path, ml_kind *kind, content *c)
+** object. An archive stays open. */
+static int open_file(ml_txn *t, const char *path, ml_kind *kind, content *c, ml_os_file *f)
 {
-    ml_os_file f;
     bool whole;
-    int rc = ml_os_open(t->d, path, &f);
+    int rc = ml_os_open(t->d, path, f);
     if (rc < 0)
         return rc;
     *c = (content){0};
-    rc = read_head(t, &f, &c->head, &whole);
+    rc = read_head(t, f, &c->head, &whole);
     if (rc == 0) {
-        *kind = ml_kind_of(c->head, f.id.size);
+        *kind = ml_kind_of(c->head, f->id.size);
         c->bytes = c->head;
         if (*kind == ML_KIND_OBJECT && !whole)
-            rc = ml_contents_read(t, &f, c->head, &c->bytes, &c->early);
+            rc = ml_contents_read(t, f, c->head, &c->bytes, &c->early);
     }
-    ml_os_close(&f);
+    if (rc < 0 || (*kind != ML_KIND_ARCHIVE && *kind != ML_KIND_THIN))
+        ml_os_close(f);
     return rc;
 }
 
 int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
 {
     content c;
+    ml_os_file f;
     ml_archive *ar;
     if (!(path = ml_strdup(&t->scratch, path)))
         return ml_nomem(t->d);
     uint64_t start = ml_os_now_ns();
-    int rc = open_file(t, path, kind, &c);
+    int rc = open_file(t, path, kind, &c, &f);
     t->l->stats.ns_read += ml_os_now_ns() - start;
     if (rc < 0)
         return rc;
@@ -216,7 +217,7 @@ int ml_txn_add(ml_txn *t, const char *path, bool whole, ml_kind *kind)
         return ml_txn_add_library(t, path);
     case ML_KIND_ARCHIVE:
     case ML_KIND_THIN:
-        rc = ml_archive_open(t->d, path, &ar);
+        rc = ml_archive_open_file(t->d, path, &f, &ar);
         return rc < 0 ? rc : take_archive(t, (ml_source){.ar = ar}, whole);
     default: return ml_kind_refuse(t->d, path, NULL, *kind, c.bytes, t->target->machine);
     }

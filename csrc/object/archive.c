@@ -303,23 +303,30 @@ static ml_archive *new_archive(ml_diag *d, const char *path)
     return ar;
 }
 
-int ml_archive_open(ml_diag *d, const char *path, ml_archive **out)
+int ml_archive_open_file(ml_diag *d, const char *path, ml_os_file *f, ml_archive **out)
 {
     ml_archive *ar = new_archive(d, path);
-    if (!ar)
+    if (!ar) {
+        ml_os_close(f);
         return -(int)ML_E_NOMEM;
-    int r = ml_os_open(d, ar->path, &ar->file);
-    if (r == 0) {
-        ar->size = ar->file.id.size;
-        r = start(d, ar);
-    } else {
-        ar->file.fd = -1;
     }
+    ar->file = *f;
+    ar->file.path = ar->path;
+    ar->size = f->id.size;
+    f->fd = -1;
+    int r = start(d, ar);
     if (r < 0)
         ml_archive_close(ar);
     else
         *out = ar;
     return r;
+}
+
+int ml_archive_open(ml_diag *d, const char *path, ml_archive **out)
+{
+    ml_os_file f;
+    int r = ml_os_open(d, path, &f);
+    return r < 0 ? r : ml_archive_open_file(d, path, &f, out);
 }
 
 int ml_archive_open_bytes(ml_diag *d, const char *name, ml_slice bytes, ml_archive **out)

@@ -28,6 +28,9 @@ typedef struct ml_member {
 
 /* Opens path (kind ARCHIVE or THIN). Everything is allocated in an arena of its own. */
 int ml_archive_open(ml_diag *d, const char *path, ml_archive **out);
+/* The same with the file at path open already: it is the archive's from here on, or is closed when
+** that fails. */
+int ml_archive_open_file(ml_diag *d, const char *path, ml_os_file *f, ml_archive **out);
 /* The same from bytes, which must stay valid; name is for messages. A thin archive in bytes is
 ** refused. Used also for an archive that is a member of an archive. */
 int ml_archive_open_bytes(ml_diag *d, const char *name, ml_slice bytes, ml_archive **out);
