@@ -143,6 +143,15 @@ int ml_lua_fail(lua_State *L, ml_diag *d)
     return 2;
 }
 
+int ml_lua_outcome(lua_State *L, ml_diag *d, int rc)
+{
+    if (rc < 0)
+        return ml_lua_fail(L, d);
+    ml_diag_free(d);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 int ml_lua_argument_fail(lua_State *L, int arg, ml_diag *d)
 {
     char text[256];

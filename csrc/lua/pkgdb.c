@@ -85,10 +85,7 @@ static int pkg_init(lua_State *L)
 {
     const char *path = check_path(L, 1);
     work *w = work_new(L);
-    if (ml_store_init(&w->d, path) < 0)
-        return ml_lua_fail(L, &w->d);
-    lua_pushboolean(L, true);
-    return 1;
+    return ml_lua_outcome(L, &w->d, ml_store_init(&w->d, path));
 }
 
 static ml_slice to_slice(lua_State *L, int idx)
@@ -103,10 +100,7 @@ static int pkg_check_id(lua_State *L)
 {
     ml_slice id = to_slice(L, 1);
     work *w = work_new(L);
-    if (ml_store_check_id(&w->d, id) < 0)
-        return ml_lua_fail(L, &w->d);
-    lua_pushboolean(L, true);
-    return 1;
+    return ml_lua_outcome(L, &w->d, ml_store_check_id(&w->d, id));
 }
 
 /* ---- a database that is open for changes ---- */

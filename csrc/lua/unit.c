@@ -193,10 +193,7 @@ static int unload(lua_State *L)
     ml_unload how = (ml_unload)luaL_checkoption(L, 2, "refuse", names);
     ml_diag d;
     ml_diag_init(&d);
-    if (ml_unit_unload(&d, ud->u, how) < 0)
-        return ml_lua_fail(L, &d);
-    lua_pushboolean(L, 1);
-    return 1;
+    return ml_lua_outcome(L, &d, ml_unit_unload(&d, ud->u, how));
 }
 
 /* Another unit of the same linker, at index 2. */
@@ -256,10 +253,7 @@ static int replace(lua_State *L)
     const ml_lua_unit *ud = ml_lua_checkunit(L, 1), *other = check_other(L, ud);
     ml_diag d;
     ml_diag_init(&d);
-    if (ml_unit_replace(&d, ud->u, other->u) < 0)
-        return ml_lua_fail(L, &d);
-    lua_pushboolean(L, 1);
-    return 1;
+    return ml_lua_outcome(L, &d, ml_unit_replace(&d, ud->u, other->u));
 }
 
 /* unit:discard() -> true, or nil and why not: ends the new version of a unit that is being
@@ -269,10 +263,7 @@ static int discard(lua_State *L)
     const ml_lua_unit *ud = ml_lua_checkunit(L, 1);
     ml_diag d;
     ml_diag_init(&d);
-    if (ml_unit_discard(&d, ud->u) < 0)
-        return ml_lua_fail(L, &d);
-    lua_pushboolean(L, 1);
-    return 1;
+    return ml_lua_outcome(L, &d, ml_unit_discard(&d, ud->u));
 }
 
 /* Drops what the userdata holds; the unit itself ends with its session. */
