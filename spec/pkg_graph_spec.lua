@@ -97,6 +97,14 @@ describe("the order of packages", function()
       assert.equal("s s", names(cycles[2].path))
    end)
 
+   it("keeps the members of a cycle in one group", function()
+      local groups = {}
+      for i, group in ipairs(graph.groups(world "x: c\na: b\nb: c d\nc: a\nd: b\ns: s")) do
+         groups[i] = names(group)
+      end
+      assert.same({"a b c d", "x", "s"}, groups)
+   end)
+
    it("takes the first of two packages with one id", function()
       local packages = world "a: b\nb:\na: a"
       local order, cycles = graph.order(packages)

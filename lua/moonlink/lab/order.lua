@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local graph = require "moonlink.pkg.graph"
+local lists = require "moonlink.lists"
 local objects = require "moonlink.cli.objects"
 
 local order = {}
@@ -37,23 +38,9 @@ function order.groups(paths)
    if not list then
       return nil, err
    end
-   local sorted, cycles = graph.order(nodes_of(list))
-   local cycle_of, done, groups = {}, {}, {}
-   for _, cycle in ipairs(cycles) do
-      for _, node in ipairs(cycle) do
-         cycle_of[node] = cycle
-      end
-   end
-   for _, node in ipairs(sorted) do
-      local members = cycle_of[node] or {node}
-      if not done[cycle_of[node] or node] then
-         done[cycle_of[node] or node] = true
-         local group = {}
-         for i, member in ipairs(members) do
-            group[i] = member.place
-         end
-         groups[#groups + 1] = group
-      end
+   local groups = graph.groups(nodes_of(list))
+   for i, group in ipairs(groups) do
+      groups[i] = lists.field(group, "place")
    end
    return groups
 end

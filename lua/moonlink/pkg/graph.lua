@@ -5,6 +5,7 @@
 -- SPDX-License-Identifier: MIT
 
 local ids = require "moonlink.pkg.ids"
+local lists = require "moonlink.lists"
 
 local graph = {}
 
@@ -128,14 +129,6 @@ local function shortest(edges, from, wanted, inside)
    end
 end
 
-local function take(packages, places)
-   local list = {}
-   for i, v in ipairs(places) do
-      list[i] = packages[v]
-   end
-   return list
-end
-
 --- The members of a component of several; `path` is a shortest cycle through the first of them,
 --- which stands at both its ends.
 local function cycle_of(g, component)
@@ -143,8 +136,8 @@ local function cycle_of(g, component)
    for _, v in ipairs(component) do
       inside[v] = true
    end
-   local cycle = take(g.packages, component)
-   cycle.path = take(g.packages, shortest(g.edges, {first}, {[first] = true}, inside))
+   local cycle = lists.pick(g.packages, component)
+   cycle.path = lists.pick(g.packages, shortest(g.edges, {first}, {[first] = true}, inside))
    return cycle
 end
 
@@ -172,6 +165,17 @@ function graph.order(packages)
       end
    end)
    return order, cycles
+end
+
+--- The same in groups: each depends only on earlier ones, and the members of one on each other.
+---@param packages moonlink.pkg.Package[]
+---@return moonlink.pkg.Package[][]
+function graph.groups(packages)
+   local groups = {}
+   components(graph.new(packages), function(v, component)
+      groups[#groups + 1] = lists.pick(packages, component or {v})
+   end)
+   return groups
 end
 
 --- Who depends directly on each unit; ids that are not in the list have dependants, too.
@@ -308,7 +312,7 @@ function graph.why(packages, a, b)
       wanted[g.at[id] or 0] = true
    end
    local way = shortest(g.edges, from, wanted)
-   return way and take(packages, way)
+   return way and lists.pick(packages, way)
 end
 
 return graph

@@ -4,6 +4,7 @@
 
 local core = require "moonlink.core"
 local graph = require "moonlink.pkg.graph"
+local lists = require "moonlink.lists"
 local symbol = require "moonlink.pkg.symbol"
 
 local plan_groups = {}
@@ -61,12 +62,7 @@ local function definers(units, i)
       end
    end
    found[units[i].id] = nil
-   local list = {}
-   for id in pairs(found) do
-      list[#list + 1] = id
-   end
-   table.sort(list) -- the same plan each time
-   return list
+   return lists.keys(found) -- sorted: the same plan each time
 end
 
 --- Units that need each other's symbols though the database names one direction only: roots of one
@@ -76,28 +72,15 @@ end
 function plan_groups.of(units)
    local nodes = {}
    for i, unit in ipairs(units) do
-      local node = {id = unit.id, depends = table.move(unit.depends, 1, #unit.depends, 1, {})}
-      local more = unit.roots[1] and definers(units, i) or {}
-      table.move(more, 1, #more, #node.depends + 1, node.depends)
-      nodes[i] = node
+      local depends = lists.copy(unit.depends)
+      nodes[i] = {
+         id = unit.id,
+         depends = lists.append(depends, unit.roots[1] and definers(units, i) or {}),
+      }
    end
-   local order, cycles = graph.order(nodes)
-   local cycle_of, done, groups = {}, {}, {}
-   for _, cycle in ipairs(cycles) do
-      for _, node in ipairs(cycle) do
-         cycle_of[node.id] = cycle
-      end
-   end
-   for _, node in ipairs(order) do
-      local cycle = cycle_of[node.id]
-      if not done[cycle or node] then
-         done[cycle or node] = true
-         local group = {}
-         for i, member in ipairs(cycle or {node}) do
-            group[i] = member.id
-         end
-         groups[#groups + 1] = group
-      end
+   local groups = graph.groups(nodes)
+   for i, group in ipairs(groups) do
+      groups[i] = lists.field(group, "id")
    end
    return groups
 end
