@@ -1,6 +1,6 @@
 /* info.h -- pkg: what a package database says about one package (Cabal: InstalledPackageInfo).
 ** Whatever format it was read from, a package is one array of values, indexed by field; formats
-** (text.c, show.c, cache.c) fill and print such arrays and know no database. All strings are
+** (text.c, show.c, cache_read.c) fill and print such arrays and know no database. All strings are
 ** canonical: what the text format's printer would put there, without quotes. An absent field is
 ** "", false or the empty list.
 ** SPDX-License-Identifier: MIT */

@@ -94,7 +94,7 @@ function value.closure(hs, v)
    return v.address or hs.rts.deRefStablePtr(v.stable)
 end
 
--- ---- what a runtime does with them ----
+-- ---- what a runtime does with them; runtime.lua has the methods ----
 
 --- What stands first in a call: a value, or the address of a static closure.
 local function function_of(hs, f)
@@ -115,10 +115,20 @@ local function apply(fr, f, ...)
    return value.hold(fr.hs, closure)
 end
 
+--- A function applied to arguments; nothing is evaluated.
+---@param hs moonlink.ghc.Runtime
+---@param f moonlink.ghc.Value|integer
+---@param ... any
+---@return moonlink.ghc.Value
 function value.apply(hs, f, ...)
    return frame.with(hs, apply, f, ...)
 end
 
+--- A value evaluated, as a Lua value.
+---@param hs moonlink.ghc.Runtime
+---@param v moonlink.ghc.Value|integer
+---@param t string its type
+---@return any
 function value.read(hs, v, t)
    local parsed = types.parse(t)
    return frame.with(hs, function(fr)
@@ -126,6 +136,11 @@ function value.read(hs, v, t)
    end)
 end
 
+--- An action run, its result as a Lua value.
+---@param hs moonlink.ghc.Runtime
+---@param v moonlink.ghc.Value|integer
+---@param t? string type of the result; else it stays a value of Haskell
+---@return any
 function value.run(hs, v, t)
    local parsed = t and types.parse(t) or ANY
    return frame.with(hs, function(fr)
@@ -133,6 +148,11 @@ function value.run(hs, v, t)
    end)
 end
 
+--- A Lua value as one of Haskell.
+---@param hs moonlink.ghc.Runtime
+---@param v any
+---@param t string its type
+---@return moonlink.ghc.Value
 function value.make(hs, v, t)
    local parsed = types.parse(t)
    return frame.with(hs, function(fr)

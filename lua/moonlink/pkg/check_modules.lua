@@ -56,6 +56,7 @@ local function no_file(name)
    return "cannot find any of " .. hs.file_names(name:gsub("%.", "/"), ENDINGS)
 end
 
+--- A rule: the hidden modules have their files.
 function modules.hidden(p, judge, report)
    missing(p, p.hidden_modules or NONE, judge, function(name)
       report(no_file(name))

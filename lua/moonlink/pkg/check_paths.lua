@@ -56,12 +56,14 @@ function paths.folders(field)
    end
 end
 
+--- A rule: the interfaces of the documentation are there, if that is asked.
 function paths.haddock_interfaces(p, judge, report)
    for _, path in ipairs(judge.haddock and paths.of("haddock_interfaces", p, judge) or NONE) do
       look("haddock-interfaces", path, "file", judge, report)
    end
 end
 
+--- A rule: so are its pages.
 function paths.haddock_html(p, judge, report)
    for _, path in ipairs(judge.haddock and paths.of("haddock_html", p, judge) or NONE) do
       if not path:find "^https?://" then
@@ -116,6 +118,7 @@ local function joined(a, b)
    return table.move(b, 1, #b, #a + 1, table.move(a, 1, #a, 1, {}))
 end
 
+--- A rule: each library of Haskell is in one of the folders, static or shared.
 function paths.libraries(p, judge, report)
    local libraries = p.hs_libraries or NONE
    if #libraries == 0 or not paths.has_code(p) then

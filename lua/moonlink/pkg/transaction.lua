@@ -20,6 +20,11 @@ Change.__index = Change
 
 local transaction = {}
 
+--- A change that has just begun.
+---@param store userdata of the core, which holds the lock
+---@param db moonlink.pkg.Database
+---@param options table shape: of the records, where the database has none of its own
+---@return moonlink.pkg.Change
 function transaction.new(store, db, options)
    return setmetatable({
       db = db, store = store, shape = db.shape ~= "today" and db.shape or options.shape or "6.12",

@@ -47,6 +47,7 @@ function ask.type(session, text)
    return true
 end
 
+--- Says what a name means, in the session or in a load of files that is only tried.
 function ask.why(session, given)
    local name = table.remove(given, 1)
    if not name then
@@ -65,6 +66,7 @@ function ask.why(session, given)
    return explanation ~= nil or nil, err
 end
 
+--- Prints the link map of the unit that is named, or of all.
 function ask.map(session, given)
    local units = {}
    if given[1] then
@@ -154,6 +156,7 @@ function ask.settings(session, names)
    return true
 end
 
+--- Lists what is loaded, its users, what is declared, the settings, or names.
 function ask.show(session, given)
    local what = given[1] or "loaded"
    if what == "loaded" or what == "users" then
@@ -192,6 +195,7 @@ function ask.try(session, text)
    return true
 end
 
+--- Declares C.
 function ask.cdef(session, text)
    if text == "" then
       return nil, "`:cdef` takes declarations"
