@@ -30,7 +30,8 @@
 ** or keeps the diag in a userdata with __gc: else an error would leak it. */
 int ml_lua_fail(lua_State *L, ml_diag *d);
 
-/* What a function returns that answers with true, or nil and an error when rc is negative. Frees d. */
+/* What a function returns that answers with true, or with nil and an error when rc is negative.
+** Frees d. */
 int ml_lua_outcome(lua_State *L, ml_diag *d, int rc);
 
 /* Raises the first error in d, which is freed, as a mistake in argument arg. */
