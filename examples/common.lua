@@ -30,6 +30,22 @@ function common.sh(format, ...)
    assert(ok, command .. "\n" .. output)
 end
 
+---@param path string
+---@return string bytes
+function common.read(path)
+   local file <close> = assert(io.open(path, "rb"))
+   return (assert(file:read "a"))
+end
+
+---@param path string
+---@param bytes string
+---@return string path
+function common.write(path, bytes)
+   local file <close> = assert(io.open(path, "wb"))
+   assert(file:write(bytes))
+   return path
+end
+
 --- A temporary folder that goes away at the end of its block.
 ---@return { path: string, compile: function }
 function common.folder()
@@ -48,9 +64,7 @@ end
 ---@return string
 function common.compile(self, name, source, flags)
    local path = ("%s/%s"):format(self.path, name)
-   local file <close> = assert(io.open(path .. ".c", "w"))
-   file:write(source)
-   file:close()
+   common.write(path .. ".c", source)
    local ok, output = common.run(("cc -c %s -o %s.o %s.c"):format(flags or "-O1", path, path))
    assert(ok, output)
    return path .. ".o"

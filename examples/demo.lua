@@ -102,8 +102,7 @@ local function show_compression(ln)
                      unsigned long n);
    ]]
    heading("Compression from Lua: libz.a " .. ln.c.zlibVersion())
-   local file <close> = assert(io.open(arg[0], "rb"))
-   local text = file:read "a"
+   local text = common.read(arg[0])
    local size = moonlink.alloc(8)
    local packed = moonlink.alloc(ln.c.compressBound(#text))
    moonlink.write(size:address(), "I8", ln.c.compressBound(#text))

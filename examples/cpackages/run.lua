@@ -57,10 +57,8 @@ local function compile(p)
    for module in (p.exposed .. " " .. (p.hidden or "")):gmatch "%S+" do
       sh("cp '%s/src/%s.hi' '%s'", here, module, to)
    end
-   local conf <close> = assert(io.open(to .. ".conf", "w"))
-   conf:write(DESCRIPTION:format(p.name, p.version, id, id, p.exposed, p.hidden or "", id, id, id,
-      p.extra or "", p.depends or ""))
-   return to .. ".conf"
+   return common.write(to .. ".conf", DESCRIPTION:format(p.name, p.version, id, id, p.exposed,
+      p.hidden or "", id, id, id, p.extra or "", p.depends or ""))
 end
 
 local command = {"pkg", "-f", database, "--no-user-package-db", "--global-package-db=" .. database}

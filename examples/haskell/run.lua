@@ -43,10 +43,8 @@ local function register()
    for _, p in ipairs(assert(pkg.open(global)).packages) do
       installed[p.name] = p.id
    end
-   local description = build.path .. "/almanac.conf"
-   local file <close> = assert(io.open(description, "w"))
-   file:write(DESCRIPTION:format(installed.base .. " " .. installed.containers))
-   file:close()
+   local description = common.write(build.path .. "/almanac.conf",
+      DESCRIPTION:format(installed.base .. " " .. installed.containers))
    local moonlink = ("'%s' pkg"):format(common.root .. "/bin/moonlink")
    sh("%s init '%s/db'", moonlink, build.path)
    sh("%s -f '%s/db' register -v0 '%s'", moonlink, build.path, description)
@@ -54,12 +52,7 @@ end
 
 local function edit(from, to)
    local path = build.path .. "/src/Almanac/Price.hs"
-   local file = assert(io.open(path))
-   local text = file:read "a"
-   file:close()
-   file = assert(io.open(path, "w"))
-   file:write((text:gsub(from, to)))
-   file:close()
+   common.write(path, (common.read(path):gsub(from, to)))
 end
 
 -- ---- load and call ----
