@@ -9,8 +9,9 @@
 #include "object/crel.h"
 
 #include "base/leb128.h"
+#include "object/image.h"
 
-enum { HAS_ADDENDS = 4, SHIFT_MASK = 3, REL_SIZE = 16, RELA_SIZE = 24 };
+enum { HAS_ADDENDS = 4, SHIFT_MASK = 3 };
 enum { NEW_SYMBOL = 1, NEW_TYPE = 2, NEW_ADDEND = 4 };
 
 typedef struct reader {
@@ -54,7 +55,7 @@ bool ml_crel_decode(ml_arena *a, ml_slice bytes, ml_slice *records, bool *rela, 
     uint64_t header = uleb(&r), count = header / 8, offset = 0, addend = 0, i = 0;
     uint32_t symbol = 0, type = 0;
     unsigned flag_bits = header & HAS_ADDENDS ? 3 : 2, shift = header & SHIFT_MASK;
-    size_t size = header & HAS_ADDENDS ? RELA_SIZE : REL_SIZE;
+    size_t size = header & HAS_ADDENDS ? ML_RELA_ALL : ML_REL_ALL;
     if (!r.why && count > r.end - r.at)
         r.why = "compact relocations: fewer bytes than relocations";
     *why = r.why;

@@ -10,7 +10,7 @@
 
 #include "object/crel.h"
 
-enum { SYM_SIZE = 24, REL_SIZE = 16, RELA_SIZE = 24, ALIGN_MAX = 2 << 20 };
+enum { ALIGN_MAX = 2 << 20 };
 
 /* What the parser carries along. */
 typedef struct parser {
@@ -165,39 +165,38 @@ static int read_sections(parser *p, size_t count)
     return 0;
 }
 
+static int bad_symbol(const parser *p, const char *text, uint64_t number)
+{
+    return bad(p, ML_E_FORMAT, section_name(p, p->symtab), text, number);
+}
+
 /* Checks one symbol against everything that it points at. */
 static int check_symbol(const parser *p, uint32_t i)
 {
     const ml_image *img = p->img;
-    const uint8_t *s = img->symtab.p + (size_t)i * SYM_SIZE;
-    if (ml_get32(s) >= img->strtab.n && ml_get32(s) != 0)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                   "symbol name lies outside the string table; symbol", i);
-    uint32_t shndx = ml_get16(s + 6);
+    const uint8_t *s = img->symtab.p + (size_t)i * ML_ST_ALL;
+    if (ml_get32(s + ML_ST_NAME) >= img->strtab.n && ml_get32(s + ML_ST_NAME) != 0)
+        return bad_symbol(p, "symbol name lies outside the string table; symbol", i);
+    uint32_t shndx = ml_get16(s + ML_ST_SHNDX);
     if (shndx == SHN_XINDEX) {
         if (!img->xindex.p)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                       "symbol needs a section index table that is not there; symbol", i);
+            return bad_symbol(p, "symbol needs a section index table that is not there; symbol", i);
         shndx = ml_get32(img->xindex.p + (size_t)i * 4);
         if (shndx >= img->nsections)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                       "symbol lies in a section that does not exist; symbol", i);
+            return bad_symbol(p, "symbol lies in a section that does not exist; symbol", i);
     } else if (shndx >= SHN_LORESERVE) {
         if (shndx != SHN_ABS && shndx != SHN_COMMON && shndx != ML_SHN_LCOMMON)
             return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab),
                        "symbol with a reserved section index", shndx);
     } else if (shndx >= img->nsections) {
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                   "symbol lies in a section that does not exist; symbol", i);
+        return bad_symbol(p, "symbol lies in a section that does not exist; symbol", i);
     }
-    if (i >= img->first_global ? s[4] >> 4 == STB_LOCAL : s[4] >> 4 != STB_LOCAL)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                   "local and global symbols are mixed; symbol", i);
+    if ((ELF64_ST_BIND(s[ML_ST_INFO]) == STB_LOCAL) != (i < img->first_global))
+        return bad_symbol(p, "local and global symbols are mixed; symbol", i);
     if (shndx == SHN_COMMON || shndx == ML_SHN_LCOMMON) {
-        uint64_t align = ml_get64(s + 8);
+        uint64_t align = ml_get64(s + ML_ST_VALUE);
         if ((align & (align - 1)) || align > ALIGN_MAX)
-            return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                       "common symbol with a bad alignment; symbol", i);
+            return bad_symbol(p, "common symbol with a bad alignment; symbol", i);
     }
     return 0;
 }
@@ -205,30 +204,28 @@ static int check_symbol(const parser *p, uint32_t i)
 static int read_symbols(parser *p)
 {
     ml_image *img = p->img;
-    static const uint8_t nothing[SYM_SIZE + 1];
-    img->symtab = (ml_slice){nothing, SYM_SIZE};
+    static const uint8_t nothing[ML_ST_ALL + 1];
+    img->symtab = (ml_slice){nothing, ML_ST_ALL};
     img->strtab = (ml_slice){nothing, 1};
     img->nsymbols = img->first_global = 1;
     if (!p->symtab)
         return 0;
     const Elf64_Shdr h = header(p, p->symtab);
-    int rc = table(p, p->symtab, SYM_SIZE, &img->symtab);
+    int rc = table(p, p->symtab, ML_ST_ALL, &img->symtab);
     if (rc < 0)
         return rc;
     if (h.sh_link == 0 || h.sh_link >= img->nsections || !raw(p, h.sh_link, &img->strtab))
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab),
-                   "string table lies outside the file; section", h.sh_link);
+        return bad_symbol(p, "string table lies outside the file; section", h.sh_link);
     if (img->strtab.n == 0 || img->strtab.p[img->strtab.n - 1] != 0)
         return bad(p, ML_E_FORMAT, section_name(p, h.sh_link),
                    "string table does not end in a zero byte; size", img->strtab.n);
-    if (img->symtab.n / SYM_SIZE >= UINT32_MAX)
+    if (img->symtab.n / ML_ST_ALL >= UINT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab), "too many symbols",
-                   img->symtab.n / SYM_SIZE);
-    img->nsymbols = (uint32_t)(img->symtab.n / SYM_SIZE);
+                   img->symtab.n / ML_ST_ALL);
+    img->nsymbols = (uint32_t)(img->symtab.n / ML_ST_ALL);
     img->first_global = h.sh_info;
     if (img->nsymbols == 0 || h.sh_info == 0 || h.sh_info > img->nsymbols)
-        return bad(p, ML_E_FORMAT, section_name(p, p->symtab), "number of local symbols is wrong",
-                   h.sh_info);
+        return bad_symbol(p, "number of local symbols is wrong", h.sh_info);
     if (p->xindex) {
         rc = table(p, p->xindex, 4, &img->xindex);
         if (rc < 0)
@@ -258,15 +255,17 @@ static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
 static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
 {
     uint64_t limit = header(p, r->target).sh_size;
-    size_t size = r->rela ? RELA_SIZE : REL_SIZE;
+    size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
     for (uint32_t k = 0; k < r->count; k++) {
         const uint8_t *q = r->p + k * size;
-        if (ml_get32(q + 12) >= p->img->nsymbols)
+        if (ml_get32(q + ML_REL_SYMBOL) >= p->img->nsymbols)
             return bad(p, ML_E_FORMAT, section_name(p, i),
-                       "relocation against a symbol that does not exist; symbol", ml_get32(q + 12));
-        if (ml_get64(q) > limit)
+                       "relocation against a symbol that does not exist; symbol",
+                       ml_get32(q + ML_REL_SYMBOL));
+        if (ml_get64(q + ML_REL_OFFSET) > limit)
             return bad(p, ML_E_FORMAT, section_name(p, i),
-                       "relocation past the end of its section; offset", ml_get64(q));
+                       "relocation past the end of its section; offset",
+                       ml_get64(q + ML_REL_OFFSET));
     }
     return 0;
 }
@@ -278,13 +277,13 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
     ml_slice records;
     bool rela = h.sh_type == SHT_RELA;
     int rc = h.sh_type == ML_SHT_CREL ? read_crel(p, i, &rela, &records)
-                                      : table(p, i, rela ? RELA_SIZE : REL_SIZE, &records);
+                                      : table(p, i, rela ? ML_RELA_ALL : ML_REL_ALL, &records);
     if (rc < 0)
         return rc;
     if (h.sh_link != p->symtab)
         return bad(p, ML_E_FORMAT, section_name(p, i),
                    "relocations that use no symbol table of this file; section", h.sh_link);
-    size_t n = rela ? records.n / RELA_SIZE : records.n / REL_SIZE;
+    size_t n = rela ? records.n / ML_RELA_ALL : records.n / ML_REL_ALL;
     if (n > INT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
     *r = (ml_irels){.p = records.p, .target = h.sh_info, .count = n & INT32_MAX, .rela = rela};

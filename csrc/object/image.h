@@ -144,6 +144,13 @@ int ml_image_parse_apart(ml_diag *d, ml_arena *a, const char *file, ml_slice hea
 enum { ML_SH_NAME = 0, ML_SH_TYPE = 4, ML_SH_FLAGS = 8, ML_SH_OFFSET = 24, ML_SH_SIZE = 32 };
 enum { ML_SH_LINK = 40, ML_SH_INFO = 44, ML_SH_ALIGN = 48, ML_SH_ENTSIZE = 56, ML_SH_ALL = 64 };
 
+/* A symbol where it stands: the fields of Elf64_Sym; a relocation: those of Elf64_Rela, of which
+** Elf64_Rel lacks the last. */
+enum { ML_ST_NAME = 0, ML_ST_INFO = 4, ML_ST_OTHER = 5, ML_ST_SHNDX = 6, ML_ST_VALUE = 8 };
+enum { ML_ST_SIZE = 16, ML_ST_ALL = 24 };
+enum { ML_REL_OFFSET = 0, ML_REL_TYPE = 8, ML_REL_SYMBOL = 12, ML_REL_ADDEND = 16 };
+enum { ML_REL_ALL = 16, ML_RELA_ALL = 24 };
+
 /* Where the byte of the file is that is at an offset; NULL while it is in the file only. */
 static inline const uint8_t *ml_image_byte(const ml_image *img, uint64_t offset)
 {
@@ -200,8 +207,8 @@ static inline uint32_t ml_image_next(const ml_image *img, ml_role role, uint32_t
 /* Symbol i < nsymbols. */
 static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
 {
-    const uint8_t *p = img->symtab.p + (size_t)i * 24;
-    uint32_t section = ml_get16(p + 6);
+    const uint8_t *p = img->symtab.p + (size_t)i * ML_ST_ALL;
+    uint32_t section = ml_get16(p + ML_ST_SHNDX);
     bool large = section == ML_SHN_LCOMMON;
     if (large)
         section = ML_SEC_COMMON;
@@ -210,31 +217,31 @@ static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
             section == 0xffff ? ml_get32(img->xindex.p + (size_t)i * 4) : section | 0xffff0000u;
     return (ml_isym){
         .large = large,
-        .name = (const char *)img->strtab.p + ml_get32(p),
-        .bind = p[4] >> 4,
-        .type = p[4] & 15,
-        .vis = p[5] & 3,
+        .name = (const char *)img->strtab.p + ml_get32(p + ML_ST_NAME),
+        .bind = p[ML_ST_INFO] >> 4,
+        .type = p[ML_ST_INFO] & 15,
+        .vis = p[ML_ST_OTHER] & 3,
         .section = section,
-        .value = ml_get64(p + 8),
-        .size = ml_get64(p + 16),
+        .value = ml_get64(p + ML_ST_VALUE),
+        .size = ml_get64(p + ML_ST_SIZE),
     };
 }
 
 /* Its type alone. */
 static inline uint8_t ml_image_symbol_type(const ml_image *img, uint32_t i)
 {
-    return img->symtab.p[(size_t)i * 24 + 4] & 15;
+    return img->symtab.p[(size_t)i * ML_ST_ALL + ML_ST_INFO] & 15;
 }
 
 /* Relocation i < r->count. */
 static inline ml_irel ml_image_rel(const ml_irels *r, uint32_t i)
 {
-    const uint8_t *p = r->p + (size_t)i * (r->rela ? 24 : 16);
+    const uint8_t *p = r->p + (size_t)i * (r->rela ? ML_RELA_ALL : ML_REL_ALL);
     return (ml_irel){
-        .offset = ml_get64(p),
-        .type = ml_get32(p + 8),
-        .symbol = ml_get32(p + 12),
-        .addend = r->rela ? (int64_t)ml_get64(p + 16) : 0,
+        .offset = ml_get64(p + ML_REL_OFFSET),
+        .type = ml_get32(p + ML_REL_TYPE),
+        .symbol = ml_get32(p + ML_REL_SYMBOL),
+        .addend = r->rela ? (int64_t)ml_get64(p + ML_REL_ADDEND) : 0,
     };
 }
 
