@@ -55,6 +55,8 @@ describe("a package in an old record", function()
          "a-1: this shape has no field abi",
          "a-1: this shape has no field trusted", "a-1: this shape has no field data-dir",
          "a-1: this shape has no field x-y"}, warnings)
+      _, warnings = old({name = "a", version = "1.2", abi = "ff"}, "6.6") -- without an id
+      assert.same({"a-1.2: this shape has no field abi"}, warnings)
    end)
 
    it("says which ids it has no room for: those that are not name and version", function()

@@ -15,10 +15,16 @@ typedef struct printer {
 
 static void warn(const printer *pr, const char *text, ml_slice what)
 {
+    enum { SHOWN = 200 }; /* bytes of each */
     ml_pkg_warning w = {.file = pr->info->file, .extra = true};
-    ml_slice id = pr->info->v[ML_PKG_ID].text;
-    if (!ml_pkg_warn(pr->all, w, "%.*s: %s %.*s", id.n < 200 ? (int)id.n : 200, (const char *)id.p,
-                     text, what.n < 200 ? (int)what.n : 200, (const char *)what.p))
+    const ml_pkg_value *v = pr->info->v;
+    bool has_id = v[ML_PKG_ID].text.n > 0; /* else it is named by name and version */
+    ml_slice id = v[has_id ? ML_PKG_ID : ML_PKG_NAME].text;
+    ml_slice version = has_id ? (ml_slice){NULL, 0} : v[ML_PKG_VERSION].text;
+    if (!ml_pkg_warn(pr->all, w, "%.*s%s%.*s: %s %.*s", id.n < SHOWN ? (int)id.n : SHOWN,
+                     (const char *)id.p, version.n ? "-" : "",
+                     version.n < SHOWN ? (int)version.n : SHOWN, (const char *)version.p, text,
+                     what.n < SHOWN ? (int)what.n : SHOWN, (const char *)what.p))
         pr->out->failed = true;
 }
 
