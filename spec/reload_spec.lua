@@ -417,11 +417,21 @@ describe("on_upgrade", function()
    end)
 end)
 
+--- How many mappings hold code. How many others there are is the allocator's business, too.
+local function code_mappings()
+   local n = 0
+   for _, each in ipairs(maps.list()) do
+      n = n + (each.protection:find "x" and 1 or 0)
+   end
+   return n
+end
+
 --- Everything that a failed reload must leave as it was.
 local function snapshot(ln, unit)
    return {
       address = unit:address "f", found = (ln:address_of "f"), version = unit.version,
-      units = #ln:units(), core = #ln.session:units(), users = #unit:users(), maps = #maps.list(),
+      units = #ln:units(), core = #ln.session:units(), users = #unit:users(),
+      maps = code_mappings(),
    }
 end
 
