@@ -211,7 +211,11 @@ end
 
 --- Runs LOAD with t.o; the number of its process.
 local function run_load(mode, environment)
-   local out = run('print("pid", io.open("/proc/self/stat"):read "n")' .. LOAD, environment, mode,
+   local out = run([[
+      local pid = io.open("/proc/self/stat"):read "n"
+      print("pid", pid)
+      os.remove(("/tmp/perf-%d.map"):format(pid)) -- of an earlier process with this number
+   ]] .. LOAD, environment, mode,
       "mid", DIR .. "/t.o")
    return math.tointeger(out:match "pid\t(%d+)")
 end

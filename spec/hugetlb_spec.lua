@@ -31,6 +31,23 @@ local function set(number)
    return file and file:write(number)
 end
 
+--- A spec during which no other run of this suite changes the number of huge pages, which is one
+--- for the whole machine. The shell holds the lock until its input ends.
+local function alone(name, f)
+   it(name, function()
+      local mark = objects.path "mark"
+      local holder = assert(io.popen(("{ flock 9; >%s; cat; } 9<%snr_hugepages >/dev/null 2>&1"
+         .. " || >%s"):format(mark, FOLDER, mark), "w"))
+      support.sh("until test -e %s; do sleep 0.01; done", mark)
+      local good, result = pcall(f)
+      holder:close()
+      if not good then
+         error(result, 0)
+      end
+      return result
+   end)
+end
+
 --- Runs f while so many pages are free, if that can be had: sets some aside for as long.
 local function with_pages(wanted, f)
    local more = math.max(0, wanted - free())
@@ -75,7 +92,7 @@ local function hugetlb_of(unit)
 end
 
 describe("huge pages that are set aside #layout", function()
-   it("hold code and constants, and no data", function()
+   alone("hold code and constants, and no data", function()
       return with_pages(2, function()
          local before = free()
          local ln <close> = moonlink.new {pages = "hugetlb"}
@@ -97,7 +114,7 @@ describe("huge pages that are set aside #layout", function()
          zone = "low", block = "unit", protect = "dual",
       },
    } do
-      it("take a reload, which changes code of others: " .. name, function()
+      alone("take a reload, which changes code of others: " .. name, function()
          return with_pages(12, function()
             local before = free()
             options.pages = "hugetlb"
@@ -117,7 +134,7 @@ describe("huge pages that are set aside #layout", function()
       end)
    end
 
-   it("that are too few are an error, which says how many are wanted", function()
+   alone("that are too few are an error, which says how many are wanted", function()
       local had, some = count "nr_hugepages", free()
       if some > 8 then
          return pending "many huge pages are set aside here"
@@ -143,7 +160,7 @@ describe("huge pages that are set aside #layout", function()
       end
    end)
 
-   it("of which a child has none left for what it would change are an error there", function()
+   alone("of which a child has none left for what it would change are an error there", function()
       return with_pages(8, function()
          local path, switch = objects.versions {"int g(void) { return 1; }",
             "int g(void) { return 2; }"}
@@ -162,7 +179,7 @@ describe("huge pages that are set aside #layout", function()
       end)
    end)
 
-   it("are a value of the laboratory's axis, with its error as a result", function()
+   alone("are a value of the laboratory's axis, with its error as a result", function()
       local function case_of(name)
          local source = support.write(("%s/%s.c"):format(objects.dir, name), PARTS)
          return lab.experiment {
@@ -178,8 +195,9 @@ describe("huge pages that are set aside #layout", function()
       return with_pages(2, function()
          local sample = case_of "some".samples[1]
          assert.equal(2 * HUGE // 1024, sample.huge_kb)
-         assert.is_true(sample.memory_kb >= sample.huge_kb)
-         assert.is_true(sample.peak_kb >= sample.huge_kb and sample.left_kb < sample.huge_kb)
+         local most = sample.huge_kb - HUGE // 2048 -- the kernel may be behind with what else there is
+         assert.is_true(sample.memory_kb >= most and sample.peak_kb >= most)
+         assert.is_true(sample.left_kb < sample.huge_kb)
       end)
    end)
 end)

@@ -211,7 +211,7 @@ describe("a reader of .conf files", function()
          kill -CONT $(cat %s)]]):format(trace, pkgdb.strace_command(killed_at(3),
             source(after, path)), pid))
       support.sh("rm %s %s", seen, trace)
-      local background <close> = assert(io.popen(("timeout 60 sh %s 2>/dev/null"):format(helper)))
+      local background <close> = assert(io.popen(("timeout 300 sh %s 2>/dev/null"):format(helper)))
       assert.equal(0, pkgdb.strace(("-e trace=openat -e inject=openat:signal=STOP:when=%d -o %s")
          :format(opened, trace), reading))
       background:read "a"

@@ -139,7 +139,7 @@ say s = peekCString s >>= \t -> putStrLn ("said " ++ t) >> newCString (reverse t
          dir, program), "w"))
       pipe:setvbuf "no"
       local function wait(text)
-         local till = core.now() + 60
+         local till = core.now() + 300
          repeat
             local all = support.read(log)
             if all:find(text, 1, true) then

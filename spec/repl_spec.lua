@@ -35,7 +35,7 @@ end
 local terminal = {}
 terminal.__index = terminal
 
-local PATIENCE = 60 -- seconds for a machine that has much to do; nothing waits so long otherwise
+local PATIENCE = 300 -- seconds for a machine that has much to do; nothing waits so long otherwise
 
 local function open_terminal(options, environment)
    local log = support.tmpdir() .. "/log"

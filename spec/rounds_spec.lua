@@ -16,12 +16,11 @@ local SAME = [[
    local core = require "moonlink.core"
    local function size()
       local out = {mappings = 0}
-      for line in io.lines "/proc/self/status" do
-         local key, kb = line:match "^(Vm%a+):%s+(%d+)"
-         if key then
-            out[key] = tonumber(kb)
-         end
-      end
+      local status <close> = io.open "/proc/self/status"
+      out.VmSize = tonumber(status:read "a":match "\nVmSize:%s+(%d+)")
+      -- exact, while VmRSS may lack what each processor has not yet added up
+      local rollup <close> = io.open "/proc/self/smaps_rollup"
+      out.Rss = tonumber(rollup:read "a":match "\nRss:%s+(%d+)")
       for _ in io.lines "/proc/self/maps" do
          out.mappings = out.mappings + 1
       end
@@ -32,7 +31,7 @@ local SAME = [[
       return out
    end
    -- malloc takes 132 KiB at a time, and where it stands when measured is chance
-   local ROOM = {mappings = 4, files = 0, VmSize = 512, VmRSS = 512, lua = 16}
+   local ROOM = {mappings = 4, files = 0, VmSize = 512, Rss = 512, lua = 16}
    local function same(rounds, round)
       for i = 1, 1000 do
          round(i)

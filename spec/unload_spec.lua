@@ -358,7 +358,7 @@ describe("a native thread that is inside a unit #layout", function()
       assert.is_true(moonlink.now() - before >= 0.05)
       assert.is_truthy(text:find("thread", 1, true), text)
       assert.equal(0, ln.c.finish())
-      assert.is_true(unit:unload {timeout = 5})
+      assert.is_true(unit:unload {timeout = 300})
    end)
 
    it("keeps the memory of a unit that is forced out, until it has left", function()
@@ -375,7 +375,7 @@ describe("a native thread that is inside a unit #layout", function()
          assert.is_true(assert(ln:load(base)):unload())
       end
       ln:func "void open_gate(void)" ()
-      local till = moonlink.now() + 60
+      local till = moonlink.now() + 300
       repeat
          assert.is_true(assert(ln:load(base)):unload())
       until not mapped(address) or moonlink.now() > till

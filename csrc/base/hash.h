@@ -25,8 +25,9 @@ static inline uint64_t ml_hash_mix(uint64_t h, uint64_t word)
     return ml_hash_product(h ^ word, ml_hash_secret[1]);
 }
 
-/* Tables take the low bits. One product of a counter and an unlucky secret leaves steps that show in
-** them: every two hundredth process or so had up to a twentieth fewer places taken than by chance. */
+/* Tables take the low bits. One product of a counter and an unlucky secret leaves steps that show
+** in them: every two hundredth process or so had up to a twentieth fewer places taken than by
+** chance. */
 static inline uint32_t ml_hash_end(uint64_t h)
 {
     h = (h ^ h >> 32) * UINT64_C(0xbf58476d1ce4e5b9); /* an odd number with half its bits set */

@@ -6,7 +6,7 @@ local shell = require "spec.corpus.shell"
 
 local gcc = {}
 
-local LINK_SECONDS, RUN_SECONDS = 300, 20
+local LINK_SECONDS, RUN_SECONDS = 600, 300
 
 local MAIN = "int main(void) { return 0; }\n"
 

@@ -6,7 +6,7 @@ local gcc = require "spec.corpus.gcc"
 local libraries = require "spec.corpus.libraries"
 local shell = require "spec.corpus.shell"
 
-local LOAD_SECONDS = 300
+local LOAD_SECONDS = 600
 
 local function encode(fields)
    local lines = {}

@@ -13,7 +13,7 @@ local libraries = require "spec.corpus.libraries"
 local needs = require "spec.corpus.needs"
 local shell = require "spec.corpus.shell"
 
-local CHECK_SECONDS = 120
+local CHECK_SECONDS = 600
 
 local function options_of(words)
    local options = {build = root .. "/build", jobs = "2", names = {}}
