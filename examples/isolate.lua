@@ -1,5 +1,5 @@
 -- A test driver that survives its tests: five C functions, each in a process of its own. Two crash,
--- one hangs; each is a line of the table.
+-- one hangs; each is a line of the table. Argument: seconds that a test may take, 2.
 -- SPDX-License-Identifier: MIT
 
 local common = dofile((arg[0]:match "^.*/" or "") .. "common.lua")
@@ -39,11 +39,12 @@ local function verdict(run, err)
    return "ok", ""
 end
 
+local seconds = math.tointeger(tonumber(arg[1] or 2))
 local count = {}
 for symbol in unit:symbols {type = "func"} do
    if symbol.name:find "^test_" then
       local test = assert(ln:func(("int %s(void)"):format(symbol.name)))
-      local how, why = verdict(moonlink.isolate(test, {timeout = 2, memory = 64 << 20}))
+      local how, why = verdict(moonlink.isolate(test, {timeout = seconds, memory = 64 << 20}))
       print(("%-20s %-8s %s"):format(symbol.name, how, why))
       count[how] = (count[how] or 0) + 1
    end

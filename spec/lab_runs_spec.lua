@@ -256,7 +256,11 @@ describe("lab: system calls", function()
    local function opener(n)
       return lab.strategy {
          name = "opens " .. n,
-         prepare = function(_, run) run:command {"true"} end,
+         prepare = function(_, run)
+            run:command {"true"}
+            collectgarbage "stop" -- no memory is asked of the system or given back meanwhile
+            return ("x"):rep(100000) and nil
+         end,
          load = function()
             for i = 1, n do
                io.open("/no/such/file" .. i)
