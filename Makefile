@@ -216,7 +216,7 @@ fault: deps  ## fail the n-th allocation and system call, for every n
 fault-run: all
 	@$(SUITE) --run=fault $(BUSTED)
 
-fuzz:  ## fuzz every target for FUZZ_SECONDS (60)
+fuzz:  ## fuzz every target for FUZZ_SECONDS (60), or with FUZZ_RUNS inputs
 	@.ci/deps main fuzz
 	@$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzzers
