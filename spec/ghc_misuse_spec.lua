@@ -45,7 +45,7 @@ struck :: IO CInt
 struck = do
   me <- myThreadId
   _ <- forkIO (throwTo me (ErrorCall "from another thread"))
-  threadDelay 10000000
+  threadDelay 600000000
   return 1
 
 foreign export ccall halfText :: CInt -> CInt

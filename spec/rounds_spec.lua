@@ -18,9 +18,11 @@ local SAME = [[
       local out = {mappings = 0}
       local status <close> = io.open "/proc/self/status"
       out.VmSize = tonumber(status:read "a":match "\nVmSize:%s+(%d+)")
-      -- exact, while VmRSS may lack what each processor has not yet added up
+      -- exact, while VmRSS may lack what each processor has not yet added up, and without pages of
+      -- files, which come and go as the system likes
       local rollup <close> = io.open "/proc/self/smaps_rollup"
-      out.Rss = tonumber(rollup:read "a":match "\nRss:%s+(%d+)")
+      local text = rollup:read "a"
+      out.memory = text:match "\nAnonymous:%s+(%d+)" + text:match "\nSwap:%s+(%d+)"
       for _ in io.lines "/proc/self/maps" do
          out.mappings = out.mappings + 1
       end
@@ -31,7 +33,7 @@ local SAME = [[
       return out
    end
    -- malloc takes 132 KiB at a time, and where it stands when measured is chance
-   local ROOM = {mappings = 4, files = 0, VmSize = 512, Rss = 512, lua = 16}
+   local ROOM = {mappings = 4, files = 0, VmSize = 512, memory = 512, lua = 16}
    local function same(rounds, round)
       for i = 1, 1000 do
          round(i)
