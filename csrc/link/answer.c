@@ -43,7 +43,7 @@ const char *ml_txn_offer(const ml_txn *t, ml_cursor *c, uint32_t *input)
             if (ml_image_symbol(in->img, in->img->first_global + b).section != ML_SEC_UNDEF)
                 continue;
             *input = c->input;
-            return in->bind[b]->name;
+            return ml_input_bound(in, b)->name;
         }
     }
     return NULL;
@@ -158,7 +158,7 @@ static void mark_used(const ml_input *in)
         for (uint32_t k = 0; !ml_is_dropped(in, rels->target) && k < rels->count; k++) {
             uint32_t symbol = ml_image_rel(rels, k).symbol;
             if (symbol >= in->img->first_global)
-                in->bind[symbol - in->img->first_global]->flags |= ML_ENT_USED;
+                ml_input_bound(in, symbol - in->img->first_global)->flags |= ML_ENT_USED;
         }
     }
 }

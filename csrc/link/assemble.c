@@ -3,6 +3,7 @@
 ** entries, and the sections' bytes in place. After it addresses are final.
 ** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
 ** SPDX-License-Identifier: MIT */
+#include "link/sleep.h"
 #include "link/txn.h"
 
 enum { MORE_PIECES = 32 }; /* what linker_pieces, ml_ifunc_pieces and ml_lazy_pieces add */
@@ -67,7 +68,7 @@ static int section_pieces(ml_txn *t, ml_input *in)
     const ml_image *img = in->img;
     uint32_t first = t->npieces;
     in->piece = ml_zalloc(&t->scratch, img->nsections, sizeof *in->piece);
-    in->addr = ml_zalloc(&t->scratch, img->nsections, sizeof *in->addr);
+    in->addr = ml_zalloc(in->sleeps ? &t->l->keep : &t->scratch, img->nsections, sizeof *in->addr);
     if (!in->piece || !in->addr)
         return ml_nomem(t->d);
     for (uint32_t i = 1; i < img->nsections; i++) {
@@ -110,8 +111,8 @@ static int blame(ml_txn *t, uint32_t piece, int rc)
         }
     }
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        const ml_entry *common = t->l->names.entries[i];
-        if (common->def != ML_DEF_COMMON || common->section != piece)
+        const ml_entry *common = ml_table_awake(&t->l->names, i);
+        if (!common || common->def != ML_DEF_COMMON || common->section != piece)
             continue;
         e->at.file = ml_strdup(&t->d->arena, t->l->inputs[common->image].file);
         e->at.symbol = ml_strdup(&t->d->arena, common->name);
@@ -136,7 +137,7 @@ static int merge_runs(ml_txn *t)
         ml_piece *p = &t->pieces[i];
         if (p->run < ML_RUN_IDENTS)
             continue;
-        const ml_entry *e = t->idents.entries[p->run - ML_RUN_IDENTS];
+        const ml_entry *e = ml_table_at(&t->idents, p->run - ML_RUN_IDENTS);
         if (e->section == 0 || p->class + 1u == e->section)
             continue;
         if (p->class == ML_CLASS_TEXT)
@@ -164,8 +165,8 @@ static int common_pieces(ml_txn *t, uint32_t n)
     memcpy(more, t->pieces, t->npieces * sizeof *more);
     t->pieces = more;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
-        if (e->def == ML_DEF_COMMON)
+        ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (e && e->def == ML_DEF_COMMON)
             e->section = ml_piece_add(t, common_class(e), e->size, e->value ? e->value : 1);
     }
     return 0;
@@ -176,7 +177,9 @@ static int look_at_names(ml_txn *t, bool has_tls)
 {
     t->ncommons = 0;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
+        ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (!e) /* its section has memory, and it is an ordinary variable or function */
+            continue;
         if (e->def == ML_DEF_SECTION && !t->l->inputs[e->image].piece[e->section])
             e->flags |= ML_ENT_NOWHERE;
         t->asks_large |= e->def == ML_DEF_COMMON && (e->flags & ML_ENT_LARGE);
@@ -368,7 +371,7 @@ static void run_extents(ml_txn *t)
         const ml_piece *p = &t->pieces[i];
         if (p->run < ML_RUN_IDENTS)
             continue;
-        ml_entry *e = t->idents.entries[p->run - ML_RUN_IDENTS];
+        ml_entry *e = ml_table_at(&t->idents, p->run - ML_RUN_IDENTS);
         uint64_t addr = t->l->block.addr + p->offset;
         if (!e->size || addr < e->addr)
             e->addr = addr;
@@ -414,8 +417,12 @@ static int give_addresses(ml_txn *t)
     run_extents(t);
     ml_count_place(t);
     ml_ifunc_place(t);
+    for (uint32_t i = 0; i < l->names.nsleepers; i++)
+        l->names.sleepers[i].addr = l->inputs[l->names.sleepers[i].input].addr;
     for (uint32_t i = 0; i < l->names.count; i++) {
-        ml_entry *e = l->names.entries[i];
+        ml_entry *e = ml_table_awake(&l->names, i);
+        if (!e)
+            continue;
         if (e->def == ML_DEF_SECTION)
             e->addr = section_symbol(l, e);
         else if (e->def == ML_DEF_COMMON)

@@ -104,9 +104,9 @@ static grave *dig(const ml_unit *u)
     size_t text = strlen(u->life->name) + 1;
     uint32_t n = 0;
     for (uint32_t i = 0; i < l->names.count && n < ML_GRAVE_NAMES; i++) {
-        if (!worth_a_name(l, l->names.entries[i]))
+        if (!worth_a_name(l, ml_table_at(&l->names, i)))
             continue;
-        text += l->names.entries[i]->len + 1u;
+        text += ml_table_at(&l->names, i)->len + 1u;
         n++;
     }
     grave *g = ml_heap_zalloc(1, sizeof *g + n * sizeof g->v[0] + text);
@@ -124,7 +124,7 @@ static grave *dig(const ml_unit *u)
     to = memcpy(to, u->life->name, strlen(u->life->name) + 1);
     to += strlen(to) + 1;
     for (uint32_t i = 0, k = 0; k < n; i++) {
-        const ml_entry *e = l->names.entries[i];
+        const ml_entry *e = ml_table_at(&l->names, i);
         if (!worth_a_name(l, e))
             continue;
         memcpy(to, e->name, e->len + 1u);

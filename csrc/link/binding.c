@@ -7,7 +7,7 @@ ml_binding ml_binding_of(const ml_input *in, uint32_t symbol)
 {
     const ml_image *img = in->img;
     if (symbol >= img->first_global) {
-        ml_entry *e = in->bind[symbol - img->first_global];
+        ml_entry *e = ml_input_bound(in, symbol - img->first_global);
         return (ml_binding){.S = ml_entry_address(e),
                             .size = e->size,
                             .e = e,
@@ -44,7 +44,7 @@ ml_where ml_binding_where(const ml_txn *t, const ml_input *in, const ml_irels *r
     uint64_t start;
     const char *symbol = ml_image_symbol_name(img, rel->symbol);
     if (rel->symbol >= img->first_global)
-        symbol = in->bind[rel->symbol - img->first_global]->name;
+        symbol = ml_input_bound(in, rel->symbol - img->first_global)->name;
     return (ml_where){.file = in->file,
                       .member = in->member,
                       .section = ml_image_section(img, rels->target).name,
@@ -72,7 +72,7 @@ uint64_t ml_binding_slot(const ml_txn *t, const ml_input *in, uint32_t symbol)
 {
     uint32_t first = in->img->first_global, slot;
     if (symbol >= first)
-        slot = in->bind[symbol - first]->got;
+        slot = ml_input_bound(in, symbol - first)->got;
     else
         slot = in->local_got ? in->local_got[symbol] : 0;
     return ml_slot_address(t->l, slot);

@@ -36,19 +36,20 @@ static int add(ml_txn *t, const ml_datum *v)
     return 0;
 }
 
-static int add_variable(ml_txn *t, uint32_t input, const ml_entry *e, const ml_isym *s)
+/* name: of a global one, which lives as long as the load; NULL: it is local. */
+static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_isym *s)
 {
     const ml_input *in = &t->l->inputs[input];
     uint32_t piece = in->piece[s->section];
     unsigned class = t->pieces[piece - 1].class;
     if (s->size == 0 || !is_data(class))
         return 0;
-    ml_datum v = {.name = e ? e->name : ml_strdup(&t->l->keep, s->name),
+    ml_datum v = {.name = name ? name : ml_strdup(&t->l->keep, s->name),
                   .addr = in->addr[s->section] + s->value,
                   .size = s->size,
                   .align = ml_image_section(in->img, s->section).align,
                   .input = input,
-                  .local = !e,
+                  .local = !name,
                   .zero = class == ML_CLASS_BSS || class == ML_CLASS_LBSS};
     if (!v.zero && s->size <= HASHED_MAX) {
         v.hashed = true;
@@ -82,10 +83,12 @@ static int add_input(ml_txn *t, uint32_t input)
         if (type == ML_TYPE_OBJECT && s.size == 0)
             continue; /* all of GHC's */
         const ml_entry *e = local ? NULL : in->bind[i - img->first_global];
+        bool sleeps = ml_is_asleep(e);
         if (!lies_within(in, &s) ||
-            (e && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i)))
+            (e && !sleeps && (e->def != ML_DEF_SECTION || e->image != input || e->symbol != i)))
             continue;
-        rc = type == ML_TYPE_FUNC ? add_routine(t, input, &s) : add_variable(t, input, e, &s);
+        const char *name = sleeps ? s.name : e ? e->name : NULL;
+        rc = type == ML_TYPE_FUNC ? add_routine(t, input, &s) : add_variable(t, input, name, &s);
     }
     return rc;
 }
@@ -97,8 +100,8 @@ int ml_carry_collect(ml_txn *t)
     for (uint32_t i = 0; rc == 0 && i < l->ninputs && !t->o.fixed; i++)
         rc = add_input(t, i);
     for (uint32_t i = 0; rc == 0 && t->ncommons && i < l->names.count && !t->o.fixed; i++) {
-        const ml_entry *e = l->names.entries[i];
-        if (e->def == ML_DEF_COMMON && e->type != ML_TYPE_TLS)
+        const ml_entry *e = ml_table_awake(&l->names, i);
+        if (e && e->def == ML_DEF_COMMON && e->type != ML_TYPE_TLS)
             rc = add(t, &(ml_datum){.name = e->name,
                                     .addr = e->addr,
                                     .size = e->size,

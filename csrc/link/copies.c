@@ -43,8 +43,8 @@ uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e)
 int ml_copies_write(ml_txn *t)
 {
     for (uint32_t i = 0; t->copies && i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
-        if (!e->copy)
+        const ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (!e || !e->copy)
             continue;
         uint8_t *to = ml_piece_view(t, t->piece_copies) + (e->copy - 1);
         if (!ml_os_peek(e->addr, to, (size_t)e->size))

@@ -32,7 +32,7 @@ bool ml_count_crosses(const ml_txn *t, const ml_input *in, uint32_t symbol)
 {
     if (t->o.count == ML_COUNT_NONE || symbol < in->img->first_global)
         return false;
-    const ml_entry *e = in->bind[symbol - in->img->first_global];
+    const ml_entry *e = ml_input_bound(in, symbol - in->img->first_global);
     if (e->type == ML_TYPE_TLS || (e->flags & ML_ENT_NOWHERE))
         return false;
     if (is_definition(e))
@@ -68,12 +68,13 @@ bool ml_count_want(ml_txn *t, ml_input *in, uint32_t symbol)
         return true;
     if (!ML_ARENA_ROOM(&l->keep, l->counted, l->ncounted, l->room_counted))
         return false;
-    l->counted[l->ncounted++] = (ml_counted){(uint32_t)(in - l->inputs), in->bind[i]};
+    ml_entry *e = ml_input_bound(in, i);
+    l->counted[l->ncounted++] = (ml_counted){(uint32_t)(in - l->inputs), e};
     in->counted[i] = (uint32_t)l->ncounted;
-    if (in->bind[i]->def == ML_DEF_LAZY)
-        ml_lazy_want(t, in->bind[i]);
-    else if (!in->bind[i]->got)
-        in->bind[i]->got = ++t->ngot;
+    if (e->def == ML_DEF_LAZY)
+        ml_lazy_want(t, e);
+    else if (!e->got)
+        e->got = ++t->ngot;
     return true;
 }
 

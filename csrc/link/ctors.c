@@ -78,8 +78,8 @@ typedef struct list {
 static bool is_bound_function(const ml_linked *l, uint64_t fn)
 {
     for (uint32_t i = 0; i < l->names.count; i++) {
-        const ml_entry *e = l->names.entries[i];
-        if ((e->def == ML_DEF_PROCESS || e->def == ML_DEF_UNIT) && e->addr == fn)
+        const ml_entry *e = ml_table_awake(&l->names, i);
+        if (e && (e->def == ML_DEF_PROCESS || e->def == ML_DEF_UNIT) && e->addr == fn)
             return e->type == ML_TYPE_FUNC || e->type == ML_TYPE_IFUNC;
     }
     return false;

@@ -38,7 +38,7 @@ static int sort_input(ml_txn *t, const ml_input *in)
             ml_irel r = ml_image_rel(rels, k);
             if (r.symbol < img->first_global)
                 continue;
-            ml_entry *e = in->bind[r.symbol - img->first_global];
+            ml_entry *e = ml_input_bound(in, r.symbol - img->first_global);
             if (e->taken || ml_def_in_load(e->def))
                 continue;
             const ml_rrow *row = ml_target_row(t->target, r.type);

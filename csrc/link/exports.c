@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "link/lazy.h"
+#include "link/sleep.h"
 
 enum { AHEAD = 8 };
 
@@ -48,9 +49,9 @@ static int ascending(const void *a, const void *b)
 static uint32_t add_shared(const ml_table *shown, const ml_table *names, uint32_t *v, uint32_t n)
 {
     for (uint32_t i = 0; i < shown->count; i++) {
-        const ml_entry *e = shown->entries[i];
+        const ml_entry *e = ml_table_at(shown, i);
         if (i + AHEAD < shown->count)
-            ml_table_prefetch_slot(names, shown->entries[i + AHEAD]->hash);
+            ml_table_prefetch_slot(names, ml_table_at(shown, i + AHEAD)->hash);
         uint32_t place = e->unit ? ml_table_place(names, e->name, e->len, e->hash) : 0;
         if (place)
             v[n++] = place - 1;
@@ -120,9 +121,9 @@ static bool put_all(ml_exports *x, const ml_unit *u)
     const ml_table *names = &u->l->names;
     bool covers = false;
     for (uint32_t i = 0; i < names->count; i++) {
-        ml_entry *e = names->entries[i];
+        ml_entry *e = ml_table_at(names, i);
         if (i + AHEAD < names->count)
-            ml_table_prefetch_slot(&x->names, names->entries[i + AHEAD]->hash);
+            ml_table_prefetch_slot(&x->names, ml_table_at(names, i + AHEAD)->hash);
         if (e->unit != u)
             continue;
         const ml_entry *other = ml_table_put(&x->names, e);
@@ -139,9 +140,9 @@ static bool cover_all(const ml_unit *u, const ml_unit *v)
     const ml_unit *small = first ? u : v, *large = first ? v : u;
     const ml_table *names = &small->l->names;
     for (uint32_t i = 0; i < names->count; i++) {
-        ml_entry *e = names->entries[i], *same;
+        ml_entry *e = ml_table_at(names, i), *same;
         if (i + AHEAD < names->count)
-            ml_table_prefetch_slot(&large->l->names, names->entries[i + AHEAD]->hash);
+            ml_table_prefetch_slot(&large->l->names, ml_table_at(names, i + AHEAD)->hash);
         if (e->unit == small && (same = shown_by(large, e->name, e->len, e->hash)))
             covers |= cover(u, first ? e : same, first ? same : e);
     }
@@ -160,9 +161,13 @@ bool ml_exports_enter(ml_exports *x, ml_unit *u)
 {
     const ml_table *names = &u->l->names;
     bool covers = false;
-    for (uint32_t i = 0; i < names->count; i++)
-        if (ml_def_exported(names->entries[i]))
-            names->entries[i]->unit = u;
+    for (uint32_t i = 0; i < names->count; i++) {
+        ml_entry *e = ml_table_awake(names, i);
+        if (e && ml_def_exported(e))
+            e->unit = u;
+    }
+    for (uint32_t i = 0; i < names->nsleepers; i++)
+        names->sleepers[i].unit = u;
     if (!has_table(x) && x->nfew == ML_EXPORTS_FEW)
         make_table(x);
     if (has_table(x))
@@ -215,8 +220,8 @@ void ml_exports_leave(ml_exports *x, const ml_unit *u)
     if (take_out(x, u))
         return;
     for (uint32_t i = 0; has_table(x) && i < names->count; i++) {
-        ml_entry *e = names->entries[i];
-        if (e->unit != u || !ml_table_remove(&x->names, e))
+        ml_entry *e = ml_table_awake(names, i); /* what was entered is */
+        if (!e || e->unit != u || !ml_table_remove(&x->names, e))
             continue;
         ml_entry *own = covered_by(u, e);
         if (own)

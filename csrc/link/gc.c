@@ -91,7 +91,7 @@ static void follow(gc *g, uint32_t input, const ml_irels *rels, uint32_t from, u
     for (uint32_t k = from; k < to; k++) {
         uint32_t symbol = ml_image_rel(rels, k).symbol;
         if (symbol >= img->first_global) {
-            mark_entry(g, in->bind[symbol - img->first_global]);
+            mark_entry(g, ml_input_bound(in, symbol - img->first_global));
             continue;
         }
         uint32_t section = ml_image_symbol(img, symbol).section;
@@ -276,7 +276,7 @@ static void mark_roots(gc *g, bool exported)
 {
     const ml_linked *l = g->t->l;
     for (uint32_t i = 0; i < l->names.count; i++) {
-        const ml_entry *e = l->names.entries[i];
+        const ml_entry *e = ml_table_at(&l->names, i);
         if ((e->flags & ML_ENT_ROOT) || (exported && ml_def_exported(e)))
             mark_entry(g, e);
     }
@@ -324,7 +324,7 @@ static void note_names(ml_txn *t)
 {
     t->nmarked = 0;
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
+        ml_entry *e = ml_table_at(&t->l->names, i);
         e->flags &= (uint16_t) ~(ML_ENT_USED | ML_ENT_STRIPPED);
         if (e->def != ML_DEF_SECTION)
             continue;

@@ -67,8 +67,8 @@ static size_t list(const ml_txn *t, ml_ifunc *v)
         }
     }
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        const ml_entry *e = t->l->names.entries[i];
-        if (!is_global_ifunc(e))
+        const ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (!e || !is_global_ifunc(e))
             continue;
         if (v)
             v[n] = (ml_ifunc){

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "link/debug.h"
 #include "link/places.h"
+#include "link/sleep.h"
 #include "link/txn.h"
 
 const ml_linked *ml_txn_linked(const ml_txn *t)
@@ -92,7 +93,7 @@ bool ml_linked_symbol(const ml_linked *l, size_t i, ml_symbol_info *out)
 {
     if (i >= l->names.count)
         return false;
-    ml_linked_describe(l, l->names.entries[i], out);
+    ml_linked_describe(l, ml_table_at(&l->names, (uint32_t)i), out);
     return true;
 }
 
@@ -121,7 +122,10 @@ bool ml_linked_referrer(const ml_linked *l, const char *name, uint32_t *input)
 
 ml_link_stats ml_linked_stats(const ml_linked *l)
 {
-    return l->stats;
+    ml_link_stats s = l->stats;
+    for (uint32_t i = 0; i < l->names.nsleepers; i++)
+        s.asleep += l->names.sleepers[i].asleep;
+    return s;
 }
 
 ml_block ml_linked_block(const ml_linked *l)

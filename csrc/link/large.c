@@ -88,7 +88,7 @@ static int mark_sections(ml_txn *t, bool spill)
 static void mark_entries(ml_txn *t, bool spill)
 {
     for (uint32_t i = 0; i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
+        ml_entry *e = ml_table_at(&t->l->names, i);
         if (e->def == ML_DEF_SECTION) {
             const ml_input *in = &t->l->inputs[e->image];
             if (in->large && in->large[e->section])

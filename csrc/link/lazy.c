@@ -140,8 +140,8 @@ int ml_lazy_write(ml_txn *t)
     ml_put64(words + ML_GOT_SLOT, ml_process_lazy());
     bool ok = t->target->lazy_head(text, head, ml_piece_addr(t, t->piece_lazy_words));
     for (uint32_t i = 0; ok && i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
-        if (!e->lazy)
+        ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (!e || !e->lazy)
             continue;
         uint32_t k = e->section - 1;
         uint64_t at = z->stubs + (uint64_t)k * size, stub = (uint64_t)(e->stub - 1) * size;

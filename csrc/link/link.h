@@ -311,6 +311,7 @@ typedef struct ml_link_stats {
     uint64_t stripped, stripped_bytes; /* sections that ml_txn_strip dropped, and their size */
     uint64_t merged, merged_bytes;     /* sections that were merged, and the bytes that it saved */
     uint64_t looked_up;                /* names asked of the process */
+    uint64_t asleep;                   /* definitions that nobody has looked at so far */
     uint64_t protections;              /* changes of protection that sealed it */
     uint64_t tls;                      /* bytes of thread-local storage that each thread has */
     bool tls_static;                   /* it lies at one offset from the thread pointer */

@@ -34,12 +34,14 @@ typedef struct ml_ref_function ml_ref_function;
 typedef struct ml_input {
     const ml_image *img; /* scratch: NULL after commit */
     const char *file, *member;
-    ml_entry **bind; /* of the global symbols: [i - img->first_global] */
+    const ml_table *names; /* of the load */
+    ml_entry **bind;       /* of the global symbols: [i - img->first_global]; see ml_input_bound */
     uint32_t nbind;
     uint32_t hint;      /* binding that was answered last */
     uint32_t by_input;  /* who wanted `by`, or UINT32_MAX */
     const ml_entry *by; /* name that pulled the member in, or NULL */
     uint64_t bytes;
+    bool sleeps; /* some of its names may: see sleep.c */
     /* scratch, by section index: */
     uint8_t *dropped;           /* ml_dropped */
     uint8_t *large;             /* 1: lies in the large block; NULL: none does (set by large.c) */
@@ -56,6 +58,13 @@ typedef struct ml_input {
     bool split_stack; /* compiled with -fsplit-stack: see splitstack.c */
     uint8_t tls;      /* ml_tls_flag (set by scan) */
 } ml_input;
+
+/* What global symbol i, from the first global one on, is bound to. */
+static inline ml_entry *ml_input_bound(const ml_input *in, uint32_t i)
+{
+    ml_entry *e = in->bind[i];
+    return ml_is_asleep(e) ? ml_sleeper_wake(in->names, e) : e;
+}
 
 /* A section with memory, as maps show it. */
 typedef struct ml_placed {

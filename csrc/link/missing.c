@@ -94,7 +94,7 @@ static void add_rels(edges *x, const ml_irels *rels)
             continue;
         x->stamp[symbol] = x->now;
         if (symbol >= img->first_global) {
-            ml_entry *e = in->bind[symbol - img->first_global];
+            ml_entry *e = ml_input_bound(in, symbol - img->first_global);
             if (e->def == ML_DEF_SECTION)
                 add_inner(x, from - 1, e->image, e->section);
             else if (is_outer(e))
@@ -238,8 +238,11 @@ static void forget(const ml_session *s)
             continue;
         memset(g->seen, 0, g->nnodes);
         g->head = g->tail = 0;
-        for (uint32_t i = 0; i < u->l->names.count; i++)
-            u->l->names.entries[i]->flags &= (uint16_t)~ML_ENT_REACHED;
+        for (uint32_t i = 0; i < u->l->names.count; i++) {
+            ml_entry *e = ml_table_awake(&u->l->names, i);
+            if (e)
+                e->flags &= (uint16_t)~ML_ENT_REACHED;
+        }
     }
 }
 
@@ -269,8 +272,8 @@ const char *ml_session_missing(const ml_session *s, ml_cursor *c)
         if (n > c->input)
             *c = (ml_cursor){.input = n};
         while (c->rel < u->l->names.count) {
-            const ml_entry *e = u->l->names.entries[c->rel++];
-            if (e->flags & ML_ENT_REACHED)
+            const ml_entry *e = ml_table_awake(&u->l->names, c->rel++);
+            if (e && e->flags & ML_ENT_REACHED)
                 return e->name;
         }
     }

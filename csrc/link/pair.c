@@ -139,7 +139,7 @@ static bool list_old(ml_pair *p)
     if (!p->variables || !p->routines || !p->new_routines || !p->entries)
         return false;
     for (uint32_t i = 0; i < l->names.count; i++) {
-        const ml_entry *e = l->names.entries[i];
+        const ml_entry *e = ml_table_at(&l->names, i);
         if (e->def == ML_DEF_SECTION)
             p->entries[p->nentries++] = (ml_pair_entry){e->addr, e};
     }

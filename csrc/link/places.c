@@ -147,7 +147,7 @@ static const struct ml_names_by_address *names_of(const ml_linked *l)
     if (symbols)
         x->n = add_symbols(l, x->v);
     for (uint32_t i = 0; i < l->names.count; i++)
-        x->n += add_entry(l, l->names.entries[i], symbols == 0, x->v + x->n);
+        x->n += add_entry(l, ml_table_at(&l->names, i), symbols == 0, x->v + x->n);
     x->n += add_counting(l, x->v + x->n);
     qsort(x->v, x->n, sizeof *x->v, by_address);
     ((ml_linked *)(uintptr_t)l)->by_address = x; /* a cache: the load itself does not change */

@@ -46,7 +46,7 @@ static bool index_input(ml_txn *t, uint32_t i)
             if (symbol < img->first_global || seen[symbol - img->first_global])
                 continue;
             seen[symbol - img->first_global] = 1;
-            ok = note(t, in->bind[symbol - img->first_global], i, r, k);
+            ok = note(t, ml_input_bound(in, symbol - img->first_global), i, r, k);
         }
     ml_arena_free(&a);
     return ok;

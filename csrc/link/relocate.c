@@ -251,7 +251,7 @@ static uint32_t apply_tls(work *w, uint32_t k, const ml_irel *r, const ml_rrow *
 static bool is_foreign(const work *w, uint32_t symbol)
 {
     uint32_t first = w->in->img->first_global;
-    return w->sited && symbol >= first && w->in->bind[symbol - first]->def == ML_DEF_UNIT;
+    return w->sited && symbol >= first && ml_input_bound(w->in, symbol - first)->def == ML_DEF_UNIT;
 }
 
 /* Returns how many relocations it was. */
@@ -388,6 +388,12 @@ static void symbol_values(work *w)
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
         ml_entry_prefetch(w->in->bind, i - img->first_global, w->in->nbind);
         const ml_entry *e = w->in->bind[i - img->first_global];
+        if (ml_is_asleep(e)) {
+            ml_isym s = ml_image_symbol(img, i);
+            w->is[i] = PLAIN;
+            w->S[i] = w->in->addr[s.section] + s.value;
+            continue;
+        }
         bool gone = e->flags & ML_ENT_NOWHERE;
         bool by_stub =
             e->stub && !ml_def_in_load(e->def) && ml_crossing_of(w->t, e) >= ML_CROSS_STUBS;

@@ -46,8 +46,8 @@ static bool can_change(const ml_linked *l, const ml_site *s)
 static int check_user(ml_diag *d, const ml_unit *old, const ml_linked *l, const ml_unit *user)
 {
     for (uint32_t i = 0; i < user->l->names.count; i++) {
-        const ml_entry *e = user->l->names.entries[i];
-        if (e->def != ML_DEF_UNIT || e->unit != old)
+        const ml_entry *e = ml_table_awake(&user->l->names, i);
+        if (!e || e->def != ML_DEF_UNIT || e->unit != old)
             continue;
         const ml_entry *n = counterpart(l, e);
         const char *again = "load that unit again as well";
@@ -145,8 +145,8 @@ static void patch_user(const ml_unit *old, ml_unit *new, ml_unit *user)
         if (s.e->unit == old && s.e->def == ML_DEF_UNIT)
             patch_site(l, &s, counterpart(new->l, s.e)->addr);
     for (uint32_t i = 0; i < l->names.count; i++) {
-        ml_entry *e = l->names.entries[i];
-        if (e->def != ML_DEF_UNIT || e->unit != old)
+        ml_entry *e = ml_table_awake(&l->names, i);
+        if (!e || e->def != ML_DEF_UNIT || e->unit != old)
             continue;
         const ml_entry *n = counterpart(new->l, e);
         if (e->lazy)
@@ -173,9 +173,11 @@ static const ml_entry *entry_of(const ml_unit *old, const ml_user *f)
     const ml_entry *e = f->name ? ml_table_find_str(names, f->name) : NULL;
     if (e && e->addr == f->address && ml_def_exported(e))
         return e;
-    for (uint32_t i = 0; i < names->count; i++)
-        if (names->entries[i]->addr == f->address && ml_def_exported(names->entries[i]))
-            return names->entries[i];
+    for (uint32_t i = 0; i < names->count; i++) {
+        e = ml_table_at(names, i);
+        if (e->addr == f->address && ml_def_exported(e))
+            return e;
+    }
     return NULL;
 }
 
@@ -215,9 +217,11 @@ static unsigned parts_of(const ml_unit *old, const ml_unit *user)
     for (ml_site_walk w = ml_sites_of(l); ml_sites_next(l, &w, &s);)
         if (s.e->unit == old)
             parts |= 1u << part_of(l, s.at);
-    for (uint32_t i = 0; i < l->names.count; i++)
-        if (l->names.entries[i]->unit == old && l->names.entries[i]->got)
+    for (uint32_t i = 0; i < l->names.count; i++) {
+        const ml_entry *e = ml_table_awake(&l->names, i);
+        if (e && e->unit == old && e->got)
             parts |= 1u << part_of(l, l->got);
+    }
     return parts;
 }
 

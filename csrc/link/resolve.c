@@ -286,7 +286,7 @@ static int compare_all(ml_txn *t)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < t->l->names.count; i++)
-        rc = compare(t, t->l->names.entries[i]);
+        rc = compare(t, ml_table_at(&t->l->names, i));
     return rc;
 }
 
@@ -298,7 +298,7 @@ static int compare_shared(ml_txn *t)
     const uint32_t *shared = ml_exports_shared(&t->s->exports, &t->l->names, &a, &n);
     int rc = shared ? 0 : ml_nomem(t->d);
     for (uint32_t i = 0; rc == 0 && i < n; i++)
-        rc = compare(t, t->l->names.entries[shared[i]]);
+        rc = compare(t, ml_table_at(&t->l->names, shared[i]));
     ml_arena_free(&a);
     return rc;
 }

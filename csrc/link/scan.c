@@ -59,7 +59,7 @@ static bool want_slot(scan *c, uint32_t symbol)
     ml_txn *t = c->t;
     uint32_t first = c->in->img->first_global, *slot;
     if (symbol >= first) {
-        slot = &c->in->bind[symbol - first]->got;
+        slot = &ml_input_bound(c->in, symbol - first)->got;
     } else {
         if (!c->in->local_got)
             c->in->local_got = ml_zalloc(&t->scratch, first, sizeof *c->in->local_got);
@@ -270,7 +270,12 @@ static void look_at_symbols(scan *c)
     }
     for (uint32_t i = img->first_global; i < img->nsymbols; i++) {
         ml_entry_prefetch(in->bind, i - img->first_global, in->nbind);
-        uint8_t is = what_entry_is(c->t, in->bind[i - img->first_global]);
+        const ml_entry *e = in->bind[i - img->first_global];
+        if (ml_is_asleep(e)) {
+            c->is[i] = IS_PLAIN | IS_OF_LOAD;
+            continue;
+        }
+        uint8_t is = what_entry_is(c->t, e);
         c->is[i] = is && ml_count_crosses(c->t, in, i) ? IS_PLAIN : is;
     }
 }
@@ -407,7 +412,9 @@ static void forget(ml_txn *t)
     t->need_gotbase = false;
     t->l->stats.relocations = 0;
     for (uint32_t i = 0; given && i < t->l->names.count; i++) {
-        ml_entry *e = t->l->names.entries[i];
+        ml_entry *e = ml_table_awake(&t->l->names, i);
+        if (!e)
+            continue;
         e->got = e->stub = e->copy = 0;
         e->lazy = false;
     }

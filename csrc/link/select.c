@@ -5,11 +5,15 @@
 ** Spec: gABI chapter 4, "Symbol Table" (strong, weak, common, visibility) and "Section Groups".
 ** SPDX-License-Identifier: MIT */
 #include "base/hash.h"
+#include "link/sleep.h"
 #include "link/txn.h"
 
 /* From so many names on an object's string table is kept where it is, if it has not more bytes for
 ** each: see keep_names. */
-enum { KEEP_FROM = 512, KEEP_BYTES = 128 };
+enum { KEEP_FROM = 512, KEEP_BYTES = 256 };
+
+/* From so many on they may sleep: the room for their entries costs three system calls. */
+enum { SLEEP_FROM = 4096 };
 
 ml_entry *ml_select_entry(ml_txn *t, const char *name)
 {
@@ -199,12 +203,13 @@ typedef struct entering {
     ml_txn *t;
     ml_input *in;
     uint32_t input;
-    bool kept; /* its string table lives as long as names do */
+    bool kept;             /* its string table lives as long as names do */
+    ml_sleepers *sleepers; /* NULL: none of them may sleep */
 } entering;
 
 static void set_name(ml_key *key, const char *name, size_t len)
 {
-    *key = (ml_key){name, len, ml_hash(name, len)};
+    *key = (ml_key){name, len, ml_hash(name, len), NULL};
 }
 
 /* What is said about a symbol in other places than its file. 1: it is bound already. */
@@ -244,7 +249,14 @@ static int bind(const entering *x, uint32_t index, const ml_isym *s, ml_entry *e
 {
     ml_txn *t = x->t;
     bool defined = s->section != ML_SEC_UNDEF;
-    x->in->bind[index - x->in->img->first_global] = e;
+    ml_entry **at = &x->in->bind[index - x->in->img->first_global];
+    if (ml_is_asleep(e)) {
+        x->sleepers->asleep++;
+        if (!*at) /* else the same name stood twice, and woke it */
+            *at = e;
+        return 0;
+    }
+    *at = e;
     e->vis = stricter(e->vis, s->vis);
     if (is_new && (!defined || s->section == ML_SEC_COMMON) && ml_select_open(t, e) < 0)
         return -(int)ML_E_NOMEM;
@@ -292,6 +304,17 @@ static int bind_plain(const entering *x, uint32_t first, uint32_t n, const ml_is
     return rc;
 }
 
+/* May a definition sleep? See Note [Names that sleep] in sleep.c. */
+static bool may_sleep(const ml_image *img, const ml_isym *s)
+{
+    if (s->bind != ML_BIND_GLOBAL || s->vis != ML_VIS_DEFAULT || s->type > ML_TYPE_FUNC ||
+        s->section == ML_SEC_UNDEF || s->section >= img->nsections)
+        return false;
+    const ml_isec section = ml_image_section(img, s->section);
+    return (section.flags & (ML_SEC_ALLOC | ML_SEC_TLS | ML_SEC_EXCLUDE)) == ML_SEC_ALLOC &&
+           ml_within(section.size, s->value, s->size);
+}
+
 /* Symbols from number first on: decoded, hashed; what they will need on its way into the cache. */
 static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml_key *keys)
 {
@@ -309,19 +332,37 @@ static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml
         if (s[k].size && s[k].section && s[k].section < img->nsections &&
             !ml_within(ml_image_section(img, s[k].section).size, s[k].value, s[k].size))
             ml_warn_clamp(x->t, x->in, &s[k], s[k].name);
+        if (x->sleepers && may_sleep(img, &s[k]))
+            keys[k].mark = ml_sleeper_mark(x->sleepers, first + k - img->first_global);
     }
 }
 
-/* The names of a large object are not copied: the part of the file that holds them outlives the
-** transaction. False: it cannot. */
+/* A part of a file outlives the transaction. False: it cannot. */
+static bool keep(ml_txn *t, ml_slice part)
+{
+    if (!ml_arena_may_move(&t->scratch, part.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
+        return false;
+    t->kept[t->nkept++] = part;
+    return true;
+}
+
+/* The names of a large object are not copied. */
 static bool keep_names(ml_txn *t, const ml_input *in)
 {
     ml_slice names = in->img->strtab;
-    if (in->nbind < KEEP_FROM || names.n / KEEP_BYTES > in->nbind ||
-        !ml_arena_may_move(&t->scratch, names.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
-        return false;
-    t->kept[t->nkept++] = names;
-    return true;
+    return in->nbind >= KEEP_FROM && names.n / KEEP_BYTES <= in->nbind && keep(t, names);
+}
+
+/* NULL: none of its names may sleep. */
+static ml_sleepers *sleepers_of(ml_txn *t, ml_input *in)
+{
+    const ml_image *img = in->img;
+    if (t->o.merge || in->nbind < SLEEP_FROM || !keep(t, img->symtab) ||
+        (img->xindex.n && !keep(t, img->xindex)))
+        return NULL;
+    ml_sleepers *s = ml_sleepers_add(&t->l->names, img, (uint32_t)(in - t->l->inputs), in->bind);
+    in->sleeps = s != NULL;
+    return s;
 }
 
 static int add_symbols(ml_txn *t, ml_input *in)
@@ -336,6 +377,7 @@ static int add_symbols(ml_txn *t, ml_input *in)
     bool plain = !t->edits && !t->renames[0].count && !t->renames[1].count && !t->has_split &&
                  !in->dropped && !memchr(img->strtab.p, '@', img->strtab.n);
     x.kept = plain && keep_names(t, in);
+    x.sleepers = x.kept ? sleepers_of(t, in) : NULL;
     for (uint32_t i = img->first_global; rc == 0 && i < img->nsymbols; i += ML_TABLE_BATCH) {
         uint32_t n = img->nsymbols - i < ML_TABLE_BATCH ? img->nsymbols - i : ML_TABLE_BATCH;
         decode(&x, i, n, s, keys);
@@ -437,6 +479,7 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     *in = (ml_input){.img = img,
                      .by = by,
                      .by_input = by && (by->strong || by->weak) ? by->first_ref : UINT32_MAX,
+                     .names = &l->names,
                      .bytes = img->bytes,
                      .nbind = img->nsymbols - img->first_global};
     in->file = keep_name(t, img->file);

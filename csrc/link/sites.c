@@ -47,6 +47,13 @@ static ml_site_kind kind_of(ml_direct direct)
     return ML_SITE_FIXED;
 }
 
+/* Is it bound to another unit's? */
+static bool is_foreign(const ml_input *in, uint32_t name)
+{
+    const ml_entry *e = in->bind[name];
+    return !ml_is_asleep(e) && e->def == ML_DEF_UNIT;
+}
+
 int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t *rel, uint32_t n)
 {
     const ml_image *img = in->img;
@@ -58,7 +65,7 @@ int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t 
     for (uint32_t i = 0; i < n; i++) {
         ml_irel r = ml_image_rel(&rels, rel[i]);
         uint32_t name = r.symbol - img->first_global;
-        if (r.symbol < img->first_global || in->bind[name]->def != ML_DEF_UNIT)
+        if (r.symbol < img->first_global || !is_foreign(in, name))
             continue;
         if (!fit || r.addend != (int32_t)r.addend) {
             int rc = ml_sites_note_later(t, in, nrels, rel[i]);
@@ -256,7 +263,7 @@ int ml_sites_collect(ml_txn *t)
         w.code = ml_piece_view(t, piece);
         w.size = ml_image_section(img, rels->target).data.n;
         w.base = ml_piece_addr(t, piece);
-        rc = note_one(&w, rels, &r, w.in->bind[r.symbol - img->first_global]);
+        rc = note_one(&w, rels, &r, ml_input_bound(w.in, r.symbol - img->first_global));
     }
     return rc;
 }

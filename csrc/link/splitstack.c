@@ -73,7 +73,7 @@ static bool is_other(const ml_txn *t, const ml_input *in, uint32_t symbol)
 {
     if (symbol < in->img->first_global)
         return false;
-    const ml_entry *e = in->bind[symbol - in->img->first_global];
+    const ml_entry *e = ml_input_bound(in, symbol - in->img->first_global);
     if (e->def == ML_DEF_SECTION)
         return e->type != ML_TYPE_OBJECT && !t->l->inputs[e->image].split_stack &&
                strncmp(e->name, "__morestack", 11) != 0;

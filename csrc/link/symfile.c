@@ -263,7 +263,7 @@ static bool input_symbol(file *f, uint32_t input, uint32_t i)
     const ml_input *in = &f->t->l->inputs[input];
     const ml_image *img = in->img;
     ml_isym s = ml_image_symbol(img, i);
-    const ml_entry *e = i < img->first_global ? NULL : in->bind[i - img->first_global];
+    const ml_entry *e = i < img->first_global ? NULL : ml_input_bound(in, i - img->first_global);
     bool wins = e && e->image == input && e->symbol == i;
     if (wins && e->def == ML_DEF_COMMON)
         return add_symbol(f, e->name, STB_GLOBAL, STT_OBJECT, e->addr, e->size);
@@ -290,8 +290,8 @@ static bool stub_symbols(file *f)
     const ml_linked *l = f->t->l;
     bool ok = true;
     for (uint32_t i = 0; ok && i < l->names.count; i++) {
-        const ml_entry *e = l->names.entries[i];
-        ok = !e->stub || stub_symbol(f, e, ml_stub_address(l, e->stub), l->stub_size);
+        const ml_entry *e = ml_table_awake(&l->names, i);
+        ok = !e || !e->stub || stub_symbol(f, e, ml_stub_address(l, e->stub), l->stub_size);
     }
     for (size_t i = 0; ok && i < l->ncounted; i++)
         ok = stub_symbol(f, l->counted[i].e, ml_counting_address(l, i), l->counting_size);

@@ -9,7 +9,6 @@
 #include "os/os.h"
 
 enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = sizeof(void *) };
-enum { MOST = 1 << 29 }; /* entries: twice as many slots, and more, have 32-bit numbers */
 
 void ml_table_init(ml_table *t)
 {
@@ -42,7 +41,17 @@ void ml_table_deinit(ml_table *t)
 {
     slots_free(t);
     ml_heap_free(t->entries);
+    ml_sleepers_free(t);
     ml_table_init(t);
+}
+
+/* strncmp, since nobody knows how long the name of a sleeper is. */
+static bool has_name(const ml_table *t, const ml_entry *e, const char *name, size_t len)
+{
+    if (!ml_is_asleep(e))
+        return e->len == len && memcmp(e->name, name, len) == 0;
+    const char *own = ml_sleeper_name(t, e);
+    return strncmp(own, name, len) == 0 && own[len] == 0;
 }
 
 /* The slot that holds the name, or the free one where it would go. Needs slots. */
@@ -52,8 +61,7 @@ static inline uint32_t probe(const ml_table *t, const char *name, size_t len, ui
     for (; t->slots[i].index; i = (i + 1) & t->mask) {
         if (t->slots[i].hash != hash)
             continue;
-        const ml_entry *e = t->entries[t->slots[i].index - 1];
-        if (e->len == len && memcmp(e->name, name, len) == 0)
+        if (has_name(t, t->entries[t->slots[i].index - 1], name, len))
             break;
     }
     return i;
@@ -67,7 +75,7 @@ uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_
 ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash)
 {
     uint32_t place = ml_table_place(t, name, len, hash);
-    return place ? t->entries[place - 1] : NULL;
+    return place ? ml_table_at(t, place - 1) : NULL;
 }
 
 static bool resize(ml_table *t, uint32_t nslots)
@@ -91,7 +99,7 @@ static bool resize(ml_table *t, uint32_t nslots)
 
 bool ml_table_reserve(ml_table *t, uint32_t n)
 {
-    if (n > MOST - t->count)
+    if (n > ML_TABLE_MOST - t->count)
         return false;
     uint32_t want = t->count + n, nslots = t->slots ? t->mask + 1 : FIRST_SLOTS;
     if (want > t->room) {
@@ -121,12 +129,12 @@ bool ml_table_copy(const ml_table *t, uint32_t n, ml_table *out)
     ml_table_init(out);
     if (n < t->count) /* it grows by doubling */
         n = t->count;
-    if (n > MOST - t->count || !ml_table_reserve(out, t->count + n)) {
+    if (n > ML_TABLE_MOST - t->count || !ml_table_reserve(out, t->count + n)) {
         ml_table_deinit(out);
         return false;
     }
     for (uint32_t i = 0; i < t->count; i++)
-        ml_table_put(out, t->entries[i]);
+        ml_table_put(out, ml_table_at(t, i));
     return true;
 }
 
@@ -152,9 +160,9 @@ static ml_entry *entry_new(ml_table *t, ml_arena *a, size_t more)
     return e;
 }
 
-/* The entry of a name that goes to the free slot i; there is room. kept: the name is not copied. A
-** copy stands behind the entry: comparing it then finds it in the cache. */
-static inline ml_entry *enter(ml_table *t, ml_arena *a, uint32_t i, ml_key key, bool kept)
+/* A new entry. kept: the name is not copied. A copy stands behind the entry: comparing it then
+** finds it in the cache. */
+static inline ml_entry *entry_of(ml_table *t, ml_arena *a, ml_key key, bool kept)
 {
     ml_entry *e = key.len <= UINT32_MAX ? entry_new(t, a, kept ? 0 : key.len + 1) : NULL;
     if (!e)
@@ -167,6 +175,15 @@ static inline ml_entry *enter(ml_table *t, ml_arena *a, uint32_t i, ml_key key, 
     e->name = key.name;
     e->len = (uint32_t)key.len;
     e->hash = key.hash;
+    return e;
+}
+
+/* Enters a name at the free slot i; there is room. */
+static inline ml_entry *enter(ml_table *t, ml_arena *a, uint32_t i, ml_key key, bool kept)
+{
+    ml_entry *e = key.mark;
+    if (!e && !(e = entry_of(t, a, key, kept)))
+        return NULL;
     t->entries[t->count++] = e;
     t->slots[i] = (ml_slot){key.hash, t->count};
     return e;
@@ -177,8 +194,8 @@ ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len
     if (!ml_table_reserve(t, 1))
         return NULL;
     uint32_t i = probe(t, name, len, hash);
-    return t->slots[i].index ? t->entries[t->slots[i].index - 1]
-                             : enter(t, a, i, (ml_key){name, len, hash}, false);
+    return t->slots[i].index ? ml_table_at(t, t->slots[i].index - 1)
+                             : enter(t, a, i, (ml_key){name, len, hash, NULL}, false);
 }
 
 bool ml_table_intern_all(ml_table *t, ml_arena *a, const ml_key *keys, unsigned n, bool kept,
@@ -190,7 +207,7 @@ bool ml_table_intern_all(ml_table *t, ml_arena *a, const ml_key *keys, unsigned 
     for (unsigned k = 0; k < n; k++) {
         uint32_t i = probe(t, keys[k].name, keys[k].len, keys[k].hash);
         if (t->slots[i].index) {
-            out[k] = t->entries[t->slots[i].index - 1];
+            out[k] = ml_table_at(t, t->slots[i].index - 1);
             continue;
         }
         out[k] = enter(t, a, i, keys[k], kept);
@@ -213,11 +230,19 @@ ml_entry *ml_table_intern_str(ml_table *t, ml_arena *a, const char *name)
     return ml_table_intern(t, a, name, len, ml_hash(name, len));
 }
 
+void ml_table_replace(const ml_table *t, const ml_entry *mark, ml_entry *e)
+{
+    uint32_t i = e->hash & t->mask;
+    while (t->entries[t->slots[i].index - 1] != mark)
+        i = (i + 1) & t->mask;
+    t->entries[t->slots[i].index - 1] = e;
+}
+
 ml_entry *ml_table_put(ml_table *t, ml_entry *e)
 {
     uint32_t i = probe(t, e->name, e->len, e->hash);
     if (t->slots[i].index) {
-        ml_entry *old = t->entries[t->slots[i].index - 1];
+        ml_entry *old = ml_table_at(t, t->slots[i].index - 1);
         t->entries[t->slots[i].index - 1] = e;
         return old;
     }
@@ -251,7 +276,7 @@ bool ml_table_remove(ml_table *t, const ml_entry *e)
     uint32_t last = t->count--;
     if (index == last)
         return true;
-    ml_entry *moved = t->entries[last - 1];
+    ml_entry *moved = ml_table_at(t, last - 1);
     t->entries[index - 1] = moved;
     uint32_t k = moved->hash & t->mask;
     while (t->slots[k].index != last)

@@ -71,24 +71,30 @@ typedef struct ml_entry {
     const char *provider; /* PROCESS: library; GIVEN: who answered; else NULL */
 } ml_entry;
 
-enum { ML_TABLE_BATCH = 32 }; /* names at a time: a bit of a word for each */
+enum { ML_TABLE_BATCH = 32 };     /* names at a time: a bit of a word for each */
+enum { ML_TABLE_MOST = 1 << 29 }; /* entries: twice as many slots, and more, have 32-bit numbers */
 
 /* A name to be looked up. */
 typedef struct ml_key {
     const char *name;
     size_t len;
     uint32_t hash;
+    ml_entry *mark; /* when the name is new, it sleeps; NULL: it does not */
 } ml_key;
 
 typedef struct ml_slot {
     uint32_t hash, index; /* 1 + index into entries; 0: free */
 } ml_slot;
 
+typedef struct ml_sleepers ml_sleepers;
+
 typedef struct ml_table {
     ml_slot *slots;
-    uint32_t mask; /* number of slots - 1; 0 when there are none */
-    ml_entry **entries;
+    uint32_t mask;      /* number of slots - 1; 0 when there are none */
+    ml_entry **entries; /* ml_table_at and ml_table_awake read them */
     uint32_t count, room;
+    ml_sleepers *sleepers; /* see sleep.h */
+    uint32_t nsleepers, room_sleepers;
     uint8_t *pool; /* memory for entries and names, not handed out yet */
     size_t pool_left;
 } ml_table;
@@ -96,6 +102,33 @@ typedef struct ml_table {
 void ml_table_init(ml_table *t);
 /* Frees slots and entry list; the entries themselves live in the arenas they were made in. */
 void ml_table_deinit(ml_table *t);
+
+/* Is it the mark of a name that sleeps, and no entry? */
+static inline bool ml_is_asleep(const ml_entry *e)
+{
+    return (uintptr_t)e & 1;
+}
+
+/* sleep.c: the name behind a mark; makes its entry. Neither fails. Makes the entries of all. Frees
+** what the marks stand for. */
+const char *ml_sleeper_name(const ml_table *t, const ml_entry *mark);
+ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark);
+void ml_table_wake(const ml_table *t);
+void ml_sleepers_free(ml_table *t);
+
+/* Entry i < t->count, in the order in which they were made; the other: NULL when it sleeps. */
+static inline ml_entry *ml_table_at(const ml_table *t, uint32_t i)
+{
+    ml_entry *e = t->entries[i];
+    return ml_is_asleep(e) ? ml_sleeper_wake(t, e) : e;
+}
+
+static inline ml_entry *ml_table_awake(const ml_table *t, uint32_t i)
+{
+    ml_entry *e = t->entries[i];
+    return ml_is_asleep(e) ? NULL : e;
+}
+
 /* The entry of a name, or NULL. */
 ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_t hash);
 /* 1 + its place in t->entries; 0: there is none. */
@@ -104,8 +137,8 @@ uint32_t ml_table_place(const ml_table *t, const char *name, size_t len, uint32_
 ** none; NULL when memory is short. */
 ml_entry *ml_table_intern(ml_table *t, ml_arena *a, const char *name, size_t len, uint32_t hash);
 /* The same for n names, at most ML_TABLE_BATCH. kept: they end in NUL and are not copied, but live
-** as long as the table. fresh: bit 1 << i is set when entry i was made. False when memory is
-** short. */
+** as long as the table. fresh: bit 1 << i is set when entry i was made: that may be a mark. False
+** when memory is short. */
 bool ml_table_intern_all(ml_table *t, ml_arena *a, const ml_key *keys, unsigned n, bool kept,
                          ml_entry **out, uint32_t *fresh);
 /* Find and intern for a name that ends in NUL and whose hash nobody has at hand. */
@@ -116,6 +149,8 @@ bool ml_table_reserve(ml_table *t, uint32_t n);
 /* Is there such room? A table with the same entries that has it: t stays as it is. */
 bool ml_table_has_room(const ml_table *t, uint32_t n);
 bool ml_table_copy(const ml_table *t, uint32_t n, ml_table *out);
+/* Puts e in the place of a mark of its name. */
+void ml_table_replace(const ml_table *t, const ml_entry *mark, ml_entry *e);
 /* Enters e under its name, in place of an entry of that name if there is one, which is returned. */
 ml_entry *ml_table_put(ml_table *t, ml_entry *e);
 /* Takes out e itself; another entry of the same name stays. True when it was there. */
@@ -132,9 +167,11 @@ static inline void ml_table_prefetch_entry(const ml_table *t, uint32_t hash)
 {
     if (!t->slots || !t->slots[hash & t->mask].index)
         return;
-    const char *e = (const char *)t->entries[t->slots[hash & t->mask].index - 1];
+    const ml_entry *e = t->entries[t->slots[hash & t->mask].index - 1];
+    if (ml_is_asleep(e))
+        return;
     __builtin_prefetch(e);
-    __builtin_prefetch(e + 64);
+    __builtin_prefetch((const char *)e + 64);
 }
 
 /* Starts to fetch what most walks over entries look at, of the one some places behind number i of
@@ -144,9 +181,11 @@ static inline void ml_entry_prefetch(ml_entry *const *entries, uint32_t i, uint3
     enum { AHEAD = 16 };
     if (n - i <= AHEAD)
         return;
-    const char *e = (const char *)entries[i + AHEAD];
+    const ml_entry *e = entries[i + AHEAD];
+    if (ml_is_asleep(e))
+        return;
     __builtin_prefetch(e);
-    __builtin_prefetch(e + offsetof(ml_entry, value));
+    __builtin_prefetch(&e->value);
 }
 
 #endif

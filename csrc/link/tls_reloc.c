@@ -79,8 +79,9 @@ static ml_tls_site site_of(const ml_tls_rel *p)
         uint32_t first = p->in->img->first_global;
         s.next_offset = next.offset;
         s.next_type = next.type;
-        s.next_get_addr = next.symbol >= first &&
-                          strcmp(p->in->bind[next.symbol - first]->name, "__tls_get_addr") == 0;
+        const ml_entry *e =
+            next.symbol >= first ? ml_input_bound(p->in, next.symbol - first) : NULL;
+        s.next_get_addr = e && strcmp(e->name, "__tls_get_addr") == 0;
     }
     return s;
 }
@@ -111,7 +112,7 @@ static bool want_slots(ml_txn *t, const ml_tls_rel *p)
 {
     uint32_t first = p->in->img->first_global, *slot;
     if (p->r.symbol >= first) {
-        slot = &p->in->bind[p->r.symbol - first]->got;
+        slot = &ml_input_bound(p->in, p->r.symbol - first)->got;
     } else {
         if (!p->in->local_got)
             p->in->local_got = ml_zalloc(&t->scratch, first, sizeof *p->in->local_got);

@@ -104,8 +104,8 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor)
 {
     const ml_table *names = &u->l->names;
     while (*cursor < names->count) {
-        const ml_entry *e = names->entries[(*cursor)++];
-        if (e->def == ML_DEF_UNIT && e->unit == of)
+        const ml_entry *e = ml_table_awake(names, (*cursor)++);
+        if (e && e->def == ML_DEF_UNIT && e->unit == of)
             return e->name;
     }
     return NULL;

@@ -184,6 +184,7 @@ static int stats(lua_State *L)
     ml_lua_set_integer(L, "moved", s.moved);
     ml_lua_set_integer(L, "relaxed", s.relaxed);
     ml_lua_set_integer(L, "looked_up", s.looked_up);
+    ml_lua_set_integer(L, "asleep", s.asleep);
     if (s.merged) {
         lua_createtable(L, 0, 2);
         ml_lua_set_integer(L, "sections", s.merged);

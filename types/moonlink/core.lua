@@ -380,6 +380,7 @@ function session:is_closed() end
 ---@field moved integer instructions
 ---@field relaxed integer GOT loads
 ---@field looked_up integer names asked of the process
+---@field asleep integer definitions of large objects that nobody looked at while it was loaded
 ---@field merged? { sections: integer, bytes: integer } strings and constants kept once, bytes saved
 ---@field stripped? { sections: integer, bytes: integer } what `gc_sections` dropped
 ---@field tls integer bytes of thread-local storage that each thread has

@@ -1,0 +1,121 @@
+/* sleep.c -- link: names whose entries nobody has asked for.
+** takes the definitions of a large object; gives each an entry when somebody wants to see it.
+** SPDX-License-Identifier: MIT */
+#include "link/sleep.h"
+
+#include "base/hash.h"
+#include "base/search.h"
+#include "os/os.h"
+
+/* Note [Names that sleep]
+** ~~~~~~~~~~~~~~~~~~~~~~~
+** Most definitions of a large object are plain ones that nobody refers to by name from elsewhere,
+** neither while it is loaded nor later: of the 49,600 of GHC's base, all but a few thousand. What
+** is known of them stands in the symbol table of their file. An entry for each would be written
+** once, and read by every stage, for nothing: 5 MB of fresh memory and 1 of 8 ms.
+**
+** So the table of names holds a mark in the place of the entry, its number shifted over a set bit,
+** which no pointer has, and so does `bind` of the input. ml_table_at and ml_input_bound give the
+** entry: it is made then, "wakes", as all stages so far would have left it. Walks that look for
+** something that a sleeper cannot be go past it (ml_table_awake). A definition may sleep that is
+** strong, visible, in a section with memory that nothing thread-local, indirect or merged lies in,
+** and as large as it says: see may_sleep in select.c.
+**
+** Waking cannot fail, since it happens in look-ups that cannot: the room for all entries of an
+** object is taken with it, and costs address space only, as long as nobody writes there. First
+** calls look names up in threads of their own; where there may be any, nobody sleeps after
+** commit. */
+
+static size_t room_for(uint32_t n)
+{
+    size_t page = ml_os_page();
+    return (n * sizeof(ml_entry) + page - 1) & ~(page - 1);
+}
+
+ml_sleepers *ml_sleepers_add(ml_table *t, const ml_image *img, uint32_t input, ml_entry **bind)
+{
+    uint32_t n = img->nsymbols - img->first_global;
+    const ml_sleepers *last = t->nsleepers ? &t->sleepers[t->nsleepers - 1] : NULL;
+    uint32_t first = last ? last->first + last->n : 0;
+    if (n > ML_TABLE_MOST - first || !ML_ROOM(t->sleepers, t->nsleepers, t->room_sleepers))
+        return NULL;
+    size_t size = room_for(n);
+    uint64_t room = ml_os_reserve(0, size);
+    if (room && !ml_os_protect(room, size, ML_PROT_RW)) {
+        ml_os_unreserve(room, size);
+        room = 0;
+    }
+    if (!room)
+        return NULL;
+    ml_sleepers *s = &t->sleepers[t->nsleepers++];
+    *s = (ml_sleepers){.img = {.symtab = img->symtab,
+                               .strtab = img->strtab,
+                               .xindex = img->xindex,
+                               .first_global = img->first_global},
+                       .first = first,
+                       .n = n,
+                       .input = input,
+                       .bind = bind,
+                       .room = (ml_entry *)(uintptr_t)room};
+    return s;
+}
+
+void ml_sleepers_free(ml_table *t)
+{
+    for (uint32_t i = 0; i < t->nsleepers; i++)
+        ml_os_unreserve((uint64_t)(uintptr_t)t->sleepers[i].room, room_for(t->sleepers[i].n));
+    ml_heap_free(t->sleepers);
+}
+
+static uint32_t number_of(const ml_entry *mark)
+{
+    return (uint32_t)((uintptr_t)mark >> 1);
+}
+
+static ml_sleepers *group_of(const ml_table *t, uint32_t number)
+{
+    uint32_t i = 0;
+    while (number - t->sleepers[i].first >= t->sleepers[i].n)
+        i++;
+    return &t->sleepers[i];
+}
+
+const char *ml_sleeper_name(const ml_table *t, const ml_entry *mark)
+{
+    const ml_sleepers *s = group_of(t, number_of(mark));
+    uint32_t symbol = number_of(mark) - s->first + s->img.first_global;
+    return ml_image_symbol(&s->img, symbol).name;
+}
+
+ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark)
+{
+    ml_sleepers *g = group_of(t, number_of(mark));
+    uint32_t nth = number_of(mark) - g->first, symbol = nth + g->img.first_global;
+    ml_isym s = ml_image_symbol(&g->img, symbol);
+    size_t len = strlen(s.name);
+    ml_entry *e = &g->room[g->awake++];
+    g->asleep--;
+    *e = (ml_entry){.name = s.name,
+                    .hash = ml_hash(s.name, len),
+                    .len = (uint32_t)len,
+                    .def = ML_DEF_SECTION,
+                    .bind = s.bind,
+                    .type = s.type,
+                    .vis = s.vis,
+                    .image = g->input,
+                    .symbol = symbol,
+                    .section = s.section,
+                    .value = s.value,
+                    .size = s.size,
+                    .addr = g->addr ? g->addr[s.section] + s.value : 0,
+                    .unit = g->unit};
+    g->bind[nth] = e;
+    ml_table_replace(t, mark, e);
+    return e;
+}
+
+void ml_table_wake(const ml_table *t)
+{
+    for (uint32_t i = 0; t->nsleepers && i < t->count; i++)
+        ml_table_at(t, i);
+}
