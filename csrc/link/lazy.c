@@ -88,6 +88,8 @@ static void copy_scope(ml_txn *t, ml_lazies *z)
         const ml_scope *from = &t->o.scope[i];
         if (from->kind == ML_SCOPE_ARCHIVES || from->kind == ML_SCOPE_ASK)
             continue;
+        if (from->kind == ML_SCOPE_UNIT) /* which may be another session's, without a latch */
+            ml_table_wake(&from->unit->l->names);
         z->scope[z->nscope].kind = from->kind;
         z->scope[z->nscope].life =
             from->kind == ML_SCOPE_UNIT ? ml_life_hold(from->unit->life) : NULL;

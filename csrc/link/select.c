@@ -357,7 +357,7 @@ static bool keep_names(ml_txn *t, const ml_input *in)
 static ml_sleepers *sleepers_of(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
-    if (t->o.merge || in->nbind < SLEEP_FROM || !keep(t, img->symtab) ||
+    if (t->o.merge || t->o.replace || in->nbind < SLEEP_FROM || !keep(t, img->symtab) ||
         (img->xindex.n && !keep(t, img->xindex)))
         return NULL;
     ml_sleepers *s = ml_sleepers_add(&t->l->names, img, (uint32_t)(in - t->l->inputs), in->bind);

@@ -23,8 +23,8 @@
 **
 ** Waking cannot fail, since it happens in look-ups that cannot: the room for all entries of an
 ** object is taken with it, and costs address space only, as long as nobody writes there. First
-** calls look names up in threads of their own; where there may be any, nobody sleeps after
-** commit. */
+** calls look names up in threads of their own: in a session that has any, in a unit that is in
+** their scope, and in the new version of a unit, nobody sleeps after commit. */
 
 static size_t room_for(uint32_t n)
 {
