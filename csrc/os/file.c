@@ -61,13 +61,24 @@ static int fail_short(ml_diag *d, const char *path, uint64_t at, uint64_t want)
                    (unsigned long long)want);
 }
 
+/* In nanoseconds; a time that no int64_t holds is the last one or the first. */
+static int64_t in_ns(struct timespec t)
+{
+    enum { SECOND = 1000000000 };
+    int64_t s = t.tv_sec;
+    if (s >= INT64_MAX / SECOND)
+        return INT64_MAX;
+    return s <= INT64_MIN / SECOND ? INT64_MIN : s * SECOND + t.tv_nsec;
+}
+
 ml_file_id ml_os_identity(const struct stat *st)
 {
     return (ml_file_id){
         .dev = st->st_dev,
         .ino = st->st_ino,
         .size = (uint64_t)st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .mtime_ns = in_ns(st->st_mtim),
+        .ctime_ns = in_ns(st->st_ctim),
     };
 }
 

@@ -21,7 +21,8 @@ const char *ml_os_error(int code);
 /* Identity of a file's content as far as the system tells it. */
 typedef struct ml_file_id {
     uint64_t dev, ino, size; /* size in bytes */
-    int64_t mtime_ns;        /* nanoseconds since the epoch */
+    int64_t mtime_ns;        /* nanoseconds since the epoch, at most INT64_MAX (the year 2262) */
+    int64_t ctime_ns;        /* of the last change of any kind: the system's, nobody can set it */
 } ml_file_id;
 
 struct stat;
@@ -185,5 +186,14 @@ bool ml_os_mark_log(int fd);
 
 uint64_t ml_os_now_ns(void); /* monotonic */
 void ml_os_sleep_ns(uint64_t ns);
+/* The time of the system's last tick, in nanoseconds since the epoch: what changes from now on in a
+** file system is given no earlier one. See Note [Times of changes] in time.c. */
+int64_t ml_os_tick_ns(void);
+/* Returns when the next tick has come: within 10 ms. */
+void ml_os_next_tick(void);
+/* May a file or folder have changed since ml_os_tick_ns gave `since`? id: as it is now. No is
+** certain where the file system's times are this machine's, unless the clock is set back meanwhile;
+** of what changed in the tick before, the answer is yes. */
+bool ml_os_may_have_changed(const ml_file_id *id, int64_t since);
 
 #endif

@@ -1,9 +1,19 @@
 /* store.c -- pkg: reads a database, whatever its form.
 ** takes a path; gives the packages of one state of it, and what is to be said about its cache.
-** No lock is taken. A reader of a fresh cache sees a state since the cache is replaced by rename;
-** a reader of .conf files looks at the cache before and after, and begins again when it has been
-** replaced meanwhile; a change that is not tidied yet is read through its journal, which must be
-** there to the end: the next change gives other files the names that it tells.
+**
+** Note [Reading beside writers]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** No lock is taken: who copies files into a folder would not respect it, and who only reads may not
+** be allowed to take it. A fresh cache is one file, replaced by rename: whoever reads it reads a
+** state. Many files are one when nothing changed from before their names were listed until the last
+** of them was read. Otherwise all that was read, errors too, is thrown away, and the reading begins
+** again at the path, where another folder may be by now.
+** Whether something changed is asked when all is read: of the folder, for files that came and went,
+** and of each file, for its content. The answer is in the times of changes: see Note [Times of
+** changes] in os/time.c. A file that is put or removed while the reading begins may have an earlier
+** time, and does no harm: the kernel lists a folder only when that is done.
+** A change that is made but not tidied yet is read through its journal.
+**
 ** Spec: ghc-pkg 9.0 for the rules of the cache: it counts as long as no .conf file is newer.
 ** SPDX-License-Identifier: MIT */
 #include "pkg/store.h"
@@ -14,7 +24,10 @@
 #include "pkg/show.h"
 #include "pkg/text.h"
 
-enum { ATTEMPTS = 16 }; /* while others keep changing the database */
+/* An attempt to read that was none: the database was being changed. */
+enum { AGAIN = 1 };
+/* While others keep changing it: so many seconds, and attempts however long one takes. */
+enum { PATIENCE = 5, ATTEMPTS = 4 };
 
 void ml_store_view_free(ml_store_view *v)
 {
@@ -78,9 +91,11 @@ int ml_store_check_id(ml_diag *d, ml_slice id)
 
 typedef struct reading {
     ml_diag *d;
-    ml_directory dir;
     ml_store_view *v;
     ml_pkg_infos *all;
+    int64_t since; /* ml_os_tick_ns when it began */
+    ml_directory dir;
+    ml_file_id folder;  /* as it was then */
     const char **names; /* in the folder */
     size_t n;
     ml_journal journal;
@@ -181,108 +196,99 @@ static int read_confs(reading *r)
 
 /* ---- the cache ---- */
 
-/* Sets v->cache; 1 when the packages were read. */
-static int read_cache(reading *r, const ml_file_id *cache)
+/* Sets v->newer when a .conf file is newer than the cache: 1; else 0. */
+static int find_newer(reading *r, const ml_file_id *cache)
 {
-    ml_store_view *v = r->v;
-    v->cache = ML_CACHE_FRESH;
     for (size_t i = 0; i < r->n; i++) {
+        ml_file_id conf;
         if (!ml_store_is_conf(r->names[i]))
             continue;
-        ml_file_id conf;
         int there = ml_directory_stat(r->d, &r->dir, r->names[i], &conf);
         if (there < 0)
             return there;
         if (there && conf.mtime_ns > cache->mtime_ns) {
-            v->cache = ML_CACHE_STALE;
-            v->newer = r->names[i];
-            return 0;
+            r->v->newer = r->names[i];
+            return 1;
         }
     }
+    return 0;
+}
+
+/* Sets v->cache; when it is ML_CACHE_FRESH the packages are read. */
+static int read_cache(reading *r)
+{
+    ml_store_view *v = r->v;
+    ml_file_id cache;
+    ml_slice bytes;
+    int there = ml_directory_stat(r->d, &r->dir, ML_STORE_CACHE, &cache);
+    int newer = there > 0 ? find_newer(r, &cache) : there;
+    v->cache = there ? ML_CACHE_STALE : ML_CACHE_MISSING;
+    if (newer || !there)
+        return newer < 0 ? newer : 0;
     const char *file = ml_format(&r->all->arena, "%s/" ML_STORE_CACHE, r->dir.path);
     if (!file)
         return ml_nomem(r->d);
-    ml_slice bytes;
     int e = ml_directory_read(&v->error, &r->all->arena, &r->dir, ML_STORE_CACHE, &bytes);
+    if (e == 0) /* gone meanwhile */
+        return AGAIN;
     if (e > 0)
         e = ml_cache_read(&v->error, file, bytes, r->all);
-    if (e >= 0)
-        return 1;
-    v->cache = -e == ML_E_UNSUPPORTED ? ML_CACHE_FOREIGN : ML_CACHE_CORRUPT;
+    v->cache = e >= 0                   ? ML_CACHE_FRESH
+               : -e == ML_E_UNSUPPORTED ? ML_CACHE_FOREIGN
+                                        : ML_CACHE_CORRUPT;
     return -e == ML_E_NOMEM ? ml_nomem(r->d) : 0;
 }
 
-static bool same_file(const ml_file_id *a, const ml_file_id *b)
+/* ---- a folder ---- */
+
+/* Is the folder, with all in it that counts, as it was when the reading began? What cannot be asked
+** cannot be read either, and is an error already. */
+static bool is_unchanged(const reading *r)
 {
-    return a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns && a->size == b->size;
+    ml_diag ignored;
+    ml_diag_init(&ignored);
+    ml_file_id id;
+    bool same = true;
+    for (size_t i = 0; i < r->n && same; i++)
+        if (ml_store_is_conf(r->names[i]) || strcmp(r->names[i], ML_STORE_CACHE) == 0)
+            same = ml_directory_stat(&ignored, &r->dir, r->names[i], &id) <= 0 ||
+                   !ml_os_may_have_changed(&id, r->since);
+    /* Last, as it tells of files that went. By its time alone, too: a server has its own clock. */
+    same = same && ml_directory_stat(&ignored, &r->dir, ".", &id) > 0 &&
+           id.ctime_ns == r->folder.ctime_ns && !ml_os_may_have_changed(&id, r->since);
+    ml_diag_free(&ignored);
+    return same;
 }
 
-/* What tells that a folder has changed. */
-typedef struct marks {
-    int has_cache, has_journal;
-    ml_file_id cache, journal;
-} marks;
-
-static int look(const reading *r, marks *m)
+/* 0: read; unless v->cache is ML_CACHE_FRESH it counts only if nothing has changed meanwhile. */
+static int read_files(reading *r, bool use_cache)
 {
-    m->has_cache = ml_directory_stat(r->d, &r->dir, ML_STORE_CACHE, &m->cache);
-    if (m->has_cache < 0)
-        return m->has_cache;
-    m->has_journal = ml_directory_stat(r->d, &r->dir, ML_JOURNAL_NAME, &m->journal);
-    return m->has_journal < 0 ? m->has_journal : 0;
-}
-
-/* Was the folder in one state all the time? A journal that came meanwhile says nothing as long as
-** the cache is the same; without a cache it is what makes a change. */
-static bool is_settled(const marks *was, const marks *is)
-{
-    if (is->has_cache != was->has_cache || (is->has_cache && !same_file(&is->cache, &was->cache)))
-        return false;
-    if (!was->has_journal)
-        return is->has_cache || !is->has_journal;
-    return is->has_journal && same_file(&is->journal, &was->journal);
-}
-
-/* One attempt: 1 when what was read is a state, 0 when it changed meanwhile. */
-static int read_once(reading *r, bool use_cache)
-{
-    r->v->kind = ML_STORE_FOLDER;
-    r->v->cache = ML_CACHE_NONE;
-    ml_diag_free(&r->v->error);
-    marks before, after;
-    int e = look(r, &before);
-    if (e == 0)
-        e = ml_directory_list(r->d, &r->v->arena, &r->dir, &r->names, &r->n);
-    if (e < 0)
+    int e = ml_directory_list(r->d, &r->v->arena, &r->dir, &r->names, &r->n);
+    if (e == 0 && use_cache)
+        e = read_cache(r);
+    if (e != 0 || r->v->cache == ML_CACHE_FRESH)
         return e;
-    if (use_cache && !before.has_cache)
-        r->v->cache = ML_CACHE_MISSING;
-    e = use_cache && before.has_cache ? read_cache(r, &before.cache) : 0;
-    if (e != 0)
-        return e;
+    if (ml_os_may_have_changed(&r->folder, r->since))
+        return AGAIN; /* it would be in vain */
     e = read_confs(r);
-    int bad = look(r, &after);
-    if (bad < 0)
-        return bad;
-    return !is_settled(&before, &after) ? 0 : e < 0 ? e : 1;
+    if (r->v->kind == ML_STORE_OLD_FOLDER)
+        r->v->cache = ML_CACHE_NONE;
+    return e;
 }
 
 static int read_folder(reading *r, bool use_cache)
 {
-    int e = 0;
-    for (unsigned i = 0; e == 0 && i < ATTEMPTS; i++) {
-        if (r->d->count)
-            ml_diag_free(r->d); /* errors of a state that was none */
-        r->all->n = 0;
-        r->all->warned = 0;
-        e = read_once(r, use_cache);
+    int e = ml_directory_open(r->d, r->v->path, &r->dir);
+    if (e < 0)
+        return e;
+    e = ml_directory_stat(r->d, &r->dir, ".", &r->folder);
+    if (e > 0) {
+        e = read_files(r, use_cache);
+        if (r->v->cache != ML_CACHE_FRESH && e != AGAIN && !is_unchanged(r))
+            e = AGAIN;
     }
-    if (e == 0)
-        return ml_fail(r->d, ML_E_STATE, (ml_where){.file = r->dir.path}, "try again",
-                       "the database is being changed all the time");
-    if (r->v->kind == ML_STORE_OLD_FOLDER)
-        r->v->cache = ML_CACHE_NONE;
-    return e < 0 ? e : 0;
+    ml_directory_close(&r->dir);
+    return e;
 }
 
 /* ---- one file ---- */
@@ -330,38 +336,73 @@ int ml_store_place(ml_diag *d, ml_arena *a, const char *path, const char **where
     return place_of_file(d, a, *where, where);
 }
 
-static int read_file(ml_diag *d, ml_store_view *v, ml_pkg_infos *all)
+/* Is the file that the path names now there since before the reading began, and unchanged? */
+static bool is_file_unchanged(const reading *r)
 {
-    v->kind = ML_STORE_FILE;
-    ml_slice text;
-    int e = ml_os_read_all(d, &all->arena, v->path, &text, NULL);
-    if (e < 0)
-        return e;
-    const char *file = ml_strdup(&all->arena, v->path);
+    ml_diag ignored;
+    ml_diag_init(&ignored);
+    ml_os_file f;
+    bool same = ml_os_open(&ignored, r->v->path, &f) == 0;
+    if (same) {
+        same = !ml_os_may_have_changed(&f.id, r->since);
+        ml_os_close(&f);
+    }
+    ml_diag_free(&ignored);
+    return same;
+}
+
+static int parse_file(const reading *r, ml_slice text)
+{
+    const char *file = ml_strdup(&r->all->arena, r->v->path);
     if (!file)
-        return ml_nomem(d);
+        return ml_nomem(r->d);
     if (is_old(text))
-        return ml_pkg_show_parse(d, all, file, text);
-    return ml_fail(d, ML_E_KIND, (ml_where){.file = v->path},
+        return ml_pkg_show_parse(r->d, r->all, file, text);
+    return ml_fail(r->d, ML_E_KIND, (ml_where){.file = r->v->path},
                    "a database is a folder of .conf files, or one file of GHC 6 that begins with "
                    "'['; make one with: moonlink pkg init",
                    "is no package database");
 }
 
+static int read_file(const reading *r)
+{
+    r->v->kind = ML_STORE_FILE;
+    ml_slice text;
+    int e = ml_os_read_all(r->d, &r->all->arena, r->v->path, &text, NULL);
+    if (!is_file_unchanged(r))
+        return AGAIN;
+    return e < 0 ? e : parse_file(r, text);
+}
+
 /* ---- whatever it is ---- */
+
+/* 0, AGAIN, or an error. */
+static int read_once(ml_diag *d, const char *path, bool use_cache, ml_store_view *v,
+                     ml_pkg_infos *all)
+{
+    reading r = {.d = d, .v = v, .all = all, .since = ml_os_tick_ns(), .dir = {.fd = -1}};
+    int e = ml_store_place(d, &v->arena, path, &v->path);
+    if (e < 0)
+        return e;
+    return e > 0 ? read_folder(&r, use_cache) : read_file(&r);
+}
 
 int ml_store_read(ml_diag *d, const char *path, bool use_cache, ml_store_view *v, ml_pkg_infos *all)
 {
+    const ml_bulk *bulk = all->arena.bulk;
+    uint64_t start = ml_os_now_ns();
     *v = (ml_store_view){0};
-    ml_diag_init(&v->error);
-    int e = ml_store_place(d, &v->arena, path, &v->path);
-    if (e <= 0)
-        return e < 0 ? e : read_file(d, v, all);
-    reading r = {.d = d, .v = v, .all = all, .dir = {.fd = -1}};
-    e = ml_directory_open(d, v->path, &r.dir);
-    if (e < 0)
-        return e;
-    e = read_folder(&r, use_cache);
-    ml_directory_close(&r.dir);
-    return e;
+    for (unsigned i = 1;; i++) {
+        int e = read_once(d, path, use_cache, v, all);
+        if (e <= 0)
+            return e;
+        ml_diag_free(d); /* what was read, errors too, is of a state that was none */
+        ml_store_view_free(v);
+        ml_pkg_infos_free(all);
+        all->arena.bulk = bulk;
+        if (i >= ATTEMPTS && ml_os_now_ns() - start > PATIENCE * 1000000000ull)
+            return ml_fail(d, ML_E_STATE, (ml_where){.file = path}, "try again",
+                           "the database is being changed all the time");
+        ml_os_next_tick();
+    }
 }

@@ -1,7 +1,17 @@
 /* store.h -- pkg: where packages are kept, and how that is changed.
 ** A database is a folder with one .conf file a package and GHC's package.cache (today's form), or
-** one file in the form of GHC 6, or a folder of such files. A reader takes no lock and sees the
-** whole of one state; a change is one transaction: see Note [Changing a database] in change.c.
+** one file in the form of GHC 6, or a folder of such files. A change is one transaction: see Note
+** [Changing a database] in change.c.
+**
+** A reader takes no lock and gets the packages of one moment, whoever changes files, and however: a
+** change of this library is in it whole or not at all, what other programs do one by one is there up
+** to one of their steps. See Note [Reading beside writers] in store.c. Not promised:
+** - what a program has written of a file in place and then waits with the rest: that is the file;
+** - all of this on file systems whose times another machine makes (NFS), and when somebody sets the
+**   clock back meanwhile: there what changes the folder is noticed, but not what changes a file;
+** - a cache that is written to in place: GHC's programs and this library replace it.
+** A reader waits for the system's next tick (10 ms at most; 2 s where a file system has only whole
+** seconds) when the files have just changed, and gives up with ML_E_STATE when they do so for 5 s.
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PKG_STORE_H
 #define ML_PKG_STORE_H
@@ -40,7 +50,7 @@ void ml_store_view_free(ml_store_view *v);
 int ml_store_place(ml_diag *d, ml_arena *a, const char *path, const char **where);
 
 /* Reads a database. use_cache: the cache counts as long as it is fresh. Packages are in the order
-** in which ghc-pkg has them: that of the cache, or of the folder's list. */
+** in which ghc-pkg has them: that of the cache, or of the folder's list. *all is empty before. */
 int ml_store_read(ml_diag *d, const char *path, bool use_cache, ml_store_view *v,
                   ml_pkg_infos *all);
 
