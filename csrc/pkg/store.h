@@ -4,8 +4,8 @@
 ** [Changing a database] in change.c.
 **
 ** A reader takes no lock and gets the packages of one moment, whoever changes files, and however: a
-** change of this library is in it whole or not at all, what other programs do one by one is there up
-** to one of their steps. See Note [Reading beside writers] in store.c. Not promised:
+** change of this library is there whole or not at all, of what other programs do one by one all is
+** there up to one of their steps. See Note [Reading beside writers] in store.c. Not promised:
 ** - what a program has written of a file in place and then waits with the rest: that is the file;
 ** - all of this on file systems whose times another machine makes (NFS), and when somebody sets the
 **   clock back meanwhile: there what changes the folder is noticed, but not what changes a file;
