@@ -7,7 +7,8 @@ local results = require "spec.support.results"
 local support = require "spec.support"
 
 local BROWSER = "chromium --headless --no-sandbox --disable-gpu --hide-scrollbars "
-   .. "--allow-file-access-from-files --enable-logging=stderr --user-data-dir="
+   .. "--disable-dev-shm-usage --allow-file-access-from-files --enable-logging=stderr "
+   .. "--user-data-dir="
 
 --- Looks into a frame: what is drawn, what overlaps, what is cut.
 local MEASURE = [==[<!DOCTYPE html><meta charset="utf-8">
@@ -74,12 +75,24 @@ frame.onload = () => {
 };
 </script>]==]
 
-local function chromium(folder, words)
-   local errors = folder .. "/stderr"
-   local pipe <close> = assert(io.popen(("%s%s/profile %s 2>%s"):format(BROWSER, folder, words,
-      errors)))
-   local output = pipe:read "a"
-   return output, support.read(errors)
+--- Starts the browser, and once more when it came to nothing: on a machine that has much to do,
+--- one of its processes now and then does not hear of another in the time that it waits.
+---@param folder string for its files
+---@param words string what it is to do
+---@param done fun(output: string): any what came of it; nil or false when nothing has
+---@return any done
+---@return string errors
+local function chromium(folder, words, done)
+   local errors, result = folder .. "/stderr", nil
+   for attempt = 1, 5 do
+      local pipe <close> = assert(io.popen(("%s%s/profile%d %s 2>%s"):format(BROWSER, folder,
+         attempt, words, errors)))
+      result = done(pipe:read "a")
+      if result then
+         break
+      end
+   end
+   return result, support.read(errors)
 end
 
 local function decoded(text)
@@ -91,9 +104,10 @@ local function drawn(page, width, more)
    local folder = support.tmpdir()
    support.write(folder .. "/page.html", page)
    support.write(folder .. "/measure.html", (MEASURE:gsub("%%d", width)))
-   local output, errors = chromium(folder, ("%s --window-size=%d,900 --dump-dom file://%s/%s")
-      :format(more or "", width + 60, folder, "measure.html"))
-   local text = output:match '<pre id="out">([^<]+)</pre>'
+   local text, errors = chromium(folder, ("%s --window-size=%d,900 --dump-dom file://%s/%s")
+      :format(more or "", width + 60, folder, "measure.html"), function(output)
+         return output:match '<pre id="out">([^<]+)</pre>'
+      end)
    assert(text, "nothing measured: " .. errors:sub(1, 500))
    local seen = assert(dkjson.decode(decoded(text)))
    seen.console = errors:match "[^\n]*CONSOLE[^\n]*"
@@ -197,7 +211,9 @@ describe("a report in a browser #chromium", function()
       local folder = support.tmpdir()
       support.write(folder .. "/page.html", report.html(results.mixed()))
       chromium(folder, ("--no-pdf-header-footer --print-to-pdf=%s/out.pdf file://%s/page.html")
-         :format(folder, folder))
+         :format(folder, folder), function()
+            return support.exit("test -s %s/out.pdf", folder) == 0
+         end)
       local pipe <close> = assert(io.popen("pdftotext -layout " .. folder .. "/out.pdf -"))
       local text = pipe:read "a"
       for _, wanted in ipairs {
