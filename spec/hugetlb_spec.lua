@@ -184,7 +184,7 @@ describe("huge pages that are set aside #layout", function()
          local source = support.write(("%s/%s.c"):format(objects.dir, name), PARTS)
          return lab.experiment {
             name = "t", inputs = {{name = name, sources = {source}}}, strategies = {"direct"},
-            axes = {pages = {"hugetlb"}},
+            axes = {pages = {"hugetlb"}}, timeout = 600,
          }:run {runs = 1, warmup = 0}.cases[1]
       end
       if free() == 0 then

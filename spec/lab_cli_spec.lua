@@ -16,7 +16,7 @@ support.write(dir .. "/two.lua", [[
    return lab.experiment {
       name = "two ways", inputs = {{name = "f", sources = {"f.c"}}},
       strategies = {"direct", "archive"}, axes = {zone = {"near", "low"}},
-      call = {"int f(int)", 4, expect = 5}, runs = runs, warmup = 0,
+      call = {"int f(int)", 4, expect = 5}, runs = runs, warmup = 0, timeout = 600,
    }
 ]])
 
@@ -113,7 +113,7 @@ describe("moonlink lab", function()
             end
             return lab.experiment {
                name = "%s", inputs = {{name = "spin", sources = {"spin.c"}}},
-               strategies = {"direct", "archive"}, runs = 3, warmup = 0,
+               strategies = {"direct", "archive"}, runs = 3, warmup = 0, timeout = 600,
                work = function(loaded) %s end,
             }
          ]]):format(name, name, work))
@@ -197,7 +197,8 @@ describe("moonlink lab", function()
          local lab = require "moonlink.lab"
          return lab.experiment {
             name = "mark", inputs = {{name = "f", sources = {"f.c"}}}, strategies = {"direct"},
-            runs = 1, warmup = 0, work = function() io.open("started", "w"):close() end,
+            runs = 1, warmup = 0, timeout = 600,
+            work = function() io.open("started", "w"):close() end,
          }
       ]])
       support.sh("%s", started)

@@ -391,7 +391,7 @@ describe("lab: experiments", function()
 
    it("run their cases in turn, the first ones for warming up", function()
       local order = {}
-      local e = lab.experiment {name = "turns", inputs = {chain()},
+      local e = lab.experiment {name = "turns", inputs = {chain()}, timeout = experiments.PATIENCE,
          strategies = {"direct", lab.with("direct", {relax = false}, "other")}}
       local result = e:run {runs = 2, warmup = 1, progress = function(state)
          order[#order + 1] = state.id

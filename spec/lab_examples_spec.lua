@@ -7,7 +7,7 @@ local support = require "spec.support"
 local function cases_of(name, ...)
    local e = assert(loadfile(("examples/lab/%s.lua"):format(name)))(...)
    local by_id = {}
-   for _, case in ipairs(e:run {runs = 1, warmup = 0}.cases) do
+   for _, case in ipairs(e:run {runs = 1, warmup = 0, timeout = 600}.cases) do
       by_id[("%s/%s"):format(case.input, case.id)] = case
    end
    return by_id

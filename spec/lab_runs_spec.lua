@@ -307,7 +307,8 @@ describe("lab: system calls", function()
       local bare = support.write(dir .. "/bare.lua", ([[
          package.path, package.cpath = %q, %q
          local result = require "moonlink.lab".experiment {
-            name = "bare", inputs = {...}, strategies = {"direct"}, system_calls = true,
+            name = "bare", inputs = {...}, strategies = {"direct"}, timeout = 600,
+            system_calls = true,
          }:run {runs = 1, warmup = 0}
          print(#result.cases[1].samples, result.cases[1].not_counted)
       ]]):format(package.path, package.cpath))

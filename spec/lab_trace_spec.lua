@@ -209,7 +209,7 @@ describe("moonlink lab", function()
       return require "moonlink.lab".experiment {
          name = "calls", strategies = {"direct", "shared-batch"}, call = {"int top(int)", 10},
          inputs = {{name = "three", cflags = "-O1 -fno-builtin", sources = {%q, %q, %q, %q}}},
-         runs = 1, warmup = 0,
+         runs = 1, warmup = 0, timeout = 600,
       }
    ]]):format(PACKAGES[1].sources[1], PACKAGES[2].sources[1], PACKAGES[2].sources[2],
       PACKAGES[3].sources[1]))

@@ -106,7 +106,9 @@ describe("the questions", function()
       it(("run in a small form: %s #slow"):format(entry.name), function()
          local results = {}
          for i, experiment in ipairs(catalog.experiments(entry, entry.answer.small)) do
-            results[i] = experiment:run {runs = 1, warmup = 0, only = entry.answer.only}
+            results[i] = experiment:run {
+               runs = 1, warmup = 0, only = entry.answer.only, timeout = 600,
+            }
             assert.is_truthy(results[i].name:find "^[%w-]+$", "a name is part of a file's name")
             for _, case in ipairs(results[i].cases) do
                local name, may_fail = ("%s/%s"):format(case.input, case.id), false

@@ -60,7 +60,7 @@ describe("moonlink repl with Haskell #ghc", function()
       local out = output {
          ":package containers", ":load Fib.hs", "hsFib(30)", ":type hsFib",
          'GHC.List.take(10, Fib.fibs):value "[Int]"', "Fib", ":reload", "hsFib(20)",
-         'hs:get("main", "Fib", "fibs")', ":try hsFib(10)",
+         'hs:get("main", "Fib", "fibs")', ":set timeout 300", ":try hsFib(10)",
       }
       assert.matches("^loaded %d+ packages: rts, .*containers%-[^\n]*\nloaded Fib.hs: %d+ bytes\n"
          .. "832040\nint hsFib%(int%): at [^\n]*\n{0, 1, 1, 2, 3, 5, 8, 13, 21, 34}\n"

@@ -108,7 +108,8 @@ describe("words of a command", function()
    it("are what a shell would make of them", function()
       assert.same({"a.o", "b c.o", "d'e", ""}, words.split [[  a.o 'b c.o' d\'e ""  ]])
       assert.same({"xy z"}, words.split [[x"y z"]])
-      assert.same({os.getenv "HOME" .. "/a.o", "b~/c"}, words.split "~/a.o b~/c")
+      local home = os.getenv "HOME"
+      assert.same({home and home .. "/a.o" or "~/a.o", "b~/c"}, words.split "~/a.o b~/c")
       assert.same({}, words.split "  ")
       local none, why = words.split "a 'b"
       assert.same({nil, "a quote (') is never closed"}, {none, why})
@@ -321,8 +322,8 @@ describe("moonlink repl answers", function()
    end)
 
    it(":try, without being hurt by a crash", function()
-      local err, out = complaint({":cdef void crash(void); int add(int, int);", ":try add(1, 2)",
-         ":try crash()", "add(40, 2)"}, "f.o")
+      local err, out = complaint({":cdef void crash(void); int add(int, int);",
+         ":set timeout 300", ":try add(1, 2)", ":try crash()", "add(40, 2)"}, "f.o")
       assert.matches("^crash in crash%+0x%x+ %(f%.o%): SIGSEGV at address 0x10\n", err)
       assert.matches("\n3\n42\n$", out)
    end)

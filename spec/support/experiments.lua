@@ -6,6 +6,10 @@ local lab = require "moonlink.lab"
 
 local experiments = {}
 
+--- Seconds after which a run counts as one that never ends: compilers and linkers take their time
+--- on a machine that has much to do.
+experiments.PATIENCE = 600
+
 --- Runs an experiment, once and without warming up unless told else; its cases by id.
 ---@param spec table of lab.experiment; a name is not needed
 ---@param options? moonlink.lab.RunOptions
@@ -13,6 +17,7 @@ local experiments = {}
 ---@return moonlink.lab.Result
 function experiments.cases(spec, options)
    spec.name = spec.name or "test"
+   spec.timeout = spec.timeout or experiments.PATIENCE
    local result = lab.experiment(spec):run(options or {runs = 1, warmup = 0})
    local by_id = {}
    for _, case in ipairs(result.cases) do
