@@ -9,7 +9,8 @@ local database = require "moonlink.pkg.database"
 
 -- AT: the file whose opening, or the call whose NTH time, is preceded by the command DO; once, or
 -- with EVERY each time. TICK: time stands still, for all files too, until it is asked for the
--- fourth time. SECONDS: the file system knows no fractions of seconds.
+-- fourth time. SECONDS: the file system knows no fractions of seconds. AHEAD:
+-- its times are of a year later.
 local HOLD = [[
    #define _GNU_SOURCE
    #include <fcntl.h>
@@ -74,6 +75,8 @@ local HOLD = [[
       int e = (int)syscall(SYS_newfstatat, dir, path, st, flags);
       if (e == 0 && stands())
          st->st_ctim = st->st_mtim = still;
+      if (getenv("AHEAD"))
+         st->st_ctim.tv_sec += 365 * 24 * 3600;
       if (getenv("SECONDS"))
          st->st_ctim.tv_nsec = st->st_mtim.tv_nsec = 0;
       return e;
@@ -84,8 +87,8 @@ local hold
 
 --- What a reader sees beside whom a shell command runs: its packages with their abi.
 ---@param path string of the database
----@param where table AT, NTH, EVERY, TICK, SECONDS as above; cache
----@param action string
+---@param where table AT, NTH, EVERY, TICK, SECONDS, AHEAD as above; cache
+---@param action string OTHERS: what is preloaded beside the library that runs it
 local function read_beside(path, where, action)
    local script = support.write(support.tmpdir() .. "/reader.lua", ([[
       local db, err = require "moonlink.pkg.database".open(%q, {cache = %s})
@@ -98,13 +101,13 @@ local function read_beside(path, where, action)
       print(db and db.kind, db and db.shape, db and db.cache.state)]]):format(path,
       where.cache or false))
    local settings = {}
-   for _, name in ipairs {"AT", "NTH", "EVERY", "TICK", "SECONDS"} do
+   for _, name in ipairs {"AT", "NTH", "EVERY", "TICK", "SECONDS", "AHEAD"} do
       if where[name] then
          settings[#settings + 1] = ("%s=%s"):format(name, support.quote(where[name]))
       end
    end
    local done = path .. ".done"
-   local out = support.stdout("%s DO=%s LD_PRELOAD=\"${LD_PRELOAD:-}:%s\" LUA_PATH_5_4=%s "
+   local out = support.stdout("%s DO=%s OTHERS=\"${LD_PRELOAD:-}\" LD_PRELOAD=\"${LD_PRELOAD:-}:%s\" LUA_PATH_5_4=%s "
       .. "LUA_CPATH_5_4=%s %s %s", table.concat(settings, " "),
       support.quote(("set -e; %s; echo >> %s"):format(action, done)), hold,
       support.quote(package.path), support.quote(package.cpath), support.interpreter, script)
@@ -181,6 +184,15 @@ describe("a reader of .conf files", function()
          ("ln -s %s %s.new; mv -T %s.new %s; rm -r %s"):format(next_, link, link, link, path))))
    end)
 
+   it("sees the new state when links of the folder lead to files that are replaced", function()
+      local store, next_ = before_and_after(OLD, NEW)
+      local path = support.tmpdir() .. "/db"
+      support.sh("mkdir %s; ln -s %s/*.conf %s", path, store, path)
+      local last = assert(database.open(path)).packages[3].file:match "[^/]*$"
+      assert.equal("p-1 new, q-1 new, r-1 new", (read_beside(path, {AT = last},
+         ("mv %s/*.conf %s"):format(next_, store))))
+   end)
+
    it("is not misled by a cache that was old before", function()
       local path, next_, _, last = before_and_after(OLD, NEW)
       do
@@ -197,6 +209,13 @@ describe("a reader of .conf files", function()
    it("waits for the clock when the folder has just changed", function()
       local path, next_, _, last = before_and_after(OLD, NEW)
       assert.equal(NEW_STATE, (read_beside(path, {AT = last, TICK = "1"},
+         ("mv %s/*.conf %s"):format(next_, path))))
+   end)
+
+   it("reads what was changed before the clock was set back", function()
+      local path, next_, first = before_and_after(OLD, NEW)
+      assert.equal(OLD_STATE, (read_beside(path, {AT = first, AHEAD = "1"}, "true")))
+      assert.equal(NEW_STATE, (read_beside(path, {AT = first, AHEAD = "1"},
          ("mv %s/*.conf %s"):format(next_, path))))
    end)
 
@@ -257,8 +276,8 @@ describe("a reader of a database of GHC 6", function()
          end
          assert(w:remove {name = "q", version = "1"})
          assert(w:commit())]]):format(path))
-      local state, kind = read_beside(path, {AT = last}, ("%s %s"):format(support.interpreter,
-         script))
+      local state, kind = read_beside(path, {AT = last}, ("LD_PRELOAD=$OTHERS %s %s"):format(
+         support.interpreter, script))
       assert.equal("p-1 new, r-1 new, s-1 new", state)
       assert.equal("old-folder\t6.6\tnone", kind)
    end)

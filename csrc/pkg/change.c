@@ -85,13 +85,11 @@ static int recover(ml_diag *d, const ml_directory *dir)
 /* ---- opening ---- */
 
 /* Folder and name of a path. */
-static bool split(ml_store *s, const char **folder, const char **name)
+static bool split(const char *path, ml_arena *a, const char **folder, const char **name)
 {
-    const char *slash = strrchr(s->path, '/');
-    *name = slash ? slash + 1 : s->path;
-    *folder = !slash             ? "."
-              : slash == s->path ? "/"
-                                 : ml_strndup(&s->arena, s->path, (size_t)(slash - s->path));
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    *folder = !slash ? "." : slash == path ? "/" : ml_strndup(a, path, (size_t)(slash - path));
     return *folder != NULL;
 }
 
@@ -119,7 +117,7 @@ static int lock_file(ml_diag *d, ml_store *s, bool wait)
 static int open_file(ml_diag *d, ml_store *s, bool wait)
 {
     const char *folder;
-    if (!split(s, &folder, &s->file))
+    if (!split(s->path, &s->arena, &folder, &s->file))
         return ml_nomem(d);
     int e = ml_directory_open(d, folder, &s->dir);
     if (e < 0)
@@ -146,7 +144,28 @@ void ml_store_close(ml_store *s)
     ml_arena_free(&s->arena);
 }
 
-int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out)
+/* Is the folder the one that the path leads to now? 1 or 0, or an error. Who makes it anew, or
+** switches a link, leaves us with one that nobody sees. */
+static int is_in_place(ml_diag *d, const ml_store *s)
+{
+    ml_arena a = {0};
+    ml_directory dir = {.fd = -1};
+    ml_file_id own, other;
+    const char *folder = s->path, *name;
+    int e = s->kind == ML_STORE_FILE && !split(s->path, &a, &folder, &name) ? ml_nomem(d) : 0;
+    if (e == 0)
+        e = ml_directory_open(d, folder, &dir);
+    if (e == 0)
+        e = ml_directory_stat(d, &dir, ".", &other);
+    if (e > 0)
+        e = ml_directory_stat(d, &s->dir, ".", &own);
+    ml_directory_close(&dir);
+    ml_arena_free(&a);
+    return e > 0 ? own.dev == other.dev && own.ino == other.ino : e;
+}
+
+/* What is at the path. */
+static int open_once(ml_diag *d, const char *path, bool wait, ml_store *out)
 {
     *out = (ml_store){.dir = {.fd = -1}, .lock = -1};
     int e = ml_store_place(d, &out->arena, path, &out->path);
@@ -159,9 +178,20 @@ int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out)
         e = ml_directory_open(d, out->path, &out->dir);
     if (e == 0)
         e = out->kind == ML_STORE_FILE ? open_file(d, out, wait) : open_folder(d, out, wait);
-    if (e < 0)
+    if (e == 0)
+        e = is_in_place(d, out);
+    if (e <= 0)
         ml_store_close(out);
     return e;
+}
+
+int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out)
+{
+    int e;
+    do /* again when another took its place while we waited for the lock */
+        e = open_once(d, path, wait, out);
+    while (e == 0);
+    return e < 0 ? e : 0;
 }
 
 /* The file that is locked while a database at that path is changed. */
@@ -172,7 +202,7 @@ static int locked_file(ml_diag *d, const char *path, ml_file_id *out)
     int e = ml_store_place(d, &s.arena, path, &s.path);
     if (e > 0)
         folder = s.path;
-    else if (e == 0 && !split(&s, &folder, &s.file))
+    else if (e == 0 && !split(s.path, &s.arena, &folder, &s.file))
         e = ml_nomem(d);
     if (e >= 0)
         e = ml_directory_open(d, folder, &s.dir);
@@ -344,9 +374,14 @@ static int commit_file(ml_diag *d, ml_store *s, const ml_store_change *c, ml_dia
 
 int ml_store_commit(ml_diag *d, ml_store *s, const ml_store_change *c, ml_diag *late)
 {
-    if (s->kind == ML_STORE_FILE)
-        return commit_file(d, s, c, late);
-    return commit_folder(d, s, c, late);
+    int e = is_in_place(d, s);
+    if (e < 0)
+        return e;
+    if (e == 0)
+        return ml_fail(d, ML_E_STATE, (ml_where){.file = s->path},
+                       "begin anew, with what is there now",
+                       "another database has taken the place of the one that is being changed");
+    return s->kind == ML_STORE_FILE ? commit_file(d, s, c, late) : commit_folder(d, s, c, late);
 }
 
 /* ---- a new one ---- */

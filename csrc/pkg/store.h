@@ -71,7 +71,8 @@ typedef struct ml_store {
 } ml_store;
 
 /* Opens a database to change it, and waits for whoever else does (or, without wait, is
-** ML_E_STATE). What a killed writer left is finished or undone. On failure nothing is open. */
+** ML_E_STATE). What a killed writer left is finished or undone. On failure nothing is open. Where a
+** folder gives way to another one, it is the one that is there when the lock is held. */
 int ml_store_open(ml_diag *d, const char *path, bool wait, ml_store *out);
 void ml_store_close(ml_store *s);
 
@@ -94,7 +95,8 @@ typedef struct ml_store_change {
 } ml_store_change;
 
 /* Makes the change, whole or not at all; *late is set when it is made but something remains to be
-** tidied, which the next change does: why. The store stays open. */
+** tidied, which the next change does: why. ML_E_STATE when the path leads to another folder by now.
+** The store stays open. */
 int ml_store_commit(ml_diag *d, ml_store *s, const ml_store_change *c, ml_diag *late);
 
 /* Makes an empty database of today's form. One that exists is ML_E_STATE. */
