@@ -17,7 +17,7 @@ enum symbol_is {
     IS_NEAR = 4,    /* plain, and near it with SLACK to spare */
     IS_LOW = 8      /* plain, and below 2 GiB, likewise */
 };
-enum { SLACK = 1 << 24, TYPES = 64, WIDEST = 8 /* bytes of a field */ };
+enum { SLACK = 1 << 24, TYPES = 64 };
 
 /* What goes along while one input's relocations are read. */
 typedef struct scan {
@@ -26,9 +26,10 @@ typedef struct scan {
     const ml_irels *rels;
     const ml_piece *piece; /* of the section that rels change */
     uint64_t size;         /* of that section's bytes */
-    ml_slice data;         /* those bytes */
+    ml_slice data;         /* those bytes (for scan_one) */
     uint8_t *is;           /* symbol_is, by symbol */
     uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
+    uint8_t width[TYPES];  /* likewise: bytes of its field */
     bool low;              /* something wants the low zone */
     uint32_t looks;        /* at code that is in the file only */
     bool unread;           /* which cannot be read: said once, and there is nothing more to scan */
@@ -289,6 +290,7 @@ static void look_at_types(scan *c)
         const ml_rrow *row = &target->rows[i];
         if (row->direct == ML_DIRECT_NO || ((row->needs & ML_NEED_LOW) && may_be_low))
             continue;
+        c->width[i] = (uint8_t)ml_field_width(row->field);
         c->easy[i] = IS_OF_LOAD;
         if (!(row->needs & ML_CODE))
             c->easy[i] |= IS_PLAIN;
@@ -302,13 +304,13 @@ static void look_at_types(scan *c)
 static uint32_t skip_easy(const scan *c, uint32_t k)
 {
     const uint8_t *is = c->is, *easy = c->easy;
+    const uint64_t size = c->size;
     const ml_irels rels = {.p = c->rels->p, .rela = 1}; /* a constant saves a branch for each */
-    if (!c->rels->rela || c->size < WIDEST || c->piece->class >= ML_CLASS_TDATA)
+    if (!c->rels->rela || c->piece->class >= ML_CLASS_TDATA)
         return k;
-    uint64_t last = c->size - WIDEST;
     for (; k < c->rels->count; k++) {
         ml_irel r = ml_image_rel(&rels, k);
-        if (r.type >= TYPES || r.offset > last)
+        if (r.type >= TYPES || r.offset > size || size - r.offset < c->width[r.type])
             break;
         uint8_t good = is[r.symbol] & easy[r.type];
         if (!good || (good >= IS_NEAR && (uint64_t)r.addend + SLACK > 2 * (uint64_t)SLACK))
@@ -392,9 +394,11 @@ static void scan_input(scan *c)
             continue;
         c->piece = &c->t->pieces[piece - 1];
         c->size = c->piece->filled ? c->piece->size : 0;
-        c->data = ml_image_section(img, c->rels->target).data;
         c->t->l->stats.relocations += c->rels->count;
-        for (uint32_t k = skip_easy(c, 0); k < c->rels->count; k = skip_easy(c, k + 1)) {
+        uint32_t k = skip_easy(c, 0);
+        if (k < c->rels->count)
+            c->data = ml_image_section(img, c->rels->target).data;
+        for (; k < c->rels->count; k = skip_easy(c, k + 1)) {
             scan_one(c, k);
             if (c->unread || is_in_vain(c))
                 return;
