@@ -118,6 +118,68 @@ describe("a large object", function()
    end)
 end)
 
+describe("an object of very many sections", function()
+   local COUNT, SIZE = 66000, 16 -- more than the ELF header can count; 1 MB of contents
+
+   -- fI in a section of its own returns I.
+   local path = support.as(dir .. "/many_sections.o", table.concat({
+      ".altmacro", ".macro function i", ".section .text.f\\i,\"ax\",@progbits", ".globl f\\i",
+      "f\\i: movl $\\i, %eax", "ret", ".skip 10, 0xcc", ".endm", ".set i, 0", ".rept " .. COUNT,
+      "function %i", ".set i, i + 1", ".endr", ".section .note.GNU-stack", "" }, "\n"))
+
+   --- Calls some functions; expected gives the value of each.
+   local function check(input, expected)
+      local ln <close> = moonlink.new {}
+      assert(ln:load(input))
+      for i = 0, COUNT - 1, 997 do
+         assert.equal(expected(i), ln:func(("int f%d(void)"):format(i))())
+      end
+   end
+
+   it("has each at its place", function()
+      check(path, function(i) return i end)
+      check({bytes = support.read(path), name = path}, function(i) return i end)
+      assert.equal(0, open_files())
+   end)
+
+   it("has each at its place when the file has them in another order", function()
+      local bytes = support.read(path)
+      local headers = ("<I8"):unpack(bytes, 41)
+      local before, places, after = bytes:sub(1, headers), {}, {}
+      for at = headers + 1, #bytes, 64 do
+         local kind, _, _, offset, size = ("<I4I8I8I8I8"):unpack(bytes, at + 4)
+         if kind == 1 and size == SIZE then
+            places[#places + 1] = offset
+         end
+      end
+      assert.equal(COUNT, #places)
+      local left = COUNT -- now function i has the bytes of the one as far from the end
+      for at = headers + 1, #bytes, 64 do
+         local kind, _, _, offset, size = ("<I4I8I8I8I8"):unpack(bytes, at + 4)
+         if kind == 1 and size == SIZE then
+            offset, left = places[left], left - 1
+         end
+         after[#after + 1] = bytes:sub(at, at + 23) .. ("<I8"):pack(offset)
+            .. bytes:sub(at + 32, at + 63)
+      end
+      local turned = dir .. "/turned.o"
+      support.write(turned, before .. table.concat(after))
+      check(turned, function(i) return COUNT - 1 - i end)
+      assert.equal(0, open_files())
+   end)
+
+   it("is refused when one of them reaches into what is no contents", function()
+      local bytes = support.read(path)
+      local at = ("<I8"):unpack(bytes, 41) + 64 * 5 + 1 -- header of some function
+      support.write(dir .. "/across.o", bytes:sub(1, at + 31) .. ("<I8"):pack(#bytes)
+         .. bytes:sub(at + 40))
+      local ln <close> = moonlink.new {}
+      local unit, err = ln:load(dir .. "/across.o")
+      assert.same({nil, "truncated"}, {unit, err.code})
+      assert.equal(0, open_files())
+   end)
+end)
+
 describe("a large object that changes while it is loaded", function()
    --- Loads an object; while a name of it is asked for, change is called with its path.
    local function load_and(change)

@@ -325,7 +325,7 @@ static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml
         set_name(&keys[k], s[k].name, strlen(s[k].name));
         ml_table_prefetch_slot(names, keys[k].hash);
         if (s[k].section < img->nsections)
-            __builtin_prefetch(img->headers + (size_t)s[k].section * ML_SH_ALL);
+            ml_headers_prefetch(&img->headers, s[k].section);
     }
     for (uint32_t k = 0; k < n; k++) {
         ml_table_prefetch_entry(names, keys[k].hash);

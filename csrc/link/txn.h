@@ -64,6 +64,15 @@ typedef struct ml_watch {
 
 enum { ML_EARLY_MAX = 8 }; /* each is an open file */
 
+/* A part of a file that is in memory: see contents.c. */
+typedef struct ml_window {
+    uint8_t *bytes;
+    const ml_early *early; /* of which, NULL: of none */
+    uint64_t from;
+    size_t n;
+    uint64_t reads; /* of parts of it, so far */
+} ml_window;
+
 struct ml_txn {
     ml_session *s;
     ml_diag *d;
@@ -76,6 +85,7 @@ struct ml_txn {
     ml_libraries libraries;       /* opened by this transaction */
     ml_early early[ML_EARLY_MAX]; /* see contents.c */
     uint32_t nearly;
+    ml_window window;
     bool allow_libc;
     ml_table renames[2]; /* [0] references, [1] definitions: entry->provider is the new name */
     ml_edits *edits;     /* of the inputs that are being added, or NULL */

@@ -1,7 +1,7 @@
 /* image.c -- stage PARSE: bytes of an ET_REL file -> const ml_image.
-** Every number of the header and the section headers is checked here before it is used. They are
-** read where they stand, and stay there: libelf makes a record of some 300 bytes for each section,
-** which for 100,000 of them takes longer than all the rest.
+** Every number of the header and the section headers is checked here before it is used. libelf is
+** not asked: it makes a record of some 300 bytes for each section, which for 100,000 of them takes
+** longer than all the rest.
 ** Spec: gABI chapter 4.
 ** SPDX-License-Identifier: MIT */
 #include "object/image.h"
@@ -21,25 +21,13 @@ typedef struct parser {
     ml_slice bytes;      /* of the file from number `early` on */
     uint64_t early;
     uint32_t symtab, xindex, lto; /* section indexes, 0: none */
-    uint32_t names;               /* section index of the section names */
     uint32_t nrels, ngroups;      /* sections with relocations, of groups */
 } parser;
 
-/* Header of section i < nsections; inline, so that only the fields in use are read. */
-static inline __attribute__((always_inline)) Elf64_Shdr header(const parser *p, uint32_t i)
+/* Header of section i < nsections. */
+static inline __attribute__((always_inline)) ml_shdr header(const parser *p, uint32_t i)
 {
-    const uint8_t *h = p->img->headers + (size_t)i * ML_SH_ALL;
-    return (Elf64_Shdr){
-        .sh_name = ml_get32(h + ML_SH_NAME),
-        .sh_type = ml_get32(h + ML_SH_TYPE),
-        .sh_flags = ml_get64(h + ML_SH_FLAGS),
-        .sh_offset = ml_get64(h + ML_SH_OFFSET),
-        .sh_size = ml_get64(h + ML_SH_SIZE),
-        .sh_link = ml_get32(h + ML_SH_LINK),
-        .sh_info = ml_get32(h + ML_SH_INFO),
-        .sh_addralign = ml_get64(h + ML_SH_ALIGN),
-        .sh_entsize = ml_get64(h + ML_SH_ENTSIZE),
-    };
+    return ml_headers_at(&p->img->headers, i);
 }
 
 static int bad(const parser *p, ml_code code, const char *section, const char *text,
@@ -60,15 +48,15 @@ static const char *section_name(const parser *p, uint32_t i)
 /* Bytes of section i as the file has them. */
 static inline bool raw(const parser *p, uint32_t i, ml_slice *out)
 {
-    const Elf64_Shdr h = header(p, i);
-    if (h.sh_type == SHT_NOBITS) {
+    const ml_shdr h = header(p, i);
+    if (h.type == SHT_NOBITS) {
         *out = (ml_slice){NULL, 0};
         return true;
     }
-    if (h.sh_offset >= p->early)
-        return ml_slice_sub(p->bytes, h.sh_offset - p->early, h.sh_size, out);
+    if (h.offset >= p->early)
+        return ml_slice_sub(p->bytes, h.offset - p->early, h.size, out);
     *out = (ml_slice){p->bytes.p, 0};
-    return h.sh_size == 0;
+    return h.size == 0;
 }
 
 /* A section as a table of records of `entry` bytes. */
@@ -76,7 +64,7 @@ static inline int table(const parser *p, uint32_t i, size_t entry, ml_slice *out
 {
     if (!raw(p, i, out))
         return bad(p, ML_E_TRUNCATED, section_name(p, i),
-                   "section goes past the end of the file; its offset is", header(p, i).sh_offset);
+                   "section goes past the end of the file; its offset is", header(p, i).offset);
     if (out->n % entry)
         return bad(p, ML_E_FORMAT, section_name(p, i),
                    "section size is no multiple of its record size", out->n);
@@ -108,56 +96,55 @@ static int note_type(parser *p, uint32_t i, uint32_t type, const char *name)
 }
 
 /* Checks a section that has SHF_ALLOC. */
-static int check_memory(const parser *p, const Elf64_Shdr *h, const char *name)
+static inline int check_memory(const parser *p, const ml_shdr h, const char *name)
 {
     ml_image *img = p->img;
-    if (h->sh_addralign > ALIGN_MAX)
-        return bad(p, ML_E_UNSUPPORTED, name, "alignment above 2 MiB", h->sh_addralign);
-    if (h->sh_flags & SHF_COMPRESSED)
+    if (h.align > ALIGN_MAX)
+        return bad(p, ML_E_UNSUPPORTED, name, "alignment above 2 MiB", h.align);
+    if (h.flags & SHF_COMPRESSED)
         return bad(p, ML_E_FORMAT, name, "a section with memory must not be compressed; flags",
-                   h->sh_flags);
-    if ((h->sh_flags & SHF_EXECINSTR) && h->sh_type == SHT_NOBITS && h->sh_size)
+                   h.flags);
+    if ((h.flags & SHF_EXECINSTR) && h.type == SHT_NOBITS && h.size)
         return bad(p, ML_E_FORMAT, name,
-                   "code without bytes, as in a file of debug information; size", h->sh_size);
-    if (h->sh_type != SHT_NOBITS && !ml_within(img->bytes, h->sh_offset, h->sh_size))
+                   "code without bytes, as in a file of debug information; size", h.size);
+    if (h.type != SHT_NOBITS && !ml_within(p->early + p->bytes.n, h.offset, h.size))
         return bad(p, ML_E_TRUNCATED, name, "section goes past the end of the file; its offset is",
-                   h->sh_offset);
-    if (h->sh_type != SHT_NOBITS && h->sh_offset < p->early &&
-        !ml_within(p->early, h->sh_offset, h->sh_size)) /* the header was another one before */
-        return bad(p, ML_E_IO, name, "section has changed while the file was read; its offset is",
-                   h->sh_offset);
+                   h.offset);
+    if (h.type != SHT_NOBITS && h.offset < p->early && !ml_within(p->early, h.offset, h.size))
+        return bad(p, ML_E_FORMAT, name, "section lies across others; its offset is", h.offset);
     img->nmemory++;
-    img->flags |= h->sh_flags;
+    img->flags |= h.flags;
     if (name[0] != '.' && name[0])
         img->idents = true;
     return 0;
 }
 
 /* ended: the last of the names ends, and so all do. */
-static int read_section(parser *p, uint32_t i, bool ended)
+static inline int read_section(parser *p, uint32_t i, bool ended)
 {
-    const Elf64_Shdr h = header(p, i);
-    ml_slice names = p->img->names;
-    if (h.sh_name >= names.n || !(ended || ml_slice_str(names, h.sh_name)))
+    const ml_shdr h = header(p, i);
+    const ml_slice names = p->img->names;
+    if (h.name >= names.n || !(ended || ml_slice_str(names, h.name)))
         return bad(p, ML_E_FORMAT, NULL, "section name lies outside the section names; section", i);
-    const char *name = (const char *)names.p + h.sh_name;
-    if (h.sh_addralign & (h.sh_addralign - 1))
-        return bad(p, ML_E_FORMAT, name, "alignment is no power of two", h.sh_addralign);
-    int rc = note_type(p, i, h.sh_type, name);
-    return rc == 0 && (h.sh_flags & SHF_ALLOC) ? check_memory(p, &h, name) : rc;
+    const char *name = (const char *)names.p + h.name;
+    if (h.align & (h.align - 1))
+        return bad(p, ML_E_FORMAT, name, "alignment is no power of two", h.align);
+    int rc = note_type(p, i, h.type, name);
+    return rc == 0 && (h.flags & SHF_ALLOC) ? check_memory(p, h, name) : rc;
 }
 
-static int read_sections(parser *p, size_t count)
+static int read_sections(parser *p)
 {
     ml_image *img = p->img;
-    img->role = ml_zalloc(p->a, count, sizeof *img->role);
+    uint32_t names = img->headers.names;
+    img->nsections = img->headers.n;
+    img->role = ml_zalloc(p->a, img->nsections, sizeof *img->role);
     if (!img->role)
         return ml_nomem(p->d);
-    img->nsections = (uint32_t)count;
-    if (p->names >= count || (p->names && !raw(p, p->names, &img->names)))
-        return bad(p, ML_E_FORMAT, NULL, "section names lie outside the file; section", p->names);
+    if (names >= img->nsections || (names && !raw(p, names, &img->names)))
+        return bad(p, ML_E_FORMAT, NULL, "section names lie outside the file; section", names);
     bool ended = img->names.n && img->names.p[img->names.n - 1] == 0;
-    for (uint32_t i = 1; i < count; i++) {
+    for (uint32_t i = 1; i < img->nsections; i++) {
         int rc = read_section(p, i, ended);
         if (rc < 0)
             return rc;
@@ -210,22 +197,22 @@ static int read_symbols(parser *p)
     img->nsymbols = img->first_global = 1;
     if (!p->symtab)
         return 0;
-    const Elf64_Shdr h = header(p, p->symtab);
+    const ml_shdr h = header(p, p->symtab);
     int rc = table(p, p->symtab, ML_ST_ALL, &img->symtab);
     if (rc < 0)
         return rc;
-    if (h.sh_link == 0 || h.sh_link >= img->nsections || !raw(p, h.sh_link, &img->strtab))
-        return bad_symbol(p, "string table lies outside the file; section", h.sh_link);
+    if (h.link == 0 || h.link >= img->nsections || !raw(p, h.link, &img->strtab))
+        return bad_symbol(p, "string table lies outside the file; section", h.link);
     if (img->strtab.n == 0 || img->strtab.p[img->strtab.n - 1] != 0)
-        return bad(p, ML_E_FORMAT, section_name(p, h.sh_link),
+        return bad(p, ML_E_FORMAT, section_name(p, h.link),
                    "string table does not end in a zero byte; size", img->strtab.n);
     if (img->symtab.n / ML_ST_ALL >= UINT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab), "too many symbols",
                    img->symtab.n / ML_ST_ALL);
     img->nsymbols = (uint32_t)(img->symtab.n / ML_ST_ALL);
-    img->first_global = h.sh_info;
-    if (img->nsymbols == 0 || h.sh_info == 0 || h.sh_info > img->nsymbols)
-        return bad_symbol(p, "number of local symbols is wrong", h.sh_info);
+    img->first_global = h.info;
+    if (img->nsymbols == 0 || h.info == 0 || h.info > img->nsymbols)
+        return bad_symbol(p, "number of local symbols is wrong", h.info);
     if (p->xindex) {
         rc = table(p, p->xindex, 4, &img->xindex);
         if (rc < 0)
@@ -254,7 +241,7 @@ static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
 
 static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
 {
-    uint64_t limit = header(p, r->target).sh_size;
+    uint64_t limit = header(p, r->target).size;
     size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
     for (uint32_t k = 0; k < r->count; k++) {
         const uint8_t *q = r->p + k * size;
@@ -273,20 +260,20 @@ static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
 /* Section i holds relocations of a section that will have memory. */
 static int read_rels(parser *p, uint32_t i, ml_irels *r)
 {
-    const Elf64_Shdr h = header(p, i);
+    const ml_shdr h = header(p, i);
     ml_slice records;
-    bool rela = h.sh_type == SHT_RELA;
-    int rc = h.sh_type == ML_SHT_CREL ? read_crel(p, i, &rela, &records)
-                                      : table(p, i, rela ? ML_RELA_ALL : ML_REL_ALL, &records);
+    bool rela = h.type == SHT_RELA;
+    int rc = h.type == ML_SHT_CREL ? read_crel(p, i, &rela, &records)
+                                   : table(p, i, rela ? ML_RELA_ALL : ML_REL_ALL, &records);
     if (rc < 0)
         return rc;
-    if (h.sh_link != p->symtab)
+    if (h.link != p->symtab)
         return bad(p, ML_E_FORMAT, section_name(p, i),
-                   "relocations that use no symbol table of this file; section", h.sh_link);
+                   "relocations that use no symbol table of this file; section", h.link);
     size_t n = rela ? records.n / ML_RELA_ALL : records.n / ML_REL_ALL;
     if (n > INT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
-    *r = (ml_irels){.p = records.p, .target = h.sh_info, .count = n & INT32_MAX, .rela = rela};
+    *r = (ml_irels){.p = records.p, .target = h.info, .count = n & INT32_MAX, .rela = rela};
     return check_rels(p, i, r);
 }
 
@@ -299,11 +286,11 @@ static int read_relocations(parser *p)
     for (uint32_t i = 1; i < img->nsections; i++) {
         if (img->role[i] != ML_ROLE_RELOCATIONS)
             continue;
-        uint32_t target = header(p, i).sh_info;
+        uint32_t target = header(p, i).info;
         if (target >= img->nsections)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocations for a section that does not exist; section", target);
-        if (target == 0 || !(header(p, target).sh_flags & SHF_ALLOC))
+        if (target == 0 || !(header(p, target).flags & SHF_ALLOC))
             continue;
         int rc = read_rels(p, i, &img->rels[img->nrels]);
         if (rc < 0)
@@ -315,7 +302,7 @@ static int read_relocations(parser *p)
 
 static int read_group(parser *p, uint32_t i, ml_igroup *g)
 {
-    const Elf64_Shdr h = header(p, i);
+    const ml_shdr h = header(p, i);
     ml_image *img = p->img;
     ml_slice words = {NULL, 0};
     int rc = table(p, i, 4, &words);
@@ -323,11 +310,11 @@ static int read_group(parser *p, uint32_t i, ml_igroup *g)
         return rc;
     if (words.n < 4)
         return bad(p, ML_E_FORMAT, section_name(p, i), "section group without flags; section", i);
-    if (h.sh_link != p->symtab || h.sh_info >= img->nsymbols)
+    if (h.link != p->symtab || h.info >= img->nsymbols)
         return bad(p, ML_E_FORMAT, section_name(p, i),
-                   "section group whose signature is no symbol of this file; symbol", h.sh_info);
+                   "section group whose signature is no symbol of this file; symbol", h.info);
     g->comdat = ml_get32(words.p) & GRP_COMDAT;
-    g->signature = ml_image_symbol_name(img, h.sh_info);
+    g->signature = ml_image_symbol_name(img, h.info);
     g->members = words.p + 4;
     g->count = (uint32_t)(words.n / 4 - 1);
     for (uint32_t k = 0; k < g->count; k++) {
@@ -372,22 +359,26 @@ static int refuse_slim_lto(const parser *p)
                    "GCC LTO object without machine code");
 }
 
-/* Number of sections and where their names are; with more than 65,279 sections, the null section's
-** header says both. check_header has seen that the table lies in the file. */
-static int parse(parser *p)
+/* The section headers of a file that is in memory; with more than 65,279 of them, the first one says
+** how many, and where their names are. check_header has seen that they lie in the file. */
+static int find_headers(parser *p)
 {
     static const uint8_t nothing[ML_SH_ALL];
     const uint8_t *e = p->head;
-    uint64_t off = ml_get64(e + ML_EH_SHOFF), count = off ? ml_get16(e + ML_EH_SHNUM) : 0;
-    p->img->headers = off ? p->bytes.p + (off - p->early) : nothing;
-    p->names = off ? ml_get16(e + ML_EH_SHSTRNDX) : 0;
-    if (off && count == 0)
-        count = header(p, 0).sh_size;
-    if (p->names == SHN_XINDEX)
-        p->names = header(p, 0).sh_link;
+    uint64_t off = ml_get64(e + ML_EH_SHOFF);
+    const uint8_t *first = off ? p->bytes.p + off : nothing;
+    uint64_t count = off ? ml_headers_count(e, first) : 0;
     if (count > UINT32_MAX - 0x10000)
         return bad(p, ML_E_UNSUPPORTED, NULL, "too many sections", count);
-    int rc = read_sections(p, count ? (size_t)count : 1);
+    p->img->headers = (ml_headers){.raw = first,
+                                   .n = count ? (uint32_t)count : 1,
+                                   .names = off ? ml_headers_names(e, first) : 0};
+    return 0;
+}
+
+static int parse(parser *p)
+{
+    int rc = read_sections(p);
     if (rc == 0)
         rc = refuse_slim_lto(p);
     if (rc == 0)
@@ -405,14 +396,14 @@ static int check_header(const parser *p)
     if (off && ml_get16(e + ML_EH_SHENTSIZE) != ML_SH_ALL)
         return bad(p, ML_E_FORMAT, NULL, "section headers of a wrong size",
                    ml_get16(e + ML_EH_SHENTSIZE));
-    if (off && (off < p->early || !ml_within(size, off, (n ? n : 1) * ML_SH_ALL)))
+    if (off && !ml_within(size, off, (n ? n : 1) * ML_SH_ALL))
         return ml_fail(
             p->d, ML_E_TRUNCATED, (ml_where){.file = p->img->file, .member = p->img->member},
             "the file was cut off; build it again",
             "truncated: section header table ends at %llu, file has %llu bytes",
             (unsigned long long)(off + (n ? n : 1) * ML_SH_ALL), (unsigned long long)size);
     if (off && n == 0) {
-        uint64_t many = ml_get64(p->bytes.p + (off - p->early) + ML_SH_SIZE);
+        uint64_t many = ml_get64(p->bytes.p + off + ML_SH_SIZE);
         if (many > size / ML_SH_ALL || !ml_within(size, off, many * ML_SH_ALL))
             return bad(p, ML_E_TRUNCATED, NULL,
                        "section header table goes past the end of the file; sections", many);
@@ -423,7 +414,7 @@ static int check_header(const parser *p)
 /* what: file, member, machine, early and raw are set. */
 static int parse_image(ml_diag *d, ml_arena *a, ml_image what, ml_slice head, const ml_image **out)
 {
-    what.bytes = what.raw.n + (what.early ? what.early->size : 0);
+    what.bytes = what.early ? what.early->file.id.size : what.raw.n;
     ml_kind kind = ml_kind_of(head, what.bytes);
     if (kind == ML_KIND_OBJECT && head.n < ML_EH_ALL)
         return ml_fail(d, ML_E_TRUNCATED, (ml_where){.file = what.file, .member = what.member},
@@ -436,11 +427,17 @@ static int parse_image(ml_diag *d, ml_arena *a, ml_image what, ml_slice head, co
         return ml_nomem(d);
     *img = what;
     parser p = {.d = d, .a = a, .img = img, .head = head.p, .bytes = img->raw};
-    p.early = img->early ? img->early->size : 0;
-    int rc = check_header(&p);
-    if (rc < 0)
-        return rc;
-    rc = parse(&p);
+    int rc = 0;
+    if (img->early) {
+        p.early = img->early->size;
+        img->headers = img->early->headers;
+    } else {
+        rc = check_header(&p);
+        if (rc == 0)
+            rc = find_headers(&p);
+    }
+    if (rc == 0)
+        rc = parse(&p);
     if (rc == 0)
         *out = img;
     return rc;

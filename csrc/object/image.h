@@ -3,9 +3,10 @@
 ** string, offset and count of the image has been checked, so that no later stage looks at raw ELF
 ** or repeats a check; a relocation's r_offset is checked against its section here, and again with
 ** the field's width where the width is known (link/scan.c).
-** Sections are told apart by index, never by name. Records (section headers, symbols, relocations)
-** stay where they are in the file's bytes, which must live as long as the image; the accessors
-** below decode them: a copy of each would cost more time than all that is done with it.
+** Sections are told apart by index, never by name. Symbols and relocations stay where they are in
+** the file's bytes, which must live as long as the image; the accessors below decode them: a copy
+** of each would cost more time than all that is done with it. So do section headers, or they are
+** kept in short (headers.h).
 ** Spec: gABI chapter 4 (Sections, Symbol Table, Relocation), "Section Groups".
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_OBJECT_IMAGE_H
@@ -13,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "object/headers.h"
 #include "object/kind.h"
 #include "object/role.h"
 #include "os/os.h"
@@ -96,12 +98,14 @@ typedef struct ml_igroup {
     uint32_t count;
 } ml_igroup;
 
-/* The first bytes of an object's file, which hold nothing but contents of sections with memory: who
-** reads the file may leave them there until they are wanted. No such section goes beyond them. */
+/* What of an object's file is left there by who reads it: the first bytes, as long as they hold
+** nothing but contents of sections with memory, none of which goes beyond them, until they are
+** wanted; and the section headers, with which it ends. */
 typedef struct ml_early {
     ml_os_file file;
-    uint64_t size;        /* how many */
+    uint64_t size;        /* of the first bytes */
     const uint8_t *bytes; /* NULL: still in the file */
+    ml_headers headers;
 } ml_early;
 
 typedef struct ml_image {
@@ -113,6 +117,7 @@ typedef struct ml_image {
     uint64_t flags;     /* of those, or'ed */
     bool idents;        /* one of those has a name that does not begin with a dot */
     uint32_t roles;     /* those that sections have: bit 1 << ml_role */
+    ml_headers headers; /* of the sections, checked */
     uint8_t *role;      /* ml_role by section */
     uint32_t *group;    /* by section: 1 + index into groups; NULL: there are none */
     ml_irels *rels;
@@ -123,7 +128,6 @@ typedef struct ml_image {
     uint32_t first_global;           /* locals come first */
     ml_slice symtab, strtab, xindex; /* raw, checked */
     ml_slice names;                  /* of sections */
-    const uint8_t *headers;          /* nsections section headers, checked */
     uint64_t bytes;                  /* size of the file or member */
     const ml_early *early;           /* NULL: there are none apart */
     ml_slice raw;                    /* what follows them, for what is read when asked: debug.h */
@@ -134,15 +138,11 @@ typedef struct ml_image {
 ** (kind.h). */
 int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
                    uint16_t machine, const ml_image **out);
-/* The same of a file whose first bytes are apart, but for its ELF header, which head begins with;
-** rest: all that follows them. `early` is kept by reference. */
+/* The same of a file of which some is apart; head begins with its ELF header, which has been
+** checked; rest: what lies between the first bytes and the headers. `early` is kept by reference. */
 int ml_image_parse_apart(ml_diag *d, ml_arena *a, const char *file, ml_slice head,
                          const ml_early *early, ml_slice rest, uint16_t machine,
                          const ml_image **out);
-
-/* A section header where it stands: these fields of Elf64_Shdr, at these offsets. */
-enum { ML_SH_NAME = 0, ML_SH_TYPE = 4, ML_SH_FLAGS = 8, ML_SH_OFFSET = 24, ML_SH_SIZE = 32 };
-enum { ML_SH_LINK = 40, ML_SH_INFO = 44, ML_SH_ALIGN = 48, ML_SH_ENTSIZE = 56, ML_SH_ALL = 64 };
 
 /* A symbol where it stands: the fields of Elf64_Sym; a relocation: those of Elf64_Rela, of which
 ** Elf64_Rel lacks the last. */
@@ -165,7 +165,7 @@ static inline const uint8_t *ml_image_byte(const ml_image *img, uint64_t offset)
 /* Offset in the file of section i < nsections. */
 static inline uint64_t ml_image_offset(const ml_image *img, uint32_t i)
 {
-    return ml_get64(img->headers + (size_t)i * ML_SH_ALL + ML_SH_OFFSET);
+    return ml_headers_at(&img->headers, i).offset;
 }
 
 /* Section i < nsections. Inline, so that only those fields are decoded that the caller uses. The
@@ -173,25 +173,22 @@ static inline uint64_t ml_image_offset(const ml_image *img, uint32_t i)
 static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_image *img,
                                                                       uint32_t i)
 {
-    const uint8_t *h = img->headers + (size_t)i * ML_SH_ALL;
     if (i == 0)
         return (ml_isec){.name = "", .align = 1};
+    const ml_shdr h = ml_headers_at(&img->headers, i);
     ml_isec s = {
-        .name = (const char *)img->names.p + ml_get32(h + ML_SH_NAME),
-        .flags = ml_get64(h + ML_SH_FLAGS),
-        .size = ml_get64(h + ML_SH_SIZE),
-        .align = ml_get64(h + ML_SH_ALIGN),
-        .type = ml_get32(h + ML_SH_TYPE),
+        .name = (const char *)img->names.p + h.name,
+        .flags = h.flags,
+        .size = h.size,
+        .align = h.align ? h.align : 1,
+        .type = h.type,
         .group = img->group ? img->group[i] : 0,
+        .entsize = h.entsize <= UINT32_MAX ? (uint32_t)h.entsize : 0,
         .role = img->role[i],
     };
-    uint64_t entsize = ml_get64(h + ML_SH_ENTSIZE);
-    s.entsize = entsize <= UINT32_MAX ? (uint32_t)entsize : 0;
-    s.align = s.align ? s.align : 1;
     if ((s.flags & ML_SEC_ALLOC) && s.type != ML_SHT_NOBITS)
-        s.data = (ml_slice){ml_image_byte(img, ml_get64(h + ML_SH_OFFSET)), (size_t)s.size};
-    uint32_t link = ml_get32(h + ML_SH_LINK);
-    s.link = (s.flags & ML_SEC_LINK_ORDER) && link < img->nsections ? link : 0;
+        s.data = (ml_slice){ml_image_byte(img, h.offset), (size_t)s.size};
+    s.link = (s.flags & ML_SEC_LINK_ORDER) && h.link < img->nsections ? h.link : 0;
     return s;
 }
 
