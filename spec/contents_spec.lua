@@ -127,12 +127,12 @@ describe("an object of very many sections", function()
       "f\\i: movl $\\i, %eax", "ret", ".skip 10, 0xcc", ".endm", ".set i, 0", ".rept " .. COUNT,
       "function %i", ".set i, i + 1", ".endr", ".section .note.GNU-stack", "" }, "\n"))
 
-   --- Calls some functions; expected gives the value of each.
-   local function check(input, expected)
+   --- Calls some functions; value_of gives what each returns.
+   local function check(input, value_of)
       local ln <close> = moonlink.new {}
       assert(ln:load(input))
       for i = 0, COUNT - 1, 997 do
-         assert.equal(expected(i), ln:func(("int f%d(void)"):format(i))())
+         assert.equal(value_of(i), ln:func(("int f%d(void)"):format(i))())
       end
    end
 

@@ -459,7 +459,7 @@ static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
 {
     ml_linked *l = t->l;
     ml_input *in = &l->inputs[input];
-    if (!ml_names_of(names, &l->keep, in->img))
+    if (!ml_names_of(t, names, &l->keep, in->img))
         return ml_nomem(t->d);
     for (uint32_t k = 1; k < in->img->nsections; k++) {
         if (!in->piece[k])

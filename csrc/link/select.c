@@ -337,28 +337,19 @@ static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml
     }
 }
 
-/* A part of a file outlives the transaction. False: it cannot. */
-static bool keep(ml_txn *t, ml_slice part)
-{
-    if (!ml_arena_may_move(&t->scratch, part.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
-        return false;
-    t->kept[t->nkept++] = part;
-    return true;
-}
-
 /* The names of a large object are not copied. */
 static bool keep_names(ml_txn *t, const ml_input *in)
 {
     ml_slice names = in->img->strtab;
-    return in->nbind >= KEEP_FROM && names.n / KEEP_BYTES <= in->nbind && keep(t, names);
+    return in->nbind >= KEEP_FROM && names.n / KEEP_BYTES <= in->nbind && ml_txn_keep(t, names);
 }
 
 /* NULL: none of its names may sleep. */
 static ml_sleepers *sleepers_of(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
-    if (t->o.merge || t->o.replace || in->nbind < SLEEP_FROM || !keep(t, img->symtab) ||
-        (img->xindex.n && !keep(t, img->xindex)))
+    if (t->o.merge || t->o.replace || in->nbind < SLEEP_FROM || !ml_txn_keep(t, img->symtab) ||
+        (img->xindex.n && !ml_txn_keep(t, img->xindex)))
         return NULL;
     ml_sleepers *s = ml_sleepers_add(&t->l->names, img, (uint32_t)(in - t->l->inputs), in->bind);
     in->sleeps = s != NULL;

@@ -91,7 +91,8 @@ struct ml_txn {
     ml_edits *edits;     /* of the inputs that are being added, or NULL */
     struct ml_merged **merged; /* see merge.c */
     size_t nmerged, room_merged;
-    ml_slice *kept; /* string tables of files in the scratch arena that names point into */
+    ml_slice *kept; /* string tables of files in the scratch arena that names point into, of
+                       symbols and of sections */
     uint32_t nkept, room_kept;
     bool edited; /* there was an edit: a name may stand twice in an image */
     /* references.c: index of the places that refer to names, as far as somebody asked */
@@ -173,6 +174,15 @@ static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
 {
     const ml_entry *other = ml_exports_find(&t->s->exports, e->name, e->len, e->hash);
     return other && other->unit != t->o.replace ? other : NULL;
+}
+
+/* Lets a part of a file outlive the transaction, where it is. False: it cannot. */
+static inline bool ml_txn_keep(ml_txn *t, ml_slice part)
+{
+    if (!ml_arena_may_move(&t->scratch, part.p) || !ML_ROOM(t->kept, t->nkept, t->room_kept))
+        return false;
+    t->kept[t->nkept++] = part;
+    return true;
 }
 
 /* select.c: adds an image's symbols. by: the name that pulled it in, or NULL. */
@@ -350,14 +360,14 @@ int ml_effects_do(ml_txn *t);
 /* txn.c: parses an object and selects it. member and by: NULL unless it comes from an archive. */
 int ml_txn_object(ml_txn *t, const char *path, const char *member, ml_slice bytes,
                   const ml_entry *by);
-/* names.c: copies of section names that outlive their file: those of one input after the other. */
+/* names.c: section names that outlive their file: those of one input after the other. */
 enum { ML_NAMES_RECENT = 64 };
 typedef struct ml_names {
     const ml_image *img;
-    const char *all; /* a copy of all names of img; NULL: they are copied one by one */
+    const char *all; /* all names of img; NULL: they are copied one by one */
     const char *recent[ML_NAMES_RECENT];
 } ml_names;
-bool ml_names_of(ml_names *n, ml_arena *a, const ml_image *img);
+bool ml_names_of(ml_txn *t, ml_names *n, ml_arena *a, const ml_image *img);
 const char *ml_names_copy(ml_names *n, ml_arena *a, const char *name);
 static inline const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name)
 {
