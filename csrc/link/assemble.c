@@ -468,7 +468,7 @@ static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
         if (ml_is_merged(in, k))
             continue;
         const ml_isec s = ml_image_section(in->img, k);
-        int rc = ml_contents_put(t, in->img, k, ml_piece_view(t, in->piece[k]));
+        int rc = ml_contents_put(t, in->img, &s, ml_piece_view(t, in->piece[k]));
         if (rc < 0)
             return rc;
         if (s.flags & ML_SEC_TLS)

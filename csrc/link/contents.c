@@ -192,44 +192,47 @@ int ml_contents_fetch_all(ml_txn *t)
 int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
                      size_t n)
 {
-    return ml_os_pread(t->d, &img->early->file, ml_image_offset(img, section) + offset, to, n);
+    return ml_os_pread(t->d, &img->early->file, ml_image_section(img, section).offset + offset, to,
+                       n);
 }
 
-/* A small section of the first bytes of a file. They are read in parts, as they come in most files;
-** where they come in no order, all of them. */
-static int put_small(ml_txn *t, const ml_image *img, ml_early *e, uint64_t offset, uint8_t *to,
-                     size_t n)
+/* Puts the window where a section begins that is smaller; reads all of the first bytes of the file
+** when that has been done too often: they do not come in the order in which they are wanted. */
+static int move_window(ml_txn *t, const ml_image *img, uint64_t offset)
 {
     ml_window *w = &t->window;
-    if (w->early != e || offset < w->from || !ml_within(w->n, offset - w->from, n)) {
-        if (w->early != e && !window_of(t))
-            return ml_nomem(t->d);
-        w->reads = w->early == e ? w->reads + 1 : 0;
-        w->early = e;
-        w->from = offset;
-        w->n = e->size - offset < WINDOW ? (size_t)(e->size - offset) : WINDOW;
-        int rc = w->reads > e->size / WINDOW + SPARE
-                     ? ml_contents_fetch(t, img)
-                     : ml_os_pread(t->d, &e->file, offset, w->bytes, w->n);
-        if (rc < 0)
-            return rc;
-    }
-    memcpy(to, e->bytes ? e->bytes + offset : w->bytes + (offset - w->from), n);
-    return 0;
+    const ml_early *e = img->early;
+    w->reads = w->early == e ? w->reads + 1 : 0;
+    if (w->early != e && !window_of(t))
+        return ml_nomem(t->d);
+    w->early = e;
+    w->from = offset;
+    w->n = e->size - offset < WINDOW ? (size_t)(e->size - offset) : WINDOW;
+    return w->reads > e->size / WINDOW + SPARE
+               ? ml_contents_fetch(t, img)
+               : ml_os_pread(t->d, &e->file, offset, w->bytes, w->n);
 }
 
-int ml_contents_put(ml_txn *t, const ml_image *img, uint32_t section, uint8_t *to)
+int ml_contents_put(ml_txn *t, const ml_image *img, const ml_isec *s, uint8_t *to)
 {
-    const ml_slice data = ml_image_section(img, section).data;
-    if (!data.n || data.p) {
-        if (data.n)
-            memcpy(to, data.p, data.n);
+    const ml_window *w = &t->window;
+    const size_t n = s->data.n;
+    const uint8_t *from = s->data.p;
+    int rc = 0;
+    if (!n)
         return 0;
+    if (!from && n >= LARGE)
+        return ml_os_pread(t->d, &img->early->file, s->offset, to, n);
+    if (!from) {
+        if (w->early != img->early || s->offset < w->from ||
+            !ml_within(w->n, s->offset - w->from, n))
+            rc = move_window(t, img, s->offset);
+        if (rc < 0)
+            return rc;
+        from = img->early->bytes ? img->early->bytes + s->offset : w->bytes + (s->offset - w->from);
     }
-    uint64_t offset = ml_image_offset(img, section);
-    ml_early *e = early_of(t, img);
-    return data.n < LARGE ? put_small(t, img, e, offset, to, data.n)
-                          : ml_os_pread(t->d, &e->file, offset, to, data.n);
+    memcpy(to, from, n);
+    return 0;
 }
 
 int ml_contents_end(ml_txn *t)

@@ -427,12 +427,13 @@ static void forget(ml_txn *t)
     t->scanned = true;
 }
 
-/* Do the first of many relocations ask for the low zone? A scan near the libraries would end in
+enum { MANY = 1024, FIRST = 64 };
+
+/* Do the first of MANY relocations ask for the low zone? A scan near the libraries would end in
 ** vain, once it had looked at all symbols of the input (0.4 ms of GHC's base). */
 static bool begins_low(const ml_txn *t, const ml_input *in, const ml_irels *rels)
 {
-    enum { MANY = 1024, FIRST = 64 };
-    for (uint32_t k = 0; rels->count >= MANY && k < FIRST; k++) {
+    for (uint32_t k = 0; k < FIRST; k++) {
         ml_irel r = ml_image_rel(rels, k);
         const ml_rrow *row = ml_target_row(t->target, r.type);
         if (!row || !(row->needs & ML_NEED_LOW))
@@ -448,9 +449,11 @@ static bool wants_low(const ml_txn *t)
 {
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
-        for (uint32_t k = 0; k < in->img->nrels; k++)
-            if (in->piece[in->img->rels[k].target] && begins_low(t, in, &in->img->rels[k]))
+        for (uint32_t k = 0; k < in->img->nrels; k++) {
+            const ml_irels *rels = &in->img->rels[k];
+            if (rels->count >= MANY && in->piece[rels->target] && begins_low(t, in, rels))
                 return true;
+        }
     }
     return false;
 }

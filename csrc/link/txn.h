@@ -235,7 +235,7 @@ int ml_contents_fetch_all(ml_txn *t);
 ** place. */
 int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
                      size_t n);
-int ml_contents_put(ml_txn *t, const ml_image *img, uint32_t section, uint8_t *to);
+int ml_contents_put(ml_txn *t, const ml_image *img, const ml_isec *s, uint8_t *to);
 /* Closes the files: all has been placed. ML_E_IO when one has changed since it was opened. The
 ** other only closes them. */
 int ml_contents_end(ml_txn *t);

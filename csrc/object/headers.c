@@ -81,18 +81,17 @@ static inline bool kind_of(ml_headers_in *x, const uint8_t *p, bool by_info, uin
 
 bool ml_headers_add(ml_headers_in *x, const uint8_t *p, uint32_t n)
 {
-    for (uint32_t i = 0; i < n && x->out.n < x->count; i++, p += ML_SH_ALL) {
-        uint32_t kind;
+    ml_header_short *to = x->out.v + x->out.n;
+    n = n < x->count - x->out.n ? n : x->count - x->out.n;
+    x->out.n += n;
+    for (const ml_header_short *end = to + n; to < end; to++, p += ML_SH_ALL) {
         bool by_info = is_by_info(ml_get32(p + ML_SH_TYPE));
-        if (!kind_of(x, p, by_info, &kind))
+        if (!kind_of(x, p, by_info, &to->kind))
             return false;
-        x->out.v[x->out.n++] = (ml_header_short){
-            .name = ml_get32(p + ML_SH_NAME),
-            .size = ml_get32(p + ML_SH_SIZE),
-            .offset = ml_get32(p + ML_SH_OFFSET),
-            .kind = kind,
-            .ref = ml_get32(p + (by_info ? ML_SH_INFO : ML_SH_LINK)),
-        };
+        to->name = ml_get32(p + ML_SH_NAME);
+        to->size = ml_get32(p + ML_SH_SIZE);
+        to->offset = ml_get32(p + ML_SH_OFFSET);
+        to->ref = ml_get32(p + (by_info ? ML_SH_INFO : ML_SH_LINK));
     }
     return true;
 }

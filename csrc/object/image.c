@@ -45,10 +45,9 @@ static const char *section_name(const parser *p, uint32_t i)
     return ml_image_section(p->img, i).name;
 }
 
-/* Bytes of section i as the file has them. */
-static inline bool raw(const parser *p, uint32_t i, ml_slice *out)
+/* Bytes of a section as the file has them. */
+static inline bool raw_of(const parser *p, const ml_shdr h, ml_slice *out)
 {
-    const ml_shdr h = header(p, i);
     if (h.type == SHT_NOBITS) {
         *out = (ml_slice){NULL, 0};
         return true;
@@ -59,8 +58,13 @@ static inline bool raw(const parser *p, uint32_t i, ml_slice *out)
     return h.size == 0;
 }
 
+static bool raw(const parser *p, uint32_t i, ml_slice *out)
+{
+    return raw_of(p, header(p, i), out);
+}
+
 /* A section as a table of records of `entry` bytes. */
-static inline int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
+static int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
 {
     if (!raw(p, i, out))
         return bad(p, ML_E_TRUNCATED, section_name(p, i),
@@ -239,13 +243,15 @@ static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
     return why ? bad(p, ML_E_FORMAT, section_name(p, i), why, record) : ml_nomem(p->d);
 }
 
-static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
+/* limit: bytes of the section that they change. */
+static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r, uint64_t limit)
 {
-    uint64_t limit = header(p, r->target).size;
-    size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
-    for (uint32_t k = 0; k < r->count; k++) {
-        const uint8_t *q = r->p + k * size;
-        if (ml_get32(q + ML_REL_SYMBOL) >= p->img->nsymbols)
+    const size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
+    const uint32_t nsymbols = p->img->nsymbols, count = r->count;
+    const uint8_t *records = r->p;
+    for (uint32_t k = 0; k < count; k++) {
+        const uint8_t *q = records + k * size;
+        if (ml_get32(q + ML_REL_SYMBOL) >= nsymbols)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocation against a symbol that does not exist; symbol",
                        ml_get32(q + ML_REL_SYMBOL));
@@ -257,14 +263,23 @@ static int check_rels(const parser *p, uint32_t i, const ml_irels *r)
     return 0;
 }
 
-/* Section i holds relocations of a section that will have memory. */
-static int read_rels(parser *p, uint32_t i, ml_irels *r)
+/* The records of section i, decoded if they are compact ones. */
+static inline int find_rels(const parser *p, uint32_t i, const ml_shdr h, bool *rela, ml_slice *out)
 {
-    const ml_shdr h = header(p, i);
+    *rela = h.type == SHT_RELA;
+    if (h.type == ML_SHT_CREL)
+        return read_crel(p, i, rela, out);
+    if (raw_of(p, h, out) && (*rela ? out->n % ML_RELA_ALL : out->n % ML_REL_ALL) == 0)
+        return 0;
+    return table(p, i, *rela ? ML_RELA_ALL : ML_REL_ALL, out); /* says what is wrong */
+}
+
+/* Section i, whose header is h, holds relocations of one that will have memory. */
+static inline int read_rels(parser *p, uint32_t i, const ml_shdr h, uint64_t limit, ml_irels *r)
+{
     ml_slice records;
-    bool rela = h.type == SHT_RELA;
-    int rc = h.type == ML_SHT_CREL ? read_crel(p, i, &rela, &records)
-                                   : table(p, i, rela ? ML_RELA_ALL : ML_REL_ALL, &records);
+    bool rela;
+    int rc = find_rels(p, i, h, &rela, &records);
     if (rc < 0)
         return rc;
     if (h.link != p->symtab)
@@ -274,7 +289,7 @@ static int read_rels(parser *p, uint32_t i, ml_irels *r)
     if (n > INT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
     *r = (ml_irels){.p = records.p, .target = h.info, .count = n & INT32_MAX, .rela = rela};
-    return check_rels(p, i, r);
+    return check_rels(p, i, r, limit);
 }
 
 static int read_relocations(parser *p)
@@ -286,13 +301,14 @@ static int read_relocations(parser *p)
     for (uint32_t i = 1; i < img->nsections; i++) {
         if (img->role[i] != ML_ROLE_RELOCATIONS)
             continue;
-        uint32_t target = header(p, i).info;
-        if (target >= img->nsections)
+        const ml_shdr h = header(p, i);
+        if (h.info >= img->nsections)
             return bad(p, ML_E_FORMAT, section_name(p, i),
-                       "relocations for a section that does not exist; section", target);
-        if (target == 0 || !(header(p, target).flags & SHF_ALLOC))
+                       "relocations for a section that does not exist; section", h.info);
+        const ml_shdr target = header(p, h.info);
+        if (h.info == 0 || !(target.flags & SHF_ALLOC))
             continue;
-        int rc = read_rels(p, i, &img->rels[img->nrels]);
+        int rc = read_rels(p, i, h, target.size, &img->rels[img->nrels]);
         if (rc < 0)
             return rc;
         img->nrels++;

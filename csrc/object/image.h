@@ -58,6 +58,7 @@ typedef struct ml_isec {
     uint64_t flags;   /* sh_flags */
     uint64_t size;    /* bytes in memory */
     uint64_t align;   /* a power of two, at least 1, at most 2 MiB */
+    uint64_t offset;  /* of its bytes in the file */
     ml_slice data;    /* file bytes; empty for SHT_NOBITS, and for what has no memory; p is NULL
                          while they are in the file only (ml_early) */
     uint32_t type;    /* sh_type */
@@ -162,12 +163,6 @@ static inline const uint8_t *ml_image_byte(const ml_image *img, uint64_t offset)
     return early->bytes ? early->bytes + offset : NULL;
 }
 
-/* Offset in the file of section i < nsections. */
-static inline uint64_t ml_image_offset(const ml_image *img, uint32_t i)
-{
-    return ml_headers_at(&img->headers, i).offset;
-}
-
 /* Section i < nsections. Inline, so that only those fields are decoded that the caller uses. The
 ** null section is empty whatever its header says. */
 static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_image *img,
@@ -181,6 +176,7 @@ static inline __attribute__((always_inline)) ml_isec ml_image_section(const ml_i
         .flags = h.flags,
         .size = h.size,
         .align = h.align ? h.align : 1,
+        .offset = h.offset,
         .type = h.type,
         .group = img->group ? img->group[i] : 0,
         .entsize = h.entsize <= UINT32_MAX ? (uint32_t)h.entsize : 0,
