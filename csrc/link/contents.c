@@ -96,7 +96,7 @@ static int read_headers(ml_txn *t, const ml_os_file *f, uint64_t off, uint32_t n
 {
     enum { PART = WINDOW / ML_SH_ALL };
     ml_headers_in in;
-    uint8_t *window = window_of(t);
+    uint8_t *window = n > PART ? window_of(t) : ml_nalloc(&t->scratch, n, ML_SH_ALL);
     if (!window || !ml_headers_begin(&in, &t->scratch, n))
         return ml_nomem(t->d);
     for (uint32_t i = 0; i < n; i += PART) {

@@ -17,7 +17,7 @@ enum symbol_is {
     IS_NEAR = 4,    /* plain, and near it with SLACK to spare */
     IS_LOW = 8      /* plain, and below 2 GiB, likewise */
 };
-enum { SLACK = 1 << 24, TYPES = 64 };
+enum { SLACK = 1 << 24, TYPES = 64, WIDEST = 8 /* bytes of a field */ };
 
 /* What goes along while one input's relocations are read. */
 typedef struct scan {
@@ -304,13 +304,15 @@ static void look_at_types(scan *c)
 static uint32_t skip_easy(const scan *c, uint32_t k)
 {
     const uint8_t *is = c->is, *easy = c->easy;
-    const uint64_t size = c->size;
+    const uint64_t size = c->size, wide = size >= WIDEST ? size - WIDEST + 1 : 0;
     const ml_irels rels = {.p = c->rels->p, .rela = 1}; /* a constant saves a branch for each */
     if (!c->rels->rela || c->piece->class >= ML_CLASS_TDATA)
         return k;
     for (; k < c->rels->count; k++) {
         ml_irel r = ml_image_rel(&rels, k);
-        if (r.type >= TYPES || r.offset > size || size - r.offset < c->width[r.type])
+        if (r.type >= TYPES)
+            break;
+        if (r.offset >= wide && (r.offset > size || size - r.offset < c->width[r.type]))
             break;
         uint8_t good = is[r.symbol] & easy[r.type];
         if (!good || (good >= IS_NEAR && (uint64_t)r.addend + SLACK > 2 * (uint64_t)SLACK))

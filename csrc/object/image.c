@@ -247,10 +247,9 @@ static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
 static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r, uint64_t limit)
 {
     const size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
-    const uint32_t nsymbols = p->img->nsymbols, count = r->count;
-    const uint8_t *records = r->p;
-    for (uint32_t k = 0; k < count; k++) {
-        const uint8_t *q = records + k * size;
+    const uint32_t nsymbols = p->img->nsymbols;
+    const uint8_t *end = r->p + r->count * size;
+    for (const uint8_t *q = r->p; q < end; q += size) {
         if (ml_get32(q + ML_REL_SYMBOL) >= nsymbols)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocation against a symbol that does not exist; symbol",
