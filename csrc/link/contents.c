@@ -112,8 +112,8 @@ static int read_headers(ml_txn *t, const ml_os_file *f, uint64_t off, uint32_t n
     return 0;
 }
 
-/* What of the file, whose start is head, shall stay in it: *e; *end: where that begins again, 0 when
-** all of it is to be read. */
+/* What of the file, whose start is head, shall stay in it: *e; *end: where that begins again, 0
+** when all of it is to be read. */
 static int choose(ml_txn *t, const ml_os_file *f, ml_slice head, ml_early *e, uint64_t *end)
 {
     uint8_t first[ML_SH_ALL];

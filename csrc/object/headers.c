@@ -52,8 +52,8 @@ static bool add_kind(ml_headers_in *x, const uint8_t *p, bool by_info)
     return true;
 }
 
-/* The number of its kind, a new one when the memo knows none. Words are compared, and not records that were just written in parts: the
-** processor would wait for those to be whole. */
+/* The number of its kind, a new one when the memo knows none. Words are compared, and not records
+** that were just written in parts: the processor would wait for those to be whole. */
 static inline bool kind_of(ml_headers_in *x, const uint8_t *p, bool by_info, uint32_t *number)
 {
     uint64_t low = ml_get64(p + ML_SH_TYPE), align = ml_get64(p + ML_SH_ALIGN);

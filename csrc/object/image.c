@@ -374,8 +374,8 @@ static int refuse_slim_lto(const parser *p)
                    "GCC LTO object without machine code");
 }
 
-/* The section headers of a file that is in memory; with more than 65,279 of them, the first one says
-** how many, and where their names are. check_header has seen that they lie in the file. */
+/* The section headers of a file that is in memory; with more than 65,279 of them, the first one
+** says how many, and where their names are. check_header has seen that they lie in the file. */
 static int find_headers(parser *p)
 {
     static const uint8_t nothing[ML_SH_ALL];

@@ -140,7 +140,8 @@ typedef struct ml_image {
 int ml_image_parse(ml_diag *d, ml_arena *a, const char *file, const char *member, ml_slice bytes,
                    uint16_t machine, const ml_image **out);
 /* The same of a file of which some is apart; head begins with its ELF header, which has been
-** checked; rest: what lies between the first bytes and the headers. `early` is kept by reference. */
+** checked; rest: what lies between the first bytes and the headers. `early` is kept by reference.
+*/
 int ml_image_parse_apart(ml_diag *d, ml_arena *a, const char *file, ml_slice head,
                          const ml_early *early, ml_slice rest, uint16_t machine,
                          const ml_image **out);
