@@ -299,7 +299,7 @@ describe("what cannot be changed", function()
             w, err = w:commit()
          end
          print(w, err and err.message)]]):format(path))
-      support.sh("chmod 755 %s %s; d=%s; while test $d != /; do chmod a+x $d 2>/dev/null; "
+      support.sh("chmod -R a+rX %s %s; d=%s; while test $d != /; do chmod a+x $d 2>/dev/null; "
          .. "d=$(dirname $d); done; %s", dir, path, path, script or "true")
       local me = support.stdout "id -u" == "0" and "setpriv --reuid=65534 --clear-groups " or ""
       return support.sh("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s/run.lua",
