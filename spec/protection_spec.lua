@@ -124,6 +124,7 @@ describe("a load", function()
             end
             return n
          end
+         local _ <close> = maps.still()
          local before = codes()
          assert.is_nil((ln:load(missing)))
          assert.is_nil((ln:load(far)))

@@ -459,6 +459,7 @@ describe("a reload that fails changes nothing:", function()
          prepare(path)
       end
       assert.is_nil((unit:reload()))
+      local _ <close> = maps.still()
       local before = snapshot(ln, unit)
       for _ = 1, 3 do
          local ok, err = unit:reload()
