@@ -107,10 +107,11 @@ local function read_beside(path, where, action)
       end
    end
    local done = path .. ".done"
-   local out = support.stdout("%s DO=%s OTHERS=\"${LD_PRELOAD:-}\" "
-      .. "LD_PRELOAD=\"${LD_PRELOAD:-}:%s\" LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s", table.concat(settings, " "),
-      support.quote(("set -e; %s; echo >> %s"):format(action, done)), hold,
-      support.quote(package.path), support.quote(package.cpath), support.interpreter, script)
+   local preloads = ("OTHERS=\"${LD_PRELOAD:-}\" LD_PRELOAD=\"${LD_PRELOAD:-}:%s\""):format(hold)
+   local out = support.stdout("%s DO=%s %s LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s",
+      table.concat(settings, " "), support.quote(("set -e; %s; echo >> %s"):format(action, done)),
+      preloads, support.quote(package.path), support.quote(package.cpath), support.interpreter,
+      script)
    support.read(done) -- else the reader was never there, and the spec says nothing
    return out:match "^(.-)\n(.*)$"
 end

@@ -150,7 +150,7 @@ static int is_in_place(ml_diag *d, const ml_store *s)
 {
     ml_arena a = {0};
     ml_directory dir = {.fd = -1};
-    ml_file_id own, other;
+    ml_file_id own = {0}, other = {0};
     const char *folder = s->path, *name;
     int e = s->kind == ML_STORE_FILE && !split(s->path, &a, &folder, &name) ? ml_nomem(d) : 0;
     if (e == 0)
