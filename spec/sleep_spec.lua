@@ -183,6 +183,21 @@ describe("a name that sleeps", function()
       assert.equal(2 * N + 1, unit.stats.asleep) -- with `calls`
    end)
 
+   it("does not end behind its section", function()
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(object("past", { more = [[
+         .text
+         .globl past
+         .type past,@function
+         past: ret
+         .size past,1000
+      ]] })))
+      assert.equal(1, #unit.warnings)
+      assert.matches("past", unit.warnings[1])
+      assert.equal(1, unit:symbol("past").size)
+      assert.equal(2 * N, unit.stats.asleep)
+   end)
+
    for name, options in pairs {
       gc_sections = { gc_sections = true, keep = { "f5", "d5", "f9" } },
       merge = { merge = true }, lazy = { bind = "lazy" }, stubs = { bind = "stubs" },

@@ -332,7 +332,7 @@ static void decode(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml
         if (s[k].size && s[k].section && s[k].section < img->nsections &&
             !ml_within(ml_image_section(img, s[k].section).size, s[k].value, s[k].size))
             ml_warn_clamp(x->t, x->in, &s[k], s[k].name);
-        if (x->sleepers && may_sleep(img, &s[k]))
+        else if (x->sleepers && may_sleep(img, &s[k]))
             keys[k].mark = ml_sleeper_mark(x->sleepers, first + k - img->first_global);
     }
 }

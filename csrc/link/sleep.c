@@ -36,8 +36,8 @@ ml_sleepers *ml_sleepers_add(ml_table *t, const ml_image *img, uint32_t input, m
 {
     uint32_t n = img->nsymbols - img->first_global;
     const ml_sleepers *last = t->nsleepers ? &t->sleepers[t->nsleepers - 1] : NULL;
-    uint32_t first = last ? last->first + last->n : 0;
-    if (n > ML_TABLE_MOST - first || !ML_ROOM(t->sleepers, t->nsleepers, t->room_sleepers))
+    uint64_t first = last ? last->first + last->n : 0;
+    if (first + n > ML_TABLE_MOST || !ML_ROOM(t->sleepers, t->nsleepers, t->room_sleepers))
         return NULL;
     size_t size = room_for(n);
     uint64_t room = ml_os_reserve(0, size);
@@ -74,23 +74,20 @@ static uint32_t number_of(const ml_entry *mark)
 
 static ml_sleepers *group_of(const ml_table *t, uint32_t number)
 {
-    uint32_t i = 0;
-    while (number - t->sleepers[i].first >= t->sleepers[i].n)
-        i++;
-    return &t->sleepers[i];
+    return &t->sleepers[ML_UPTO(t->sleepers, t->nsleepers, first, number) - 1];
 }
 
 const char *ml_sleeper_name(const ml_table *t, const ml_entry *mark)
 {
     const ml_sleepers *s = group_of(t, number_of(mark));
-    uint32_t symbol = number_of(mark) - s->first + s->img.first_global;
+    uint32_t symbol = number_of(mark) - (uint32_t)s->first + s->img.first_global;
     return ml_image_symbol(&s->img, symbol).name;
 }
 
 ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark)
 {
     ml_sleepers *g = group_of(t, number_of(mark));
-    uint32_t nth = number_of(mark) - g->first, symbol = nth + g->img.first_global;
+    uint32_t nth = number_of(mark) - (uint32_t)g->first, symbol = nth + g->img.first_global;
     ml_isym s = ml_image_symbol(&g->img, symbol);
     size_t len = strlen(s.name);
     ml_entry *e = &g->room[g->awake++];
@@ -116,6 +113,10 @@ ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark)
 
 void ml_table_wake(const ml_table *t)
 {
-    for (uint32_t i = 0; t->nsleepers && i < t->count; i++)
-        ml_table_at(t, i);
+    for (uint32_t i = 0; i < t->nsleepers; i++) {
+        const ml_sleepers *g = &t->sleepers[i];
+        for (uint32_t k = 0; g->asleep && k < g->n; k++)
+            if (ml_is_asleep(g->bind[k]))
+                ml_sleeper_wake(t, g->bind[k]);
+    }
 }

@@ -9,8 +9,9 @@
 
 /* The global symbols of one object, of which some sleep. */
 struct ml_sleepers {
-    ml_image img;           /* its symbols and their names; nothing else of it is there */
-    uint32_t first, n;      /* numbers: [first, first + n) */
+    ml_image img;   /* its symbols and their names; nothing else of it is there */
+    uint64_t first; /* numbers: [first, first + n); groups stand in their order */
+    uint32_t n;
     uint32_t input;         /* number of the object in its load */
     const uint64_t *addr;   /* of its sections; NULL: not yet placed */
     struct ml_unit *unit;   /* NULL: not yet committed */
@@ -25,7 +26,7 @@ ml_sleepers *ml_sleepers_add(ml_table *t, const ml_image *img, uint32_t input, m
 /* The mark of the n-th of them. */
 static inline ml_entry *ml_sleeper_mark(const ml_sleepers *s, uint32_t n)
 {
-    return (ml_entry *)((uintptr_t)(s->first + n) << 1 | 1);
+    return (ml_entry *)(uintptr_t)((s->first + n) << 1 | 1);
 }
 
 #endif

@@ -45,13 +45,12 @@ void ml_table_deinit(ml_table *t)
     ml_table_init(t);
 }
 
-/* strncmp, since nobody knows how long the name of a sleeper is. */
 static bool has_name(const ml_table *t, const ml_entry *e, const char *name, size_t len)
 {
     if (!ml_is_asleep(e))
         return e->len == len && memcmp(e->name, name, len) == 0;
     const char *own = ml_sleeper_name(t, e);
-    return strncmp(own, name, len) == 0 && own[len] == 0;
+    return strlen(own) == len && memcmp(own, name, len) == 0;
 }
 
 /* The slot that holds the name, or the free one where it would go. Needs slots. */
