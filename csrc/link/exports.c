@@ -48,13 +48,16 @@ static int ascending(const void *a, const void *b)
 /* Adds to v, which holds n, the places in `names` of what `shown` has. */
 static uint32_t add_shared(const ml_table *shown, const ml_table *names, uint32_t *v, uint32_t n)
 {
-    for (uint32_t i = 0; i < shown->count; i++) {
-        const ml_entry *e = ml_table_at(shown, i);
-        if (i + AHEAD < shown->count)
-            ml_table_prefetch_slot(names, ml_table_at(shown, i + AHEAD)->hash);
-        uint32_t place = e->unit ? ml_table_place(names, e->name, e->len, e->hash) : 0;
-        if (place)
-            v[n++] = place - 1;
+    ml_key keys[ML_TABLE_BATCH];
+    for (uint32_t i = 0, batch; i < shown->count; i += batch) {
+        batch = ml_table_keys(shown, i, keys);
+        for (uint32_t k = 0; k < batch; k++)
+            ml_table_prefetch_slot(names, keys[k].hash);
+        for (uint32_t k = 0; k < batch; k++) {
+            uint32_t place = ml_table_place(names, keys[k].name, keys[k].len, keys[k].hash);
+            if (place && ml_table_at(shown, i + k)->unit)
+                v[n++] = place - 1;
+        }
     }
     return n;
 }
@@ -138,13 +141,19 @@ static bool cover_all(const ml_unit *u, const ml_unit *v)
 {
     bool first = u->l->names.count <= v->l->names.count, covers = false;
     const ml_unit *small = first ? u : v, *large = first ? v : u;
-    const ml_table *names = &small->l->names;
-    for (uint32_t i = 0; i < names->count; i++) {
-        ml_entry *e = ml_table_at(names, i), *same;
-        if (i + AHEAD < names->count)
-            ml_table_prefetch_slot(&large->l->names, ml_table_at(names, i + AHEAD)->hash);
-        if (e->unit == small && (same = shown_by(large, e->name, e->len, e->hash)))
-            covers |= cover(u, first ? e : same, first ? same : e);
+    const ml_table *names = &small->l->names, *others = &large->l->names;
+    ml_key keys[ML_TABLE_BATCH];
+    for (uint32_t i = 0, n; i < names->count; i += n) {
+        n = ml_table_keys(names, i, keys);
+        for (uint32_t k = 0; k < n; k++)
+            ml_table_prefetch_slot(others, keys[k].hash);
+        for (uint32_t k = 0; k < n; k++) {
+            const ml_key *key = &keys[k];
+            ml_entry *same = shown_by(large, key->name, key->len, key->hash);
+            ml_entry *e = same ? ml_table_at(names, i + k) : NULL;
+            if (e && e->unit == small)
+                covers |= cover(u, first ? e : same, first ? same : e);
+        }
     }
     return covers;
 }
@@ -155,6 +164,11 @@ static void make_table(ml_exports *x)
     for (unsigned i = 0; i < x->nfew; i++)
         put_all(x, x->few[i]);
     x->nfew = 0;
+}
+
+bool ml_exports_lists(const ml_exports *x)
+{
+    return has_table(x) || x->nfew == ML_EXPORTS_FEW;
 }
 
 bool ml_exports_enter(ml_exports *x, ml_unit *u)

@@ -281,12 +281,22 @@ static int compare(ml_txn *t, ml_entry *e)
     return rc == 0 && t->s->first ? check_session(t, e) : rc;
 }
 
-/* Compares all definitions with those that came before the load. */
+/* Compares all definitions with those that came before the load. One that sleeps is strong: it need
+** not wake for a name that nobody else has. */
 static int compare_all(ml_txn *t)
 {
+    const ml_table *names = &t->l->names;
+    ml_key keys[ML_TABLE_BATCH];
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < t->l->names.count; i++)
-        rc = compare(t, ml_table_at(&t->l->names, i));
+    for (uint32_t i = 0, n; rc == 0 && i < names->count; i += n) {
+        n = ml_table_keys(names, i, keys);
+        for (uint32_t k = 0; rc == 0 && k < n; k++) {
+            const ml_key *key = &keys[k];
+            if (ml_table_awake(names, i + k) ||
+                ml_exports_find(&t->s->exports, key->name, key->len, key->hash))
+                rc = compare(t, ml_table_at(names, i + k));
+        }
+    }
     return rc;
 }
 

@@ -344,11 +344,18 @@ static bool keep_names(ml_txn *t, const ml_input *in)
     return in->nbind >= KEEP_FROM && names.n / KEEP_BYTES <= in->nbind && ml_txn_keep(t, names);
 }
 
+/* Will a stage or commit look at all definitions? Entering them at once is faster then. */
+static bool all_wake(const ml_txn *t)
+{
+    return t->o.merge || t->o.replace || t->o.debug || t->s->has_lazy ||
+           ml_exports_lists(&t->s->exports);
+}
+
 /* NULL: none of its names may sleep. */
 static ml_sleepers *sleepers_of(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
-    if (t->o.merge || t->o.replace || in->nbind < SLEEP_FROM || !ml_txn_keep(t, img->symtab) ||
+    if (all_wake(t) || in->nbind < SLEEP_FROM || !ml_txn_keep(t, img->symtab) ||
         (img->xindex.n && !ml_txn_keep(t, img->xindex)))
         return NULL;
     ml_sleepers *s = ml_sleepers_add(&t->l->names, img, (uint32_t)(in - t->l->inputs), in->bind);

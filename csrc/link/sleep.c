@@ -84,13 +84,28 @@ const char *ml_sleeper_name(const ml_table *t, const ml_entry *mark)
     return ml_image_symbol(&s->img, symbol).name;
 }
 
-ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark)
+/* Where the next entry goes. Who wakes many wakes most: their pages come some at a time, since
+** faults would take as long as all else. */
+static ml_entry *take_room(ml_sleepers *g)
+{
+    enum { SOME = 1024 };
+    uint32_t i = g->awake++, n = g->n - i < SOME ? g->n - i : SOME;
+    if (i && i % SOME == 0) {
+        size_t page = ml_os_page();
+        uintptr_t from = (uintptr_t)&g->room[i] & ~(page - 1);
+        ml_os_populate(from, (uintptr_t)&g->room[i + n] - from);
+    }
+    return &g->room[i];
+}
+
+/* The entry behind a mark; it is not yet in its place in the table. */
+static ml_entry *wake(const ml_table *t, const ml_entry *mark)
 {
     ml_sleepers *g = group_of(t, number_of(mark));
     uint32_t nth = number_of(mark) - (uint32_t)g->first, symbol = nth + g->img.first_global;
     ml_isym s = ml_image_symbol(&g->img, symbol);
     size_t len = strlen(s.name);
-    ml_entry *e = &g->room[g->awake++];
+    ml_entry *e = take_room(g);
     g->asleep--;
     *e = (ml_entry){.name = s.name,
                     .hash = ml_hash(s.name, len),
@@ -107,16 +122,42 @@ ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark)
                     .addr = g->addr ? g->addr[s.section] + s.value : 0,
                     .unit = g->unit};
     g->bind[nth] = e;
+    return e;
+}
+
+ml_entry *ml_sleeper_wake(const ml_table *t, const ml_entry *mark)
+{
+    ml_entry *e = wake(t, mark);
     ml_table_replace(t, mark, e);
     return e;
 }
 
+ml_entry *ml_sleeper_wake_at(const ml_table *t, uint32_t i)
+{
+    return t->entries[i] = wake(t, t->entries[i]);
+}
+
+uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys)
+{
+    uint32_t n = t->count - first < ML_TABLE_BATCH ? t->count - first : ML_TABLE_BATCH;
+    for (uint32_t k = 0; k < n; k++) {
+        const ml_entry *e = t->entries[first + k];
+        if (!ml_is_asleep(e)) {
+            keys[k] = (ml_key){e->name, e->len, e->hash, NULL};
+            continue;
+        }
+        const char *name = ml_sleeper_name(t, e);
+        size_t len = strlen(name);
+        keys[k] = (ml_key){name, len, ml_hash(name, len), NULL};
+    }
+    return n;
+}
+
 void ml_table_wake(const ml_table *t)
 {
-    for (uint32_t i = 0; i < t->nsleepers; i++) {
-        const ml_sleepers *g = &t->sleepers[i];
-        for (uint32_t k = 0; g->asleep && k < g->n; k++)
-            if (ml_is_asleep(g->bind[k]))
-                ml_sleeper_wake(t, g->bind[k]);
-    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->nsleepers; i++)
+        n += t->sleepers[i].asleep;
+    for (uint32_t i = 0; n && i < t->count; i++)
+        ml_table_at(t, i);
 }

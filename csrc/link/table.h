@@ -109,18 +109,23 @@ static inline bool ml_is_asleep(const ml_entry *e)
     return (uintptr_t)e & 1;
 }
 
-/* sleep.c: the name behind a mark; makes its entry. Neither fails. Makes the entries of all. Frees
-** what the marks stand for. */
+/* sleep.c: the name behind a mark; makes its entry; the same for entry i, which is a mark. None
+** fails. Makes the entries of all. Frees what the marks stand for. */
 const char *ml_sleeper_name(const ml_table *t, const ml_entry *mark);
-ml_entry *ml_sleeper_wake(const ml_table *t, ml_entry *mark);
+ml_entry *ml_sleeper_wake(const ml_table *t, const ml_entry *mark);
+ml_entry *ml_sleeper_wake_at(const ml_table *t, uint32_t i);
 void ml_table_wake(const ml_table *t);
 void ml_sleepers_free(ml_table *t);
+
+/* The names of entries from number first < t->count on, which need not wake for that: how many, at
+** most ML_TABLE_BATCH. */
+uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys);
 
 /* Entry i < t->count, in the order in which they were made; the other: NULL when it sleeps. */
 static inline ml_entry *ml_table_at(const ml_table *t, uint32_t i)
 {
     ml_entry *e = t->entries[i];
-    return ml_is_asleep(e) ? ml_sleeper_wake(t, e) : e;
+    return ml_is_asleep(e) ? ml_sleeper_wake_at(t, i) : e;
 }
 
 static inline ml_entry *ml_table_awake(const ml_table *t, uint32_t i)

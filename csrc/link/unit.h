@@ -134,6 +134,8 @@ const ml_entry *ml_exports_find(const ml_exports *x, const char *name, size_t le
 uint32_t ml_exports_count(const ml_exports *x);
 const uint32_t *ml_exports_shared(const ml_exports *x, const ml_table *names, ml_arena *a,
                                   uint32_t *n);
+/* Will the names of the next unit be entered one by one? */
+bool ml_exports_lists(const ml_exports *x);
 bool ml_exports_reserve(ml_session *s, const ml_linked *more);
 bool ml_exports_enter(ml_exports *x, ml_unit *u);
 void ml_exports_leave(ml_exports *x, const ml_unit *u);
