@@ -51,6 +51,11 @@ local groups = support.cc(dir .. "/groups.o", TEMPLATES, "-O0", {compiler = "g++
 local far = support.cc(dir .. "/far.o", ENVIRON, "-O1 -fno-pic -fno-pie -mcmodel=small")
 local large = support.cc(dir .. "/large.o", "const char pad[1100000] = {1};" .. ENVIRON,
    "-O1 -fno-pic -fno-pie -mcmodel=small")
+local many = support.cc(dir .. "/many.o", ADD .. [[
+const char pad[1100000] = {1};
+__asm__(".altmacro\n.macro name n\n .globl many\\n\n many\\n: .quad \\n\n.endm\n.data\n"
+   ".set i, 0\n.rept 20000\n name %i\n .set i, i + 1\n.endr\n.noaltmacro\n.text");
+]], "-O1 -fPIC")
 local debugged = support.cc(dir .. "/debugged.o", ADD, "-g -O1 -fPIC -gz")
 local tls = support.cc(dir .. "/tls.o", TLS, "-O1 -fPIE")
 local archive = dir .. "/libadd.a"
@@ -166,6 +171,13 @@ describe("a load in which a call fails", function()
    it("leaves nothing of a large object behind", function()
       assert.is_true(survives {large} > 3)
       assert.is_true(survives {large, gc_sections = true, keep = {"spec_add"}} > 3)
+   end)
+
+   it("leaves nothing of names behind that sleep", function()
+      local ln <close> = moonlink.new()
+      assert.is_true(assert(ln:load(many)).stats.asleep >= 20000)
+      assert.is_true(survives {many, calls} > 3)
+      assert.is_true(survives({calls, many}, {onwards = true}) > 3)
    end)
 
    it("leaves nothing of stubs that count behind", function()
