@@ -150,6 +150,13 @@ int ml_txn_answer_zero(ml_txn *t, const char *name)
     return 0;
 }
 
+/* A name that sleeps is defined. */
+static void use(ml_entry *e)
+{
+    if (!ml_is_asleep(e))
+        e->flags |= ML_ENT_USED;
+}
+
 /* Relocations of a section that was dropped do not count. */
 static void mark_used(const ml_input *in)
 {
@@ -158,7 +165,7 @@ static void mark_used(const ml_input *in)
         for (uint32_t k = 0; !ml_is_dropped(in, rels->target) && k < rels->count; k++) {
             uint32_t symbol = ml_image_rel(rels, k).symbol;
             if (symbol >= in->img->first_global)
-                ml_input_bound(in, symbol - in->img->first_global)->flags |= ML_ENT_USED;
+                use(in->bind[symbol - in->img->first_global]);
         }
     }
 }

@@ -104,9 +104,10 @@ static grave *dig(const ml_unit *u)
     size_t text = strlen(u->life->name) + 1;
     uint32_t n = 0;
     for (uint32_t i = 0; i < l->names.count && n < ML_GRAVE_NAMES; i++) {
-        if (!worth_a_name(l, ml_table_at(&l->names, i)))
+        const ml_entry *e = ml_table_at(&l->names, i);
+        if (!worth_a_name(l, e))
             continue;
-        text += ml_table_at(&l->names, i)->len + 1u;
+        text += e->len + 1u;
         n++;
     }
     grave *g = ml_heap_zalloc(1, sizeof *g + n * sizeof g->v[0] + text);

@@ -134,11 +134,9 @@ static void publish(ml_unit *u, ml_unit *old)
         old->other = u;
         u->is_new = true;
     }
-    u->covers = ml_exports_enter(&s->exports, u);
-    for (ml_unit *k = s->has_lazy ? s->last : NULL; k; k = k->prev)
-        ml_table_wake(&k->l->names);
     if (s->has_lazy)
         ml_table_wake(&u->l->names);
+    u->covers = ml_exports_enter(&s->exports, u);
     for (uint32_t i = 0; i < u->nheld; i++)
         u->held[i]->ready = true;
     ml_session_let_go(s);

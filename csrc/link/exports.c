@@ -50,9 +50,7 @@ static uint32_t add_shared(const ml_table *shown, const ml_table *names, uint32_
 {
     ml_key keys[ML_TABLE_BATCH];
     for (uint32_t i = 0, batch; i < shown->count; i += batch) {
-        batch = ml_table_keys(shown, i, keys);
-        for (uint32_t k = 0; k < batch; k++)
-            ml_table_prefetch_slot(names, keys[k].hash);
+        batch = ml_table_keys(shown, i, keys, names);
         for (uint32_t k = 0; k < batch; k++) {
             uint32_t place = ml_table_place(names, keys[k].name, keys[k].len, keys[k].hash);
             if (place && ml_table_at(shown, i + k)->unit)
@@ -144,9 +142,7 @@ static bool cover_all(const ml_unit *u, const ml_unit *v)
     const ml_table *names = &small->l->names, *others = &large->l->names;
     ml_key keys[ML_TABLE_BATCH];
     for (uint32_t i = 0, n; i < names->count; i += n) {
-        n = ml_table_keys(names, i, keys);
-        for (uint32_t k = 0; k < n; k++)
-            ml_table_prefetch_slot(others, keys[k].hash);
+        n = ml_table_keys(names, i, keys, others);
         for (uint32_t k = 0; k < n; k++) {
             const ml_key *key = &keys[k];
             ml_entry *same = shown_by(large, key->name, key->len, key->hash);

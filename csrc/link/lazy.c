@@ -117,6 +117,8 @@ static ml_lazies *new_lazies(ml_txn *t)
     z->slots = ml_piece_addr(t, t->piece_lazy_slots);
     z->unbound = t->o.unbound;
     copy_scope(t, z);
+    for (ml_unit *u = t->s->has_lazy ? NULL : t->s->first; u; u = u->next)
+        ml_table_wake(&u->l->names); /* later ones wake at commit */
     t->s->has_lazy = true;
     return l->lazies = z;
 }

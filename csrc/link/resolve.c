@@ -289,7 +289,7 @@ static int compare_all(ml_txn *t)
     ml_key keys[ML_TABLE_BATCH];
     int rc = 0;
     for (uint32_t i = 0, n; rc == 0 && i < names->count; i += n) {
-        n = ml_table_keys(names, i, keys);
+        n = ml_table_keys(names, i, keys, &t->s->exports.names);
         for (uint32_t k = 0; rc == 0 && k < n; k++) {
             const ml_key *key = &keys[k];
             if (ml_table_awake(names, i + k) ||

@@ -348,7 +348,7 @@ static bool keep_names(ml_txn *t, const ml_input *in)
 static bool all_wake(const ml_txn *t)
 {
     return t->o.merge || t->o.replace || t->o.debug || t->s->has_lazy ||
-           ml_exports_lists(&t->s->exports);
+           t->o.crossing == ML_CROSS_LAZY || ml_exports_lists(&t->s->exports);
 }
 
 /* NULL: none of its names may sleep. */

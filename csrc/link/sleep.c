@@ -137,18 +137,19 @@ ml_entry *ml_sleeper_wake_at(const ml_table *t, uint32_t i)
     return t->entries[i] = wake(t, t->entries[i]);
 }
 
-uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys)
+uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys, const ml_table *other)
 {
     uint32_t n = t->count - first < ML_TABLE_BATCH ? t->count - first : ML_TABLE_BATCH;
     for (uint32_t k = 0; k < n; k++) {
         const ml_entry *e = t->entries[first + k];
-        if (!ml_is_asleep(e)) {
+        if (ml_is_asleep(e)) {
+            const char *name = ml_sleeper_name(t, e);
+            size_t len = strlen(name);
+            keys[k] = (ml_key){name, len, ml_hash(name, len), NULL};
+        } else {
             keys[k] = (ml_key){e->name, e->len, e->hash, NULL};
-            continue;
         }
-        const char *name = ml_sleeper_name(t, e);
-        size_t len = strlen(name);
-        keys[k] = (ml_key){name, len, ml_hash(name, len), NULL};
+        ml_table_prefetch_slot(other, keys[k].hash);
     }
     return n;
 }

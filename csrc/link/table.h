@@ -118,8 +118,8 @@ void ml_table_wake(const ml_table *t);
 void ml_sleepers_free(ml_table *t);
 
 /* The names of entries from number first < t->count on, which need not wake for that: how many, at
-** most ML_TABLE_BATCH. */
-uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys);
+** most ML_TABLE_BATCH. They are about to be looked up in `other`. */
+uint32_t ml_table_keys(const ml_table *t, uint32_t first, ml_key *keys, const ml_table *other);
 
 /* Entry i < t->count, in the order in which they were made; the other: NULL when it sleeps. */
 static inline ml_entry *ml_table_at(const ml_table *t, uint32_t i)
