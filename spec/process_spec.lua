@@ -122,4 +122,13 @@ describe("the process", function()
          passes(("counted %s,%s"):format(library, order), {variant = "plain"})
       end
    end)
+
+   it("are taken back many at a time from who goes from record to record", function()
+      local library = dir .. "/libunwind.so.1"
+      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libunwind.so.1 -o %s spec/c/%s.c",
+         library, "records")
+      for _, order in ipairs {"oldest", "newest", "random"} do
+         passes(("records %s,%s"):format(library, order))
+      end
+   end)
 end)

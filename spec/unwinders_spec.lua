@@ -37,3 +37,62 @@ it("and so is one that has data behind it", function()
    assert.equal("42\n42\n42\n", out)
    assert.equal(0, status)
 end)
+
+it("what LLVM's libunwind still knows of unloaded code is not taken for new code there", function()
+   local source = "long where(void); long where(void) { return (long)where; }"
+   local plain = support.cc(dir .. "/plain.o", source, "-O1 -fPIC -fasynchronous-unwind-tables")
+   local none = support.cc(dir .. "/none.o", source, "-O1 -fPIC -fno-asynchronous-unwind-tables")
+   -- its first entry, where that of the others is, is for the function that comes last
+   local turned = support.cc(dir .. "/turned.o", [[
+      asm(".text 1\n"
+          "later: .cfi_startproc\n"
+          "nop; nop; ret\n"
+          ".cfi_endproc\n"
+          ".text 0\n"
+          ".globl where\n"
+          "where: .cfi_startproc\n"
+          "lea where(%rip), %rax\n"
+          "ret\n"
+          ".cfi_endproc\n");
+   ]], "-O1 -fPIC")
+   local asks = support.cc(dir .. "/asks.o", [[
+      void *_Unwind_FindEnclosingFunction(void *pc);
+      long begins(long at) { return (long)_Unwind_FindEnclosingFunction((void *)(at + 1)); }
+   ]], "-O1 -fPIC")
+   local status, out, err = support.lua([[
+      local moonlink = require "moonlink"
+      local asks, plain, none, turned = ...
+      local ln <close> = moonlink.new()
+      assert(ln:load {asks, "libunwind.so.1"})
+      local begins = ln:func "long begins(long)"
+      local units, at, begin, places = {}, {}, {}, {}
+      local function load(path, i)
+         units[i] = assert(ln:load {{path = path, rename = {where = "where" .. i}}})
+         at[i] = ln:func(("long where%d(void)"):format(i))()
+         begin[i] = path == none and 0 or at[i]
+         assert(begins(at[i]) == begin[i])
+      end
+      for i = 1, 600 do
+         load(plain, i)
+         places[at[i] ] = true
+      end
+      local function change(from, to, path) -- of a large hole the first part is used again
+         local again = 0
+         for i = from, to do
+            assert(units[i]:unload "force")
+         end
+         for i = from, to do
+            load(path, i)
+            again = again + (places[at[i] ] and 1 or 0)
+         end
+         for i = 1, 600 do
+            assert(begins(at[i]) == begin[i])
+         end
+         return again > 10
+      end
+      print(change(10, 209, none), change(250, 449, turned), change(10, 449, plain))
+   ]], asks, plain, none, turned)
+   assert.equal("", err)
+   assert.equal("true\ttrue\ttrue\n", out)
+   assert.equal(0, status)
+end)

@@ -1,8 +1,8 @@
 /* unwind.c -- bench: tables told to an unwinder and taken back; see bench/works/unwind.lua.
 ** Usage: unwind LIBRARY COUNT ORDER (oldest, newest, random). Prints microseconds of the processor:
-** telling all, the first look-up, as of an exception, and taking all back. Each table describes a
-** function in a page of its own, where nothing else is. Compiled with the rooms base and os,
-** process/unwind.c and process/runtime.c.
+** telling all, the first look-up, as of an exception, taking all back; and, all being told anew,
+** changing each for another at its place and taking these back. Each table describes a function in a page of its own, where nothing else is.
+** Compiled with the rooms base and os, and unwind.c, runs.c, doors.c and runtime.c of process.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
@@ -52,6 +52,24 @@ static void arrange(unsigned *order, unsigned n, const char *how)
     }
 }
 
+/* Table number i, for which its page is given anew. False when memory is short. */
+static bool tell(ml_unwinders *w, const uint8_t *code, unsigned i, ml_unwind *out)
+{
+    uint64_t at = (uint64_t)(uintptr_t)(code + (size_t)i * PAGE);
+    ml_unwind_table table = {
+        .at = at + CODE, .code = at, .size = PAGE, .home = (uint64_t)(uintptr_t)code, .entries = 1};
+    ml_unwinders_vacate(w, at, PAGE);
+    return ml_unwind_register(w, &table, out);
+}
+
+static bool tell_all(ml_unwinders *w, const uint8_t *code, unsigned n, ml_unwind *all)
+{
+    bool enough = true;
+    for (unsigned i = 0; enough && i < n; i++)
+        enough = tell(w, code, i, &all[i]);
+    return enough;
+}
+
 int main(int argc, char **argv)
 {
     unsigned n = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
@@ -69,11 +87,8 @@ int main(int argc, char **argv)
         make_table(code + (size_t)i * PAGE);
     ml_unwinders_refresh(w);
     double start = now();
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t at = (uint64_t)(uintptr_t)(code + (size_t)i * PAGE);
-        if (!ml_unwind_register(w, at + CODE, at, &all[i]))
-            return 2;
-    }
+    if (!tell_all(w, code, n, all))
+        return 2;
     double told = now();
     char bases[64];
     find_fde *find = (find_fde *)(uintptr_t)dlsym(RTLD_DEFAULT, "_Unwind_Find_FDE");
@@ -83,7 +98,19 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < n; i++)
         ml_unwind_unregister(&all[order[i]]);
     double end = now();
-    printf("%.1f %.1f %.1f\n", told - start, found - told, end - found);
+    bool enough = tell_all(w, code, n, all);
+    double again = now();
+    for (unsigned i = 0; enough && i < n; i++) {
+        ml_unwind_unregister(&all[order[i]]);
+        enough = tell(w, code, order[i], &all[order[i]]);
+    }
+    double changed = now();
+    if (!enough)
+        return 2;
+    for (unsigned i = 0; i < n; i++)
+        ml_unwind_unregister(&all[order[i]]);
+    printf("%.1f %.1f %.1f %.1f %.1f\n", told - start, found - told, end - found, changed - again,
+           now() - changed);
     ml_unwinders_free(w);
     return 0;
 }

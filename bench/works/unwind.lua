@@ -8,10 +8,11 @@ local count, runs = tonumber(arg[1] or 10000), tonumber(arg[2] or 15)
 
 local LIBRARIES = { "libgcc_s.so.1", "libunwind.so.1" }
 local ORDERS = { "oldest", "newest", "random" }
-local COLUMNS = { "telling", "first look-up", "taking back" }
+local COLUMNS = { "telling", "first look-up", "taking back", "changing each", "taking these back" }
 
 local program = os.tmpname()
-local SOURCES = "bench/peers/unwind.c csrc/process/unwind.c csrc/process/runtime.c csrc/base/*.c "
+local SOURCES = "bench/peers/unwind.c csrc/process/unwind.c csrc/process/runs.c "
+   .. "csrc/process/doors.c csrc/process/runtime.c csrc/base/*.c "
    .. "$(ls csrc/os/*.c | grep -v /fault[.]c)"
 assert(os.execute(("gcc -std=c11 -O2 -Icsrc -o %s %s"):format(program, SOURCES)))
 
@@ -22,13 +23,13 @@ local function measure(library, order)
    for number in pipe:read("a"):gmatch "%S+" do
       values[#values + 1] = tonumber(number)
    end
-   return values[3] and values
+   return values[#COLUMNS] and values
 end
 
 io.write(("%d tables, %d runs, microseconds of the processor\n"):format(count, runs))
 for _, library in ipairs(LIBRARIES) do
    for _, order in ipairs(measure(library, "oldest") and ORDERS or {}) do
-      local columns = { {}, {}, {} }
+      local columns = { {}, {}, {}, {}, {} }
       for i = 1, runs do
          for k, value in ipairs(measure(library, order)) do
             columns[k][i] = value

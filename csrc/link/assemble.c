@@ -357,6 +357,7 @@ static int take_block(ml_txn *t)
     if (rc < 0)
         return rc;
     t->taken = true;
+    ml_unwinders_vacate(t->s->unwinders, t->l->block.addr, t->l->block.size);
     t->view = (uint8_t *)(uintptr_t)t->l->block.addr;
     t->code = ml_block_writable(&t->l->block, t->l->block.addr);
     ml_protect_warn(t);

@@ -516,6 +516,7 @@ int ml_frames_check(ml_txn *t)
     memcpy(ml_piece_view(t, t->piece_frames), table_end, sizeof table_end);
     if (!w.live)
         t->l->frames = 0;
+    t->frame_entries = w.live;
     return 0;
 }
 
@@ -546,13 +547,14 @@ static void add_unwinder(ml_linked *l)
 {
     uint64_t add = address_of(l, "__unw_add_dynamic_eh_frame_section");
     uint64_t remove = address_of(l, "__unw_remove_dynamic_eh_frame_section");
-    if (!add || !remove) {
+    bool by_records = add && remove;
+    if (!by_records) {
         add = address_of(l, "__register_frame");
         remove = address_of(l, "__deregister_frame");
     }
     if (!add || !remove || !address_of(l, "_Unwind_RaiseException"))
         return;
-    ml_unwinders_add(l->unwinders, add, remove);
+    ml_unwinders_add(l->unwinders, add, remove, by_records);
     l->unwinder = add;
 }
 
@@ -562,8 +564,13 @@ int ml_frames_register(ml_txn *t)
     l->unwinders = t->s->unwinders;
     enter_runtime(l);
     ml_unwinders_refresh(l->unwinders);
-    const ml_block *b = &l->block;
-    if (l->frames && !ml_unwind_register(l->unwinders, l->frames, b->addr, b->home, &l->unwind))
+    const ml_unwind_table table = {.at = l->frames,
+                                   .code = l->block.addr,
+                                   .size = l->block.size,
+                                   .home = l->block.home,
+                                   .entries = t->frame_entries,
+                                   .passes = t->o.alone};
+    if (table.at && !ml_unwind_register(l->unwinders, &table, &l->unwind))
         return ml_nomem(t->d);
     add_unwinder(l);
     return 0;

@@ -155,8 +155,9 @@ struct ml_txn {
     uint32_t copies;       /* bytes of copied objects: see copies.c */
     uint32_t piece_copies; /* 1 + index; 0: none */
     bool need_gotbase;
-    bool has_frames;       /* there are .eh_frame sections */
-    uint32_t piece_frames; /* 1 + index of the word that ends them; 0: none */
+    bool has_frames;        /* there are .eh_frame sections */
+    uint32_t frame_entries; /* FDEs of code that is there */
+    uint32_t piece_frames;  /* 1 + index of the word that ends them; 0: none */
     /* relocate */
     ml_movable *movable; /* nmoved (set by scan) */
     uint32_t room_movable;

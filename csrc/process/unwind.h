@@ -12,10 +12,23 @@
 
 typedef struct ml_unwinders ml_unwinders;
 
-/* A table. All zero while it is not registered. */
+/* A table that has at least one entry for code. */
+typedef struct ml_unwind_table {
+    uint64_t at; /* address of its first record */
+    /* All of its code lies in [code, code + size), where nobody else's does. */
+    uint64_t code, size;
+    uint64_t home;    /* the address space that this code is in, as a number; between two tables of
+                         one home lies no code but what is known here */
+    uint32_t entries; /* about how many there are */
+    bool passes;      /* its addresses may be anybody's once it has been taken back; else they are
+                         free until ml_unwinders_vacate */
+} ml_unwind_table;
+
+/* A table that was told of. All zero: none. */
 typedef struct ml_unwind {
-    uint64_t table; /* address of its first record; 0: not registered */
-    uint64_t code;  /* where its code begins */
+    uint64_t code;
+    struct ml_door *door; /* by which it came in, and its number there */
+    uint32_t place;
     ml_unwinders *with;
 } ml_unwind;
 
@@ -26,18 +39,18 @@ void ml_unwinders_free(ml_unwinders *w);
 ** can throw without one. */
 void ml_unwinders_refresh(ml_unwinders *w);
 
-/* Tells all unwinders of a table that has at least one entry for code. All of its code lies from
-** `code` on, where nobody else's begins or lies between. home: the address space that this code is
-** in, as a number; between two tables of one home lies no code but what w knows. False when memory
-** is short: then nothing was changed. */
-bool ml_unwind_register(ml_unwinders *w, uint64_t table, uint64_t code, uint64_t home,
-                        ml_unwind *out);
+/* Tells all unwinders of a table. False when memory is short: then nothing was changed. */
+bool ml_unwind_register(ml_unwinders *w, const ml_unwind_table *t, ml_unwind *out);
 /* The inverse; cannot fail. *u is all zero afterwards, and may have been so before. */
 void ml_unwind_unregister(ml_unwind *u);
+/* New code comes to [addr, addr + size), with a table or without one: no unwinder knows any longer
+** what was there before. */
+void ml_unwinders_vacate(ml_unwinders *w, uint64_t addr, uint64_t size);
 
-/* An unwinder inside a load: the addresses of its __register_frame and __deregister_frame, or of
-** LLVM's functions for a table. Nothing happens when there are too many. */
-void ml_unwinders_add(ml_unwinders *w, uint64_t add, uint64_t remove);
+/* An unwinder inside a load: the addresses of its __register_frame and __deregister_frame, or
+** (by_records) of LLVM's functions for a table, which go from record to record. Nothing happens
+** when there are too many. */
+void ml_unwinders_add(ml_unwinders *w, uint64_t add, uint64_t remove, bool by_records);
 /* Its load ends: forgets it, without telling it anything. */
 void ml_unwinders_forget(ml_unwinders *w, uint64_t add);
 

@@ -184,6 +184,14 @@ static table table_for(uint64_t start)
     return (table){12, 0, {1, 0, 1, 0x78, 16}, 20, 20, start, 64, 0};
 }
 
+/* Tells of a table at an address whose code, of 64 bytes, begins at `start`. */
+static void tell(ml_unwinders *w, const void *at, uint64_t start, uint64_t home, ml_unwind *out)
+{
+    const ml_unwind_table told = {
+        .at = (uint64_t)(uintptr_t)at, .code = start, .size = 64, .home = home, .entries = 1};
+    CHECK(ml_unwind_register(w, &told, out));
+}
+
 typedef const void *find_fde(void *pc, void *bases);
 
 /* Three tables, which libgcc knows as one object, later as smaller ones. */
@@ -198,7 +206,7 @@ static void unwinding(const char *unused)
     ml_unwinders_refresh(w);
     for (int i = 0; i < 3; i++) {
         t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&t[i], t[i].start, 1, &reg[i]));
+        tell(w, &t[i], t[i].start, 1, &reg[i]);
     }
     CHECK(!dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD)); /* nobody to tell so far */
     dlerror();
@@ -214,7 +222,7 @@ static void unwinding(const char *unused)
     ml_unwind_unregister(&reg[1]);
     CHECK(find(code + 10, bases) && !find(code + 110, bases) && find(code + 210, bases));
     ml_unwind_unregister(&reg[1]);
-    CHECK(reg[1].table == 0);
+    CHECK(!reg[1].with);
     ml_unwind_unregister(&reg[0]);
     CHECK(!find(code + 10, bases) && find(code + 210, bases));
     ml_unwind_unregister(&reg[2]);
@@ -240,7 +248,7 @@ static void between(const char *unused)
     for (unsigned n = 0; n < N; n++) {
         unsigned i = n * 5 % N;
         t[i] = table_for((uint64_t)(uintptr_t)(code + 100 * i));
-        CHECK(ml_unwind_register(w[i % 2], (uint64_t)(uintptr_t)&t[i], t[i].start, i, &reg[i]));
+        tell(w[i % 2], &t[i], t[i].start, i, &reg[i]);
     }
     for (int i = 0; i < N; i++)
         CHECK(find(code + 100 * i + 10, bases) && !find(code + 100 * i + 70, bases));
@@ -282,8 +290,7 @@ static void counted(const char *arg)
     for (unsigned i = 0; i < MANY; i++) {
         unsigned at = mixed ? i * 7919u % MANY : i;
         left[i] = i;
-        CHECK(ml_unwind_register(w, (uint64_t)(uintptr_t)&words[i], 4096 * (1 + (uint64_t)at), 1,
-                                 &reg[i]));
+        tell(w, &words[i], 4096 * (1 + (uint64_t)at), 1, &reg[i]);
     }
     CHECK(known() == MANY && *objects <= (mixed ? 250 : 80));
     CHECK(mixed || *steps <= 2 * MANY); /* the run that was changed last comes first */
@@ -301,12 +308,108 @@ static void counted(const char *arg)
     free(path);
 }
 
+/* ---- an unwinder that goes from record to record ---- */
+
+/* Tables of a session, and those of another whose addresses are between. */
+static struct {
+    table t[MANY];
+    ml_unwind reg[MANY];
+    bool live[MANY];
+    int (*knows)(uint64_t start);
+} books;
+
+static uint64_t shelf(unsigned i)
+{
+    return 4096 * (1 + (uint64_t)i);
+}
+
+/* At any time each table that is told of is known. */
+static void all_known(void)
+{
+    for (unsigned i = 0; i < MANY; i += 97)
+        CHECK(!books.live[i] || books.knows(shelf(i)));
+}
+
+static void lend(ml_unwinders *w, unsigned i)
+{
+    ml_unwinders_vacate(w, shelf(i), 64);
+    CHECK(i % 10 || !books.knows(shelf(i)));
+    books.t[i] = table_for(shelf(i));
+    tell(w, &books.t[i], shelf(i), 1, &books.reg[i]);
+    CHECK(i % 10 || books.knows(shelf(i)) == 1);
+    books.live[i] = true;
+}
+
+static void give_back(unsigned i)
+{
+    books.live[i] = false;
+    ml_unwind_unregister(&books.reg[i]);
+}
+
+/* 10,000 tables taken back in any order with few walks, and others at their places; a table whose
+** addresses go with it is gone at once. */
+static void records(const char *arg)
+{
+    static unsigned left[MANY];
+    char *path = strdup(arg), *how = strchr(path, ',');
+    CHECK(how);
+    *how++ = 0;
+    ml_library lib = opened(path);
+    unsigned long *walks = (void *)(uintptr_t)found(&lib, "walks", NULL).addr;
+    unsigned long *told = (void *)(uintptr_t)found(&lib, "told", NULL).addr;
+    void (**watch)(void) = (void (**)(void))(uintptr_t)found(&lib, "watch", NULL).addr;
+    books.knows = (int (*)(uint64_t))(uintptr_t)found(&lib, "knows", NULL).addr;
+    *watch = all_known;
+    ml_unwinders *w = ml_unwinders_new();
+    for (unsigned i = 0; i < 10; i++) /* before the unwinder is seen */
+        tell(w, (books.t[i] = table_for(shelf(i)), &books.t[i]), shelf(i), 1, &books.reg[i]);
+    CHECK(*told == 0);
+    ml_unwinders_refresh(w);
+    CHECK(*told == 10);
+    for (unsigned i = 0; i < MANY; i++) {
+        left[i] = i;
+        books.live[i] = i < 10;
+        if (i >= 10)
+            lend(w, i);
+    }
+    CHECK(*told == MANY && *walks == 0);
+    for (unsigned i = 0; i < 100; i++) { /* one changed again and again */
+        give_back(5000);
+        lend(w, 5000);
+    }
+    CHECK(*walks <= 100 && *told <= MANY + 100 * 17 + 128);
+    unsigned long before = *walks;
+    for (unsigned n = MANY; n > 0; n--) {
+        unsigned k = victim(how, n);
+        give_back(left[k]);
+        memmove(&left[k], &left[k + 1], (n - 1 - k) * sizeof *left);
+    }
+    CHECK(*walks - before <= MANY / 100);
+    for (unsigned i = 0; i < MANY; i += 97)
+        CHECK(!books.knows(shelf(i)));
+    lend(w, 1);
+    ml_unwind reg;
+    table one = table_for(8);
+    CHECK(ml_unwind_register(
+        w, &(ml_unwind_table){(uint64_t)(uintptr_t)&one, 8, 64, 2, .entries = 1, .passes = true},
+        &reg));
+    CHECK(books.knows(8) == 1);
+    ml_unwind_unregister(&reg);
+    CHECK(!books.knows(8) && books.knows(shelf(1)) == 1);
+    give_back(1);
+    ml_unwinders_free(w);
+    CHECK(!books.knows(shelf(1)));
+    ml_library_close(&lib);
+    free(path);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"opening", opening},     {"local", local},         {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
         {"unwinding", unwinding}, {"between", between},     {"counted", counted},
+        {"records", records},
     };
     argc_given = argc;
     argv_given = argv;
