@@ -3,6 +3,7 @@
 ** entries, and the sections' bytes in place. After it addresses are final.
 ** Spec: gABI chapter 4 "Special Sections"; ld manual on __start_ and __stop_.
 ** SPDX-License-Identifier: MIT */
+#include "base/align.h"
 #include "link/sleep.h"
 #include "link/txn.h"
 
@@ -63,10 +64,46 @@ uint32_t ml_piece_add(ml_txn *t, ml_class class, uint64_t size, uint64_t align)
     return t->npieces;
 }
 
+/* Note [Pieces of many sections]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** What is compiled with -ffunction-sections has as many sections as functions, and most of a piece
+** is the same for all of them. So small sections of one object and class that follow each other
+** share a piece; each knows its offset in it, and lies where it would lie with a piece of its own,
+** since no one's alignment is larger than the first one's. A section stays alone when something may
+** move it (large.c, tls.c), puts it into a run, or joins it to the next (frames.c). Pieces stay
+** small, so that a piece that is too large is still one section, for errors and for large.c.
+**
+** 100,000 sections of 18 bytes become 28 pieces: the walks over pieces take no time, and 2.4 MB
+** need not be there. */
+enum { SHARED_MOST = 32 << 10, PIECE_MOST = 64 << 10 }; /* bytes of a section, of a piece */
+
+static bool may_share(const ml_image *img, const ml_isec *s)
+{
+    const uint32_t roles = 1u << ML_ROLE_NONE | 1u << ML_ROLE_RELRO | 1u << ML_ROLE_EXCEPT_TABLE;
+    return s->size <= SHARED_MOST && (roles >> s->role & 1) &&
+           !(s->flags & (ML_SEC_TLS | ML_SEC_LARGE)) && !(img->idents && s->name[0] != '.');
+}
+
+/* Puts a section behind what the piece has; false: it cannot go there. */
+static bool share(ml_txn *t, uint32_t piece, const ml_isec *s, uint64_t *offset)
+{
+    ml_piece *p = piece ? &t->pieces[piece - 1] : NULL;
+    if (!p || s->align > ml_piece_align(p) || p->filled != (s->type != ML_SHT_NOBITS))
+        return false;
+    uint64_t at = ml_align_up(p->size, s->align);
+    if (at + s->size > PIECE_MOST)
+        return false;
+    p->size = at + s->size;
+    *offset = at;
+    t->nshared++;
+    return true;
+}
+
 static int section_pieces(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
     uint32_t first = t->npieces;
+    uint32_t open[ML_CLASS_COUNT] = {0}; /* the last piece of a class, if it may be shared */
     in->piece = ml_zalloc(&t->scratch, img->nsections, sizeof *in->piece);
     in->addr = ml_zalloc(in->sleeps ? &t->l->keep : &t->scratch, img->nsections, sizeof *in->addr);
     if (!in->piece || !in->addr)
@@ -82,9 +119,18 @@ static int section_pieces(ml_txn *t, ml_input *in)
                            "section is %s and executable",
                            s.flags & ML_SEC_TLS ? "thread-local" : "writable");
         t->asks_large |= (s.flags & ML_SEC_LARGE) != 0;
+        if (!ML_ARENA_ROOM(&t->scratch, t->pieces, t->npieces, t->room_pieces))
+            return ml_nomem(t->d);
         if (in->split && !(s.flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
             continue;
-        in->piece[i] = ml_piece_add(t, class_of(&s), s.size, s.align);
+        const ml_class class = class_of(&s);
+        const bool shared = may_share(img, &s);
+        if (shared && share(t, open[class], &s, &in->addr[i])) {
+            in->piece[i] = open[class];
+            continue;
+        }
+        in->piece[i] = ml_piece_add(t, class, s.size, s.align);
+        open[class] = shared ? in->piece[i] : 0;
         t->pieces[in->piece[i] - 1].filled = s.type != ML_SHT_NOBITS;
         if (s.role != ML_ROLE_NONE || t->idents.count)
             join_run(t, img, i, in->piece[i]);
@@ -159,16 +205,29 @@ static ml_class common_class(const ml_entry *e)
 /* Adds the pieces of common symbols; there are n. */
 static int common_pieces(ml_txn *t, uint32_t n)
 {
-    ml_piece *more = ml_nalloc(&t->scratch, (size_t)t->npieces + n + MORE_PIECES, sizeof *more);
-    if (!more)
-        return ml_nomem(t->d);
-    memcpy(more, t->pieces, t->npieces * sizeof *more);
-    t->pieces = more;
-    for (uint32_t i = 0; i < t->l->names.count; i++) {
+    for (uint32_t i = 0; n && i < t->l->names.count; i++) {
         ml_entry *e = ml_table_awake(&t->l->names, i);
         if (e && e->def == ML_DEF_COMMON)
             e->section = ml_piece_add(t, common_class(e), e->size, e->value ? e->value : 1);
     }
+    return 0;
+}
+
+/* Room for n more pieces than sections have, and for those of the linker. */
+static int more_pieces(ml_txn *t, uint32_t n)
+{
+    size_t room = (size_t)t->npieces + n + MORE_PIECES;
+    if (room > UINT32_MAX)
+        return ml_nomem(t->d);
+    if (room <= t->room_pieces)
+        return 0;
+    ml_piece *more = ml_nalloc(&t->scratch, room, sizeof *more);
+    if (!more)
+        return ml_nomem(t->d);
+    if (t->npieces)
+        memcpy(more, t->pieces, t->npieces * sizeof *more);
+    t->pieces = more;
+    t->room_pieces = room;
     return 0;
 }
 
@@ -194,11 +253,10 @@ static int look_at_names(ml_txn *t, bool has_tls)
 
 static int all_pieces(ml_txn *t)
 {
-    size_t n = MORE_PIECES;
+    size_t n = 0;
     for (uint32_t i = 0; i < t->l->ninputs; i++)
         n += t->l->inputs[i].img->nmemory;
-    t->pieces = ml_nalloc(&t->scratch, n, sizeof *t->pieces);
-    if (!t->pieces || n + t->l->names.count > UINT32_MAX)
+    if (n > UINT32_MAX / 2)
         return ml_nomem(t->d);
     bool has_tls = false;
     int rc = ml_merge_choose(t);
@@ -208,11 +266,13 @@ static int all_pieces(ml_txn *t)
     }
     if (rc < 0)
         return rc;
-    t->l->stats.sections = t->npieces;
+    t->l->stats.sections = t->npieces + t->nshared;
     rc = look_at_names(t, has_tls);
+    if (rc == 0)
+        rc = more_pieces(t, t->ncommons);
     if (rc < 0)
         return rc;
-    rc = t->ncommons ? common_pieces(t, t->ncommons) : 0;
+    rc = common_pieces(t, t->ncommons);
     return rc < 0 ? rc : merge_runs(t);
 }
 
@@ -455,21 +515,72 @@ static void fill_gaps(ml_txn *t)
     }
 }
 
+/* Sections on their way to their places: what lies side by side in the file and in memory goes at
+** once, and from file to place without a stay between if it is much (contents.c). */
+typedef struct passage {
+    ml_txn *t;
+    const ml_image *img;
+    ml_slice data; /* n 0: nothing waits; p NULL: it is in the file only */
+    uint64_t offset;
+    uint8_t *to;
+    uint8_t *end; /* of the last code; where more of the same piece, `piece`, may leave a gap */
+    uint32_t piece;
+} passage;
+
+static int pass_on(passage *x)
+{
+    int rc = ml_contents_put(x->t, x->img, x->offset, x->data, x->to);
+    x->data.n = 0;
+    return rc;
+}
+
+static inline int pass(passage *x, const ml_isec *s, uint8_t *to)
+{
+    if (!s->data.n)
+        return 0;
+    if (x->data.n && to == x->to + x->data.n && s->offset == x->offset + x->data.n &&
+        s->data.p == (x->data.p ? x->data.p + x->data.n : NULL)) {
+        x->data.n += s->data.n;
+        return 0;
+    }
+    int rc = x->data.n ? pass_on(x) : 0;
+    x->data = s->data;
+    x->offset = s->offset;
+    x->to = to;
+    return rc;
+}
+
+/* The same as fill_gaps, between code of one piece. */
+static inline void fill_gap(passage *x, uint32_t piece, uint8_t *to, uint64_t size)
+{
+    if (x->piece == piece && to > x->end)
+        memset(x->end, x->t->target->trap, (size_t)(to - x->end));
+    x->piece = piece;
+    x->end = to + size;
+}
+
 /* The sections of one input: their addresses, their bytes, the list of maps and messages. */
 static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
 {
     ml_linked *l = t->l;
     ml_input *in = &l->inputs[input];
+    passage x = {.t = t, .img = in->img};
     if (!ml_names_of(t, names, &l->keep, in->img))
         return ml_nomem(t->d);
     for (uint32_t k = 1; k < in->img->nsections; k++) {
-        if (!in->piece[k])
+        const uint32_t piece = in->piece[k];
+        if (!piece)
             continue;
-        uint64_t addr = in->addr[k] = ml_piece_addr(t, in->piece[k]);
+        const uint64_t offset = in->addr[k], addr = ml_piece_addr(t, piece) + offset;
+        in->addr[k] = addr;
         if (ml_is_merged(in, k))
             continue;
         const ml_isec s = ml_image_section(in->img, k);
-        int rc = ml_contents_put(t, in->img, &s, ml_piece_view(t, in->piece[k]));
+        const uint8_t class = t->pieces[piece - 1].class;
+        uint8_t *to = ml_piece_view(t, piece) + offset;
+        if (class == ML_CLASS_TEXT)
+            fill_gap(&x, piece, to, s.size);
+        int rc = pass(&x, &s, to);
         if (rc < 0)
             return rc;
         if (s.flags & ML_SEC_TLS)
@@ -477,13 +588,10 @@ static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
         const char *name = ml_names_keep(names, &l->keep, s.name);
         if (!name)
             return ml_nomem(t->d);
-        l->placed[l->nplaced++] = (ml_placed){.name = name,
-                                              .addr = addr,
-                                              .size = s.size,
-                                              .input = input,
-                                              .class = t->pieces[in->piece[k] - 1].class};
+        l->placed[l->nplaced++] =
+            (ml_placed){.name = name, .addr = addr, .size = s.size, .input = input, .class = class};
     }
-    return 0;
+    return pass_on(&x);
 }
 
 static int put_all_sections(ml_txn *t)

@@ -40,8 +40,7 @@ static int add(ml_txn *t, const ml_datum *v)
 static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_isym *s)
 {
     const ml_input *in = &t->l->inputs[input];
-    uint32_t piece = in->piece[s->section];
-    unsigned class = t->pieces[piece - 1].class;
+    unsigned class = t->pieces[in->piece[s->section] - 1].class;
     if (s->size == 0 || !is_data(class))
         return 0;
     ml_datum v = {.name = name ? name : ml_strdup(&t->l->keep, s->name),
@@ -53,7 +52,8 @@ static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_is
                   .zero = class == ML_CLASS_BSS || class == ML_CLASS_LBSS};
     if (!v.zero && s->size <= HASHED_MAX) {
         v.hashed = true;
-        v.hash = ml_hash((const char *)ml_piece_view(t, piece) + s->value, (size_t)s->size);
+        v.hash =
+            ml_hash((const char *)ml_section_view(t, in, s->section) + s->value, (size_t)s->size);
     }
     return add(t, &v);
 }

@@ -213,23 +213,22 @@ static int move_window(ml_txn *t, const ml_image *img, uint64_t offset)
                : ml_os_pread(t->d, &e->file, offset, w->bytes, w->n);
 }
 
-int ml_contents_put(ml_txn *t, const ml_image *img, const ml_isec *s, uint8_t *to)
+int ml_contents_put(ml_txn *t, const ml_image *img, uint64_t offset, ml_slice data, uint8_t *to)
 {
     const ml_window *w = &t->window;
-    const size_t n = s->data.n;
-    const uint8_t *from = s->data.p;
+    const size_t n = data.n;
+    const uint8_t *from = data.p;
     int rc = 0;
     if (!n)
         return 0;
     if (!from && n >= LARGE)
-        return ml_os_pread(t->d, &img->early->file, s->offset, to, n);
+        return ml_os_pread(t->d, &img->early->file, offset, to, n);
     if (!from) {
-        if (w->early != img->early || s->offset < w->from ||
-            !ml_within(w->n, s->offset - w->from, n))
-            rc = move_window(t, img, s->offset);
+        if (w->early != img->early || offset < w->from || !ml_within(w->n, offset - w->from, n))
+            rc = move_window(t, img, offset);
         if (rc < 0)
             return rc;
-        from = img->early->bytes ? img->early->bytes + s->offset : w->bytes + (s->offset - w->from);
+        from = img->early->bytes ? img->early->bytes + offset : w->bytes + (offset - w->from);
     }
     memcpy(to, from, n);
     return 0;

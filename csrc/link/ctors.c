@@ -91,7 +91,7 @@ static int read_section(ml_txn *t, const ctor_section *c, bool fini, list *l)
 {
     const ml_input *in = &t->l->inputs[c->input];
     const ml_isec s = ml_image_section(in->img, c->section);
-    const uint8_t *p = ml_piece_view(t, in->piece[c->section]);
+    const uint8_t *p = ml_section_view(t, in, c->section);
     bool back = is_backwards(&s);
     for (size_t i = 0, all = s.data.n / 8; i < all; i++) {
         size_t k = 8 * (back ? all - 1 - i : i);

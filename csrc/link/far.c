@@ -187,7 +187,7 @@ static int move_one(ml_txn *t, uint32_t n, const ml_movable *m, const uint64_t *
     p.r = ml_image_rel(p.rels, f->rel);
     p.row = ml_target_row(t->target, p.r.type);
     p.value = ml_binding_of(in, p.r.symbol);
-    uint8_t *code = ml_piece_view(t, in->piece[p.rels->target]);
+    uint8_t *code = ml_section_view(t, in, p.rels->target);
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
     uint64_t base = in->addr[p.rels->target], start = m->start;

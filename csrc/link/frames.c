@@ -479,7 +479,7 @@ static void begin_section(walk *w, uint32_t k, uint64_t size)
     w->section = k;
     w->rels = UINT32_MAX;
     w->rel = 0;
-    w->p = ml_piece_view(w->t, w->in->piece[k]);
+    w->p = ml_section_view(w->t, w->in, k);
     w->addr = w->in->addr[k];
     w->size = size;
     w->cie = NULL;

@@ -418,9 +418,9 @@ static void relocate_input(work *w)
         const ml_piece *p = piece ? &w->t->pieces[piece - 1] : NULL;
         if (!p || w->tls != (p->class >= ML_CLASS_TDATA))
             continue;
-        w->code = ml_piece_view(w->t, piece);
-        w->size = p->filled ? (size_t)p->size : 0;
-        w->base = ml_piece_addr(w->t, piece);
+        w->code = ml_section_view(w->t, w->in, w->rels->target);
+        w->size = p->filled ? (size_t)ml_image_section(img, w->rels->target).size : 0;
+        w->base = w->in->addr[w->rels->target];
         w->exec = p->class == ML_CLASS_TEXT;
         relocate_section(w);
     }

@@ -395,7 +395,7 @@ static void scan_input(scan *c)
         if (!piece)
             continue;
         c->piece = &c->t->pieces[piece - 1];
-        c->size = c->piece->filled ? c->piece->size : 0;
+        c->size = c->piece->filled ? ml_image_section(img, c->rels->target).size : 0;
         c->t->l->stats.relocations += c->rels->count;
         uint32_t k = skip_easy(c, 0);
         if (k < c->rels->count)

@@ -258,11 +258,10 @@ int ml_sites_collect(ml_txn *t)
         w.in = &t->l->inputs[w.at.input];
         const ml_image *img = w.in->img;
         const ml_irels *rels = &img->rels[w.at.rels];
-        uint32_t piece = w.in->piece[rels->target];
         ml_irel r = ml_image_rel(rels, w.at.rel);
-        w.code = ml_piece_view(t, piece);
+        w.code = ml_section_view(t, w.in, rels->target);
         w.size = ml_image_section(img, rels->target).data.n;
-        w.base = ml_piece_addr(t, piece);
+        w.base = w.in->addr[rels->target];
         rc = note_one(&w, rels, &r, ml_input_bound(w.in, r.symbol - img->first_global));
     }
     return rc;

@@ -95,7 +95,7 @@ static void adjust_section(ml_txn *t, const ml_input *in, const ml_irels *rels, 
         if (is_other(t, in, r.symbol))
             mark(v, n, r.offset);
     }
-    uint8_t *code = ml_piece_view(t, in->piece[rels->target]);
+    uint8_t *code = ml_section_view(t, in, rels->target);
     for (size_t i = 0; i < n; i++)
         if (v[i].claims && (i == 0 || v[i].start != v[i - 1].start))
             t->target->claim(code + v[i].start, (size_t)(v[i].end - v[i].start), ADJUST);

@@ -129,6 +129,8 @@ struct ml_txn {
     ml_zone zone;
     ml_piece *pieces;
     uint32_t npieces;
+    size_t room_pieces;
+    uint32_t nshared; /* sections that lie in the piece of another: see assemble.c */
     uint32_t classes; /* those that pieces have: bit 1 << ml_class */
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
@@ -236,7 +238,7 @@ int ml_contents_fetch_all(ml_txn *t);
 ** place. */
 int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
                      size_t n);
-int ml_contents_put(ml_txn *t, const ml_image *img, const ml_isec *s, uint8_t *to);
+int ml_contents_put(ml_txn *t, const ml_image *img, uint64_t offset, ml_slice data, uint8_t *to);
 /* Closes the files: all has been placed. ML_E_IO when one has changed since it was opened. The
 ** other only closes them. */
 int ml_contents_end(ml_txn *t);
@@ -405,6 +407,13 @@ static inline uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
     if (p->class >= ML_CLASS_TDATA)
         return p->offset;
     return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
+}
+
+/* The bytes of a section that has memory, once addresses are final; a merged one's: of its piece. */
+static inline uint8_t *ml_section_view(const ml_txn *t, const ml_input *in, uint32_t section)
+{
+    uint32_t piece = in->piece[section];
+    return ml_piece_view(t, piece) + (in->addr[section] - ml_piece_addr(t, piece));
 }
 
 /* bounds.c: is this a name for an end of a load's parts, such as _end? Its address, once the load
