@@ -85,7 +85,7 @@ static bool may_share(const ml_image *img, const ml_isec *s)
 }
 
 /* Puts a section behind what the piece has; false: it cannot go there. */
-static bool share(ml_txn *t, uint32_t piece, const ml_isec *s, uint64_t *offset)
+static bool share(ml_txn *t, uint32_t piece, const ml_isec *s, uint32_t *offset)
 {
     ml_piece *p = piece ? &t->pieces[piece - 1] : NULL;
     if (!p || s->align > ml_piece_align(p) || p->filled != (s->type != ML_SHT_NOBITS))
@@ -94,7 +94,7 @@ static bool share(ml_txn *t, uint32_t piece, const ml_isec *s, uint64_t *offset)
     if (at + s->size > PIECE_MOST)
         return false;
     p->size = at + s->size;
-    *offset = at;
+    *offset = (uint32_t)at;
     t->nshared++;
     return true;
 }
@@ -105,8 +105,8 @@ static int section_pieces(ml_txn *t, ml_input *in)
     uint32_t first = t->npieces;
     uint32_t open[ML_CLASS_COUNT] = {0}; /* the last piece of a class, if it may be shared */
     in->piece = ml_zalloc(&t->scratch, img->nsections, sizeof *in->piece);
-    in->addr = ml_zalloc(in->sleeps ? &t->l->keep : &t->scratch, img->nsections, sizeof *in->addr);
-    if (!in->piece || !in->addr)
+    in->at = ml_zalloc(in->sleeps ? &t->l->keep : &t->scratch, img->nsections, sizeof *in->at);
+    if (!in->piece || !in->at)
         return ml_nomem(t->d);
     for (uint32_t i = 1; i < img->nsections; i++) {
         const ml_isec s = ml_image_section(img, i);
@@ -125,7 +125,7 @@ static int section_pieces(ml_txn *t, ml_input *in)
             continue;
         const ml_class class = class_of(&s);
         const bool shared = may_share(img, &s);
-        if (shared && share(t, open[class], &s, &in->addr[i])) {
+        if (shared && share(t, open[class], &s, &in->at[i])) {
             in->piece[i] = open[class];
             continue;
         }
@@ -461,6 +461,8 @@ static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
 static uint64_t section_symbol(const ml_linked *l, const ml_entry *e)
 {
     const ml_input *in = &l->inputs[e->image];
+    if (!in->piece[e->section])
+        return e->value;
     uint64_t stub = e->type == ML_TYPE_IFUNC ? ml_ifunc_address(in, e->section, e->value) : 0;
     return stub ? stub : ml_section_address(in, e->section, e->value);
 }
@@ -478,8 +480,11 @@ static int give_addresses(ml_txn *t)
     run_extents(t);
     ml_count_place(t);
     ml_ifunc_place(t);
-    for (uint32_t i = 0; i < l->names.nsleepers; i++)
-        l->names.sleepers[i].addr = l->inputs[l->names.sleepers[i].input].addr;
+    for (uint32_t i = 0; i < l->names.nsleepers; i++) {
+        ml_sleepers *g = &l->names.sleepers[i];
+        g->at = l->inputs[g->input].at;
+        g->base = l->block.addr;
+    }
     for (uint32_t i = 0; i < l->names.count; i++) {
         ml_entry *e = ml_table_awake(&l->names, i);
         if (!e)
@@ -499,122 +504,6 @@ static int give_addresses(ml_txn *t)
         t->slotted[t->nslotted++] = e;
     }
     return 0;
-}
-
-/* Fills the gaps that alignment leaves between pieces of code with an instruction that traps. */
-static void fill_gaps(ml_txn *t)
-{
-    uint64_t end = 0;
-    for (uint32_t i = 0; i < t->npieces; i++) {
-        const ml_piece *p = &t->pieces[i];
-        if (p->class != ML_CLASS_TEXT || p->run)
-            continue;
-        if (p->offset > end)
-            memset(t->code + end, t->target->trap, p->offset - end);
-        end = p->offset + p->size;
-    }
-}
-
-/* Sections on their way to their places: what lies side by side in the file and in memory goes at
-** once, and from file to place without a stay between if it is much (contents.c). */
-typedef struct passage {
-    ml_txn *t;
-    const ml_image *img;
-    ml_slice data; /* n 0: nothing waits; p NULL: it is in the file only */
-    uint64_t offset;
-    uint8_t *to;
-    uint8_t *end; /* of the last code; where more of the same piece, `piece`, may leave a gap */
-    uint32_t piece;
-} passage;
-
-static int pass_on(passage *x)
-{
-    int rc = ml_contents_put(x->t, x->img, x->offset, x->data, x->to);
-    x->data.n = 0;
-    return rc;
-}
-
-static inline int pass(passage *x, const ml_isec *s, uint8_t *to)
-{
-    if (!s->data.n)
-        return 0;
-    if (x->data.n && to == x->to + x->data.n && s->offset == x->offset + x->data.n &&
-        s->data.p == (x->data.p ? x->data.p + x->data.n : NULL)) {
-        x->data.n += s->data.n;
-        return 0;
-    }
-    int rc = x->data.n ? pass_on(x) : 0;
-    x->data = s->data;
-    x->offset = s->offset;
-    x->to = to;
-    return rc;
-}
-
-/* The same as fill_gaps, between code of one piece. */
-static inline void fill_gap(passage *x, uint32_t piece, uint8_t *to, uint64_t size)
-{
-    if (x->piece == piece && to > x->end)
-        memset(x->end, x->t->target->trap, (size_t)(to - x->end));
-    x->piece = piece;
-    x->end = to + size;
-}
-
-/* The sections of one input: their addresses, their bytes, the list of maps and messages. */
-static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
-{
-    ml_linked *l = t->l;
-    ml_input *in = &l->inputs[input];
-    passage x = {.t = t, .img = in->img};
-    if (!ml_names_of(t, names, &l->keep, in->img))
-        return ml_nomem(t->d);
-    for (uint32_t k = 1; k < in->img->nsections; k++) {
-        const uint32_t piece = in->piece[k];
-        if (!piece)
-            continue;
-        const uint64_t offset = in->addr[k], addr = ml_piece_addr(t, piece) + offset;
-        in->addr[k] = addr;
-        if (ml_is_merged(in, k))
-            continue;
-        const ml_isec s = ml_image_section(in->img, k);
-        const uint8_t class = t->pieces[piece - 1].class;
-        uint8_t *to = ml_piece_view(t, piece) + offset;
-        if (class == ML_CLASS_TEXT)
-            fill_gap(&x, piece, to, s.size);
-        int rc = pass(&x, &s, to);
-        if (rc < 0)
-            return rc;
-        if (s.flags & ML_SEC_TLS)
-            continue;
-        const char *name = ml_names_keep(names, &l->keep, s.name);
-        if (!name)
-            return ml_nomem(t->d);
-        l->placed[l->nplaced++] =
-            (ml_placed){.name = name, .addr = addr, .size = s.size, .input = input, .class = class};
-    }
-    return pass_on(&x);
-}
-
-static int put_all_sections(ml_txn *t)
-{
-    ml_linked *l = t->l;
-    ml_names names = {0};
-    ml_placed m;
-    int rc = 0;
-    fill_gaps(t);
-    ml_fragments_fill(t);
-    l->placed = ml_nalloc(&l->keep, l->stats.sections, sizeof *l->placed);
-    if (!l->placed)
-        return ml_nomem(t->d);
-    for (uint32_t i = 0; rc == 0 && i < l->ninputs; i++)
-        rc = put_sections(t, i, &names);
-    if (rc == 0)
-        rc = ml_contents_end(t);
-    for (size_t i = 0; rc == 0 && ml_merge_list(t, i, &m); i++) {
-        if (!(m.name = ml_strdup(&l->keep, m.name)))
-            return ml_nomem(t->d);
-        l->placed[l->nplaced++] = m;
-    }
-    return rc;
 }
 
 /* What the linker writes that is known before relocations are. */
@@ -642,7 +531,7 @@ int ml_assemble(ml_txn *t)
         blame_largest(t, rc);
     if (rc < 0)
         return rc;
-    rc = put_all_sections(t);
+    rc = ml_put_sections(t);
     if (rc < 0)
         return rc;
     rc = give_addresses(t);

@@ -60,7 +60,7 @@ const char *ml_binding_function(const ml_txn *t, uint64_t addr)
     for (uint32_t i = 0; i < t->l->ninputs; i++) {
         const ml_input *in = &t->l->inputs[i];
         for (uint32_t k = 1; k < in->img->nsections; k++) {
-            uint64_t start, offset = addr - in->addr[k];
+            uint64_t start, offset = addr - ml_section_base(in, k);
             if (in->piece[k] && offset < ml_image_section(in->img, k).size)
                 return ml_image_function_at(in->img, k, offset, &start);
         }

@@ -44,7 +44,7 @@ static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_is
     if (s->size == 0 || !is_data(class))
         return 0;
     ml_datum v = {.name = name ? name : ml_strdup(&t->l->keep, s->name),
-                  .addr = in->addr[s->section] + s->value,
+                  .addr = ml_section_base(in, s->section) + s->value,
                   .size = s->size,
                   .align = ml_image_section(in->img, s->section).align,
                   .input = input,
@@ -63,8 +63,9 @@ static int add_routine(ml_txn *t, uint32_t input, const ml_isym *s)
     ml_linked *l = t->l;
     if (!ML_ARENA_ROOM(&l->keep, l->routines, l->nroutines, l->room_routines))
         return ml_nomem(t->d);
-    l->routines[l->nroutines++] = (ml_routine){l->inputs[input].addr[s->section] + s->value,
-                                               ml_hash(s->name, strlen(s->name)), input};
+    l->routines[l->nroutines++] =
+        (ml_routine){ml_section_base(&l->inputs[input], s->section) + s->value,
+                     ml_hash(s->name, strlen(s->name)), input};
     return 0;
 }
 

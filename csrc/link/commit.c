@@ -15,7 +15,8 @@ static void strip(ml_linked *l)
         in->split = NULL;
         in->functions = NULL;
         in->piece = NULL;
-        in->addr = NULL;
+        in->at = NULL;
+        in->wide = NULL;
         in->local_got = NULL;
         in->large = NULL;
         in->ifuncs = NULL;

@@ -53,7 +53,7 @@ static bool list_fields(ml_txn *t, const ml_input *in, ml_watch *w)
     for (uint32_t i = 0; w->v && i < w->n; i++) {
         ml_movable *m = w->v[i] = &t->movable[first + i];
         const ml_irels *rels = &img->rels[m->at.rels];
-        m->start = in->addr[rels->target];
+        m->start = ml_section_base(in, rels->target);
         m->field = m->start + ml_image_rel(rels, m->at.rel).offset;
     }
     if (w->v)
@@ -70,7 +70,7 @@ static void note_functions(const ml_input *in, const ml_watch *w)
             continue;
         ml_isym s = ml_image_symbol(img, i);
         if (s.section < img->nsections && in->piece[s.section])
-            ml_watch_note(w, in->addr[s.section] + s.value);
+            ml_watch_note(w, ml_section_base(in, s.section) + s.value);
     }
 }
 
@@ -139,7 +139,7 @@ typedef struct place {
 
 static int refuse(const place *p, const ml_move_out *out)
 {
-    uint64_t P = p->in->addr[p->rels->target] + p->r.offset, S = p->value.S;
+    uint64_t P = ml_section_base(p->in, p->rels->target) + p->r.offset, S = p->value.S;
     uint64_t away = S > P ? S - P : P - S;
     const char *kind = p->value.type == ML_TYPE_OBJECT ? "data symbol" : "symbol";
     const char *provider = p->value.e ? p->value.e->provider : NULL;
@@ -190,7 +190,7 @@ static int move_one(ml_txn *t, uint32_t n, const ml_movable *m, const uint64_t *
     uint8_t *code = ml_section_view(t, in, p.rels->target);
     const ml_piece *moved = &t->pieces[t->piece_moved - 1];
     uint64_t offset = moved->offset + (uint64_t)n * ML_MOVE_MAX;
-    uint64_t base = in->addr[p.rels->target], start = m->start;
+    uint64_t base = ml_section_base(in, p.rels->target), start = m->start;
     if (last->section == base && last->end > start && last->end <= m->field)
         start = last->end;
     int64_t A = p.rels->rela ? p.r.addend : (int32_t)ml_get32(code + p.r.offset);

@@ -480,7 +480,7 @@ static void begin_section(walk *w, uint32_t k, uint64_t size)
     w->rels = UINT32_MAX;
     w->rel = 0;
     w->p = ml_section_view(w->t, w->in, k);
-    w->addr = w->in->addr[k];
+    w->addr = ml_section_base(w->in, k);
     w->size = size;
     w->cie = NULL;
     w->ncies = 0;

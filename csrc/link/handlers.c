@@ -34,9 +34,9 @@ static bool add(ml_handlers *h, ml_txn *t, const ml_input *in, uint32_t k)
         return true;
     if (!ML_ARENA_ROOM(&t->scratch, h->v, h->n, h->room))
         return false;
-    h->sorted &= !h->n || h->v[h->n - 1].addr <= in->addr[k];
+    h->sorted &= !h->n || h->v[h->n - 1].addr <= ml_section_base(in, k);
     h->v[h->n++] =
-        (ml_handler_table){ml_section_view(t, in, k), in->addr[k], s.data.n, in, s.name};
+        (ml_handler_table){ml_section_view(t, in, k), ml_section_base(in, k), s.data.n, in, s.name};
     h->steps += s.data.n * STEPS_PER_BYTE;
     return true;
 }

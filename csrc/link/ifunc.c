@@ -240,7 +240,7 @@ static uint64_t choose(run *r, ml_ifunc *f)
 {
     ml_txn *t = r->t;
     ml_caught caught;
-    uint64_t target = 0, resolver = t->l->inputs[f->input].addr[f->section] + f->value;
+    uint64_t target = 0, resolver = ml_section_base(&t->l->inputs[f->input], f->section) + f->value;
     f->running = true;
     bool returned = ml_process_choose(resolver, &target, &caught);
     f->running = false;

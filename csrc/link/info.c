@@ -30,11 +30,11 @@ bool ml_linked_section(const ml_linked *l, size_t i, ml_section_info *out)
         [ML_CLASS_TEXT] = "r-x", [ML_CLASS_CONST] = "r--",  [ML_CLASS_DATA] = "rw-",
         [ML_CLASS_BSS] = "rw-",  [ML_CLASS_LCONST] = "r--", [ML_CLASS_LDATA] = "rw-",
         [ML_CLASS_LBSS] = "rw-", [ML_CLASS_TDATA] = "rw-",  [ML_CLASS_TBSS] = "rw-"};
-    if (i >= l->nplaced)
+    ml_placed p;
+    if (!ml_linked_placed(l, i, &p))
         return false;
-    const ml_placed *p = &l->placed[i];
-    *out = (ml_section_info){.input = p->input, .name = p->name, .addr = p->addr, .size = p->size};
-    memcpy(out->prot, prot[p->class], sizeof out->prot);
+    *out = (ml_section_info){.input = p.input, .name = p.name, .addr = p.addr, .size = p.size};
+    memcpy(out->prot, prot[p.class], sizeof out->prot);
     return true;
 }
 

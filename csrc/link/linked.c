@@ -2,10 +2,41 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/linked.h"
 
+#include "base/search.h"
+
 const char *ml_input_text(ml_arena *a, const ml_input *in)
 {
     const char *text = in->member ? ml_format(a, "%s(%s)", in->file, in->member) : NULL;
     return text ? text : in->file;
+}
+
+/* Code or not, constant or not: what the block has at an offset. */
+static ml_class class_at(const ml_linked *l, uint64_t offset)
+{
+    const ml_layout *y = &l->layout[0];
+    return offset < y->part[ML_PART_CONST].offset  ? ML_CLASS_TEXT
+           : offset < y->part[ML_PART_DATA].offset ? ML_CLASS_CONST
+                                                   : ML_CLASS_DATA;
+}
+
+bool ml_linked_placed(const ml_linked *l, size_t i, ml_placed *out)
+{
+    size_t n = ML_UPTO(l->many, l->nmany, first, i);
+    const ml_placed_many *m = n ? &l->many[n - 1] : NULL;
+    if (m && i - m->first < m->n) {
+        const ml_placed_short *s = &m->v[i - m->first];
+        *out = (ml_placed){.name = m->names + s->name,
+                           .addr = l->block.addr + s->at,
+                           .size = s->size,
+                           .input = m->input,
+                           .class = (uint8_t)class_at(l, s->at)};
+        return true;
+    }
+    size_t rest = i - (m ? m->all : 0);
+    if (rest >= l->nplaced)
+        return false;
+    *out = l->placed[rest];
+    return true;
 }
 
 /* Seals parts [first, last] of one block. */

@@ -49,9 +49,11 @@ typedef struct ml_input {
     ml_ref_function *functions; /* by place; NULL: not yet asked for (references.c) */
     uint32_t nfunctions;
     struct ml_split **split; /* where its strings went; NULL: none was merged (see merge.c) */
-    uint64_t *addr;          /* final address (set by assemble) */
-    uint32_t *local_got;     /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
-    uint32_t *counted; /* by global symbol, as bind: 1 + place in l->counted, 0: none; NULL when
+    uint32_t *at;   /* offset in its piece (set by assemble), then from base (set by put.c) */
+    uint64_t base;  /* address of the block */
+    uint64_t *wide; /* final address, when some are not in the block; else NULL (set by put.c) */
+    uint32_t *local_got; /* by local symbol: 1 + slot; NULL when there are none (set by scan) */
+    uint32_t *counted;   /* by global symbol, as bind: 1 + place in l->counted, 0: none; NULL when
                                 there are none (set by scan) */
     const ml_ifunc *ifuncs; /* its indirect functions, sorted (set by ifunc.c) */
     uint32_t nifuncs;
@@ -73,6 +75,20 @@ typedef struct ml_placed {
     uint32_t input;
     uint8_t class;
 } ml_placed;
+
+/* Those of an object that has many, all of them in the block. */
+typedef struct ml_placed_short {
+    uint32_t name;     /* offset in the names of the object's sections */
+    uint32_t at, size; /* at: offset from the block's address */
+} ml_placed_short;
+
+typedef struct ml_placed_many {
+    uint64_t first;  /* number of the first one among all of the load */
+    uint32_t n, all; /* all: of this object and those before it, of its kind */
+    uint32_t input;
+    const char *names;
+    ml_placed_short *v;
+} ml_placed_many;
 
 /* A place in a unit that holds an address of another: value at `at` is S + bias, less `at` itself
 ** when it is relative. FIXED: it cannot be changed afterwards. */
@@ -138,8 +154,9 @@ struct ml_linked {
     ml_table names;
     ml_input *inputs;
     uint32_t ninputs, room_inputs;
-    ml_placed *placed;
-    uint32_t nplaced;
+    ml_placed *placed;    /* those that stand in no `many` */
+    ml_placed_many *many; /* ml_linked_placed reads both */
+    uint32_t nplaced, nmany;
     ml_block block;
     ml_block large;      /* of large sections; size 0: there is none */
     ml_layout layout[2]; /* of the two blocks (set by assemble, large.c) */
@@ -265,15 +282,24 @@ static inline bool ml_is_merged(const ml_input *in, uint32_t section)
     return in->split && in->split[section];
 }
 
-/* Address of an offset into a section that has memory. */
+/* Address of a section that has memory. */
+static inline uint64_t ml_section_base(const ml_input *in, uint32_t section)
+{
+    return in->wide ? in->wide[section] : in->base + in->at[section];
+}
+
+/* Address of an offset into it. */
 static inline uint64_t ml_section_address(const ml_input *in, uint32_t section, uint64_t offset)
 {
-    return in->addr[section] +
+    return ml_section_base(in, section) +
            (ml_is_merged(in, section) ? ml_merge_offset(in, section, offset) : offset);
 }
 
 /* "a.o", or "lib.a(a.o)"; without the member when memory is short. */
 const char *ml_input_text(ml_arena *a, const ml_input *in);
+
+/* linked.c: section i of those with memory; false: there are no more. */
+bool ml_linked_placed(const ml_linked *l, size_t i, ml_placed *out);
 
 /* info.c: what an entry is. */
 void ml_linked_describe(const ml_linked *l, const ml_entry *e, ml_symbol_info *out);

@@ -10,11 +10,16 @@
 
 enum { MANY = 64, LONG = 64 }; /* sections; bytes of the string table for each */
 
+bool ml_names_are_many(const ml_image *img)
+{
+    return img->nmemory >= MANY && img->names.n / LONG <= img->nmemory;
+}
+
 bool ml_names_of(ml_txn *t, ml_names *n, ml_arena *a, const ml_image *img)
 {
     n->img = img;
     n->all = NULL;
-    if (img->nmemory < MANY || img->names.n / LONG > img->nmemory)
+    if (!ml_names_are_many(img))
         return true;
     if (ml_txn_keep(t, img->names))
         n->all = (const char *)img->names.p;

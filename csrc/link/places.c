@@ -104,12 +104,13 @@ static size_t add_counting(const ml_linked *l, ml_named *to)
 
 static bool sort_sections(const ml_linked *l, struct ml_names_by_address *x)
 {
-    x->sections = ml_heap_zalloc(l->nplaced ? l->nplaced : 1, sizeof *x->sections);
+    size_t all = l->nplaced + (l->nmany ? l->many[l->nmany - 1].all : 0);
+    x->sections = ml_heap_zalloc(all ? all : 1, sizeof *x->sections);
     if (!x->sections)
         return false;
-    for (uint32_t i = 0; i < l->nplaced; i++)
-        if (l->placed[i].size)
-            x->sections[x->nsections++] = l->placed[i];
+    for (size_t i = 0; ml_linked_placed(l, i, &x->sections[x->nsections]); i++)
+        if (x->sections[x->nsections].size)
+            x->nsections++;
     if (x->nsections)
         qsort(x->sections, x->nsections, sizeof *x->sections, placed_by_address);
     return true;

@@ -42,8 +42,11 @@ typedef struct work {
     const ml_irels *rels;
     uint32_t nrels; /* index of rels */
     uint8_t *code;  /* the target section's bytes in the block */
-    size_t size;
-    uint64_t base; /* its address */
+    uint64_t base;  /* its address */
+    uint32_t piece; /* the piece that it lies in, */
+    uint8_t *bytes; /* its bytes, */
+    uint64_t addr;  /* its address, */
+    uint8_t class;  /* and class */
     bool exec;
     bool tls;    /* only thread-local sections, else only others */
     uint64_t *S; /* by symbol index, or NO_PLAIN_S */
@@ -56,6 +59,13 @@ typedef struct work {
     ml_watch watch;
     int rc;
 } work;
+
+/* Bytes of the target section. */
+static size_t size_of(const work *w)
+{
+    bool filled = w->t->pieces[w->piece - 1].filled;
+    return filled ? (size_t)ml_image_section(w->in->img, w->rels->target).size : 0;
+}
 
 static void put(uint8_t *at, ml_field field, uint64_t v)
 {
@@ -107,7 +117,7 @@ static bool is_branch(const work *w, const ml_irel *r, const ml_rrow *row)
 {
     const ml_target *target = w->t->target;
     return row->formula == ML_L_A_P || (w->exec && row->formula == ML_S_A_P &&
-                                        target->branch(w->code, w->size, (size_t)r->offset));
+                                        target->branch(w->code, size_of(w), (size_t)r->offset));
 }
 
 /* The value did not fit: a stub when scan made one and the reference can use it, a moved
@@ -158,19 +168,19 @@ static bool keeps_slot(const work *w, const ml_irel *r)
 static bool is_counted(const work *w, const ml_irel *r)
 {
     return w->is[r->symbol] == COUNTED &&
-           ml_count_is_call(w->t, w->rels, r, w->exec, (ml_slice){w->code, w->size});
+           ml_count_is_call(w->t, w->rels, r, w->exec, (ml_slice){w->code, size_of(w)});
 }
 
 static bool relaxed(work *w, const ml_irel *r, const ml_rrow *row, uint64_t S)
 {
     const ml_target *target = w->t->target;
-    size_t field = (size_t)r->offset;
+    size_t field = (size_t)r->offset, size = size_of(w);
     if (is_counted(w, r))
-        return target->relax(w->code, w->size, field, r->type, w->base + r->offset,
+        return target->relax(w->code, size, field, r->type, w->base + r->offset,
                              ml_count_stub(w->t, w->in, r->symbol));
     if (!(row->needs & ML_RELAX) || !w->t->o.relax || keeps_slot(w, r) ||
-        !target->can_relax(w->code, w->size, field, r->type, r->addend) ||
-        !target->relax(w->code, w->size, field, r->type, w->base + r->offset, S))
+        !target->can_relax(w->code, size, field, r->type, r->addend) ||
+        !target->relax(w->code, size, field, r->type, w->base + r->offset, S))
         return false;
     w->t->l->stats.relaxed++;
     return true;
@@ -369,7 +379,7 @@ static void local_values(work *w)
         ml_isym s = ml_image_symbol(img, i);
         if (plain && s.type <= ML_TYPE_SECTION && s.section < img->nsections && s.section) {
             w->is[i] = in->piece[s.section] ? PLAIN : DROPPED;
-            w->S[i] = in->piece[s.section] ? in->addr[s.section] + s.value : NO_PLAIN_S;
+            w->S[i] = in->piece[s.section] ? ml_section_base(in, s.section) + s.value : NO_PLAIN_S;
             continue;
         }
         ml_binding v = ml_binding_of(in, i);
@@ -391,7 +401,7 @@ static void symbol_values(work *w)
         if (ml_is_asleep(e)) {
             ml_isym s = ml_image_symbol(img, i);
             w->is[i] = PLAIN;
-            w->S[i] = w->in->addr[s.section] + s.value;
+            w->S[i] = ml_section_base(w->in, s.section) + s.value;
             continue;
         }
         bool gone = e->flags & ML_ENT_NOWHERE;
@@ -402,6 +412,15 @@ static void symbol_values(work *w)
         w->is[i] = gone ? DROPPED : counted ? COUNTED : by_stub ? STUBBED : within ? WITHIN : PLAIN;
         w->S[i] = w->is[i] ? NO_PLAIN_S : ml_entry_address(e);
     }
+}
+
+/* Sections that follow each other share it, as a rule. */
+static void enter_piece(work *w, uint32_t piece)
+{
+    w->piece = piece;
+    w->bytes = ml_piece_view(w->t, piece);
+    w->addr = ml_piece_addr(w->t, piece);
+    w->class = w->t->pieces[piece - 1].class;
 }
 
 static void relocate_input(work *w)
@@ -415,13 +434,15 @@ static void relocate_input(work *w)
         w->rels = &img->rels[i];
         w->nrels = i;
         uint32_t piece = w->in->piece[w->rels->target];
-        const ml_piece *p = piece ? &w->t->pieces[piece - 1] : NULL;
-        if (!p || w->tls != (p->class >= ML_CLASS_TDATA))
+        if (!piece)
             continue;
-        w->code = ml_section_view(w->t, w->in, w->rels->target);
-        w->size = p->filled ? (size_t)ml_image_section(img, w->rels->target).size : 0;
-        w->base = w->in->addr[w->rels->target];
-        w->exec = p->class == ML_CLASS_TEXT;
+        if (piece != w->piece)
+            enter_piece(w, piece);
+        if (w->tls != (w->class >= ML_CLASS_TDATA))
+            continue;
+        w->base = ml_section_base(w->in, w->rels->target);
+        w->code = w->bytes + (w->base - w->addr);
+        w->exec = w->class == ML_CLASS_TEXT;
         relocate_section(w);
     }
     ml_watch_end(&w->watch);

@@ -59,7 +59,7 @@ int ml_sites_note(ml_txn *t, const ml_input *in, uint32_t nrels, const uint32_t 
     const ml_image *img = in->img;
     const ml_irels rels = img->rels[nrels];
     const ml_rrow *rows = t->target->rows;
-    const uint64_t offset = in->addr[rels.target] - t->l->block.addr;
+    const uint64_t offset = ml_section_base(in, rels.target) - t->l->block.addr;
     const bool fit = are_short(t, in, &rels);
     ml_site_run *run = t->l->last_run;
     for (uint32_t i = 0; i < n; i++) {
@@ -261,7 +261,7 @@ int ml_sites_collect(ml_txn *t)
         ml_irel r = ml_image_rel(rels, w.at.rel);
         w.code = ml_section_view(t, w.in, rels->target);
         w.size = ml_image_section(img, rels->target).data.n;
-        w.base = w.in->addr[rels->target];
+        w.base = ml_section_base(w.in, rels->target);
         rc = note_one(&w, rels, &r, ml_input_bound(w.in, r.symbol - img->first_global));
     }
     return rc;

@@ -119,7 +119,7 @@ static ml_entry *wake(const ml_table *t, const ml_entry *mark)
                     .section = s.section,
                     .value = s.value,
                     .size = s.size,
-                    .addr = g->addr ? g->addr[s.section] + s.value : 0,
+                    .addr = g->at ? g->base + g->at[s.section] + s.value : 0,
                     .unit = g->unit};
     g->bind[nth] = e;
     return e;

@@ -13,7 +13,8 @@ struct ml_sleepers {
     uint64_t first; /* numbers: [first, first + n); groups stand in their order */
     uint32_t n;
     uint32_t input;         /* number of the object in its load */
-    const uint64_t *addr;   /* of its sections; NULL: not yet placed */
+    const uint32_t *at;     /* where its sections are, from base on; NULL: not yet placed */
+    uint64_t base;
     struct ml_unit *unit;   /* NULL: not yet committed */
     ml_entry **bind;        /* of the object's global symbols */
     ml_entry *room;         /* for n entries: zero, and not touched before it is used */

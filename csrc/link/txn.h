@@ -130,8 +130,9 @@ struct ml_txn {
     ml_piece *pieces;
     uint32_t npieces;
     size_t room_pieces;
-    uint32_t nshared; /* sections that lie in the piece of another: see assemble.c */
-    uint32_t classes; /* those that pieces have: bit 1 << ml_class */
+    size_t room_placed, room_many; /* of l->placed and l->many */
+    uint32_t nshared;              /* sections that lie in the piece of another: see assemble.c */
+    uint32_t classes;              /* those that pieces have: bit 1 << ml_class */
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
@@ -246,6 +247,9 @@ void ml_contents_close(ml_txn *t);
 
 /* assemble.c: pieces, block, addresses of sections and symbols, bytes copied. */
 int ml_assemble(ml_txn *t);
+
+/* put.c: addresses of sections, their bytes, the list of them. */
+int ml_put_sections(ml_txn *t);
 
 /* protect.c: code and constants take a multiple of so many bytes; the pieces of an input, from
 ** number `first` to the last, begin on pages of their own, if the load asks for that; warns of what
@@ -370,6 +374,8 @@ typedef struct ml_names {
     const char *all; /* all names of img; NULL: they are copied one by one */
     const char *recent[ML_NAMES_RECENT];
 } ml_names;
+/* Are they kept all together? */
+bool ml_names_are_many(const ml_image *img);
 bool ml_names_of(ml_txn *t, ml_names *n, ml_arena *a, const ml_image *img);
 const char *ml_names_copy(ml_names *n, ml_arena *a, const char *name);
 static inline const char *ml_names_keep(ml_names *n, ml_arena *a, const char *name)
@@ -413,7 +419,7 @@ static inline uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
 static inline uint8_t *ml_section_view(const ml_txn *t, const ml_input *in, uint32_t section)
 {
     uint32_t piece = in->piece[section];
-    return ml_piece_view(t, piece) + (in->addr[section] - ml_piece_addr(t, piece));
+    return ml_piece_view(t, piece) + (ml_section_base(in, section) - ml_piece_addr(t, piece));
 }
 
 /* bounds.c: is this a name for an end of a load's parts, such as _end? Its address, once the load
