@@ -235,8 +235,8 @@ int ml_contents_read(ml_txn *t, ml_os_file *f, ml_slice head, ml_slice *rest,
 /* Makes the data of all sections readable, of an image, of all inputs. */
 int ml_contents_fetch(ml_txn *t, const ml_image *img);
 int ml_contents_fetch_all(ml_txn *t);
-/* Copies n bytes, which are there, of a section whose data is not; what a section holds to its
-** place. */
+/* Copies n bytes, which are there, of a section whose data is not; what sections hold, side by
+** side, to its place: data, or the bytes of the file at the offset where its p is NULL. */
 int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
                      size_t n);
 int ml_contents_put(ml_txn *t, const ml_image *img, uint64_t offset, ml_slice data, uint8_t *to);
@@ -415,7 +415,7 @@ static inline uint64_t ml_piece_addr(const ml_txn *t, uint32_t piece)
     return (p->class < ML_CLASS_LCONST ? t->l->block.addr : t->l->large.addr) + p->offset;
 }
 
-/* The bytes of a section that has memory, once addresses are final; a merged one's: of its piece. */
+/* The bytes of a section that has memory, once addresses are final; a merged one's: its piece's. */
 static inline uint8_t *ml_section_view(const ml_txn *t, const ml_input *in, uint32_t section)
 {
     uint32_t piece = in->piece[section];
