@@ -1,5 +1,5 @@
--- Objects of many small sections, as -ffunction-sections and -fdata-sections make them: each section
--- lies where its alignment wants it, with its own bytes, and is known by its name and address.
+-- Objects of many small sections, as -ffunction-sections and -fdata-sections make them: each lies
+-- where its alignment wants it, with its own bytes, and is known by its name and address.
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
@@ -9,7 +9,9 @@ local support = require "spec.support"
 local dir = support.tmpdir()
 
 local COUNT = 300
-local KINDS = { text = '"ax",@progbits', rodata = '"a",@progbits', data = '"aw",@progbits' }
+local KINDS = {
+   { "text", '"ax",@progbits' }, { "rodata", '"a",@progbits' }, { "data", '"aw",@progbits' },
+}
 local ALIGNMENTS = { 16, 1, 4, 32, 2, 8, 1, 64 }
 
 --- What section number i holds: its number, and then some.
@@ -21,12 +23,12 @@ end
 local function object(name, pad)
    local parts = { ("\t.section .rodata.pad,\"a\",@progbits\n\t.fill %d, 1, 0x5a\n"):format(pad) }
    for i = 1, COUNT do
-      for kind, flags in pairs(KINDS) do
+      for _, kind in ipairs(KINDS) do
          local bytes = contents(i):gsub(".", function(c)
             return (", %d"):format(c:byte())
          end)
-         parts[#parts + 1] = ("\t.section .%s.f%d,%s\n\t.balign %d\n\t.byte %s\n"):format(kind, i,
-            flags, ALIGNMENTS[i % #ALIGNMENTS + 1], bytes:sub(3))
+         parts[#parts + 1] = ("\t.section .%s.f%d,%s\n\t.balign %d\n\t.byte %s\n"):format(kind[1],
+            i, kind[2], ALIGNMENTS[i % #ALIGNMENTS + 1], bytes:sub(3))
       end
    end
    parts[#parts + 1] = '\t.section .note.GNU-stack,"",@progbits\n'
