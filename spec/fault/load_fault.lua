@@ -56,6 +56,12 @@ const char pad[1100000] = {1};
 __asm__(".altmacro\n.macro name n\n .globl many\\n\n many\\n: .quad \\n\n.endm\n.data\n"
    ".set i, 0\n.rept 20000\n name %i\n .set i, i + 1\n.endr\n.noaltmacro\n.text");
 ]], "-O1 -fPIC")
+local SECTIONS = [[
+__asm__(".altmacro\n.macro code n\n .section .text.s\\n,\"ax\"\n .byte 0xc3\n.endm\n"
+   ".set i, 0\n.rept 200\n code %i\n .set i, i + 1\n.endr\n.noaltmacro\n.text");
+]]
+local sections = support.cc(dir .. "/sections.o", ADD .. SECTIONS, "-O1 -fPIC")
+local wide = support.cc(dir .. "/wide.o", TLS .. SECTIONS, "-O1 -fPIE") -- some of them elsewhere
 local debugged = support.cc(dir .. "/debugged.o", ADD, "-g -O1 -fPIC -gz")
 local tls = support.cc(dir .. "/tls.o", TLS, "-O1 -fPIE")
 local archive = dir .. "/libadd.a"
@@ -178,6 +184,11 @@ describe("a load in which a call fails", function()
       assert.is_true(assert(ln:load(many)).stats.asleep >= 20000)
       assert.is_true(survives {many, calls} > 3)
       assert.is_true(survives({calls, many}, {onwards = true}) > 3)
+   end)
+
+   it("leaves nothing of many small sections behind", function()
+      assert.is_true(survives {sections} > 3)
+      assert.is_true(survives {wide} > 3)
    end)
 
    it("leaves nothing of stubs that count behind", function()
