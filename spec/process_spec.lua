@@ -130,5 +130,6 @@ describe("the process", function()
       for _, order in ipairs {"oldest", "newest", "random"} do
          passes(("records %s,%s"):format(library, order))
       end
+      passes("left " .. library)
    end)
 end)

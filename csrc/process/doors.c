@@ -267,7 +267,7 @@ void ml_doors_remove(ml_doors *d, const ml_taker *takers, ml_door *door, uint32_
         clear(d, door, at);
     if (door->dead == door->n)
         end_door(d, takers, door);
-    else if (d->buried > d->entries - d->buried + LINGERING)
+    else if (door->dead && d->buried > d->entries - d->buried + LINGERING)
         renew(d, takers, door);
 }
 

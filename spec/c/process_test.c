@@ -403,13 +403,48 @@ static void records(const char *arg)
     free(path);
 }
 
+/* An unwinder of a load that ends, while it still knows much that is dead: what lives afterwards is
+** taken back without a word to anybody, and what comes then is told to whom comes then. */
+static void left(const char *path)
+{
+    enum { PAIRS = 42, GONE = 28, SMALL = 100, ALL = 2 * PAIRS + SMALL };
+    static table t[ALL];
+    static ml_unwind reg[ALL];
+    ml_library lib = opened(path);
+    const unsigned long *told = (void *)(uintptr_t)found(&lib, "told", NULL).addr;
+    int (*knows)(uint64_t) = (int (*)(uint64_t))(uintptr_t)found(&lib, "knows", NULL).addr;
+    uint64_t add = found(&lib, "__unw_add_dynamic_eh_frame_section", NULL).addr;
+    uint64_t remove = found(&lib, "__unw_remove_dynamic_eh_frame_section", NULL).addr;
+    ml_unwinders *w = ml_unwinders_new();
+    ml_unwinders_add(w, add, remove, true);
+    for (unsigned i = 0; i < ALL; i++) { /* pairs of a large one and a small one */
+        ml_unwind_table one = {(uint64_t)(uintptr_t)&t[i], shelf(i), 64, 1, .entries = 1};
+        one.entries = i < 2 * PAIRS && i % 2 == 0 ? 1000 : 1;
+        t[i] = table_for(shelf(i));
+        CHECK(ml_unwind_register(w, &one, &reg[i]));
+    }
+    for (unsigned i = 0; i < GONE; i++)
+        ml_unwind_unregister(&reg[2 * i]);
+    CHECK(*told == ALL && knows(shelf(0)) == 1); /* dead, and known still */
+    ml_unwinders_forget(w, add);
+    for (unsigned i = 2 * GONE; i < ALL - 1; i++)
+        ml_unwind_unregister(&reg[i]);
+    CHECK(*told == ALL);
+    ml_unwinders_add(w, add, remove, true);
+    CHECK(*told == ALL + GONE + 1); /* what lives, and nothing else */
+    for (unsigned i = 0; i < ALL; i++)
+        ml_unwind_unregister(&reg[i]);
+    ml_unwinders_free(w);
+    ml_library_close(&lib);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"opening", opening},     {"local", local},         {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
         {"unwinding", unwinding}, {"between", between},     {"counted", counted},
-        {"records", records},
+        {"records", records},     {"left", left},
     };
     argc_given = argc;
     argv_given = argv;
