@@ -183,6 +183,26 @@ describe("an instrumented object", function()
          end
       end)
 
+      for _, compiler in ipairs {"gcc", "clang"} do
+         it("counts on after a reload, and nothing twice: " .. compiler, function()
+            local name = "reloaded-" .. compiler
+            local made = object(name, SOURCE, "-O0 --coverage", compiler)
+            support.write(made .. ".source", SOURCE)
+            local ln <close> = moonlink.new()
+            local unit = assert(ln:load(made))
+            ln:func "int f(int)"(5)
+            assert(unit:reload())
+            ln:func "int f(int)"(7)
+            ln:close()
+            if compiler == "gcc" then
+               assert.same({2, 12}, {counts(name)})
+            elseif support.has "llvm-cov" then
+               local text = support.sh("cd %s && llvm-cov gcov -t %s.gcda", folder, name)
+               assert.matches("\n%s*12:%s+5:", text)
+            end
+         end)
+      end
+
       it("has counters of its own in every load", function()
          local made = object("twice", SOURCE, "-O0 --coverage")
          support.write(made .. ".source", SOURCE)

@@ -36,12 +36,22 @@ static int add(ml_txn *t, const ml_datum *v)
     return 0;
 }
 
+/* Is it a counter of --coverage (gcc, clang)? The old version adds its counts to the file when it
+** ends: the new one, which does the same, must begin at 0. */
+static bool is_coverage_counter(const char *name)
+{
+    static const char gcc[] = "__gcov", clang[] = "__llvm_gcov_ctr";
+    if (strncmp(name, gcc, sizeof gcc - 1) == 0) /* "__gcov0.f", for each kind of counters */
+        return name[sizeof gcc - 1] >= '0' && name[sizeof gcc - 1] <= '9';
+    return strncmp(name, clang, sizeof clang - 1) == 0;
+}
+
 /* name: of a global one, which lives as long as the load; NULL: it is local. */
 static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_isym *s)
 {
     const ml_input *in = &t->l->inputs[input];
     unsigned class = t->pieces[in->piece[s->section] - 1].class;
-    if (s->size == 0 || !is_data(class))
+    if (s->size == 0 || !is_data(class) || (!name && is_coverage_counter(s->name)))
         return 0;
     ml_datum v = {.name = name ? name : ml_strdup(&t->l->keep, s->name),
                   .addr = ml_section_base(in, s->section) + s->value,
