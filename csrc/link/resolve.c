@@ -205,6 +205,15 @@ static bool is_twin(ml_txn *t, const ml_entry *e)
     return ml_slice_equal(a, b);
 }
 
+/* Is a variable the same thing as a unique one of the process? clang makes the data of templates
+** and inline variables weak that gcc makes unique. */
+static bool is_unique_elsewhere(ml_txn *t, const ml_entry *e)
+{
+    ml_provided p;
+    uint32_t held;
+    return ml_entry_may_be_unique(e) && find_process(t, e->name, e->len, &p, &held) && p.unique;
+}
+
 /* A weak definition of this load may have to share with one that came before it. Unique symbols
 ** always do: that is what they are for. See Note [A library twice]. */
 static int share_weak(ml_txn *t, ml_entry *e)
@@ -218,7 +227,8 @@ static int share_weak(ml_txn *t, ml_entry *e)
     const ml_entry *other = ml_exports_for(t, e);
     if (other)
         bind_unit(t, e, other);
-    else if (t->o.weak != ML_WEAK_PROCESS && (!unique || is_twin(t, e)))
+    else if (t->o.weak != ML_WEAK_PROCESS &&
+             (!(unique || is_unique_elsewhere(t, e)) || is_twin(t, e)))
         return 0;
     else if (!bind_process(t, e))
         return 0;

@@ -93,7 +93,6 @@ static void merge_common(ml_entry *e, const ml_isym *s)
 static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol,
                             const ml_isym *s)
 {
-    t->has_unique |= s->bind == ML_BIND_UNIQUE;
     e->def = s->section == ML_SEC_ABS      ? ML_DEF_ABS
              : s->section == ML_SEC_COMMON ? ML_DEF_COMMON
                                            : ML_DEF_SECTION;
@@ -105,6 +104,7 @@ static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t sym
     e->value = e->def == ML_DEF_COMMON && s->value == 0 ? 1 : s->value;
     e->size = s->size;
     e->flags = (uint16_t)((e->flags & ~ML_ENT_LARGE) | (s->large ? ML_ENT_LARGE : 0));
+    t->has_unique |= e->bind == ML_BIND_UNIQUE || ml_entry_may_be_unique(e);
 }
 
 /* Offers a definition to an entry; the better one stays. */

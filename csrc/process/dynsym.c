@@ -165,16 +165,20 @@ static int ask(struct dl_phdr_info *info, size_t size, void *ud)
         i = t.gnu ? search_gnu(&t, q) : search_sysv(&t, q);
     q->found = i != 0;
     if (i)
-        *q->out = (ml_dynsym){t.syms[i].st_size, ELF64_ST_TYPE(t.syms[i].st_info), info->dlpi_name};
+        *q->out = (ml_dynsym){.size = t.syms[i].st_size,
+                              .type = ELF64_ST_TYPE(t.syms[i].st_info),
+                              .unique = ELF64_ST_BIND(t.syms[i].st_info) == STB_GNU_UNIQUE,
+                              .provider = info->dlpi_name};
     else if (segment)
-        *q->out = (ml_dynsym){0, segment->p_flags & PF_X ? STT_FUNC : STT_OBJECT, info->dlpi_name};
+        *q->out = (ml_dynsym){.type = segment->p_flags & PF_X ? STT_FUNC : STT_OBJECT,
+                              .provider = info->dlpi_name};
     q->held = q->held || segment;
     return segment || i;
 }
 
 bool ml_dynsym_find(uint64_t addr, const char *name, ml_dynsym *out)
 {
-    *out = (ml_dynsym){0, STT_NOTYPE, ""};
+    *out = (ml_dynsym){.type = STT_NOTYPE, .provider = ""};
     question q = {.addr = addr, .name = name, .out = out};
     q.gnu_hash = hash_gnu(name);
     q.sysv_hash = hash_sysv(name);

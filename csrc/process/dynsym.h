@@ -12,6 +12,7 @@
 typedef struct ml_dynsym {
     uint64_t size;        /* bytes */
     uint8_t type;         /* STT_* */
+    bool unique;          /* STB_GNU_UNIQUE */
     const char *provider; /* path in the loader's list */
 } ml_dynsym;
 

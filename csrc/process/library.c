@@ -106,6 +106,10 @@ bool ml_library_find(const ml_library *lib, const char *name, const char *versio
     ml_dynsym_find(addr, name, &s);
     if (s.type == STT_GNU_IFUNC)
         s.type = STT_FUNC;
-    *out = (ml_provided){addr, s.size, s.type, s.provider};
+    *out = (ml_provided){.addr = addr,
+                         .size = s.size,
+                         .type = s.type,
+                         .unique = s.unique,
+                         .provider = s.provider};
     return true;
 }

@@ -30,6 +30,7 @@ typedef struct ml_provided {
     uint8_t type;         /* STT_* of the definition; STT_GNU_IFUNC is already resolved in addr and
                               reported as STT_FUNC; STT_NOTYPE when not known. STT_TLS: addr is the
                               copy of the calling thread, of use to nobody else */
+    bool unique;          /* its binding is STB_GNU_UNIQUE */
     const char *provider; /* file name of the library, "" for the executable and for what no file
                               provides; borrowed from the loader's link map */
 } ml_provided;
