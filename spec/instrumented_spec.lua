@@ -422,6 +422,8 @@ describe("an instrumented object", function()
       {"-fsanitize=thread", "__tsan_read4", "the TSan runtime", "libtsan.so"},
       {"-fsanitize=undefined", "__ubsan_handle_any", "the UBSan runtime", "-lubsan"},
       {"-fsanitize=memory", "__msan_any", "the MSan runtime", "executable"},
+      {"-fsanitize=dataflow", "__dfsan_any", "the DataFlowSanitizer runtime", "executable"},
+      {"-fsanitize=safe-stack", "__safestack_any", "the SafeStack runtime", "executable"},
       {"-fsanitize=hwaddress", "__hwasan_load4", "the HWASan runtime", "libhwasan.so"},
       {"-fsanitize-coverage", "__sanitizer_cov_trace_pc", "a fuzzer", "define"},
       {"--coverage", "__gcov_any", "libgcov.a", "-print-file-name=libgcov.a"},

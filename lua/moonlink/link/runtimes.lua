@@ -21,6 +21,9 @@ local function add(library)
    return ("add -l%s to the inputs"):format(library)
 end
 
+local IN_EXECUTABLE =
+   "only an executable can bring it: compile the object without, or the host with it"
+
 ---@type moonlink.Runtime[] the first that fits counts
 local list = {
    {
@@ -36,9 +39,16 @@ local list = {
       hint = add "ubsan" .. ", or " .. preload "libubsan.so", patterns = {"^__ubsan_"},
    },
    {
-      name = "the MSan runtime", flag = "-fsanitize=memory",
-      hint = "only an executable can bring it: compile the object without, or the host with it",
+      name = "the MSan runtime", flag = "-fsanitize=memory", hint = IN_EXECUTABLE,
       patterns = {"^__msan_"},
+   },
+   {
+      name = "the DataFlowSanitizer runtime", flag = "-fsanitize=dataflow", hint = IN_EXECUTABLE,
+      patterns = {"^__dfsan_", "^__dfsw_"},
+   },
+   {
+      name = "the SafeStack runtime", flag = "-fsanitize=safe-stack", hint = IN_EXECUTABLE,
+      patterns = {"^__safestack_"},
    },
    {
       name = "the HWASan runtime", flag = "-fsanitize=hwaddress", hint = preload "libhwasan.so",
