@@ -130,6 +130,7 @@ describe("the process", function()
       for _, order in ipairs {"oldest", "newest", "random"} do
          passes(("records %s,%s"):format(library, order))
       end
+      passes("scattered " .. library)
       passes("left " .. library)
    end)
 end)

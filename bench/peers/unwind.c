@@ -1,7 +1,8 @@
 /* unwind.c -- bench: tables told to an unwinder and taken back; see bench/works/unwind.lua.
 ** Usage: unwind LIBRARY COUNT ORDER (oldest, newest, random). Prints microseconds of the processor:
 ** telling all, the first look-up, as of an exception, taking all back; and, all being told anew,
-** changing each for another at its place and taking these back. Each table describes a function in a page of its own, where nothing else is.
+** changing each for another at its place and taking these back. Each table describes a function in
+** a page of its own, where nothing else is.
 ** Compiled with the rooms base and os, and unwind.c, runs.c, doors.c and runtime.c of process.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1

@@ -22,10 +22,13 @@
 ** A table that is taken back alone is dead until that walk: its entries stay where they are. Nobody
 ** asks for them while no code stands at their addresses, which is so until a load gets these
 ** addresses (ml_doors_vacate) or the address space goes (such tables have a door of their own).
+** (Who asks by hand for an address that he knows to be unloaded makes libunwind read what is gone.)
 ** Then the living of the door are told once more, by its other record, before the first is taken
 ** back: other threads may throw meanwhile. A walk costs 1 ns an entry, telling 0.7 us a table. So
 ** doors are for MOST tables where loads follow each other, and for FEW where they take the place of
-** what was there: a unit that was reloaded once is likely to be reloaded again. */
+** what was there: a unit that was reloaded once is likely to be reloaded again. Where the dead of
+** all doors are too many, it is not the door of the latest that gets rid of them, which may have
+** just that one, but one that has had some for long. */
 
 enum {
     MOST = 128,
@@ -37,15 +40,15 @@ enum {
     RECORD = 24
 };
 
-typedef struct place {
-    uint64_t at; /* the table; 0: a free place */
+typedef struct table {
+    uint64_t at; /* where it is; 0: a free place */
     uint64_t code, size;
     uint32_t entries;
     bool dead;
-} place;
+} table;
 
 struct ml_door {
-    place *places;
+    table *places;
     uint64_t from, to;        /* where code of the dead was */
     uint32_t number;          /* in the list of doors */
     uint32_t n, dead;         /* places taken; of these, dead */
@@ -73,7 +76,7 @@ static void swap(ml_doors *d, uint32_t a, uint32_t b)
     d->list[b]->number = b;
 }
 
-static void bury(ml_doors *d, ml_door *door, place *p)
+static void bury(ml_doors *d, ml_door *door, table *p)
 {
     if (door->dead++ == 0) {
         swap(d, door->number, d->haunted++);
@@ -90,12 +93,12 @@ static void bury(ml_doors *d, ml_door *door, place *p)
 /* A table that nobody knows any longer. */
 static void clear(ml_doors *d, ml_door *door, uint32_t at)
 {
-    place *p = &door->places[at];
+    table *p = &door->places[at];
     door->n--;
     door->entries -= p->entries;
     d->entries -= p->entries;
     door->first = at < door->first ? at : door->first;
-    *p = (place){0};
+    *p = (table){0};
 }
 
 /* A door that had dead tables has none left. */
@@ -112,12 +115,12 @@ static void forget_dead(ml_doors *d, ml_door *door)
 /* ---- telling ---- */
 
 /* Lets a table in by the record. */
-static void let_in(const ml_taker *taker, uint8_t *record, uint64_t table)
+static void let_in(const ml_taker *taker, uint8_t *record, uint64_t at)
 {
-    const void *by = (const void *)(uintptr_t)table;
+    const void *by = (const void *)(uintptr_t)at;
     if (taker->way == ML_WAY_DOORS) {
         uint64_t from = (uint64_t)(uintptr_t)record + COUNTED_FROM;
-        ml_put64(record + LENGTH_AT, table - from); /* downwards too: sums are modulo 2^64 */
+        ml_put64(record + LENGTH_AT, at - from); /* downwards too: sums are modulo 2^64 */
         by = record;
     }
     taker->add(by);
@@ -149,9 +152,9 @@ static void renew(ml_doors *d, const ml_taker *takers, ml_door *door)
 {
     unsigned old = door->live, new = 1 - old;
     for (uint32_t k = 0; k < door->room; k++) {
-        place *p = &door->places[k];
+        table *p = &door->places[k];
         if (p->dead)
-            *p = (place){0};
+            *p = (table){0};
         for (unsigned i = 0; p->at && i < ML_TAKERS; i++)
             if (takes(&takers[i], ML_WAY_DOORS))
                 let_in(&takers[i], door->records[new], p->at);
@@ -177,7 +180,7 @@ void ml_doors_tell(ml_doors *d, const ml_taker *one)
 static bool make_places(ml_door *door)
 {
     uint32_t room = door->room ? 2 * door->room : door->most < 4 ? door->most : 4;
-    place *places = ml_heap_grow(door->places, room, sizeof *places);
+    table *places = ml_heap_grow(door->places, room, sizeof *places);
     if (!places)
         return false;
     memset(places + door->room, 0, (room - door->room) * sizeof *places);
@@ -227,7 +230,7 @@ void ml_doors_free(ml_doors *d, const ml_taker *takers)
 }
 
 bool ml_doors_add(ml_doors *d, const ml_taker *takers, const ml_unwind_table *t, ml_door **door,
-                  uint32_t *at)
+                  uint32_t *place)
 {
     ml_door *to = fits(d->open, t) ? d->open : new_door(d, t);
     if (!to)
@@ -240,7 +243,7 @@ bool ml_doors_add(ml_doors *d, const ml_taker *takers, const ml_unwind_table *t,
             end_door(d, takers, to);
         return false;
     }
-    to->places[k] = (place){.at = t->at, .code = t->code, .size = t->size, .entries = t->entries};
+    to->places[k] = (table){.at = t->at, .code = t->code, .size = t->size, .entries = t->entries};
     to->n++;
     to->first = k + 1;
     to->entries += t->entries;
@@ -251,24 +254,24 @@ bool ml_doors_add(ml_doors *d, const ml_taker *takers, const ml_unwind_table *t,
         if (takers[i].add && takers[i].way != ML_WAY_ARRAYS)
             let_in(&takers[i], to->records[to->live], t->at);
     *door = to;
-    *at = k;
+    *place = k;
     return true;
 }
 
-void ml_doors_remove(ml_doors *d, const ml_taker *takers, ml_door *door, uint32_t at)
+void ml_doors_remove(ml_doors *d, const ml_taker *takers, ml_door *door, uint32_t place)
 {
-    place *p = &door->places[at];
+    table *p = &door->places[place];
     for (unsigned i = 0; i < ML_TAKERS; i++)
         if (takes(&takers[i], ML_WAY_TABLES))
             takers[i].remove((const void *)(uintptr_t)p->at);
     if (anyone(takers, ML_WAY_DOORS))
         bury(d, door, p);
     else
-        clear(d, door, at);
+        clear(d, door, place);
     if (door->dead == door->n)
         end_door(d, takers, door);
-    else if (door->dead && d->buried > d->entries - d->buried + LINGERING)
-        renew(d, takers, door);
+    else if (d->buried > d->entries - d->buried + LINGERING)
+        renew(d, takers, d->list[0]);
 }
 
 void ml_doors_vacate(ml_doors *d, const ml_taker *takers, uint64_t addr, uint64_t size)

@@ -21,11 +21,13 @@ typedef struct ml_doors {
     bool replacing;           /* which comes where another was */
 } ml_doors;
 
+/* Nobody knows any of the tables afterwards, the dead included. */
 void ml_doors_free(ml_doors *d, const ml_taker *takers);
-/* Tells of a table and says where it is kept. False when memory is short: nothing was changed. */
+/* Tells of a table and says where it is kept: its door and its number there, which hold until it is
+** taken back. False when memory is short: nothing was changed. */
 bool ml_doors_add(ml_doors *d, const ml_taker *takers, const ml_unwind_table *t, ml_door **door,
                   uint32_t *place);
-/* The inverse. */
+/* The inverse; cannot fail. The memory of the table may go at once. */
 void ml_doors_remove(ml_doors *d, const ml_taker *takers, ml_door *door, uint32_t place);
 /* Nobody knows dead tables of code in [addr, addr + size) any more. */
 void ml_doors_vacate(ml_doors *d, const ml_taker *takers, uint64_t addr, uint64_t size);

@@ -18,7 +18,8 @@ typedef struct ml_runs {
 
 /* All tables must have been taken back. */
 void ml_runs_free(ml_runs *v);
-/* False when memory is short: then nothing was changed. */
+/* A table of code that begins at `code`; `home` as in ml_unwind_table. False when memory is short:
+** then nothing was changed. */
 bool ml_runs_add(ml_runs *v, const ml_taker *u, uint64_t table, uint64_t code, uint64_t home);
 /* The inverse, by where the table's code begins. */
 void ml_runs_remove(ml_runs *v, const ml_taker *u, uint64_t code);

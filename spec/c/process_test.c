@@ -310,15 +310,15 @@ static void counted(const char *arg)
 
 /* ---- an unwinder that goes from record to record ---- */
 
-/* Tables of a session, and those of another whose addresses are between. */
+/* The tables of a session. */
 static struct {
     table t[MANY];
     ml_unwind reg[MANY];
     bool live[MANY];
     int (*knows)(uint64_t start);
-} books;
+} many;
 
-static uint64_t shelf(unsigned i)
+static uint64_t start_of(unsigned i)
 {
     return 4096 * (1 + (uint64_t)i);
 }
@@ -327,23 +327,23 @@ static uint64_t shelf(unsigned i)
 static void all_known(void)
 {
     for (unsigned i = 0; i < MANY; i += 97)
-        CHECK(!books.live[i] || books.knows(shelf(i)));
+        CHECK(!many.live[i] || many.knows(start_of(i)));
 }
 
-static void lend(ml_unwinders *w, unsigned i)
+static void change(ml_unwinders *w, unsigned i)
 {
-    ml_unwinders_vacate(w, shelf(i), 64);
-    CHECK(i % 10 || !books.knows(shelf(i)));
-    books.t[i] = table_for(shelf(i));
-    tell(w, &books.t[i], shelf(i), 1, &books.reg[i]);
-    CHECK(i % 10 || books.knows(shelf(i)) == 1);
-    books.live[i] = true;
+    ml_unwinders_vacate(w, start_of(i), 64);
+    CHECK(i % 10 || !many.knows(start_of(i)));
+    many.t[i] = table_for(start_of(i));
+    tell(w, &many.t[i], start_of(i), 1, &many.reg[i]);
+    CHECK(i % 10 || many.knows(start_of(i)) == 1);
+    many.live[i] = true;
 }
 
-static void give_back(unsigned i)
+static void take_back(unsigned i)
 {
-    books.live[i] = false;
-    ml_unwind_unregister(&books.reg[i]);
+    many.live[i] = false;
+    ml_unwind_unregister(&many.reg[i]);
 }
 
 /* 10,000 tables taken back in any order with few walks, and others at their places; a table whose
@@ -358,49 +358,79 @@ static void records(const char *arg)
     unsigned long *walks = (void *)(uintptr_t)found(&lib, "walks", NULL).addr;
     unsigned long *told = (void *)(uintptr_t)found(&lib, "told", NULL).addr;
     void (**watch)(void) = (void (**)(void))(uintptr_t)found(&lib, "watch", NULL).addr;
-    books.knows = (int (*)(uint64_t))(uintptr_t)found(&lib, "knows", NULL).addr;
+    many.knows = (int (*)(uint64_t))(uintptr_t)found(&lib, "knows", NULL).addr;
     *watch = all_known;
     ml_unwinders *w = ml_unwinders_new();
-    for (unsigned i = 0; i < 10; i++) /* before the unwinder is seen */
-        tell(w, (books.t[i] = table_for(shelf(i)), &books.t[i]), shelf(i), 1, &books.reg[i]);
+    for (unsigned i = 0; i < 10; i++) { /* before the unwinder is seen */
+        many.t[i] = table_for(start_of(i));
+        tell(w, &many.t[i], start_of(i), 1, &many.reg[i]);
+    }
     CHECK(*told == 0);
     ml_unwinders_refresh(w);
     CHECK(*told == 10);
     for (unsigned i = 0; i < MANY; i++) {
         left[i] = i;
-        books.live[i] = i < 10;
+        many.live[i] = i < 10;
         if (i >= 10)
-            lend(w, i);
+            change(w, i);
     }
     CHECK(*told == MANY && *walks == 0);
     for (unsigned i = 0; i < 100; i++) { /* one changed again and again */
-        give_back(5000);
-        lend(w, 5000);
+        take_back(5000);
+        change(w, 5000);
     }
     CHECK(*walks <= 100 && *told <= MANY + 100 * 17 + 128);
     unsigned long before = *walks;
     for (unsigned n = MANY; n > 0; n--) {
         unsigned k = victim(how, n);
-        give_back(left[k]);
+        take_back(left[k]);
         memmove(&left[k], &left[k + 1], (n - 1 - k) * sizeof *left);
     }
     CHECK(*walks - before <= MANY / 100);
     for (unsigned i = 0; i < MANY; i += 97)
-        CHECK(!books.knows(shelf(i)));
-    lend(w, 1);
+        CHECK(!many.knows(start_of(i)));
+    change(w, 1);
     ml_unwind reg;
     table one = table_for(8);
     CHECK(ml_unwind_register(
         w, &(ml_unwind_table){(uint64_t)(uintptr_t)&one, 8, 64, 2, .entries = 1, .passes = true},
         &reg));
-    CHECK(books.knows(8) == 1);
+    CHECK(many.knows(8) == 1);
     ml_unwind_unregister(&reg);
-    CHECK(!books.knows(8) && books.knows(shelf(1)) == 1);
-    give_back(1);
+    CHECK(!many.knows(8) && many.knows(start_of(1)) == 1);
+    take_back(1);
     ml_unwinders_free(w);
-    CHECK(!books.knows(shelf(1)));
+    CHECK(!many.knows(start_of(1)));
     ml_library_close(&lib);
     free(path);
+}
+
+/* Of 10,000 tables one in a hundred stays: what is dead beside these goes with few walks, too. */
+static void scattered(const char *path)
+{
+    ml_library lib = opened(path);
+    const unsigned long *walks = (void *)(uintptr_t)found(&lib, "walks", NULL).addr;
+    const unsigned long *told = (void *)(uintptr_t)found(&lib, "told", NULL).addr;
+    int (*knows)(uint64_t) = (int (*)(uint64_t))(uintptr_t)found(&lib, "knows", NULL).addr;
+    ml_unwinders *w = ml_unwinders_new();
+    ml_unwinders_refresh(w);
+    for (unsigned i = 0; i < MANY; i++) {
+        many.t[i] = table_for(start_of(i));
+        CHECK(ml_unwind_register(
+            w,
+            &(ml_unwind_table){(uint64_t)(uintptr_t)&many.t[i], start_of(i), 64, 1, .entries = 8},
+            &many.reg[i]));
+    }
+    for (unsigned i = 0; i < MANY; i++)
+        if (i % 100)
+            ml_unwind_unregister(&many.reg[i]);
+    CHECK(*walks > 0 && *walks <= MANY / 100 && *told <= 2 * MANY);
+    for (unsigned i = 0; i < MANY; i += 100) {
+        CHECK(knows(start_of(i)) == 1);
+        ml_unwind_unregister(&many.reg[i]);
+    }
+    ml_unwinders_free(w);
+    ml_library_close(&lib);
 }
 
 /* An unwinder of a load that ends, while it still knows much that is dead: what lives afterwards is
@@ -418,14 +448,14 @@ static void left(const char *path)
     ml_unwinders *w = ml_unwinders_new();
     ml_unwinders_add(w, add, remove, true);
     for (unsigned i = 0; i < ALL; i++) { /* pairs of a large one and a small one */
-        ml_unwind_table one = {(uint64_t)(uintptr_t)&t[i], shelf(i), 64, 1, .entries = 1};
+        ml_unwind_table one = {(uint64_t)(uintptr_t)&t[i], start_of(i), 64, 1, .entries = 1};
         one.entries = i < 2 * PAIRS && i % 2 == 0 ? 1000 : 1;
-        t[i] = table_for(shelf(i));
+        t[i] = table_for(start_of(i));
         CHECK(ml_unwind_register(w, &one, &reg[i]));
     }
     for (unsigned i = 0; i < GONE; i++)
         ml_unwind_unregister(&reg[2 * i]);
-    CHECK(*told == ALL && knows(shelf(0)) == 1); /* dead, and known still */
+    CHECK(*told == ALL && knows(start_of(0)) == 1); /* dead, and known still */
     ml_unwinders_forget(w, add);
     for (unsigned i = 2 * GONE; i < ALL - 1; i++)
         ml_unwind_unregister(&reg[i]);
@@ -444,7 +474,7 @@ int main(int argc, char **argv)
         {"opening", opening},     {"local", local},         {"symbols", symbols},
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
         {"unwinding", unwinding}, {"between", between},     {"counted", counted},
-        {"records", records},     {"left", left},
+        {"records", records},     {"scattered", scattered}, {"left", left},
     };
     argc_given = argc;
     argv_given = argv;

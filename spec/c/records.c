@@ -1,6 +1,6 @@
-/* records.c -- a library that is told of unwind tables as LLVM's libunwind is: it goes from record to
-** record by their lengths, keeps what it finds beside the address it was given, and takes back by
-** that address, with a walk through all.
+/* records.c -- a library that is told of unwind tables as LLVM's libunwind is: it goes from record
+** to record by their lengths, keeps what it finds beside the address it was given, and takes back
+** by that address, with a walk through all.
 ** SPDX-License-Identifier: MIT */
 #include <stdint.h>
 #include <stdlib.h>
