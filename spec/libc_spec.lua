@@ -186,6 +186,38 @@ describe("a function that only libc_nonshared.a has works:", function()
       assert.same({7, "", ""}, {status, out, err})
    end)
 
+   it("on_exit, which takes nothing back: the unit's memory stays for it", function()
+      local path = object("on_exit", [[
+         #include <stdio.h>
+         #include <stdlib.h>
+         static void end(int status, void *what) { printf("%s %d", (char *)what, status); }
+         void setup(void) { on_exit(end, "ended"); }
+      ]])
+      local script = [[
+         local moonlink = require "moonlink"
+         local path, how, bind = ...
+         local ln = moonlink.new()
+         local unit = assert(ln:load {path, bind = bind})
+         ln:func("void setup(void)")()
+         if how == "close" then
+            assert(ln:close())
+         elseif how ~= "nothing" then
+            collectgarbage()
+            local done, err = unit:unload()
+            assert(not done and err.reason:find "registered with on_exit", err)
+            assert(err.hint:find '^choose "orphan"', err.hint)
+            assert(unit:unload(how))
+         end
+         os.exit(3, true)
+      ]]
+      for _, how in ipairs {"nothing", "close", "force", "orphan"} do
+         for _, bind in ipairs {"direct", "lazy"} do
+            local status, out, err = support.lua(script, path, how, bind)
+            assert.same({3, "ended 3", ""}, {status, out, err}, how .. " " .. bind)
+         end
+      end
+   end)
+
    it("pthread_atfork, and nothing of it is left when the linker has closed", function()
       local path = object("fork", [[
          #include <pthread.h>

@@ -271,12 +271,14 @@ static uint64_t search(ml_lazies *z, const ml_quiet *q, uint64_t i)
 {
     const ml_entry *e = z->names[i], *other = NULL;
     uint64_t target = 0;
-    for (unsigned k = 0; k < z->nscope && !z->s->gone && !target; k++) {
+    for (unsigned k = 0; k < z->nscope && !target; k++) {
+        other = NULL;
         if (z->scope[k].kind == ML_SCOPE_PROCESS) {
-            other = NULL;
             target = ask_process(z, q, i);
             continue;
         }
+        if (z->s->gone)
+            continue; /* no unit is left, and somebody is still inside */
         other = z->scope[k].kind == ML_SCOPE_UNIT
                     ? find_in_unit(z->scope[k].life, e)
                     : callable(ml_exports_find(&z->s->exports, e->name, e->len, e->hash));

@@ -81,6 +81,14 @@ size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room)
     return ml_exits_threads(u->exits, ids, room);
 }
 
+/* What on_exit holds knows neither handle nor unit, and is never taken back: as long as the process
+** lasts it may be called. */
+bool ml_unit_waits_for_exit(const ml_unit *u)
+{
+    const ml_entry *e = ml_table_find_str(&u->l->names, "on_exit");
+    return e && e->def == ML_DEF_PROCESS;
+}
+
 /* Calls that came by another way than a function of Lua (a comparison that qsort calls, a unit that
 ** calls another) are on the stack of this thread. It is looked at only below native code, so that
 ** no stale word of it counts else. */
@@ -116,7 +124,8 @@ static bool is_busy(ml_unit *u)
 {
     bool threads = !u->quiet && !u->s->quiet && ml_unit_threads(u, NULL, 0);
     u->quiet = !threads;
-    return threads || u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u);
+    return threads || u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u) ||
+           ml_unit_waits_for_exit(u);
 }
 
 /* Where the blocks of a session lie: below 4 GiB, and above. */
@@ -242,8 +251,9 @@ static void run_exits(ml_unit *u)
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
 ** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
-** a thread, no unit of another session, and no unit that is kept for one of these reasons and needs
-** it. While a load is open, all memory stays, since the load may have found something there.
+** a thread or (on_exit) of the process, no unit of another session, and no unit that is kept for
+** one of these reasons and needs it. While a load is open, all memory stays, since the load may
+** have found something there.
 ** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)

@@ -176,6 +176,10 @@ static int users_now(lua_State *L)
         lua_pop(L, 1);
     }
     add_exit_handlers(L, u);
+    if (ml_unit_waits_for_exit(u)) {
+        add_user(L, "on_exit", 1);
+        lua_pop(L, 1);
+    }
     add_threads(L, u);
     return 1;
 }

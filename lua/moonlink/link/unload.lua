@@ -76,6 +76,9 @@ local phrases = {
    {"exit handler", function(list)
       return ("thread-exit handlers are pending (%s)"):format(numbers(list[1]))
    end},
+   {"on_exit", function()
+      return "it may have handlers registered with on_exit, which cannot be taken back"
+   end},
    {"thread", function(list)
       return ("code of it is on the stack of %s"):format(numbers(list[1]))
    end},
@@ -107,13 +110,14 @@ local function describe(users)
       if of[kind] then
          parts[#parts + 1] = words(of[kind])
          patience = patience and waits[kind]
-         if hints[kind] ~= todo[#todo] then
+         if hints[kind] and hints[kind] ~= todo[#todo] then
             todo[#todo + 1] = hints[kind]
          end
       end
    end
-   local hint = ('%s first; or choose %s"orphan" (only its names go) or "force" (users end, too)')
-      :format(table.concat(todo, ", "), patience and '"wait", ' or "")
+   local first = #todo > 0 and table.concat(todo, ", ") .. " first; or " or ""
+   local hint = ('%schoose %s"orphan" (only its names go) or "force" (users end, too)')
+      :format(first, patience and '"wait", ' or "")
    return table.concat(parts, "; "), hint
 end
 
