@@ -173,6 +173,24 @@ function()
       ]], "-O1 -fPIE", "g++")}
    end)
 
+   it("with exit functions that destructors and exit functions register", function()
+      agree {object [[
+         #include <stdlib.h>
+         void say(const char *);
+         static void h1(void) { say("of a constructor"); }
+         static void h3(void) { say("of an exit function"); }
+         static void h2(void) { say("of a destructor"); atexit(h3); }
+         static void h4(void) { say("of one with a priority"); }
+         static void h5(void) { say("of .fini"); }
+         __attribute__((constructor)) static void c(void) { atexit(h1); }
+         __attribute__((destructor(101))) static void d101(void) { say("101"); atexit(h4); }
+         __attribute__((destructor(201))) static void d201(void) { say("201"); }
+         __attribute__((destructor)) static void d(void) { say("destructor"); atexit(h2); }
+         void in_fini(void) { say("fini"); atexit(h5); }
+         asm(".section .fini,\"ax\",@progbits\ncall in_fini\n.text\n");
+      ]]}
+   end)
+
    it("with archive members, in the order in which they were pulled in", function()
       local source = 'void say(const char *); void f_%s(void) {} %s\n' ..
          '__attribute__((constructor)) static void c(void) { say("%s"); %s }\n' ..
@@ -348,6 +366,29 @@ describe("what a unit registered for its end runs once, the latest first", funct
          assert.equal(EXPECTED, out)
       end)
    end
+
+   it("also what a destructor registers, before .fini", function()
+      local path = object [[
+         #include <stdlib.h>
+         void say(const char *);
+         static void h(void) { say("handler"); }
+         __attribute__((destructor)) static void d(void) { say("destructor"); atexit(h); }
+         void in_fini(void) { say("fini"); }
+         asm(".section .fini,\"ax\",@progbits\ncall in_fini\n.text\n");
+         void leave(void) { exit(0); }
+      ]]
+      for name, text in pairs(ends) do
+         local status, out, err = support.lua([[
+            local moonlink = require "moonlink"
+            local ln = moonlink.new()
+            local unit = assert(ln:load(arg))
+            local leave = ln:func "void leave(void)"
+         ]] .. text, say, path)
+         assert.equal("", err, name)
+         assert.equal(0, status, name)
+         assert.equal("destructor\nhandler\nfini\n", out, name)
+      end
+   end)
 
    it("also with at_quick_exit", function()
       local path = object([[

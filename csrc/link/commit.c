@@ -94,7 +94,7 @@ static bool reserve(ml_txn *t, ml_unit *u)
         return false;
     s->sources.v = v;
     if (t->l->dso_handle || t->l->nfini) {
-        u->exits = ml_exits_new(t->l->dso_handle, t->l->fini, t->l->nfini);
+        u->exits = ml_exits_new(t->l->dso_handle, t->l->fini, t->l->nfini, t->l->plain_fini);
         if (!u->exits)
             return false;
     }

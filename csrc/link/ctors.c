@@ -21,6 +21,8 @@ static bool is_backwards(const ml_isec *s)
     return s->role == ML_ROLE_CTORS || s->role == ML_ROLE_DTORS;
 }
 
+enum { PLAIN = 65536 + 1 }; /* the order of sections without a priority */
+
 /* ".init_array.00101" has priority 101; a name without a number comes last. */
 static uint32_t order_of(const ml_isec *s)
 {
@@ -29,7 +31,7 @@ static uint32_t order_of(const ml_isec *s)
     const char *dot = strrchr(s->name, '.');
     uint32_t n = 0;
     if (!dot || dot == s->name || dot[1] < '0' || dot[1] > '9')
-        return 65536 + 1;
+        return PLAIN;
     for (const char *p = dot + 1; *p >= '0' && *p <= '9' && n < 65536; p++)
         n = n * 10 + (uint32_t)(*p - '0');
     n = n < 65536 ? n : 65535;
@@ -72,6 +74,7 @@ typedef struct list {
     uint64_t *fn;
     ml_ctor_at *at;
     uint32_t n;
+    uint32_t first_plain; /* the first without a priority; what lies behind has none either */
 } list;
 
 /* Is it a function that the load refers to by name, in a library or another unit? */
@@ -155,6 +158,9 @@ static int collect(ml_txn *t, bool fini, list *l)
         l->at[l->n] = (ml_ctor_at){.input = UINT32_MAX};
         l->fn[l->n++] = function;
     }
+    for (; rc == 0 && i < n && v[i].order != PLAIN; i++)
+        rc = read_section(t, &v[i], fini, l);
+    l->first_plain = l->n;
     for (; rc == 0 && i < n; i++)
         rc = read_section(t, &v[i], fini, l);
     return rc;
@@ -176,6 +182,7 @@ int ml_ctors_collect(ml_txn *t)
     l->ninit = init.n;
     l->fini = fini.fn;
     l->nfini = fini.n;
+    l->plain_fini = fini.n - fini.first_plain;
     t->init_at = init.at;
     return rc;
 }

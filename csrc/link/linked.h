@@ -170,8 +170,8 @@ struct ml_linked {
     uint64_t dso_handle; /* address, 0: none */
     uint64_t *init;      /* constructors in the order in which they run */
     uint32_t ninit;
-    uint64_t *fini; /* destructors in the order in which they run */
-    uint32_t nfini;
+    uint64_t *fini;             /* destructors in the order in which they run */
+    uint32_t nfini, plain_fini; /* the first of them that have no priority */
     ml_link_stats stats;
     bool uses_units;       /* some name was bound to one */
     bool lacks;            /* some name has ML_ENT_LACKING */

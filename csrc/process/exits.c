@@ -32,7 +32,7 @@ typedef struct pending {
 struct ml_exits {
     uint64_t key; /* under which the C library knows what the load registered */
     const uint64_t *fini;
-    size_t nfini;
+    size_t nfini, plain;
     bool ran;
     atomic_uint holders; /* the load, and each pending handler */
     atomic_bool gone;
@@ -59,17 +59,21 @@ static void drop(ml_exits *x)
         ml_heap_free(x);
 }
 
-/* Called by the C library: at exit of the process, or for ml_exits_run. */
+/* Called by the C library: at exit of the process, or for ml_exits_run. In a position-independent
+** program or library it is crtbegin's entry, the last without a priority, that runs the handlers
+** which destructors have registered. What is registered later the C library runs at the end. */
 static void at_exit(void *arg)
 {
     ml_exits *x = arg;
     if (x->ran)
         return;
     x->ran = true;
-    ml_process_run(x->fini, x->nfini, NULL);
+    ml_process_run(x->fini, x->plain, NULL);
+    ml_process_finalize(x->key);
+    ml_process_run(x->fini + x->plain, x->nfini - x->plain, NULL);
 }
 
-ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n)
+ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n, size_t plain)
 {
     ml_exits *x = ml_heap_zalloc(1, sizeof *x);
     if (!x)
@@ -77,6 +81,7 @@ ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n)
     x->key = dso ? dso : (uint64_t)(uintptr_t)x;
     x->fini = fini;
     x->nfini = n;
+    x->plain = plain;
     atomic_init(&x->holders, 1);
     atomic_flag_clear(&x->lock);
     if (n && __cxa_atexit(at_exit, x, (void *)(uintptr_t)x->key) != 0) {

@@ -17,9 +17,9 @@ enum { ML_DSO_SIZE = 24 };
 
 /* The end of one load. dso: address of its __dso_handle, ML_DSO_SIZE writable bytes which are
 ** filled; 0: it has none. fini: its n destructors in the order in which they run, borrowed until
-** ml_exits_drop. Must come before its constructors, so that what these register runs first. NULL
-** when memory is short. */
-ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n);
+** ml_exits_drop; after the first `plain` of them runs what they have registered. Must come before
+** its constructors, so that what these register runs first. NULL when memory is short. */
+ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n, size_t plain);
 /* Runs what waits for the end of the load: first what was registered with __cxa_atexit under its
 ** handle, latest first, then fini. A second time, or after exit has begun, nothing. */
 void ml_exits_run(ml_exits *x);
