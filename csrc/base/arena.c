@@ -39,7 +39,7 @@ void ml_arena_free(ml_arena *a)
             free(c);
         c = next;
     }
-    *a = (ml_arena){.bulk = a->bulk};
+    *a = (ml_arena){.bulk = a->bulk, .slow = a->slow};
 }
 
 static bool holds(const struct ml_chunk *c, const uint8_t *p)
@@ -106,12 +106,13 @@ static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
     bool large = a->held >= BULK_FROM || size >= BULK_FROM;
     const ml_bulk *bulk = large && a->held - a->largest < BULK_TO ? a->bulk : NULL;
     struct ml_chunk *c = NULL;
+    bool slow = false;
     size_t all = size + HEADER;
     if (all < size)
         return NULL;
     if (bulk && all <= SIZE_MAX - bulk->unit) {
         size_t units = (all + bulk->unit - 1) / bulk->unit * bulk->unit;
-        c = bulk->get(units);
+        c = bulk->get(units, all, a->slow ? a->slow : &slow);
         if (c)
             *c = (struct ml_chunk){.size = units, .bulk = bulk};
     }

@@ -17,8 +17,10 @@ struct ml_chunk;
 /* Where an arena that has grown large takes its memory from, in place of malloc: units that the
 ** system hands out more cheaply (os.h: ml_os_bulk). */
 typedef struct ml_bulk {
-    size_t unit;               /* bytes; what is asked for is a multiple */
-    void *(*get)(size_t size); /* NULL when there is none */
+    size_t unit; /* bytes; what is asked for is a multiple */
+    /* NULL when there is none. Of it the first `need` bytes will be written soon; *slow says, from
+    ** now on too, that the cheaper way turned out to be none. */
+    void *(*get)(size_t size, size_t need, bool *slow);
     void (*put)(void *p, size_t size);
     void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
     void (*drop)(void *p, size_t size);  /* gives its whole pages back; it stays where it is */
@@ -27,6 +29,7 @@ typedef struct ml_bulk {
 typedef struct ml_arena {
     struct ml_chunk *chunks; /* newest first */
     const ml_bulk *bulk;     /* NULL: malloc alone */
+    bool *slow;              /* as ml_bulk.get wants it, for several arenas; NULL: asked anew */
     uint8_t *at, *end;       /* free part of the chunk that is filled */
     size_t held, largest;    /* bytes of all chunks, of the largest one */
 } ml_arena;

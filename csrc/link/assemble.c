@@ -381,8 +381,8 @@ static size_t huge_bytes(const ml_txn *t, uint64_t solid)
     enum { LEAST = 4 << 20, MOST = 16 << 20 };
     if (t->o.pages == ML_PAGES_HUGE)
         return (size_t)t->l->layout[0].size;
-    if (t->o.pages != ML_PAGES_AUTO || t->o.protect == ML_PROTECT_DUAL || solid < LEAST ||
-        solid > MOST)
+    if (t->o.pages != ML_PAGES_AUTO || t->o.protect == ML_PROTECT_DUAL || t->slow_pages ||
+        solid < LEAST || solid > MOST)
         return 0;
     return (size_t)solid & ~(ml_os_page() - 1);
 }

@@ -5,9 +5,10 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-/* Forgets what lay in the scratch arena. */
+/* Forgets what lay in the scratch arena, or in the transaction. */
 static void strip(ml_linked *l)
 {
+    l->keep.slow = l->names.slow = NULL;
     for (uint32_t i = 0; i < l->ninputs; i++) {
         ml_input *in = &l->inputs[i];
         in->img = NULL;

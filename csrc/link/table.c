@@ -17,15 +17,14 @@ void ml_table_init(ml_table *t)
 
 /* Slots, all free. Names come in no order, so that nearly every page of them is written: many are
 ** taken as huge pages, whose first use costs a fault for each 2 MiB and not for each 4 KiB. */
-static ml_slot *slots_new(uint32_t n)
+static ml_slot *slots_new(const ml_table *t, uint32_t n)
 {
+    bool slow = false;
     size_t size = n * sizeof(ml_slot);
     if (size % ml_os_bulk.unit != 0)
         return ml_heap_zalloc(n, sizeof(ml_slot));
-    ml_slot *slots = ml_os_bulk.get(size);
-    if (slots)
-        ml_os_bulk.touch(slots, size); /* what is read first is brought in twice */
-    return slots;
+    /* brought in, all of it: what is read first is brought in twice */
+    return ml_os_bulk.get(size, size, t->slow ? t->slow : &slow);
 }
 
 static void slots_free(ml_table *t)
@@ -79,7 +78,7 @@ ml_entry *ml_table_find(const ml_table *t, const char *name, size_t len, uint32_
 
 static bool resize(ml_table *t, uint32_t nslots)
 {
-    ml_slot *slots = slots_new(nslots);
+    ml_slot *slots = slots_new(t, nslots);
     if (!slots)
         return false;
     for (uint32_t k = 0; t->slots && k <= t->mask; k++) {

@@ -97,6 +97,7 @@ typedef struct ml_table {
     uint32_t nsleepers, room_sleepers;
     uint8_t *pool; /* memory for entries and names, not handed out yet */
     size_t pool_left;
+    bool *slow; /* as in an arena */
 } ml_table;
 
 void ml_table_init(ml_table *t);

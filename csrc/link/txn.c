@@ -29,6 +29,7 @@ int ml_txn_begin(ml_session *s, ml_diag *d, const ml_options *o, ml_txn **out)
     t->l = l;
     t->scratch.bulk = &ml_os_bulk;
     l->keep.bulk = &ml_os_bulk;
+    t->scratch.slow = l->keep.slow = l->names.slow = &t->slow_pages;
     t->target = &ml_target_x86_64;
     for (uint32_t i = 0; i < s->sources.n; i++) /* what the old version brought comes anew */
         if (!o->replace || s->sources.v[i].owner != o->replace)

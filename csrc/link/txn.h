@@ -145,6 +145,7 @@ struct ml_txn {
     bool has_split;             /* some input has split stacks */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     uint32_t most_symbols;      /* of an input */
+    bool slow_pages;            /* huge ones, so far: see os/memory.c */
     bool taken;                 /* the block is ours to give back */
     uint8_t *view;              /* where the block's bytes are written: block.addr, or the buffer */
     uint8_t *code;              /* those of its code: the same, or the block's own view */

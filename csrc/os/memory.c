@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/align.h"
+
 /* Numbers of the kernel's interface that older C libraries do not name. A kernel that does not know
 ** them answers EINVAL, or takes a fixed address for a hint: both are handled. */
 #ifndef MAP_FIXED_NOREPLACE
@@ -43,8 +45,42 @@ size_t ml_os_page(void)
 
 enum { HUGE_PAGE = 2 << 20 };
 
+/* The whole pages of a range. */
+static void bulk_touch(void *p, size_t size)
+{
+    size_t page = ml_os_page(), head = (page - (uintptr_t)p % page) % page;
+    if (size > head)
+        madvise((uint8_t *)p + head, (size - head) & ~(page - 1), MADV_POPULATE_WRITE);
+}
+
+/* Note [Huge pages that are slow to come]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** A huge page takes 0.1 to 0.3 ms, 512 small ones 0.7. But the host of a virtual machine may have
+** taken back those that nobody used for a while (free page reporting goes by such units), and
+** brings each in anew, in 5 ms; small pages, which come and go all the time, stay. No system says
+** so beforehand: the pages are brought in one by one, and after the first that took too long small
+** ones are taken. 100,000 sections in a process of their own need 17 of them. */
+enum { SLOW_NS = 1000 * 1000 };
+
+/* Brings in huge pages for `need` bytes, as long as they come fast; small ones for the rest of
+** them, and for what follows, whenever that is wanted. */
+static void bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
+{
+    size_t done = 0;
+    for (; done < need && !*slow; done += HUGE_PAGE) {
+        uint64_t start = ml_os_now_ns();
+        *(volatile uint8_t *)(p + done) = 0;
+        *slow = ml_os_now_ns() - start > SLOW_NS;
+    }
+    if (!*slow || done >= size)
+        return;
+    madvise(p + done, size - done, MADV_NOHUGEPAGE);
+    if (done < need)
+        ml_os_populate((uintptr_t)(p + done), ml_align_up(need - done, ml_os_page()));
+}
+
 /* Asks for more than is wanted, and returns what lies outside the aligned part. */
-static void *bulk_get(size_t size)
+static void *bulk_get(size_t size, size_t need, bool *slow)
 {
     if (size > SIZE_MAX - HUGE_PAGE)
         return NULL;
@@ -58,20 +94,13 @@ static void *bulk_get(size_t size)
     if (HUGE_PAGE - head)
         munmap(p + head + size, HUGE_PAGE - head);
     madvise(p + head, size, MADV_HUGEPAGE);
+    bring_in(p + head, size, need, slow);
     return p + head;
 }
 
 static void bulk_put(void *p, size_t size)
 {
     munmap(p, size);
-}
-
-/* The whole pages of a range. */
-static void bulk_touch(void *p, size_t size)
-{
-    size_t page = ml_os_page(), head = (page - (uintptr_t)p % page) % page;
-    if (size > head)
-        madvise((uint8_t *)p + head, (size - head) & ~(page - 1), MADV_POPULATE_WRITE);
 }
 
 /* Without the second advice the system may make a huge page again of what is left. */

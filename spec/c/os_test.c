@@ -1,5 +1,5 @@
 /* os_test.c -- files, memory and mappings as the system gives them; run by os_spec.lua.
-** `pread` and `process_vm_*` of this program can be made to misbehave as a system may.
+** `pread`, `process_vm_*` and the clock of this program can be made to misbehave as a system may.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "os/os.h"
@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -40,6 +41,28 @@ ssize_t pread(int fd, void *to, size_t n, off_t at)
     if (misbehave == READ_SHRUNK)
         n = n > 3 ? 3 : 0;
     return syscall(SYS_pread64, fd, to, n, at);
+}
+
+/* How much later it is at each look at the clock. */
+static long step_ns;
+
+int clock_gettime(clockid_t which, struct timespec *t)
+{
+    static long now_ns;
+    (void)which;
+    now_ns += step_ns;
+    *t = (struct timespec){.tv_nsec = now_ns};
+    return 0;
+}
+
+/* Where pages are to be small from; 0: nobody said so. */
+static uintptr_t small_from;
+
+int madvise(void *p, size_t n, int advice)
+{
+    if (advice == MADV_NOHUGEPAGE)
+        small_from = (uintptr_t)p;
+    return (int)syscall(SYS_madvise, p, n, advice);
 }
 
 static const char *in(const char *folder, const char *name)
@@ -186,6 +209,42 @@ static void sandboxed(const char *unused)
     access_checked();
 }
 
+static bool is_present(const uint8_t *p)
+{
+    unsigned char page;
+    return mincore((void *)(uintptr_t)p, PAGE, &page) == 0 && (page & 1);
+}
+
+/* Takes four units, of which three and a byte are wanted. */
+static uint8_t *take(bool *slow)
+{
+    const size_t unit = ml_os_bulk.unit;
+    small_from = 0;
+    uint8_t *p = ml_os_bulk.get(4 * unit, 3 * unit + 1, slow);
+    CHECK(p && (uintptr_t)p % unit == 0);
+    for (size_t i = 0; i <= 3 * unit; i += PAGE)
+        CHECK((!*slow || is_present(p + i)) && p[i] == 0);
+    return p;
+}
+
+static void huge(const char *unused)
+{
+    const size_t unit = ml_os_bulk.unit;
+    bool slow = false;
+    (void)unused;
+    ml_os_bulk.put(take(&slow), 4 * unit);
+    CHECK(!slow && !small_from);
+    step_ns = 10 * 1000 * 1000;
+    uint8_t *p = take(&slow);
+    CHECK(slow && small_from == (uintptr_t)p + unit && !is_present(p + 4 * unit - PAGE));
+    p[4 * unit - 1] = 1;
+    ml_os_bulk.put(p, 4 * unit);
+    step_ns = 0;
+    p = take(&slow);
+    CHECK(slow && small_from == (uintptr_t)p);
+    ml_os_bulk.put(p, 4 * unit);
+}
+
 /* ---- what the process has ---- */
 
 typedef struct seen {
@@ -233,7 +292,8 @@ static void process(const char *folder)
     CHECK(ml_os_mappings(look, &s));
     CHECK(s.text && s.stack && s.libc && s.longname && s.n > 10);
     for (int i = 0; i < 2000; i++) /* far more text than one read gives */
-        CHECK(mmap(NULL, 2 * PAGE, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+        CHECK(mmap(NULL, 2 * PAGE, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE, fd, 0) !=
+              MAP_FAILED);
     seen again = {.code = s.code};
     CHECK(ml_os_mappings(look, &again));
     CHECK(again.text && again.stack && again.n >= s.n + 1999);
@@ -241,7 +301,8 @@ static void process(const char *folder)
     ml_os_libraries(first_library, &n);
     CHECK(n == 2);
     uint64_t before = ml_os_now_ns();
-    CHECK(before > 0 && ml_os_now_ns() >= before && ml_os_page() == PAGE);
+    step_ns = 1;
+    CHECK(ml_os_now_ns() == before + 1 && ml_os_page() == PAGE);
     CHECK(strcmp(ml_os_error(ENOENT), "No such file or directory") == 0);
     CHECK(strcmp(ml_os_error(99999), "unknown error") == 0);
 }
@@ -249,9 +310,9 @@ static void process(const char *folder)
 int main(int argc, char **argv)
 {
     static const test tests[] = {
-        {"reading", reading}, {"refusing", refusing},   {"pieces", pieces},
-        {"memory", memory},   {"sandboxed", sandboxed}, {"process", process},
-        {"once", reading_once},
+        {"reading", reading},   {"refusing", refusing},   {"pieces", pieces},
+        {"memory", memory},     {"sandboxed", sandboxed}, {"process", process},
+        {"once", reading_once}, {"huge", huge},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);
