@@ -194,46 +194,49 @@ static ml_slice stem_of(const char *path)
 ** libstdc++.so. Their unique symbols stay apart: the rest of the two is apart, and it goes with
 ** them. The numbers of std::locale's facets, say, are unique symbols, but the counter that gives
 ** them out is not; shared numbers would be given to two facets. */
-static bool is_twin(ml_txn *t, const ml_entry *e)
+static bool is_twin(const ml_txn *t, const ml_entry *e, const ml_provided *p)
 {
     const ml_input *in = &t->l->inputs[e->image];
-    ml_provided p;
-    uint32_t held;
-    if (!in->member || !find_process(t, e->name, e->len, &p, &held))
-        return false;
-    ml_slice a = stem_of(in->file), b = stem_of(p.provider);
-    return ml_slice_equal(a, b);
+    return in->member && ml_slice_equal(stem_of(in->file), stem_of(p->provider));
 }
 
-/* Is a variable the same thing as a unique one of the process? clang makes the data of templates
-** and inline variables weak that gcc makes unique. */
-static bool is_unique_elsewhere(ml_txn *t, const ml_entry *e)
+/* Is a definition one with the process's, since one of both is unique? */
+static bool is_unique(ml_txn *t, const ml_entry *e)
 {
     ml_provided p;
     uint32_t held;
-    return ml_entry_may_be_unique(e) && find_process(t, e->name, e->len, &p, &held) && p.unique;
+    return find_process(t, e->name, e->len, &p, &held) && (e->bind == ML_BIND_UNIQUE || p.unique) &&
+           !is_twin(t, e, &p);
 }
 
-/* A weak definition of this load may have to share with one that came before it. Unique symbols
-** always do: that is what they are for. See Note [A library twice]. */
-static int share_weak(ml_txn *t, ml_entry *e)
+/* May a definition of this load give way to one that came before it? */
+static bool may_yield(const ml_txn *t, const ml_entry *e)
 {
-    if ((e->def != ML_DEF_SECTION) || e->bind == ML_BIND_GLOBAL || e->vis == ML_VIS_HIDDEN ||
-        e->vis == ML_VIS_INTERNAL)
-        return 0;
-    bool unique = e->bind == ML_BIND_UNIQUE;
-    if (!unique && t->o.weak == ML_WEAK_OWN)
-        return 0;
-    const ml_entry *other = ml_exports_for(t, e);
-    if (other)
-        bind_unit(t, e, other);
-    else if (t->o.weak != ML_WEAK_PROCESS &&
-             (!(unique || is_unique_elsewhere(t, e)) || is_twin(t, e)))
-        return 0;
-    else if (!bind_process(t, e))
-        return 0;
+    return e->def == ML_DEF_SECTION && e->vis != ML_VIS_HIDDEN && e->vis != ML_VIS_INTERNAL &&
+           (e->bind == ML_BIND_UNIQUE || (e->bind == ML_BIND_WEAK && t->o.weak != ML_WEAK_OWN));
+}
+
+/* It has: its name is another's. */
+static int yielded(ml_txn *t, ml_entry *e)
+{
     e->flags |= ML_ENT_SHADOWED | ML_ENT_LOCAL;
     return ml_select_open(t, e);
+}
+
+static int yield_to_unit(ml_txn *t, ml_entry *e)
+{
+    const ml_entry *other = may_yield(t, e) ? ml_exports_for(t, e) : NULL;
+    if (!other)
+        return 0;
+    bind_unit(t, e, other);
+    return yielded(t, e);
+}
+
+static int yield_to_process(ml_txn *t, ml_entry *e)
+{
+    if (!may_yield(t, e) || (t->o.weak != ML_WEAK_PROCESS && !is_unique(t, e)))
+        return 0;
+    return bind_process(t, e) ? yielded(t, e) : 0;
 }
 
 /* A common takes the place of its earlier unit's definition, which must have room for it: code of
@@ -287,12 +290,12 @@ static int check_session(ml_txn *t, ml_entry *e)
 
 static int compare(ml_txn *t, ml_entry *e)
 {
-    int rc = share_weak(t, e);
-    return rc == 0 && t->s->first ? check_session(t, e) : rc;
+    int rc = yield_to_unit(t, e);
+    return rc == 0 ? check_session(t, e) : rc;
 }
 
-/* Compares all definitions with those that came before the load. One that sleeps is strong: it need
-** not wake for a name that nobody else has. */
+/* Compares all definitions with those of earlier units. One that sleeps is strong: it need not wake
+** for a name that nobody else has. */
 static int compare_all(ml_txn *t)
 {
     const ml_table *names = &t->l->names;
@@ -325,15 +328,15 @@ static int compare_shared(ml_txn *t)
 
 static int finish(ml_txn *t)
 {
+    bool few = ml_exports_count(&t->s->exports) < t->l->names.count;
     int rc = 0;
     for (uint32_t i = 0; i < t->nopen; i++)
         if (t->open[i]->def == ML_DEF_NONE && wanted(t->open[i]))
             made_by_linker(t, t->open[i]); /* its section may have come after the name */
-    if (t->has_unique || t->o.weak == ML_WEAK_PROCESS)
-        rc = compare_all(t);
-    else if (t->s->first)
-        rc = ml_exports_count(&t->s->exports) < t->l->names.count ? compare_shared(t)
-                                                                  : compare_all(t);
+    if (t->s->first)
+        rc = few ? compare_shared(t) : compare_all(t);
+    for (uint32_t i = 0; rc == 0 && i < t->nyielding; i++)
+        rc = yield_to_process(t, t->yielding[i]);
     t->cursor = t->nopen; /* what was added here has its provider */
     return rc;
 }

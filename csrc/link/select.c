@@ -90,8 +90,27 @@ static void merge_common(ml_entry *e, const ml_isym *s)
         e->flags &= (uint16_t)~ML_ENT_LARGE;
 }
 
-static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol,
-                            const ml_isym *s)
+/* May a definition that is not strong be one with the process's? Unique symbols always are: that is
+** what they are for. clang makes the data of templates and inline variables weak that gcc makes
+** unique; no compiler makes virtual tables and type_info unique. */
+static bool is_shareable(const ml_txn *t, const ml_entry *e)
+{
+    if (e->bind == ML_BIND_UNIQUE || t->o.weak == ML_WEAK_PROCESS)
+        return true;
+    return t->o.weak != ML_WEAK_OWN && e->type == ML_TYPE_OBJECT &&
+           (e->len < 3 || memcmp(e->name, "_ZT", 3) != 0);
+}
+
+static int note_yielding(ml_txn *t, ml_entry *e)
+{
+    if (!ML_ROOM(t->yielding, t->nyielding, t->room_yielding))
+        return ml_nomem(t->d);
+    t->yielding[t->nyielding++] = e;
+    return 0;
+}
+
+static int take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol,
+                           const ml_isym *s)
 {
     e->def = s->section == ML_SEC_ABS      ? ML_DEF_ABS
              : s->section == ML_SEC_COMMON ? ML_DEF_COMMON
@@ -104,7 +123,7 @@ static void take_definition(ml_txn *t, ml_entry *e, uint32_t input, uint32_t sym
     e->value = e->def == ML_DEF_COMMON && s->value == 0 ? 1 : s->value;
     e->size = s->size;
     e->flags = (uint16_t)((e->flags & ~ML_ENT_LARGE) | (s->large ? ML_ENT_LARGE : 0));
-    t->has_unique |= e->bind == ML_BIND_UNIQUE || ml_entry_may_be_unique(e);
+    return s->bind != ML_BIND_GLOBAL && is_shareable(t, e) ? note_yielding(t, e) : 0;
 }
 
 /* Offers a definition to an entry; the better one stays. */
@@ -117,7 +136,7 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
         if (t->o.duplicate != ML_DUP_FIRST && note_duplicate(t, e, input, symbol) < 0)
             return -(int)ML_E_NOMEM;
         if (t->o.duplicate == ML_DUP_LAST)
-            take_definition(t, e, input, symbol, s);
+            return take_definition(t, e, input, symbol, s);
     } else if (old == COMMON && new == COMMON) {
         merge_common(e, s);
     } else if (old == STRONG && new == COMMON && e->size && e->size < s->size) {
@@ -125,9 +144,9 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
     } else if (new > old) {
         if (old == COMMON && s->size && s->size < e->size)
             ml_warn_common(t, e->name, e->image, e->size, input, s->size);
-        take_definition(t, e, input, symbol, s);
-        if (old == WEAK && new == COMMON) /* may be in an archive: see look_up_common */
-            return ml_select_want(t, e);
+        if (old == WEAK && new == COMMON && ml_select_want(t, e) < 0)
+            return -(int)ML_E_NOMEM; /* it may be in an archive: see look_up_common */
+        return take_definition(t, e, input, symbol, s);
     }
     return 0;
 }
@@ -262,10 +281,7 @@ static int bind(const entering *x, uint32_t index, const ml_isym *s, ml_entry *e
         return -(int)ML_E_NOMEM;
     if (!defined)
         return refer(t, e, x->input, s);
-    if (!is_new)
-        return define(t, e, x->input, index, s);
-    take_definition(t, e, x->input, index, s);
-    return 0;
+    return is_new ? take_definition(t, e, x->input, index, s) : define(t, e, x->input, index, s);
 }
 
 /* Symbols whose names may not be those of their file. */

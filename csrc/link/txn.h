@@ -117,10 +117,11 @@ struct ml_txn {
     uint32_t nqueue, room_queue, head;
     ml_entry **asked;
     uint32_t nasked, room_asked;
+    ml_entry **yielding; /* whose definitions may have to give way to the process's */
+    uint32_t nyielding, room_yielding;
     uint32_t noffered; /* inputs whose references were offered */
     uint32_t nmarked;  /* inputs whose relocations have marked the names that they use */
     bool crossed;      /* some entry has a crossing of its own */
-    bool has_unique;   /* some definition is a unique symbol, or may be one elsewhere */
     uint32_t nsorted;  /* inputs whose references were told apart: see defer.c */
     ml_duplicate *duplicates;
     uint32_t nduplicates, room_duplicates;
@@ -173,14 +174,6 @@ struct ml_txn {
     ml_ctor_at *init_at; /* of l->init */
     ml_txn *outer;       /* whose constructors are running while this load does */
 };
-
-/* A variable that another compiler may have made a unique symbol: weak, and no virtual table or
-** type_info, which no compiler makes unique. */
-static inline bool ml_entry_may_be_unique(const ml_entry *e)
-{
-    return e->bind == ML_BIND_WEAK && e->type == ML_TYPE_OBJECT &&
-           (e->len < 3 || memcmp(e->name, "_ZT", 3) != 0);
-}
 
 /* Finds an exported name for a load: what it replaces is not there. */
 static inline const ml_entry *ml_exports_for(const ml_txn *t, const ml_entry *e)
