@@ -391,6 +391,18 @@ describe("C++ objects share", function()
       end)
    end
 
+   it("no variable that the process does not have, and ask for none", function()
+      local text = "inline int own_variable = 3; extern \"C\" int own() { return own_variable; }"
+      for _, compiler in ipairs(COMPILERS) do
+         for _, weak in ipairs {"first", "own", "process"} do
+            local ln <close> = moonlink.new {weak = weak}
+            local unit = assert(ln:load(cxx("own", text, "-O1 -std=c++17", compiler)))
+            assert.equal(0, unit.stats.looked_up, compiler .. " " .. weak)
+            assert.equal(3, ln:func("int own(void)")())
+         end
+      end
+   end)
+
    it("the locale and the streams of libstdc++", function()
       local ln <close> = loaded {cxx("stream", [[
          #include <sstream>

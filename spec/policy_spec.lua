@@ -328,6 +328,24 @@ describe("the policy for weak definitions", function()
       assert.is_true(f_of({path}, {weak = "process"}) > 0)
       assert.same({1, 1}, {two_loads "process"})
    end)
+
+   it("'process' knows names with a version", function()
+      local own = object("weak_version", [[
+         __asm__(".symver own, environ@GLIBC_2.2.5");
+         __attribute__((weak)) char **own;
+      ]])
+      local other = object("version_user", [[
+         __asm__(".symver with_version, environ@GLIBC_2.2.5");
+         extern char **with_version, **environ;
+         long f(void)
+         {
+            char ***volatile a = &with_version, ***volatile b = &environ;
+            return a == b;
+         }
+      ]])
+      assert.equal(0, f_of({own, other}, {weak = "first"}))
+      assert.equal(1, f_of({own, other}, {weak = "process"}))
+   end)
 end)
 
 describe("names are changed by", function()

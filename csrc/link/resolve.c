@@ -239,6 +239,22 @@ static int yield_to_process(ml_txn *t, ml_entry *e)
     return bind_process(t, e) ? yielded(t, e) : 0;
 }
 
+/* Most have names that no file of the process knows: those are not asked for one by one. */
+static int yield_all_to_process(ml_txn *t)
+{
+    uint32_t n = t->nyielding;
+    ml_sought *v = ml_nalloc(&t->scratch, n, sizeof *v);
+    int rc = v ? 0 : ml_nomem(t->d);
+    for (uint32_t i = 0; v && i < n; i++)
+        v[i].name = t->yielding[i]->name;
+    if (v)
+        ml_process_seek(v, n);
+    for (uint32_t i = 0; rc == 0 && i < n; i++)
+        if (v[i].found || strchr(v[i].name, '@')) /* the files keep versions apart */
+            rc = yield_to_process(t, t->yielding[i]);
+    return rc;
+}
+
 /* A common takes the place of its earlier unit's definition, which must have room for it: code of
 ** this load writes all of the size that it was compiled with. */
 static int check_common(ml_txn *t, const ml_entry *e, const ml_entry *other)
@@ -335,8 +351,8 @@ static int finish(ml_txn *t)
             made_by_linker(t, t->open[i]); /* its section may have come after the name */
     if (t->s->first)
         rc = few ? compare_shared(t) : compare_all(t);
-    for (uint32_t i = 0; rc == 0 && i < t->nyielding; i++)
-        rc = yield_to_process(t, t->yielding[i]);
+    if (rc == 0 && t->nyielding)
+        rc = yield_all_to_process(t);
     t->cursor = t->nopen; /* what was added here has its provider */
     return rc;
 }

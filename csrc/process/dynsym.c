@@ -10,6 +10,8 @@
 #include <link.h>
 #include <string.h>
 
+#include "process/process.h"
+
 /* The tables of one file, as its PT_DYNAMIC names them. */
 typedef struct tables {
     uint64_t base; /* what to add to a symbol's value */
@@ -137,6 +139,11 @@ static uint32_t search_sysv(const tables *t, const question *q)
     return best;
 }
 
+static uint32_t search(const tables *t, const question *q)
+{
+    return t->gnu ? search_gnu(t, q) : search_sysv(t, q);
+}
+
 /* The segment of the file that holds the address, and its PT_DYNAMIC. */
 static const ElfW(Phdr) *holder(const struct dl_phdr_info *info, uint64_t addr,
                                 const ElfW(Phdr) **dynamic)
@@ -162,7 +169,7 @@ static int ask(struct dl_phdr_info *info, size_t size, void *ud)
         return 0;
     uint32_t i = 0;
     if (dynamic && read_tables(info, dynamic, &t))
-        i = t.gnu ? search_gnu(&t, q) : search_sysv(&t, q);
+        i = search(&t, q);
     q->found = i != 0;
     if (i)
         *q->out = (ml_dynsym){.size = t.syms[i].st_size,
@@ -188,4 +195,41 @@ bool ml_dynsym_find(uint64_t addr, const char *name, ml_dynsym *out)
         dl_iterate_phdr(ask, &q);
     }
     return q.found;
+}
+
+typedef struct sought_all {
+    ml_sought *v;
+    size_t n;
+} sought_all;
+
+/* Looks in one file for those of the names that no other has. */
+static int seek(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    (void)size;
+    const sought_all *all = ud;
+    const ElfW(Phdr) *dynamic = NULL;
+    tables t;
+    holder(info, 0, &dynamic);
+    if (!dynamic || !read_tables(info, dynamic, &t))
+        return 0;
+    for (size_t i = 0; i < all->n; i++) {
+        ml_sought *s = &all->v[i];
+        const question q = {.addr = UINT64_MAX, /* which nothing has */
+                            .name = s->name,
+                            .gnu_hash = s->gnu_hash,
+                            .sysv_hash = s->sysv_hash};
+        s->found = s->found || search(&t, &q);
+    }
+    return 0;
+}
+
+void ml_process_seek(ml_sought *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        v[i].gnu_hash = hash_gnu(v[i].name);
+        v[i].sysv_hash = hash_sysv(v[i].name);
+        v[i].found = false;
+    }
+    if (n)
+        dl_iterate_phdr(seek, &(sought_all){v, n});
 }

@@ -40,6 +40,16 @@ typedef struct ml_provided {
 bool ml_library_find(const ml_library *lib, const char *name, const char *version,
                      ml_provided *out);
 
+/* A name that some file in the process may define. */
+typedef struct ml_sought {
+    const char *name;
+    uint32_t gnu_hash, sysv_hash; /* set by ml_process_seek */
+    bool found;
+} ml_sought;
+/* Which of n names any file of the process defines, whoever may see it. One walk over the files for
+** all: a name that nobody has costs a sixth of what dlsym takes, which words an error. */
+void ml_process_seek(ml_sought *v, size_t n);
+
 /* The one variable that libm.a and libmvec.a want of libc.a: where the process has it. */
 bool ml_library_features(const ml_library *self, const char *name, ml_provided *out);
 
