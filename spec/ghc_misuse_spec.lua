@@ -12,10 +12,13 @@ local WILD = [==[
 module Wild where
 import Control.Concurrent
 import Control.Exception
+import Control.Monad
 import Data.IORef
+import Foreign.C.String
 import Foreign.C.Types
 import Foreign.Ptr
 import System.IO.Unsafe
+import System.Mem
 
 foreign import ccall "dynamic" back :: FunPtr (CInt -> IO CInt) -> CInt -> IO CInt
 
@@ -67,7 +70,39 @@ counter = unsafePerformIO (newIORef 0)
 foreign export ccall bump :: IO CInt
 bump :: IO CInt
 bump = do { modifyIORef' counter (+ 1); fromIntegral <$> readIORef counter }
+
+action :: IORef (IO ())
+action = unsafePerformIO (newIORef (return ()))
+{-# NOINLINE action #-}
+
+foreign import ccall "shutdownHaskellAndExit" end :: CInt -> CInt -> IO ()
+
+foreign export ccall quit :: IO ()
+quit :: IO ()
+quit = end 1 1
+
+foreign import ccall "open" open :: CString -> CInt -> IO CInt
+
+-- Goes on when somebody has opened the first of two named pipes, and says so by the second.
+foreign export ccall linger :: CString -> CString -> IO ()
+linger :: CString -> CString -> IO ()
+linger from to = do
+  [begin, done] <- mapM peekCString [from, to]
+  void . forkIO $ do
+    _ <- withCString begin (`open` 0)
+    performGC
+    join (readIORef action)
+    void (withCString done (`open` 1))
 ]==]
+
+local LATER = [=[
+module Later%s where
+import Data.IORef
+import Wild
+foreign export ccall later%s :: IO ()
+later%s :: IO ()
+later%s = modifyIORef' action (>> modifyIORef' counter (+ 1))
+]=]
 
 local USER = [=[
 module User where
@@ -84,9 +119,13 @@ describe("Haskell, misused, #ghc", function()
    local moonlink = require "moonlink"
    local folder = support.tmpdir()
    local wild, user, hs
+   local later = {}
 
    setup(function()
       wild = haskell.compile(folder, "Wild", WILD)
+      for i, name in ipairs {"A", "B"} do
+         later[i] = haskell.compile(folder, "Later" .. name, (LATER:gsub("%%s", name)))
+      end
       user = haskell.compile(folder, "User", USER)
    end)
 
@@ -320,6 +359,39 @@ int main(int argc, char **argv)
                assert(hs:func("int " .. ask .. "(int (*)(int), int)"))(back, 7)
             ]]):format(close), wild, way)
             assert.same({7, ""}, {status, out .. err})
+         end
+      end
+   end)
+
+   it("has all that its threads need when nothing can end it any more", function()
+      local begin, done = folder .. "/begin", folder .. "/done"
+      support.sh("mkfifo %s %s", begin, done)
+      for _, ending in ipairs {
+         [[local back = hs:callback("int(int)", function(x) os.exit(x, true) end)
+            hs:func "int bumpWith(int (*)(int), int)"(back, 7)]],
+         [[local good, err = pcall(hs:func "void quit(void)")
+            print(err)
+            assert(hs:exit())
+            hs = nil
+            os.exit(7, true)]],
+      } do
+         for _, count in ipairs {0, #later} do
+            local status, out, err = support.lua([[
+               local begin, done, wild, first, second = ...
+               last = setmetatable({}, {__gc = function() -- made first: all else is closed by then
+                  io.open(begin, "w"):close()
+                  io.open(done, "r"):close()
+                  print "closed"
+               end})
+               local hs = assert(require "moonlink.ghc".start {way = "threaded", objects = {wild}})
+               for i, object in ipairs {first, second} do
+                  assert(hs:load(object))
+                  assert(hs:func(i == 1 and "void laterA(void)" or "void laterB(void)"))()
+               end
+               assert(hs:func "void linger(const char *, const char *)")(begin, done)
+            ]] .. ending, begin, done, wild, table.unpack(later, 1, count))
+            assert.same({7, ""}, {status, err})
+            assert.matches("closed\n$", out)
          end
       end
    end)

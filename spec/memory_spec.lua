@@ -142,5 +142,24 @@ describe("memory", function()
             assert.truthy(tostring(scoped):find "^moonlink.Buffer %(8 bytes at 0x")
          end
       end)
+
+      it("leaves its memory to others when it is told to keep it", function()
+         local size = 64 << 20 -- so much is given back to the system at once
+         for _, on in ipairs {true, false} do
+            for _, collected in ipairs {true, false} do
+               local large = moonlink.alloc(size):set("there")
+               local address = large:address()
+               large:keep(true)
+               large:keep(on)
+               if collected then
+                  large = nil -- luacheck: ignore 311
+                  collectgarbage()
+               else
+                  large:close()
+               end
+               assert.equal(on and "there" or nil, (moonlink.string(address)))
+            end
+         end
+      end)
    end)
 end)

@@ -118,6 +118,10 @@ ml_session *ml_session_new(void); /* NULL when memory is short */
 void ml_session_set_calling(ml_session *s, bool (*calling)(const void *ud), const void *ud);
 /* Ends all units (latest first) and frees the session: finalisers run, memory goes. */
 void ml_session_free(ml_session *s);
+/* The same for a session whose units run in ways that nobody can see (threads of a language's
+** runtime, whose stacks lie in its heap): all their memory stays for good, with the libraries they
+** use, and finalisers run at exit of the process. */
+void ml_session_leave(ml_session *s);
 /* Unwinders that came into the process since the last load learn of all units. */
 void ml_session_tell_unwinders(const ml_session *s);
 /* Finds an exported name: its address (of a thread-local variable: the calling thread's copy),

@@ -57,6 +57,12 @@ void ml_session_free(ml_session *s)
         ml_heap_free(s);
 }
 
+void ml_session_leave(ml_session *s)
+{
+    s->left = true;
+    ml_session_free(s);
+}
+
 void ml_session_tell_unwinders(const ml_session *s)
 {
     ml_unwinders_refresh(s->unwinders);

@@ -122,6 +122,8 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor)
 /* Looking at threads takes time, and is not done twice in a row. */
 static bool is_busy(ml_unit *u)
 {
+    if (u->s->left)
+        return true;
     bool threads = !u->quiet && !u->s->quiet && ml_unit_threads(u, NULL, 0);
     u->quiet = !threads;
     return threads || u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u) ||
@@ -251,9 +253,9 @@ static void run_exits(ml_unit *u)
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
 ** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
-** a thread or (on_exit) of the process, no unit of another session, and no unit that is kept for
-** one of these reasons and needs it. While a load is open, all memory stays, since the load may
-** have found something there.
+** a thread or (on_exit) of the process, no unit of another session, no runtime that was left
+** running (ml_session_leave), and no unit that is kept for one of these reasons and needs it. While
+** a load is open, all memory stays, since the load may have found something there.
 ** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)
@@ -492,7 +494,7 @@ int ml_unit_discard(ml_diag *d, ml_unit *new)
 void ml_unit_end_all(ml_session *s)
 {
     ml_unit *u = s->last;
-    s->quiet = u && !is_entered(s);
+    s->quiet = u && !s->left && !is_entered(s);
     while (u) {
         if (u->state == ML_UNIT_LIVE || u->state == ML_UNIT_ORPHAN) {
             ml_unit_end(u, false);

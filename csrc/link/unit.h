@@ -103,6 +103,7 @@ struct ml_session {
     uint32_t ending;                 /* depth of ending and releasing units */
     uint32_t foreign;                /* destructors that are running */
     bool quiet;                      /* no thread is inside any unit */
+    bool left;                       /* somebody unseen is inside: see ml_session_leave */
     ml_unit *lost;                   /* units whose state is ML_UNIT_LOST */
     ml_txn *starting;                /* whose constructors are running, the innermost */
     bool (*calling)(const void *ud); /* see ml_session_set_calling */

@@ -92,6 +92,7 @@ typedef struct buffer {
                      whose payload is aligned to 8 only */
     size_t size;
     void *kept; /* memory that was closed while native code may have been using it */
+    bool stays; /* neither is freed */
 } buffer;
 
 static buffer *check_buffer(lua_State *L)
@@ -124,7 +125,7 @@ static int buffer_close(lua_State *L)
         return 0;
     if (ml_callstate_get(L)->L)
         b->kept = b->memory;
-    else
+    else if (!b->stays)
         ml_heap_free(b->memory);
     b->memory = NULL;
     return 0;
@@ -133,9 +134,18 @@ static int buffer_close(lua_State *L)
 static int buffer_gc(lua_State *L)
 {
     buffer *b = luaL_checkudata(L, 1, ML_LUA_BUFFER);
-    ml_heap_free(b->memory);
-    ml_heap_free(b->kept);
+    if (!b->stays) {
+        ml_heap_free(b->memory);
+        ml_heap_free(b->kept);
+    }
     *b = (buffer){0};
+    return 0;
+}
+
+/* b:keep(on): whether its memory outlives it, since threads that Lua knows nothing of use it */
+static int buffer_keep(lua_State *L)
+{
+    check_buffer(L)->stays = lua_toboolean(L, 2);
     return 0;
 }
 
@@ -193,8 +203,8 @@ void ml_open_memory(lua_State *L)
         {"alloc", core_alloc}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
-        {"address", buffer_address}, {"get", buffer_get}, {"set", buffer_set},
-        {"close", buffer_close},     {NULL, NULL},
+        {"address", buffer_address}, {"get", buffer_get},   {"set", buffer_set},
+        {"close", buffer_close},     {"keep", buffer_keep}, {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
         {"__len", buffer_len},           {"__gc", buffer_gc}, {"__close", buffer_close},

@@ -31,6 +31,16 @@ static void enlist(ml_lua_box *box, ml_lua_box **first)
     *first = box;
 }
 
+static void end_session(ml_lua_box *box)
+{
+    ml_session *s = box->s;
+    box->s = NULL;
+    if (box->keep)
+        ml_session_leave(s);
+    else
+        ml_session_free(s);
+}
+
 void ml_lua_box_drop(ml_lua_box *box)
 {
     if (--box->holders)
@@ -39,7 +49,7 @@ void ml_lua_box_drop(ml_lua_box *box)
     if (box->next)
         box->next->from = box->from;
     if (box->s)
-        ml_session_free(box->s);
+        end_session(box);
     ml_heap_free(box);
 }
 
@@ -148,11 +158,17 @@ static int close_session(lua_State *L)
     ml_diag_init(&d);
     if (check_idle(box, &d) < 0)
         return ml_lua_fail(L, &d);
-    ml_session *s = box->s;
-    box->s = NULL;
-    ml_session_free(s);
+    end_session(box);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* session:keep(on): whether its end, whatever brings it, leaves the memory of its units */
+static int keep(lua_State *L)
+{
+    check_open(L);
+    (*to_box(L))->keep = lua_toboolean(L, 2);
+    return 0;
 }
 
 static int drop(lua_State *L)
@@ -201,13 +217,9 @@ static int session(lua_State *L)
 
 void ml_open_session(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"begin", ml_lua_begin},
-                                       {"find", find},
-                                       {"find_process", find_process},
-                                       {"units", units},
-                                       {"close", close_session},
-                                       {"is_closed", is_closed},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"begin", ml_lua_begin},  {"find", find}, {"find_process", find_process}, {"units", units},
+        {"close", close_session}, {"keep", keep}, {"is_closed", is_closed},       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", drop}, {NULL, NULL}};
     ml_lua_class(L, ML_LUA_SESSION, meta, methods);
     ml_open_txn(L);

@@ -13,6 +13,7 @@ typedef struct ml_lua_box {
     ml_session *s; /* NULL once it was closed */
     unsigned holders;
     unsigned loads;                  /* transactions that are open */
+    bool keep;                       /* the session is left, not freed */
     struct ml_lua_box *next, **from; /* in the list of its Lua state; *from is this box */
 } ml_lua_box;
 

@@ -135,6 +135,10 @@ function buffer:set(bytes, offset) end
 
 function buffer:close() end
 
+---Whether its memory stays when it is closed or collected: for threads that Lua knows nothing of.
+---@param on boolean
+function buffer:keep(on) end
+
 ---Memory of n bytes, all zero, aligned to 16; freed when it is closed or collected.
 ---@param n integer
 ---@return moonlink.Buffer
@@ -317,6 +321,11 @@ function session:units() end
 ---@return true?
 ---@return moonlink.Error? err
 function session:close() end
+
+---Whether the end of the session, be it close or the collector, leaves the memory of its units,
+---for threads that nobody can see to be inside. Their destructors then run at exit.
+---@param on boolean
+function session:keep(on) end
 
 ---@return boolean
 function session:is_closed() end

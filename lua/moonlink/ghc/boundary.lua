@@ -28,11 +28,10 @@ boundary.PATTERN = {"base", "GHC.IO.Handle.FD", "stdout"}
 local function static(fr, closure)
    local hs = fr.hs
    local header = hs.header
-   local memory = moonlink.alloc(header + 24)
+   local memory = hs:lasting(header + 24)
    local pattern = assert(hs:symbol_address(boundary.PATTERN[1], boundary.PATTERN[2],
       boundary.PATTERN[3], "info"))
    memory:set(hs:header_of(pattern) .. ("jjj"):pack(0, 0, 0))
-   hs.anchors[#hs.anchors + 1] = memory
    hs.rts.newRetainedCAF(fr.cap + layout.of(hs.version).registers, memory:address())
    assert(moonlink.write(memory:address() + header, "j", closure))
    return memory:address()

@@ -222,7 +222,7 @@ local function bring_up(self, plan, options)
       flags = flags_of(options, plan.threaded), args = options.args or {"moonlink"},
       program = options.program,
    })
-   self.state = "up"
+   self:begin()
    self.signals:note()
    self.register = registration(self, unit)
    if not options.program then
@@ -259,10 +259,15 @@ end
 
 --- Takes back what was begun. Of a linker that was there before, only what was loaded since.
 local function give_up(self, err, before)
-   self.signals:restore(self.state == "up" and self.rts.hs_exit or nil)
+   local running = self.state == "up" or self.orderly
+   local good = self.signals:restore(running and self.rts.hs_exit or nil)
+   local over = good and (running or self.state == "down")
+   if over then
+      self:finish()
+   end
    self.state, self.linker.keeper = "over", nil
    if before then
-      unload_behind(self.linker, before, "force")
+      unload_behind(self.linker, before, over and "force" or "orphan")
    else
       self.linker:close()
    end
@@ -351,14 +356,14 @@ function ghc.start(options)
       return nil, err
    end
    ln.keeper = keeper()
-   local self = runtime.open(runtime.new {
+   local self = runtime.new {
       claim = only, signals = signals.keep(), linker = ln, version = plan.ghc, kind = plan.kind,
       header = plan.profiling and layout.HEADER_PROFILING or layout.HEADER,
       packages = plan.units, limit = options.limit or 1000000, asked = {
          kind = options.kind, way = options.way, database = options.database,
          topdir = options.topdir,
       },
-   })
+   }
    local good
    good, err = pcall(bring_up, self, plan, options)
    if not good then

@@ -32,6 +32,7 @@ local runtime = {}
 ---@field closures table<string, integer> addresses by the names of layout.closures
 ---@field depth integer native calls into it that have not returned
 ---@field cell any memory: a stable pointer to an exception that ended at a foreign export
+---@field private memory any[] what its threads may use as long as it runs
 ---@field inside? boolean Lua holds addresses of closures
 ---@field private why? string of "broken"
 local methods = setmetatable({}, {__index = names})
@@ -104,6 +105,40 @@ function methods:pending(where)
       self.rts.hs_free_stable_ptr(stable)
       return require "moonlink.ghc.exception".of(fr, closure, where)
    end)
+end
+
+-- ---- what its threads need ----
+
+-- Note [A runtime that outlives its Lua state]
+-- hs_exit waits for calls to return. When a callback closes the state (os.exit(code, true)), or
+-- when the runtime has wanted to end the process, it is left as it is: its threads go on for as
+-- long as the process does, collect the heap when it is idle, and run what was forked. The closures
+-- and code that they come to lie in the linker's units and in memory of ours; that no thread is
+-- seen inside says nothing, since the stacks of Haskell lie in its heap. So all of it stays until
+-- hs_exit has returned.
+
+--- Memory, all zero, that stays as long as the runtime.
+---@param size integer
+---@return moonlink.Buffer
+function methods:lasting(size)
+   local memory = moonlink.alloc(size)
+   memory:keep(true)
+   self.memory[#self.memory + 1] = memory
+   return memory
+end
+
+--- It has started.
+function methods:begin()
+   self.state = "up"
+   self.linker.session:keep(true)
+end
+
+--- hs_exit has returned: nobody needs anything of it any more.
+function methods:finish()
+   self.linker.session:keep(false)
+   for _, memory in ipairs(self.memory) do
+      memory:keep(false)
+   end
 end
 
 -- ---- values ----
@@ -294,6 +329,7 @@ function methods:exit()
       if not good then
          return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
       end
+      self:finish()
    end
    if self.state ~= "broken" then
       self.state = "over"
@@ -311,7 +347,8 @@ end
 methods.close = methods.exit
 
 --- Inside of a call from Haskell the state closes only when the process ends (os.exit in a
---- callback): hs_exit would wait for that call for ever.
+--- callback): hs_exit would wait for that call for ever. See Note [A runtime that outlives its Lua
+--- state].
 local function finalise(self)
    if self.depth == 0 then
       pcall(methods.exit, self)
@@ -332,11 +369,13 @@ local metatable = {
 ---@param fields table linker, version, kind, packages, limit
 ---@return moonlink.ghc.Runtime
 function runtime.new(fields)
-   return lists.assign({
+   local self = setmetatable(lists.assign({
       state = "down", depth = 0, slots = {}, infos = {}, closures = {}, marks = {},
-      closure_types = {}, unit_ids = {}, anchors = {}, hooks = {}, cell = moonlink.alloc(8),
+      closure_types = {}, unit_ids = {}, anchors = {}, hooks = {}, memory = {},
       functions = setmetatable({}, {__mode = "k"}),
-   }, fields)
+   }, fields), {__index = methods})
+   self.cell = self:lasting(8)
+   return self
 end
 
 --- It is ready: from here on it ends by itself when nobody has it any more. Last, so that it ends
@@ -345,13 +384,6 @@ end
 ---@return moonlink.ghc.Runtime
 function runtime.seal(self)
    return setmetatable(self, metatable)
-end
-
---- Its methods, while it is being started.
----@param self moonlink.ghc.Runtime
----@return moonlink.ghc.Runtime
-function runtime.open(self)
-   return setmetatable(self, {__index = methods})
 end
 
 return runtime
