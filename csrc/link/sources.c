@@ -1,25 +1,24 @@
 /* sources.c -- stage SELECT: archives, and the members that are wanted from them.
 ** A member is read when a name of it is wanted, once per transaction.
 ** SPDX-License-Identifier: MIT */
-#include <stdio.h>
-
 #include "base/hash.h"
 #include "link/txn.h"
 
-enum { DEEPEST = 16, KEY_MAX = 32 + (DEEPEST + 1) * 18 }; /* archives in archives */
+enum { DEEPEST = 16 }; /* archives in archives */
 
-/* The entry of a member, made at the first look. Its name is the way to it: the outermost archive,
-** then the offset of each header on the way. Its image is 1 + index into t->nested when it is an
+/* The entry of a member, made at the first look. Its name is the way to it, in words: the outermost
+** archive, then the offset of each header on the way. Its image is 1 + index into t->nested when it is an
 ** archive itself. NULL: memory is short. */
 static ml_entry *entry_of(ml_txn *t, const ml_source *src, uint64_t header)
 {
-    char key[KEY_MAX];
-    int len = src->within
-                  ? snprintf(key, sizeof key, "%s/%llx", src->within, (unsigned long long)header)
-                  : snprintf(key, sizeof key, "%p:%llx", (const void *)src->ar,
-                             (unsigned long long)header);
-    ml_entry *e =
-        ml_table_intern(&t->members, &t->scratch, key, (size_t)len, ml_hash(key, (size_t)len));
+    uint64_t way[DEEPEST + 2] = {(uintptr_t)src->ar};
+    const size_t n = 1 + src->depth;
+    if (src->within)
+        memcpy(way, src->within, n * sizeof *way);
+    way[n] = header;
+    const char *key = (const char *)way;
+    const size_t len = (n + 1) * sizeof *way;
+    ml_entry *e = ml_table_intern(&t->members, &t->scratch, key, len, ml_hash(key, len));
     if (!e)
         ml_nomem(t->d);
     return e;
