@@ -55,7 +55,8 @@ void *ml_nalloc(ml_arena *a, size_t n, size_t size);
 ** pointer) and which holds n elements and has room for *room: doubled when it is full. False when
 ** memory is short. For arrays that live as long as the arena: what they outgrow stays in it. */
 bool ml_arena_room(ml_arena *a, void *array, size_t n, size_t *room, size_t size);
-#define ML_ARENA_ROOM(a, v, n, room) ml_arena_room((a), &(v), (n), &(room), sizeof *(v))
+#define ML_ARENA_ROOM(a, v, n, room) \
+    ((n) < (room) || ml_arena_room((a), &(v), (n), &(room), sizeof *(v)))
 /* A copy of len bytes with a NUL behind it. */
 char *ml_strndup(ml_arena *a, const char *s, size_t len);
 char *ml_strdup(ml_arena *a, const char *s);
@@ -70,6 +71,6 @@ void ml_heap_free(void *p);
 /* Room for one more element in a vector of such memory that holds n and has room for *room: doubled
 ** when it is full. False when memory is short. */
 bool ml_heap_room(void **v, uint32_t n, uint32_t *room, size_t size);
-#define ML_ROOM(v, n, room) ml_heap_room((void **)&(v), n, &(room), sizeof *(v))
+#define ML_ROOM(v, n, room) ((n) < (room) || ml_heap_room((void **)&(v), (n), &(room), sizeof *(v)))
 
 #endif

@@ -284,28 +284,7 @@ static int bind(const entering *x, uint32_t index, const ml_isym *s, ml_entry *e
     return is_new ? take_definition(t, e, x->input, index, s) : define(t, e, x->input, index, s);
 }
 
-/* Symbols whose names may not be those of their file. */
-static int bind_changed(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml_key *keys)
-{
-    ml_table *names = &x->t->l->names;
-    for (uint32_t k = 0; k < n; k++) {
-        int rc = change(x, first + k, &s[k], &keys[k]);
-        if (rc < 0)
-            return rc;
-        if (rc)
-            continue;
-        uint32_t before = names->count;
-        ml_entry *e =
-            ml_table_intern(names, &x->t->l->keep, keys[k].name, keys[k].len, keys[k].hash);
-        if (!e)
-            return ml_nomem(x->t->d);
-        rc = bind(x, first + k, &s[k], e, names->count != before);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
+/* Symbols that follow each other, by the names that they have now. */
 static int bind_plain(const entering *x, uint32_t first, uint32_t n, const ml_isym *s,
                       const ml_key *keys)
 {
@@ -318,6 +297,18 @@ static int bind_plain(const entering *x, uint32_t first, uint32_t n, const ml_is
     for (uint32_t k = 0; rc == 0 && k < n; k++)
         rc = bind(x, first + k, &s[k], e[k], fresh >> k & 1);
     return rc;
+}
+
+/* Symbols whose names may not be those of their file. */
+static int bind_changed(const entering *x, uint32_t first, uint32_t n, ml_isym *s, ml_key *keys)
+{
+    int rc = 0;
+    for (uint32_t k = 0; rc >= 0 && k < n; k++) {
+        rc = change(x, first + k, &s[k], &keys[k]);
+        if (rc == 0)
+            rc = bind_plain(x, first + k, 1, &s[k], &keys[k]);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 /* May a definition sleep? See Note [Names that sleep] in sleep.c. */

@@ -198,8 +198,9 @@ static inline uint32_t ml_image_next(const ml_image *img, ml_role role, uint32_t
     return p ? (uint32_t)(p - img->role) : img->nsections;
 }
 
-/* Symbol i < nsymbols. */
-static inline ml_isym ml_image_symbol(const ml_image *img, uint32_t i)
+/* Symbol i < nsymbols. Inline for the same reason. */
+static inline __attribute__((always_inline)) ml_isym ml_image_symbol(const ml_image *img,
+                                                                     uint32_t i)
 {
     const uint8_t *p = img->symtab.p + (size_t)i * ML_ST_ALL;
     uint32_t section = ml_get16(p + ML_ST_SHNDX);
