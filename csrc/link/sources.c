@@ -7,8 +7,8 @@
 enum { DEEPEST = 16 }; /* archives in archives */
 
 /* The entry of a member, made at the first look. Its name is the way to it, in words: the outermost
-** archive, then the offset of each header on the way. Its image is 1 + index into t->nested when it is an
-** archive itself. NULL: memory is short. */
+** archive, then the offset of each header on the way. Its image is 1 + index into t->nested when it
+** is an archive itself. NULL: memory is short. */
 static ml_entry *entry_of(ml_txn *t, const ml_source *src, uint64_t header)
 {
     uint64_t way[DEEPEST + 2] = {(uintptr_t)src->ar};
