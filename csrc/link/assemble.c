@@ -99,6 +99,12 @@ static bool share(ml_txn *t, uint32_t piece, const ml_isec *s, uint32_t *offset)
     return true;
 }
 
+/* Is there room for another piece? Looked at where one is added: most sections share one. */
+static bool has_room(ml_txn *t)
+{
+    return ML_ARENA_ROOM(&t->scratch, t->pieces, t->npieces, t->room_pieces);
+}
+
 static int section_pieces(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
@@ -118,17 +124,21 @@ static int section_pieces(ml_txn *t, ml_input *in)
                            "make the section either writable or executable",
                            "section is %s and executable",
                            s.flags & ML_SEC_TLS ? "thread-local" : "writable");
-        t->asks_large |= (s.flags & ML_SEC_LARGE) != 0;
-        if (!ML_ARENA_ROOM(&t->scratch, t->pieces, t->npieces, t->room_pieces))
-            return ml_nomem(t->d);
-        if (in->split && !(s.flags & ML_SEC_TLS) && (in->piece[i] = ml_merge_piece(t, in, i)))
-            continue;
+        if (in->split && !(s.flags & ML_SEC_TLS)) {
+            if (!has_room(t))
+                return ml_nomem(t->d);
+            if ((in->piece[i] = ml_merge_piece(t, in, i)))
+                continue;
+        }
         const ml_class class = class_of(&s);
         const bool shared = may_share(img, &s);
         if (shared && share(t, open[class], &s, &in->at[i])) {
             in->piece[i] = open[class];
             continue;
         }
+        if (!has_room(t))
+            return ml_nomem(t->d);
+        t->asks_large |= (s.flags & ML_SEC_LARGE) != 0;
         in->piece[i] = ml_piece_add(t, class, s.size, s.align);
         open[class] = shared ? in->piece[i] : 0;
         t->pieces[in->piece[i] - 1].filled = s.type != ML_SHT_NOBITS;

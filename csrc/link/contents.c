@@ -28,12 +28,12 @@ static bool is_curious(const ml_txn *t)
     return t->o.merge || t->o.count != ML_COUNT_NONE || t->o.debug;
 }
 
-/* Is a section one that is only copied? The parser reads the others. */
-static bool is_content(const ml_shdr *h)
+/* Are sections only copied? The parser reads the others. */
+static bool is_content(const ml_header_kind *k)
 {
-    if (!(h->flags & ML_SEC_ALLOC))
+    if (!(k->flags & ML_SEC_ALLOC))
         return false;
-    switch (h->type) {
+    switch (k->type) {
     case SHT_PROGBITS:
     case SHT_NOTE:
     case SHT_INIT_ARRAY:
@@ -55,31 +55,43 @@ static bool all_end(const ml_headers *all, uint64_t until)
     return true;
 }
 
+/* `until`, or where the section begins if that is before. */
+static uint64_t earlier(const ml_headers *all, uint32_t section, uint64_t until)
+{
+    if (section == 0 || section >= all->n)
+        return until;
+    uint64_t offset = ml_headers_at(all, section).offset;
+    return offset < until ? offset : until;
+}
+
 /* How many bytes from the start of a file, whose headers are at `end`, hold nothing but contents,
 ** and cut none of it. False when something seems wrong: then all of the file is read, and the
 ** parser says what is wrong. */
 static bool contents_until(const ml_headers *all, uint64_t end, uint64_t *out)
 {
-    uint64_t until = end, most = 0; /* the first other section's start, the last contents' end */
-    for (uint32_t i = 1; i < all->n; i++) {
-        const ml_shdr h = ml_headers_at(all, i);
-        if (h.type == SHT_NOBITS)
-            continue;
-        if (!ml_within(end, h.offset, h.size))
+    uint64_t until = earlier(all, all->names, end);
+    bool some = false, ended = true;
+    for (uint32_t i = 0; i < all->nkinds; i++) {
+        const ml_header_kind *k = &all->kinds[i];
+        if (k->type != SHT_NOBITS && k->end > end)
             return false;
-        if (h.size == 0)
-            continue;
-        if (!is_content(&h) || i == all->names)
-            until = h.offset < until ? h.offset : until;
-        else if (h.offset < until && h.offset + h.size > most)
-            most = h.offset + h.size;
-        if (h.type == SHT_SYMTAB && h.link < all->n) { /* its strings, whatever they seem to be */
-            uint64_t strings = ml_headers_at(all, h.link).offset;
-            until = strings < until ? strings : until;
+        if (k->type != SHT_NOBITS && k->first < until && !is_content(k))
+            until = k->first;
+    }
+    for (uint32_t i = all->n; i-- > 1;) { /* the strings of symbols, whatever they seem to be */
+        const ml_shdr h = ml_headers_at(all, i);
+        if (h.type == SHT_SYMTAB) {
+            until = earlier(all, h.link, until);
+            break;
         }
     }
-    *out = most ? until : 0;
-    return most <= until || all_end(all, until);
+    for (uint32_t i = 0; i < all->nkinds; i++) {
+        const ml_header_kind *k = &all->kinds[i];
+        some |= is_content(k) && k->first < until;
+        ended &= k->type == SHT_NOBITS || k->first >= until || k->end <= until;
+    }
+    *out = some ? until : 0;
+    return ended || all_end(all, until);
 }
 
 /* Memory for a part of a file, the same for all of them. */

@@ -23,12 +23,27 @@ static void fill_gaps(ml_txn *t)
 typedef struct passage {
     ml_txn *t;
     const ml_image *img;
-    ml_slice data; /* n 0: nothing waits; p NULL: it is in the file only */
+    uint32_t piece; /* where they go: */
+    uint64_t addr;  /* its address, */
+    uint8_t *view;  /* its bytes, */
+    uint8_t class;  /* and class; */
+    bool filled;    /* they have bytes in the file */
+    uint32_t code;  /* the last one of that class; */
+    uint8_t *end;   /* of what has come to it: more may leave a gap */
+    /* What waits: */
+    ml_slice data; /* n 0: nothing; p NULL: it is in the file only */
     uint64_t offset;
     uint8_t *to;
-    uint8_t *end; /* of the last code; where more of the same piece, `piece`, may leave a gap */
-    uint32_t piece;
 } passage;
+
+static void enter_piece(passage *x, uint32_t piece)
+{
+    x->piece = piece;
+    x->addr = ml_piece_addr(x->t, piece);
+    x->view = ml_piece_view(x->t, piece);
+    x->class = x->t->pieces[piece - 1].class;
+    x->filled = x->t->pieces[piece - 1].filled;
+}
 
 static int pass_on(passage *x)
 {
@@ -37,28 +52,31 @@ static int pass_on(passage *x)
     return rc;
 }
 
-static inline int pass(passage *x, const ml_isec *s, uint8_t *to)
+/* The section of a header goes to its place. */
+static inline int pass(passage *x, const ml_shdr *h, uint8_t *to)
 {
-    if (!s->data.n)
+    const size_t n = x->data.n, size = x->filled ? (size_t)h->size : 0;
+    const uint8_t *p = size ? ml_image_byte(x->img, h->offset) : NULL;
+    if (!size)
         return 0;
-    if (x->data.n && to == x->to + x->data.n && s->offset == x->offset + x->data.n &&
-        s->data.p == (x->data.p ? x->data.p + x->data.n : NULL)) {
-        x->data.n += s->data.n;
+    if (n && to == x->to + n && h->offset == x->offset + n &&
+        p == (x->data.p ? x->data.p + n : NULL)) {
+        x->data.n = n + size;
         return 0;
     }
-    int rc = x->data.n ? pass_on(x) : 0;
-    x->data = s->data;
-    x->offset = s->offset;
+    int rc = n ? pass_on(x) : 0;
+    x->data = (ml_slice){p, size};
+    x->offset = h->offset;
     x->to = to;
     return rc;
 }
 
 /* The same as fill_gaps, between code of one piece. */
-static inline void fill_gap(passage *x, uint32_t piece, uint8_t *to, uint64_t size)
+static inline void fill_gap(passage *x, uint8_t *to, uint64_t size)
 {
-    if (x->piece == piece && to > x->end)
+    if (x->code == x->piece && to > x->end)
         memset(x->end, x->t->target->trap, (size_t)(to - x->end));
-    x->piece = piece;
+    x->code = x->piece;
     x->end = to + size;
 }
 
@@ -93,21 +111,19 @@ static bool begin_list(ml_txn *t, uint32_t input, const ml_names *names, ml_plac
     return m->v;
 }
 
-static bool list(ml_txn *t, ml_names *names, const ml_isec *s, ml_placed p)
+static bool list(ml_txn *t, ml_names *names, const char *name, ml_placed p)
 {
     ml_linked *l = t->l;
-    p.name = ml_names_keep(names, &l->keep, s->name);
+    p.name = ml_names_keep(names, &l->keep, name);
     if (!p.name || !ML_ARENA_ROOM(&l->keep, l->placed, l->nplaced, t->room_placed))
         return false;
     l->placed[l->nplaced++] = p;
     return true;
 }
 
-static inline void list_short(ml_placed_many *m, const ml_image *img, const ml_isec *s, uint32_t at)
+static inline void list_short(ml_placed_many *m, const ml_shdr *h, uint32_t at)
 {
-    m->v[m->n++] = (ml_placed_short){.name = (uint32_t)(s->name - (const char *)img->names.p),
-                                     .at = at,
-                                     .size = (uint32_t)s->size};
+    m->v[m->n++] = (ml_placed_short){.name = h->name, .at = at, .size = (uint32_t)h->size};
     m->all++;
 }
 
@@ -118,34 +134,35 @@ static int put_sections(ml_txn *t, uint32_t input, ml_names *names)
     ml_input *in = &l->inputs[input];
     ml_placed_many *many;
     passage x = {.t = t, .img = in->img};
+    const ml_headers all = in->img->headers;
     if (!ml_names_of(t, names, &l->keep, in->img) || !begin_list(t, input, names, &many))
         return ml_nomem(t->d);
     in->base = l->block.addr;
     if (!is_in_block(in) &&
         !(in->wide = ml_zalloc(&t->scratch, in->img->nsections, sizeof *in->wide)))
         return ml_nomem(t->d);
-    for (uint32_t k = 1; k < in->img->nsections; k++) {
+    for (uint32_t k = 1; k < all.n; k++) {
         const uint32_t piece = in->piece[k];
         if (!piece)
             continue;
-        const uint64_t offset = in->at[k], addr = ml_piece_addr(t, piece) + offset;
+        if (piece != x.piece)
+            enter_piece(&x, piece);
+        const uint64_t offset = in->at[k], addr = x.addr + offset;
         in->at[k] = (uint32_t)(addr - in->base); /* of use where there is nothing wide */
         if (in->wide)
             in->wide[k] = addr;
         if (ml_is_merged(in, k))
             continue;
-        const ml_isec s = ml_image_section(in->img, k);
-        const uint8_t class = t->pieces[piece - 1].class;
-        uint8_t *to = ml_piece_view(t, piece) + offset;
-        if (class == ML_CLASS_TEXT)
-            fill_gap(&x, piece, to, s.size);
-        int rc = pass(&x, &s, to);
+        const ml_shdr h = ml_headers_at(&all, k);
+        if (x.class == ML_CLASS_TEXT)
+            fill_gap(&x, x.view + offset, h.size);
+        int rc = pass(&x, &h, x.view + offset);
         if (rc < 0)
             return rc;
         if (many)
-            list_short(many, in->img, &s, in->at[k]);
-        else if (!(s.flags & ML_SEC_TLS) &&
-                 !list(t, names, &s, (ml_placed){NULL, addr, s.size, input, class}))
+            list_short(many, &h, in->at[k]);
+        else if (!(h.flags & ML_SEC_TLS) && !list(t, names, (const char *)in->img->names.p + h.name,
+                                                  (ml_placed){NULL, addr, h.size, input, x.class}))
             return ml_nomem(t->d);
     }
     return pass_on(&x);

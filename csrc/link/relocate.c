@@ -48,6 +48,7 @@ typedef struct work {
     uint64_t addr;  /* its address, */
     uint8_t class;  /* and class */
     bool exec;
+    bool skip;   /* sections in it are not relocated now */
     bool tls;    /* only thread-local sections, else only others */
     uint64_t *S; /* by symbol index, or NO_PLAIN_S */
     uint8_t *is; /* by symbol index: PLAIN and so on */
@@ -352,10 +353,9 @@ static inline __attribute__((always_inline)) uint32_t apply_direct(work *w, uint
     return k;
 }
 
-static void relocate_section(work *w)
+static inline void relocate_section(work *w, bool noting)
 {
     const uint32_t count = w->rels->count;
-    const bool noting = w->sited || w->watch.span;
     int rc = 0;
     for (uint32_t k = 0; k < count;) {
         uint32_t end = count - k < BATCH ? count : k + BATCH;
@@ -374,12 +374,16 @@ static void local_values(work *w)
 {
     const ml_input *in = w->in;
     const ml_image *img = in->img;
-    bool plain = !(img->flags & ML_SEC_TLS) && !in->split;
-    for (uint32_t i = 0; i < img->first_global; i++) {
+    const bool plain = !in->wide && !in->split;
+    const uint32_t n = img->first_global, nsections = plain ? img->nsections : 0;
+    const uint32_t *piece = in->piece, *at = in->at;
+    const uint64_t base = in->base;
+    for (uint32_t i = 0; i < n; i++) {
         ml_isym s = ml_image_symbol(img, i);
-        if (plain && s.type <= ML_TYPE_SECTION && s.section < img->nsections && s.section) {
-            w->is[i] = in->piece[s.section] ? PLAIN : DROPPED;
-            w->S[i] = in->piece[s.section] ? ml_section_base(in, s.section) + s.value : NO_PLAIN_S;
+        if (s.type <= ML_TYPE_SECTION && s.section < nsections && s.section) {
+            bool placed = piece[s.section];
+            w->is[i] = placed ? PLAIN : DROPPED;
+            w->S[i] = placed ? base + at[s.section] + s.value : NO_PLAIN_S;
             continue;
         }
         ml_binding v = ml_binding_of(in, i);
@@ -421,6 +425,8 @@ static void enter_piece(work *w, uint32_t piece)
     w->bytes = ml_piece_view(w->t, piece);
     w->addr = ml_piece_addr(w->t, piece);
     w->class = w->t->pieces[piece - 1].class;
+    w->exec = w->class == ML_CLASS_TEXT;
+    w->skip = w->tls != (w->class >= ML_CLASS_TDATA);
 }
 
 static void relocate_input(work *w)
@@ -430,20 +436,20 @@ static void relocate_input(work *w)
         w->rc = ml_nomem(w->t->d);
         return;
     }
+    const bool noting = w->sited || w->watch.span;
     for (uint32_t i = 0; i < img->nrels; i++) {
-        w->rels = &img->rels[i];
-        w->nrels = i;
-        uint32_t piece = w->in->piece[w->rels->target];
+        const uint32_t target = img->rels[i].target, piece = w->in->piece[target];
         if (!piece)
             continue;
         if (piece != w->piece)
             enter_piece(w, piece);
-        if (w->tls != (w->class >= ML_CLASS_TDATA))
+        if (w->skip)
             continue;
-        w->base = ml_section_base(w->in, w->rels->target);
+        w->rels = &img->rels[i];
+        w->nrels = i;
+        w->base = ml_section_base(w->in, target);
         w->code = w->bytes + (w->base - w->addr);
-        w->exec = w->class == ML_CLASS_TEXT;
-        relocate_section(w);
+        relocate_section(w, noting);
     }
     ml_watch_end(&w->watch);
 }

@@ -24,7 +24,9 @@ typedef struct scan {
     ml_txn *t;
     ml_input *in;
     const ml_irels *rels;
-    const ml_piece *piece; /* of the section that rels change */
+    uint32_t number;       /* of the piece of the section that rels change, */
+    const ml_piece *piece; /* which is this one */
+    bool plain;            /* it has bytes, and is not thread-local */
     uint64_t size;         /* of that section's bytes */
     ml_slice data;         /* those bytes (for scan_one) */
     uint8_t *is;           /* symbol_is, by symbol */
@@ -301,14 +303,15 @@ static void look_at_types(scan *c)
 
 /* Skips relocations from number k on that are sound and ask for nothing; returns the number of the
 ** first that needs a closer look. Most relocations are seen only here. */
-static uint32_t skip_easy(const scan *c, uint32_t k)
+static inline uint32_t skip_easy(const scan *c, uint32_t k)
 {
     const uint8_t *is = c->is, *easy = c->easy;
     const uint64_t size = c->size, wide = size >= WIDEST ? size - WIDEST + 1 : 0;
+    const uint32_t count = c->rels->count;
     const ml_irels rels = {.p = c->rels->p, .rela = 1}; /* a constant saves a branch for each */
-    if (!c->rels->rela || c->piece->class >= ML_CLASS_TDATA)
+    if (!c->rels->rela || !c->plain)
         return k;
-    for (; k < c->rels->count; k++) {
+    for (; k < count; k++) {
         ml_irel r = ml_image_rel(&rels, k);
         if (r.type >= TYPES)
             break;
@@ -383,29 +386,47 @@ static bool is_in_vain(const scan *c)
     return c->low && c->rc == 0 && c->t->zone == ML_ZONE_NEAR && !c->t->o.fixed;
 }
 
+/* Sections that follow each other share it, as a rule. */
+static void enter_piece(scan *c, uint32_t piece)
+{
+    c->number = piece;
+    c->piece = &c->t->pieces[piece - 1];
+    c->plain = c->piece->filled && c->piece->class < ML_CLASS_TDATA;
+}
+
+/* Relocations of one section, the easy ones before number k aside. */
+static void scan_section(scan *c, uint32_t k)
+{
+    c->data = ml_image_section(c->in->img, c->rels->target).data;
+    for (; k < c->rels->count; k = skip_easy(c, k + 1)) {
+        scan_one(c, k);
+        if (c->unread || is_in_vain(c))
+            return;
+    }
+}
+
 static void scan_input(scan *c)
 {
     const ml_image *img = c->in->img;
+    uint64_t relocations = 0;
     c->looks = 0;
+    c->number = 0;
     if (img->nrels)
         look_at_symbols(c);
-    for (uint32_t i = 0; i < img->nrels; i++) {
-        c->rels = &img->rels[i];
-        uint32_t piece = c->in->piece[c->rels->target];
+    for (uint32_t i = 0; i < img->nrels && !c->unread && !is_in_vain(c); i++) {
+        const ml_irels *rels = c->rels = &img->rels[i];
+        uint32_t piece = c->in->piece[rels->target];
         if (!piece)
             continue;
-        c->piece = &c->t->pieces[piece - 1];
-        c->size = c->piece->filled ? ml_image_section(img, c->rels->target).size : 0;
-        c->t->l->stats.relocations += c->rels->count;
+        if (piece != c->number)
+            enter_piece(c, piece);
+        c->size = c->piece->filled ? rels->size : 0;
+        relocations += rels->count;
         uint32_t k = skip_easy(c, 0);
-        if (k < c->rels->count)
-            c->data = ml_image_section(img, c->rels->target).data;
-        for (; k < c->rels->count; k = skip_easy(c, k + 1)) {
-            scan_one(c, k);
-            if (c->unread || is_in_vain(c))
-                return;
-        }
+        if (k < rels->count)
+            scan_section(c, k);
     }
+    c->t->l->stats.relocations += relocations;
 }
 
 /* Scanning may run again, for another zone or range. */

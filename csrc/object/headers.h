@@ -27,6 +27,7 @@ typedef struct ml_shdr {
 /* What sections of a kind have in common. Two kinds may be alike. */
 typedef struct ml_header_kind {
     uint64_t flags, align, entsize;
+    uint64_t first, end; /* where those with bytes begin in the file, and all have ended */
     uint32_t type;
     uint32_t size_high, offset_high; /* upper halves */
     uint32_t shared;                 /* link where ref is info, info elsewhere */
@@ -44,7 +45,7 @@ typedef struct ml_headers {
     const uint8_t *raw; /* where they stand; NULL: in short */
     ml_header_short *v;
     ml_header_kind *kinds;
-    uint32_t n;
+    uint32_t n, nkinds;
     uint32_t names; /* the section with their names, 0: they have none; not checked */
 } ml_headers;
 
@@ -96,15 +97,19 @@ uint32_t ml_headers_names(const uint8_t *e, const uint8_t *first);
 
 /* While they are put in short: begin, with their number, at least 1; add, until all have come; end.
 ** All go into one arena. False: memory is short. */
-enum { ML_KINDS_MEMO = 64, ML_KIND_WORDS = 5 };
+enum { ML_KINDS_MEMO = 64, ML_SH_WORDS = ML_SH_ALL / 8 };
+typedef struct ml_header_sample {
+    uint64_t words[ML_SH_WORDS]; /* the first header of the kind */
+    uint64_t shared;             /* of the word with link and info, the half that is not ref */
+    uint32_t kind;               /* 1 + number; 0: none */
+    uint32_t ref;                /* where ref stands */
+} ml_header_sample;
 typedef struct ml_headers_in {
     ml_arena *a;
     ml_headers out;
     uint32_t count;
-    size_t nkinds, room;
-    /* kinds, by some bits of what they are told by: 1 + number, 0: none; and all of that */
-    uint32_t memo[ML_KINDS_MEMO];
-    uint64_t words[ML_KINDS_MEMO][ML_KIND_WORDS];
+    size_t room;
+    ml_header_sample memo[ML_KINDS_MEMO]; /* kinds, by some bits of what they are told by */
 } ml_headers_in;
 bool ml_headers_begin(ml_headers_in *x, ml_arena *a, uint32_t count);
 bool ml_headers_add(ml_headers_in *x, const uint8_t *p, uint32_t n);

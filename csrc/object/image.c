@@ -75,7 +75,19 @@ static int table(const parser *p, uint32_t i, size_t entry, ml_slice *out)
     return 0;
 }
 
-/* Notes what is told by a section's type. */
+static inline void note_role(parser *p, uint32_t i, ml_role role)
+{
+    if (role == ML_ROLE_NONE)
+        return;
+    p->img->role[i] = (uint8_t)role;
+    p->img->roles |= 1u << role;
+    p->nrels += role == ML_ROLE_RELOCATIONS;
+    p->ngroups += role == ML_ROLE_GROUP;
+    if (role == ML_ROLE_LTO && !p->lto)
+        p->lto = i;
+}
+
+/* Notes what is told by a section's type, or else by its name. */
 static int note_type(parser *p, uint32_t i, uint32_t type, const char *name)
 {
     switch (type) {
@@ -87,22 +99,23 @@ static int note_type(parser *p, uint32_t i, uint32_t type, const char *name)
     case SHT_SYMTAB_SHNDX: p->xindex = i; break;
     default: break;
     }
-    ml_role role = ml_role_of(name, type);
-    if (role == ML_ROLE_NONE)
-        return 0;
-    p->img->role[i] = (uint8_t)role;
-    p->img->roles |= 1u << role;
-    p->nrels += role == ML_ROLE_RELOCATIONS;
-    p->ngroups += role == ML_ROLE_GROUP;
-    if (!p->lto && role == ML_ROLE_LTO)
-        p->lto = i;
+    ml_role role = ml_role_by_type(type);
+    note_role(p, i, role ? role : ml_role_of_name(name));
     return 0;
+}
+
+/* Notes a section that has SHF_ALLOC. */
+static inline void note_memory(ml_image *img, uint64_t flags, const char *name)
+{
+    img->nmemory++;
+    img->flags |= flags;
+    if (name[0] != '.' && name[0])
+        img->idents = true;
 }
 
 /* Checks a section that has SHF_ALLOC. */
 static inline int check_memory(const parser *p, const ml_shdr h, const char *name)
 {
-    ml_image *img = p->img;
     if (h.align > ALIGN_MAX)
         return bad(p, ML_E_UNSUPPORTED, name, "alignment above 2 MiB", h.align);
     if (h.flags & SHF_COMPRESSED)
@@ -116,10 +129,7 @@ static inline int check_memory(const parser *p, const ml_shdr h, const char *nam
                    h.offset);
     if (h.type != SHT_NOBITS && h.offset < p->early && !ml_within(p->early, h.offset, h.size))
         return bad(p, ML_E_FORMAT, name, "section lies across others; its offset is", h.offset);
-    img->nmemory++;
-    img->flags |= h.flags;
-    if (name[0] != '.' && name[0])
-        img->idents = true;
+    note_memory(p->img, h.flags, name);
     return 0;
 }
 
@@ -137,6 +147,52 @@ static inline int read_section(parser *p, uint32_t i, bool ended)
     return rc == 0 && (h.flags & SHF_ALLOC) ? check_memory(p, h, name) : rc;
 }
 
+/* Would read_section find nothing to say of any section of the kind but its name and role? */
+static bool is_sound(const parser *p, const ml_header_kind *k)
+{
+    if (k->type == SHT_SYMTAB || k->type == SHT_SYMTAB_SHNDX || (k->align & (k->align - 1)))
+        return false;
+    if (!(k->flags & SHF_ALLOC))
+        return true;
+    if (k->align > ALIGN_MAX || (k->flags & SHF_COMPRESSED))
+        return false;
+    return k->type == SHT_NOBITS
+               ? !(k->flags & SHF_EXECINSTR)
+               : k->end <= p->early + p->bytes.n && (k->end <= p->early || k->first >= p->early);
+}
+
+/* The same for headers in short: all but names is looked at by kind. */
+static int read_short(parser *p, bool ended)
+{
+    enum { ONE_BY_ONE = UINT8_MAX };
+    ml_image *img = p->img;
+    const ml_headers all = img->headers;
+    const ml_slice names = img->names;
+    uint8_t *by_kind = ml_nalloc(p->a, all.nkinds, 1); /* ml_role */
+    if (!by_kind)
+        return ml_nomem(p->d);
+    for (uint32_t i = 0; i < all.nkinds; i++) {
+        const ml_header_kind *k = &all.kinds[i];
+        by_kind[i] = ended && is_sound(p, k) ? (uint8_t)ml_role_by_type(k->type) : ONE_BY_ONE;
+    }
+    for (uint32_t i = 1; i < all.n; i++) {
+        const ml_header_short *s = &all.v[i];
+        uint8_t role = by_kind[s->kind];
+        if (role == ONE_BY_ONE || s->name >= names.n) {
+            int rc = read_section(p, i, ended);
+            if (rc < 0)
+                return rc;
+            continue;
+        }
+        const char *name = (const char *)names.p + s->name;
+        const uint64_t flags = all.kinds[s->kind].flags;
+        note_role(p, i, role ? (ml_role)role : ml_role_of_name(name));
+        if (flags & SHF_ALLOC)
+            note_memory(img, flags, name);
+    }
+    return 0;
+}
+
 static int read_sections(parser *p)
 {
     ml_image *img = p->img;
@@ -148,6 +204,8 @@ static int read_sections(parser *p)
     if (names >= img->nsections || (names && !raw(p, names, &img->names)))
         return bad(p, ML_E_FORMAT, NULL, "section names lie outside the file; section", names);
     bool ended = img->names.n && img->names.p[img->names.n - 1] == 0;
+    if (!img->headers.raw)
+        return read_short(p, ended);
     for (uint32_t i = 1; i < img->nsections; i++) {
         int rc = read_section(p, i, ended);
         if (rc < 0)
@@ -161,33 +219,50 @@ static int bad_symbol(const parser *p, const char *text, uint64_t number)
     return bad(p, ML_E_FORMAT, section_name(p, p->symtab), text, number);
 }
 
-/* Checks one symbol against everything that it points at. */
-static int check_symbol(const parser *p, uint32_t i)
+/* Checks a symbol whose section is none of the first 65,280. */
+static int check_index(const parser *p, uint32_t i, uint32_t shndx, uint64_t value)
 {
     const ml_image *img = p->img;
-    const uint8_t *s = img->symtab.p + (size_t)i * ML_ST_ALL;
-    if (ml_get32(s + ML_ST_NAME) >= img->strtab.n && ml_get32(s + ML_ST_NAME) != 0)
-        return bad_symbol(p, "symbol name lies outside the string table; symbol", i);
-    uint32_t shndx = ml_get16(s + ML_ST_SHNDX);
-    if (shndx == SHN_XINDEX) {
+    switch (shndx) {
+    case SHN_XINDEX:
         if (!img->xindex.p)
             return bad_symbol(p, "symbol needs a section index table that is not there; symbol", i);
-        shndx = ml_get32(img->xindex.p + (size_t)i * 4);
-        if (shndx >= img->nsections)
+        if (ml_get32(img->xindex.p + (size_t)i * 4) >= img->nsections)
             return bad_symbol(p, "symbol lies in a section that does not exist; symbol", i);
-    } else if (shndx >= SHN_LORESERVE) {
-        if (shndx != SHN_ABS && shndx != SHN_COMMON && shndx != ML_SHN_LCOMMON)
-            return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab),
-                       "symbol with a reserved section index", shndx);
-    } else if (shndx >= img->nsections) {
-        return bad_symbol(p, "symbol lies in a section that does not exist; symbol", i);
-    }
-    if ((ELF64_ST_BIND(s[ML_ST_INFO]) == STB_LOCAL) != (i < img->first_global))
-        return bad_symbol(p, "local and global symbols are mixed; symbol", i);
-    if (shndx == SHN_COMMON || shndx == ML_SHN_LCOMMON) {
-        uint64_t align = ml_get64(s + ML_ST_VALUE);
-        if ((align & (align - 1)) || align > ALIGN_MAX)
+        return 0;
+    case SHN_ABS: return 0;
+    case SHN_COMMON:
+    case ML_SHN_LCOMMON:
+        if ((value & (value - 1)) || value > ALIGN_MAX)
             return bad_symbol(p, "common symbol with a bad alignment; symbol", i);
+        return 0;
+    default:
+        return bad(p, ML_E_UNSUPPORTED, section_name(p, p->symtab),
+                   "symbol with a reserved section index", shndx);
+    }
+}
+
+/* Checks symbols `from` to `to`, which are all local or all not, against everything that they point
+** at. */
+static int check_symbols(const parser *p, uint32_t from, uint32_t to, bool local)
+{
+    const ml_image *img = p->img;
+    const size_t strings = img->strtab.n;
+    const uint32_t nsections = img->nsections;
+    const uint8_t *s = img->symtab.p + (size_t)from * ML_ST_ALL;
+    for (uint32_t i = from; i < to; i++, s += ML_ST_ALL) {
+        if (ml_get32(s + ML_ST_NAME) >= strings)
+            return bad_symbol(p, "symbol name lies outside the string table; symbol", i);
+        const uint32_t shndx = ml_get16(s + ML_ST_SHNDX);
+        if (shndx >= SHN_LORESERVE) {
+            int rc = check_index(p, i, shndx, ml_get64(s + ML_ST_VALUE));
+            if (rc < 0)
+                return rc;
+        } else if (shndx >= nsections) {
+            return bad_symbol(p, "symbol lies in a section that does not exist; symbol", i);
+        }
+        if ((ELF64_ST_BIND(s[ML_ST_INFO]) == STB_LOCAL) != local)
+            return bad_symbol(p, "local and global symbols are mixed; symbol", i);
     }
     return 0;
 }
@@ -225,10 +300,9 @@ static int read_symbols(parser *p)
             return bad(p, ML_E_FORMAT, section_name(p, p->xindex),
                        "section index table is shorter than the symbol table", img->xindex.n / 4);
     }
-    /* The null symbol too: a relocation may refer to it. */
-    for (uint32_t i = 0; i < img->nsymbols && rc == 0; i++)
-        rc = check_symbol(p, i);
-    return rc;
+    rc = check_symbols(p, 0, img->first_global,
+                       true); /* a relocation may refer to the null symbol */
+    return rc < 0 ? rc : check_symbols(p, img->first_global, img->nsymbols, false);
 }
 
 /* Compact relocations of section i, decoded. */
@@ -243,8 +317,7 @@ static int read_crel(const parser *p, uint32_t i, bool *rela, ml_slice *out)
     return why ? bad(p, ML_E_FORMAT, section_name(p, i), why, record) : ml_nomem(p->d);
 }
 
-/* limit: bytes of the section that they change. */
-static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r, uint64_t limit)
+static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r)
 {
     const size_t size = r->rela ? ML_RELA_ALL : ML_REL_ALL;
     const uint32_t nsymbols = p->img->nsymbols;
@@ -254,7 +327,7 @@ static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r, uin
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocation against a symbol that does not exist; symbol",
                        ml_get32(q + ML_REL_SYMBOL));
-        if (ml_get64(q + ML_REL_OFFSET) > limit)
+        if (ml_get64(q + ML_REL_OFFSET) > r->size)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocation past the end of its section; offset",
                        ml_get64(q + ML_REL_OFFSET));
@@ -262,56 +335,53 @@ static inline int check_rels(const parser *p, uint32_t i, const ml_irels *r, uin
     return 0;
 }
 
-/* The records of section i, decoded if they are compact ones. */
-static inline int find_rels(const parser *p, uint32_t i, const ml_shdr h, bool *rela, ml_slice *out)
-{
-    *rela = h.type == SHT_RELA;
-    if (h.type == ML_SHT_CREL)
-        return read_crel(p, i, rela, out);
-    if (raw_of(p, h, out) && (*rela ? out->n % ML_RELA_ALL : out->n % ML_REL_ALL) == 0)
-        return 0;
-    return table(p, i, *rela ? ML_RELA_ALL : ML_REL_ALL, out); /* says what is wrong */
-}
-
-/* Section i, whose header is h, holds relocations of one that will have memory. */
-static inline int read_rels(parser *p, uint32_t i, const ml_shdr h, uint64_t limit, ml_irels *r)
+/* Section i, whose header is h, holds relocations of one that will have memory, of `size` bytes. */
+static inline int read_rels(parser *p, uint32_t i, const ml_shdr h, uint64_t size, ml_irels *r)
 {
     ml_slice records;
-    bool rela;
-    int rc = find_rels(p, i, h, &rela, &records);
+    bool rela = h.type == SHT_RELA;
+    int rc = h.type == ML_SHT_CREL ? read_crel(p, i, &rela, &records) : 0;
+    if (rc == 0 && h.type != ML_SHT_CREL && !raw_of(p, h, &records))
+        rc = table(p, i, 1, &records); /* says what is wrong */
     if (rc < 0)
         return rc;
+    const size_t n = rela ? records.n / ML_RELA_ALL : records.n / ML_REL_ALL;
+    if (n * (rela ? ML_RELA_ALL : ML_REL_ALL) != records.n)
+        return table(p, i, rela ? ML_RELA_ALL : ML_REL_ALL, &records);
     if (h.link != p->symtab)
         return bad(p, ML_E_FORMAT, section_name(p, i),
                    "relocations that use no symbol table of this file; section", h.link);
-    size_t n = rela ? records.n / ML_RELA_ALL : records.n / ML_REL_ALL;
     if (n > INT32_MAX)
         return bad(p, ML_E_UNSUPPORTED, section_name(p, i), "too many relocations", n);
-    *r = (ml_irels){.p = records.p, .target = h.info, .count = n & INT32_MAX, .rela = rela};
-    return check_rels(p, i, r, limit);
+    *r = (ml_irels){
+        .p = records.p, .size = size, .target = h.info, .count = n & INT32_MAX, .rela = rela};
+    return check_rels(p, i, r);
 }
 
 static int read_relocations(parser *p)
 {
     ml_image *img = p->img;
-    img->rels = ml_nalloc(p->a, p->nrels, sizeof *img->rels);
-    if (!img->rels)
+    const ml_headers all = img->headers;
+    const uint8_t *role = img->role;
+    ml_irels *r = img->rels = ml_nalloc(p->a, p->nrels, sizeof *img->rels);
+    if (!r)
         return ml_nomem(p->d);
-    for (uint32_t i = 1; i < img->nsections; i++) {
-        if (img->role[i] != ML_ROLE_RELOCATIONS)
+    for (uint32_t i = 1; i < all.n; i++) {
+        if (role[i] != ML_ROLE_RELOCATIONS)
             continue;
-        const ml_shdr h = header(p, i);
-        if (h.info >= img->nsections)
+        const ml_shdr h = ml_headers_at(&all, i);
+        if (h.info >= all.n)
             return bad(p, ML_E_FORMAT, section_name(p, i),
                        "relocations for a section that does not exist; section", h.info);
-        const ml_shdr target = header(p, h.info);
+        const ml_shdr target = ml_headers_at(&all, h.info);
         if (h.info == 0 || !(target.flags & SHF_ALLOC))
             continue;
-        int rc = read_rels(p, i, h, target.size, &img->rels[img->nrels]);
+        int rc = read_rels(p, i, h, target.size, r);
         if (rc < 0)
             return rc;
-        img->nrels++;
+        r++;
     }
+    img->nrels = (uint32_t)(r - img->rels);
     return 0;
 }
 

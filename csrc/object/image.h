@@ -71,7 +71,8 @@ typedef struct ml_isec {
 /* The relocations of one allocated section. */
 typedef struct ml_irels {
     const uint8_t *p; /* count records */
-    uint32_t target;  /* section they change */
+    uint64_t size;    /* bytes of the section they change, */
+    uint32_t target;  /* which is this one */
     uint32_t count : 31;
     uint32_t rela : 1; /* with addends; else the addend stands in the field */
 } ml_irels;

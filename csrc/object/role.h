@@ -29,15 +29,10 @@ typedef enum ml_role {
 /* The role that a name gives which begins with a dot. */
 ml_role ml_role_by_name(const char *name);
 
-/* The role of a section by its type (sh_type) or, where there is none for it, by its name. Inline,
-** since one byte of the name tells most sections that have none. */
-static inline ml_role ml_role_of(const char *name, uint32_t type)
+/* The role that a section's type (sh_type) gives. */
+static inline ml_role ml_role_by_type(uint32_t type)
 {
     enum { RELA = 4, REL = 9, INIT_ARRAY = 14, FINI_ARRAY, PREINIT_ARRAY, GROUP };
-    /* second bytes of the names in role.c */
-    static const uint32_t letters = 1 << ('c' & 31) | 1 << ('d' & 31) | 1 << ('e' & 31) |
-                                    1 << ('f' & 31) | 1 << ('g' & 31) | 1 << ('i' & 31) |
-                                    1 << ('j' & 31) | 1 << ('n' & 31);
     switch (type) {
     case RELA:
     case REL:
@@ -46,8 +41,18 @@ static inline ml_role ml_role_of(const char *name, uint32_t type)
     case FINI_ARRAY: return ML_ROLE_FINI_ARRAY;
     case PREINIT_ARRAY: return ML_ROLE_PREINIT_ARRAY;
     case GROUP: return ML_ROLE_GROUP;
-    default: break;
+    default: return ML_ROLE_NONE;
     }
+}
+
+/* The role of a section whose type gives it none. Inline, since one byte of the name tells most
+** sections that have none. */
+static inline ml_role ml_role_of_name(const char *name)
+{
+    /* second bytes of the names in role.c */
+    static const uint32_t letters = 1 << ('c' & 31) | 1 << ('d' & 31) | 1 << ('e' & 31) |
+                                    1 << ('f' & 31) | 1 << ('g' & 31) | 1 << ('i' & 31) |
+                                    1 << ('j' & 31) | 1 << ('n' & 31);
     if (name[0] != '.' || !(letters >> (name[1] & 31) & 1))
         return ML_ROLE_NONE;
     return ml_role_by_name(name);
