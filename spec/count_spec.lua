@@ -440,7 +440,7 @@ describe("the option", function()
          support.refused(moonlink.new, {count = 1}))
       local ln <close> = moonlink.new {count = false}
       assert.same({}, ln:calls())
-      assert.matches("not 'rest'", support.refused(ln.calls, ln, {rest = true}))
+      assert.matches("unknown option 'rest'", support.refused(ln.calls, ln, {rest = true}))
       assert.matches("table of options", support.refused(ln.calls, ln, "reset"))
    end)
 

@@ -111,7 +111,7 @@ describe("lab: what users write", function()
          ["call: n is a number of arguments"] = {call = {"int f(void)", n = "x"}},
          ["metrics[1]: field 'key': string expected"] = {metrics = {{}}},
          ["metrics[1]: better is"] = {metrics = {{key = "x", better = "most"}}},
-         ["no field is called 'run'"] = {run = 3},
+         ["unknown field 'run'"] = {run = 3},
       } do
          assert.matches(text, refused(fields), 1, true)
       end
@@ -121,7 +121,7 @@ describe("lab: what users write", function()
       local e = lab.experiment {name = "t", inputs = {chain()}, strategies = {"direct"}}
       for text, options in pairs {
          ["'runs': an integer from 1"] = {runs = 0}, ["'runs': number expected"] = {runs = "x"},
-         ["only: malformed pattern"] = {only = "["}, ["no field is called 'rums'"] = {rums = 3},
+         ["only: malformed pattern"] = {only = "["}, ["unknown field 'rums'"] = {rums = 3},
          ["'progress': function expected"] = {progress = 3},
          ["resume: a result expected"] = {resume = {}},
       } do

@@ -365,7 +365,7 @@ describe("moonlink.pkg", function()
             names[#names + 1] = p.id
          end
          assert(pkg.nothing == nil)
-         local may = {pkg = true, core = true, error = true, file = true, lists = true}
+         local may = {pkg = 1, core = 1, error = 1, file = 1, given = 1, lists = 1}
          for name in pairs(package.loaded) do
             local room = name:match "^moonlink%.(%a+)"
             if room and not may[room] then

@@ -379,7 +379,7 @@ describe("what fails in a load of a plan", function()
       local ln <close> = moonlink.new()
       for _, wrong in ipairs {"name", {"top"}, {roots = {"top"}}, {name = "it"}, {want = {"top"}},
          {packages = "own", scope = {"self"}}, {packages = "mine"}, {atomic = 1}} do
-         assert.error_matches(function() ln:load(plan, wrong) end, "^options? ")
+         assert.error_matches(function() ln:load(plan, wrong) end, "options? ")
          assert.same({}, ln:units())
       end
       assert.error_matches(function() ln:load("top.o", {bind = "lazy"}) end, "among the inputs")

@@ -3,7 +3,7 @@
 
 local loads = require "spec.support.loads"
 local moonlink = require "moonlink"
-local similar = require "moonlink.link.similar"
+local distance = require "moonlink.distance"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -60,13 +60,13 @@ describe("undefined names", function()
       end
       local hook, mask, count = debug.gethook()
       debug.sethook(function() error "too long" end, "", 20000000) -- instructions of Lua
-      local ok, near = pcall(similar.find, (known[2000]:gsub("4name", "4mane")), known)
+      local ok, near = pcall(distance.nearest, (known[2000]:gsub("4name", "4mane")), known)
       debug.sethook(hook, mask, count)
       assert.same({true, known[2000]}, {ok, near})
    end)
 
    it("are compared as a textbook does it", function()
-      local function distance(x, y) -- optimal string alignment, the whole table
+      local function textbook(x, y) -- optimal string alignment, the whole table
          local d = {}
          for i = 0, #x do
             d[i] = {[0] = i}
@@ -87,17 +87,17 @@ describe("undefined names", function()
             bits[i] = number >> (i - 1) & 1 == 0 and "a" or "b"
          end
          local x, y = table.concat(bits, "", 1, 6), table.concat(bits, "", 7)
-         local edits = distance(x, y)
-         assert.equal(x ~= y and edits <= 2 and y or nil, similar.find(x, {y}))
+         local edits = textbook(x, y)
+         assert.equal(x ~= y and edits <= 2 and y or nil, distance.nearest(x, {y}))
          local front = ("front"):rep(20)
          x, y = front .. x .. "back", front .. y .. "back"
-         assert.equal(x ~= y and edits <= 3 and y or nil, similar.find(x, {y}))
+         assert.equal(x ~= y and edits <= 3 and y or nil, distance.nearest(x, {y}))
       end
    end)
 
    it("may be of any length", function()
       local long = ("x"):rep(3000000)
-      assert.equal(long, similar.find(long:sub(3), {"x", long}))
+      assert.equal(long, distance.nearest(long:sub(3), {"x", long}))
    end)
 
    it("are hinted at once for all that share the hint", function()

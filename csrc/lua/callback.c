@@ -485,8 +485,8 @@ void ml_transient_release(lua_State *L, int pool, int idx)
 
 static box *check_box(lua_State *L)
 {
-    box *b = luaL_testudata(L, 1, ML_LUA_CALLBACK);
-    return b ? b : luaL_checkudata(L, 1, ML_LUA_TRAP);
+    box *b = luaL_testudata(L, 1, ML_LUA_TRAP);
+    return b ? b : ml_lua_self(L, ML_LUA_CALLBACK);
 }
 
 static int box_address(lua_State *L)

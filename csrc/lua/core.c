@@ -37,6 +37,17 @@ void ml_lua_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
     lua_pop(L, 1);
 }
 
+void *ml_lua_self(lua_State *L, const char *name)
+{
+    void *self = luaL_testudata(L, 1, name);
+    if (!self)
+        luaL_argerror(L, 1,
+                      lua_pushfstring(L,
+                                      "%s expected, got %s; call it with a colon: value:method()",
+                                      name, luaL_typename(L, 1)));
+    return self;
+}
+
 void ml_lua_set_text(lua_State *L, const char *key, const char *value)
 {
     if (!value)

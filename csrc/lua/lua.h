@@ -55,6 +55,10 @@ void ml_lua_push_texts(lua_State *L, const char *const *texts, size_t n);
 void ml_lua_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
                   const luaL_Reg *methods);
 
+/* What a method that programs call is called on, a userdata of this class: as luaL_checkudata, but
+** the error says that a dot in place of the colon may be the reason. */
+void *ml_lua_self(lua_State *L, const char *name);
+
 /* Calls f with the arguments on the stack and returns what it returned, while no collection runs:
 ** for functions that fill tables out of a load or a unit, which a finaliser could end meanwhile. */
 int ml_lua_steady(lua_State *L, lua_CFunction f);

@@ -97,7 +97,7 @@ typedef struct buffer {
 
 static buffer *check_buffer(lua_State *L)
 {
-    buffer *b = luaL_checkudata(L, 1, ML_LUA_BUFFER);
+    buffer *b = ml_lua_self(L, ML_LUA_BUFFER);
     if (!b->memory)
         luaL_error(L, "attempt to use a closed buffer");
     return b;
@@ -120,7 +120,7 @@ static int core_alloc(lua_State *L)
 ** buffer is collected, which arguments of a running call are not. */
 static int buffer_close(lua_State *L)
 {
-    buffer *b = luaL_checkudata(L, 1, ML_LUA_BUFFER);
+    buffer *b = ml_lua_self(L, ML_LUA_BUFFER);
     if (!b->memory)
         return 0;
     if (ml_callstate_get(L)->L)

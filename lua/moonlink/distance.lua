@@ -126,4 +126,22 @@ function distance.of(a, b)
    return distance.from(a)(b, math.huge)
 end
 
+--- The nearest of the known words, when it is near enough to be a slip.
+---@param word string
+---@param known string[]
+---@return string?
+function distance.nearest(word, known)
+   local best, limit = nil, #word > 7 and 3 or #word > 3 and 2 or #word > 1 and 1 or 0
+   local edits = distance.from(word)
+   for _, candidate in ipairs(known) do
+      if candidate ~= word then
+         local n = edits(candidate, limit)
+         if n and (not best or n < limit) then
+            best, limit = candidate, n
+         end
+      end
+   end
+   return best
+end
+
 return distance

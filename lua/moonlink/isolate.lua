@@ -9,6 +9,7 @@ local codec = require "moonlink.isolate.codec"
 local core = require "moonlink.core"
 local describe = require "moonlink.isolate.describe"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 
 ---@class moonlink.IsolateOptions
 ---@field timeout? number seconds; without it the function may run for ever
@@ -26,20 +27,7 @@ local KNOWN = {timeout = "number", memory = "integer", output_limit = "integer",
 local LONGEST = 1e9 -- seconds
 
 local function check_options(opts)
-   if opts ~= nil and type(opts) ~= "table" then
-      errors.mistake("a table of options expected, got %s", type(opts))
-   end
-   for name, value in pairs(opts or {}) do
-      local kind = KNOWN[name]
-      if not kind then
-         errors.mistake("unknown option '%s' (known: core, memory, output_limit, timeout)",
-            tostring(name))
-      elseif type(value) ~= kind and math.type(value) ~= kind then
-         errors.mistake("option '%s': %s expected, got %s", name, kind, math.type(value)
-            or type(value))
-      end
-   end
-   local o = opts or {}
+   local o = given.options(opts, KNOWN)
    if o.timeout and (o.timeout <= 0 or o.timeout ~= o.timeout) then
       errors.mistake "option 'timeout': more than 0 seconds expected"
    elseif o.memory and o.memory <= 0 then

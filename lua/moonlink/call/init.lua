@@ -9,6 +9,7 @@ local core = require "moonlink.core"
 local ctype = require "moonlink.call.ctype"
 local data = require "moonlink.call.data"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 
 local call = {}
 
@@ -26,24 +27,9 @@ local call = {}
 ---@field owner moonlink.core.Unit|nil nil: code of the process
 ---@field alive boolean
 
-local func_options = { fail = true }
-local callback_options = { on_error = true }
+local func_options = { fail = "string" }
+local callback_options = { on_error = "any" }
 local failures = { negative = true, null = true, zero = true, nonzero = true }
-
----Raises at level + 1 for options that nobody knows.
-local function check_options(options, known, level)
-   if options == nil then
-      return {}
-   elseif type(options) ~= "table" then
-      error(("options: table expected, got %s"):format(type(options)), level + 1)
-   end
-   for name in pairs(options) do
-      if not known[name] then
-         error(("unknown option '%s'"):format(tostring(name)), level + 1)
-      end
-   end
-   return options
-end
 
 ---The codes of variable arguments that are given as { "C type", value }.
 local function variable_types(types)
@@ -118,7 +104,7 @@ end
 ---@return function|nil
 ---@return any err
 function call.func(linker, text, options)
-   local fail = check_options(options, func_options, 2).fail
+   local fail = given.options(options, func_options).fail
    if fail ~= nil and not failures[fail] then
       error(("option 'fail': unknown value '%s'"):format(tostring(fail)), 2)
    end
@@ -170,7 +156,7 @@ end
 ---@param options { on_error: any }|nil a function of the error, or the result to give instead
 ---@return moonlink.Callback
 function call.callback(linker, prototype, fn, options)
-   options = check_options(options, callback_options, 2)
+   options = given.options(options, callback_options)
    if type(fn) ~= "function" then
       error(("callback: function expected, got %s"):format(type(fn)), 2)
    end

@@ -12,6 +12,7 @@ local call = require "moonlink.call"
 local claim = require "moonlink.ghc.claim"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
+local given = require "moonlink.given"
 local group = require "moonlink.link.group"
 local inputs = require "moonlink.link.inputs"
 local layout = require "moonlink.ghc.layout"
@@ -45,8 +46,8 @@ local ghc = {}
 
 local KNOWN = {
    packages = "table", objects = "table", kind = "string", way = "string", options = "string",
-   timer = "boolean", signals = "boolean", args = "table", program = "boolean", database = true,
-   topdir = "string", limit = "number", linker = "table",
+   timer = "boolean", signals = "boolean", args = "table", program = "boolean",
+   database = "string or table", topdir = "string", limit = "number", linker = "table",
 }
 
 --- Raises for an item of a list that is no text which C could take.
@@ -59,18 +60,7 @@ local function check_texts(name, list)
 end
 
 local function check(options)
-   if options ~= nil and type(options) ~= "table" then
-      errors.mistake("a table of options expected, got %s", type(options))
-   end
-   for key, value in pairs(options or {}) do
-      local wanted = KNOWN[key]
-      if not wanted then
-         errors.mistake("unknown option '%s'", tostring(key))
-      elseif wanted ~= true and type(value) ~= wanted then
-         errors.mistake("option '%s': %s expected, got %s", key, wanted, type(value))
-      end
-   end
-   options = options or {}
+   options = given.options(options, KNOWN)
    check_texts("args", options.args or {})
    check_texts("packages", options.packages or {})
    local database = options.database

@@ -5,6 +5,7 @@ local below = require "moonlink.ghc.below"
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
 local functions = require "moonlink.ghc.functions"
+local given = require "moonlink.given"
 local inputs = require "moonlink.link.inputs"
 local lacks = require "moonlink.ghc.lacks"
 local lists = require "moonlink.lists"
@@ -373,7 +374,7 @@ function runtime.new(fields)
       state = "down", depth = 0, slots = {}, infos = {}, closures = {}, marks = {},
       closure_types = {}, unit_ids = {}, anchors = {}, hooks = {}, memory = {},
       functions = setmetatable({}, {__mode = "k"}),
-   }, fields), {__index = methods})
+   }, fields), {__index = methods, __name = metatable.__name})
    self.cell = self:lasting(8)
    return self
 end
@@ -385,5 +386,7 @@ end
 function runtime.seal(self)
    return setmetatable(self, metatable)
 end
+
+given.methods(methods, metatable.__name, "hs")
 
 return runtime

@@ -3,6 +3,7 @@
 
 local errors = require "moonlink.error"
 local frame = require "moonlink.ghc.frame"
+local given = require "moonlink.given"
 local make = require "moonlink.ghc.make"
 local types = require "moonlink.ghc.types"
 local values = require "moonlink.ghc.values"
@@ -62,6 +63,8 @@ local metatable = {
       return "Haskell value" .. (self.closed and " (closed)" or "")
    end,
 }
+
+given.methods(methods, metatable.__name, "v")
 
 --- Keeps a closure; within a frame.
 ---@param hs moonlink.ghc.Runtime

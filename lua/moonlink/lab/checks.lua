@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 
 local checks = {}
 
@@ -24,7 +25,7 @@ local LEAST = {runs = 1, warmup = 0, rounds = 1, memory = 1}
 local function check_fields(t, known, who)
    for key, value in pairs(t) do
       if not known[key] then
-         errors.mistake("%s: no field is called '%s'", who, tostring(key))
+         given.unknown(key, known, "field", who)
       elseif type(value) ~= known[key] then
          errors.mistake("%s: field '%s': %s expected, got %s", who, key, known[key], type(value))
       end

@@ -8,6 +8,7 @@ local checks = require "moonlink.lab.checks"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
 local file = require "moonlink.file"
+local given = require "moonlink.given"
 local machine = require "moonlink.lab.machine"
 local metrics = require "moonlink.lab.metrics"
 local plan = require "moonlink.lab.plan"
@@ -276,5 +277,7 @@ function methods:run(options)
    finish(self, result)
    return result
 end
+
+given.methods(methods, metatable.__name, "e")
 
 return experiment

@@ -6,6 +6,7 @@ local axes = require "moonlink.lab.axes"
 local checks = require "moonlink.lab.checks"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 local order = require "moonlink.lab.order"
 local package_plan = require "moonlink.plan"
@@ -87,7 +88,7 @@ local function check(input, who)
    who = who or ("input '%s'"):format(tostring(input.name))
    for key, value in pairs(input) do
       if not FIELDS[key] then
-         errors.mistake("%s: unknown field '%s'", who, tostring(key))
+         given.unknown(key, FIELDS, "field", who)
       elseif type(value) ~= FIELDS[key] then
          errors.mistake("%s: field '%s': %s expected, got %s", who, key, FIELDS[key], type(value))
       elseif package and WHOLE[key] then

@@ -2,6 +2,7 @@
 -- between objects, between packages and through a pointer, and data likewise.
 -- SPDX-License-Identifier: MIT
 
+local given = require "moonlink.given"
 local measure = require "moonlink.lab.measure"
 local shell = require "moonlink.lab.shell"
 
@@ -63,11 +64,13 @@ local rows = {
    {"data_across", "data of another package"},
 }
 
+local OPTIONS = {name = "string", cflags = "string", compiler = "string"}
+
 --- An input: its packages are `low` and `high`.
 ---@param options? {name?: string, cflags?: string, compiler?: string}
 ---@return moonlink.lab.Input
 function probes.input(options)
-   local o = options or {}
+   local o = given.options(options, OPTIONS, "probes")
    return {
       name = o.name or "probes", axes = {"pic"},
       make = function(folder)

@@ -2,6 +2,7 @@
 -- the way to say no.
 -- SPDX-License-Identifier: MIT
 
+local given = require "moonlink.given"
 local shell = require "moonlink.lab.shell"
 
 local run = {}
@@ -56,7 +57,7 @@ end
 ---@param plan moonlink.lab.Plan
 ---@return moonlink.lab.Run
 function methods:with(plan)
-   return setmetatable({plan = plan}, {__index = self})
+   return setmetatable({plan = plan}, {__index = self, __name = metatable.__name})
 end
 
 --- The same run with a fresh folder, for files of a new version.
@@ -68,5 +69,7 @@ function methods:again()
    shell.run {"mkdir", "-p", new.folder}
    return new
 end
+
+given.methods(methods, metatable.__name, "run")
 
 return run

@@ -16,6 +16,7 @@
 
 local axes = require "moonlink.lab.axes"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 
 local strategy = {}
@@ -84,7 +85,7 @@ end
 local function check_fields(s, who)
    for key, value in pairs(s) do
       if key ~= "base" and not FIELDS[key] then
-         errors.mistake("%s: unknown field '%s'", who, tostring(key))
+         given.unknown(key, FIELDS, "field", who)
       elseif key ~= "base" and type(value) ~= FIELDS[key] then
          errors.mistake("%s: field '%s': %s expected, got %s", who, key, FIELDS[key], type(value))
       end

@@ -2,6 +2,7 @@
 -- sample: plain numbers.
 -- SPDX-License-Identifier: MIT
 
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 local measure = require "moonlink.lab.measure"
 local plans = require "moonlink.lab.plan"
@@ -34,6 +35,8 @@ function loaded_methods:func(prototype)
    end
    return f
 end
+
+given.methods(loaded_methods, loaded_metatable.__name, "loaded")
 
 --- Calls one function with its arguments, and checks the result when there is something to check.
 ---@param bind fun(prototype: string): function

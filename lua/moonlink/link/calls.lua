@@ -1,7 +1,7 @@
 --- What the option `count` has counted: who called what, and how often.
 -- SPDX-License-Identifier: MIT
 
-local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local question = require "moonlink.link.question"
 local show_table = require "moonlink.show.table"
 local similar = require "moonlink.link.similar"
@@ -75,7 +75,7 @@ local function add(list, known, unit, reset)
    end
 end
 
-local FIELDS = {reset = "boolean"}
+local OPTIONS = {reset = "boolean"}
 
 --- What some units have counted, the most frequent first. Names that were never called are not
 --- among it.
@@ -83,14 +83,7 @@ local FIELDS = {reset = "boolean"}
 ---@param how? {reset?: boolean} reset: the counts begin again at 0
 ---@return moonlink.Calls[]
 function calls.of(units, how)
-   if how ~= nil and type(how) ~= "table" then
-      errors.mistake("a table of options expected, got %s", type(how))
-   end
-   for key, value in pairs(how or {}) do
-      if type(value) ~= FIELDS[key] then
-         errors.mistake("calls: reset = true or false expected, not '%s'", tostring(key))
-      end
-   end
+   how = given.options(how, OPTIONS, "calls")
    local list, known = {}, {}
    for _, unit in ipairs(units) do
       add(list, known, unit, how and how.reset)

@@ -25,7 +25,6 @@ edits.fields = {
    rename = "table", prefix = "string", wrap = "table", localize = "table", keep_global = "table",
    hide = "table", weaken = "table",
 }
-edits.known = "rename, prefix, wrap, localize, keep_global, hide, weaken"
 
 --- A field of an input, checked; raises for a mistake.
 ---@param key string

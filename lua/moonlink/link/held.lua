@@ -3,6 +3,7 @@
 
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local packages = require "moonlink.link.packages"
 
 local held = {}
@@ -135,5 +136,7 @@ function methods:package(name)
       end
    end
 end
+
+given.methods(methods, metatable.__name, "loaded")
 
 return held

@@ -5,6 +5,8 @@
 local core = require "moonlink.core"
 local edits = require "moonlink.link.edits"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
+local lists = require "moonlink.lists"
 local search = require "moonlink.link.search"
 
 local inputs = {}
@@ -27,6 +29,7 @@ end
 
 local fields = {path = "string", bytes = "string", name = "string", library = "string",
                 whole = "boolean"}
+local known = lists.assign(lists.copy(fields), edits.fields)
 
 --- A copy of an input that is given as a table.
 local function checked(item, i, whole)
@@ -35,10 +38,10 @@ local function checked(item, i, whole)
       if edits.fields[key] then
          copy.edits = copy.edits or {}
          copy.edits[key] = edits.checked(key, value, i)
+      elseif not fields[key] then
+         given.unknown(key, known, "field", ("input %d"):format(i))
       elseif type(value) ~= fields[key] then
-         errors.mistake("input %d: field '%s' %s", i, tostring(key), fields[key]
-            and "must be a " .. fields[key]
-            or "is unknown (known: path, bytes, name, library, whole, " .. edits.known .. ")")
+         errors.mistake("input %d: field '%s' must be a %s", i, key, fields[key])
       else
          copy[key] = value
       end

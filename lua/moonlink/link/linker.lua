@@ -5,6 +5,7 @@ local call = require "moonlink.call"
 local cdecl = require "moonlink.call.cdecl"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local events = require "moonlink.link.events"
 local explain = require "moonlink.link.explain"
 local hooks = require "moonlink.link.hooks"
@@ -66,12 +67,9 @@ local function prepare(self, what, over)
    if type(what) ~= "string" and type(what) ~= "table" then
       errors.mistake("a path or a table of inputs expected, got %s", type(what))
    end
-   local given = type(what) == "table" and what or {}
-   local merged = options.merge(options.merge(self.options, given), over)
-   if not merged.at and given.define then
-      errors.mistake "option 'define': only for a link at an address (image)"
-   end
-   merged.roots = given.want or merged.roots
+   local own = options.check(type(what) == "table" and what or nil, over and "image" or "load")
+   local merged = options.merge(options.merge(self.options, own), over)
+   merged.roots = own.want or merged.roots
    return merged, input_list(what, merged)
 end
 
@@ -364,6 +362,8 @@ local metatable = {
    end,
 }
 
+given.methods(methods, metatable.__name, "ln")
+
 --- A linker over a session of the core.
 function over_session(session, opts)
    return setmetatable(roster.init {
@@ -383,10 +383,7 @@ end
 ---@param opts? moonlink.Options
 ---@return moonlink.Linker
 function linker.new(opts)
-   if opts ~= nil and type(opts) ~= "table" then
-      errors.mistake("a table of options expected, got %s", type(opts))
-   end
-   local merged = options.merge(nil, opts)
+   local merged = options.merge(nil, options.check(opts, "linker"))
    local self = over_session(assert(core.session()), merged)
    if merged.trace then
       self:trace(merged.trace)

@@ -1,9 +1,10 @@
 --- Options of a linker and of one load: what there is, what it may be, and how a load's options lie
--- over its linker's. An unknown name or a wrong type is a mistake of the programmer and raises.
+-- over its linker's.
 -- SPDX-License-Identifier: MIT
 
 local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 
 local options = {}
@@ -49,19 +50,28 @@ local options = {}
 ---  the steps of a load
 
 local types = {
-   scope = {"table"}, duplicate = {"string", "function"}, undefined = {"string", "function"},
-   weak = {"string"}, wrap = {"table"}, rename = {"table"}, export = {"table"}, hide = {"table"},
-   weaken = {"table"}, gc_sections = {"boolean"}, merge = {"boolean"}, keep = {"table"},
-   search = {"table"}, static = {"boolean"}, fallback = {"table", "boolean", "function"},
-   whole_archive = {"boolean"}, roots = {"table"}, allow_second_libc = {"boolean"},
-   block = {"string"}, pages = {"string"}, protect = {"string"},
-   zone = {"string"}, relax = {"boolean"}, trace = {"string", "table"}, name = {"string"},
-   bind = {"string", "function"}, count = {"boolean", "string"},
-   progress = {"function"}, debug = {"string", "table"},
-   -- of what is loaded, which stands in the same table
-   at = {"number"}, define = {"table"}, inputs = {"table"}, want = {"table"}, order = {"table"},
-   bytes = {"string"}, path = {"string"}, library = {"string"}, replace = {"userdata"},
+   scope = "table", duplicate = "string or function", undefined = "string or function",
+   weak = "string", wrap = "table", rename = "table", export = "table", hide = "table",
+   weaken = "table", gc_sections = "boolean", merge = "boolean", keep = "table",
+   search = "table", static = "boolean", fallback = "table or boolean or function",
+   whole_archive = "boolean", roots = "table", allow_second_libc = "boolean",
+   block = "string", pages = "string", protect = "string",
+   zone = "string", relax = "boolean", trace = "string or table", name = "string",
+   bind = "string or function", count = "boolean or string",
+   progress = "function", debug = "string or table",
 }
+
+--- What is loaded stands in the same table; for a place, too. Plans have packages in its stead.
+local loaded = lists.assign({
+   inputs = "table", want = "table", order = "table", bytes = "string", path = "string",
+   library = "string",
+}, types)
+local placed = lists.assign({at = "integer", define = "table"}, loaded)
+local planned = lists.assign({atomic = "boolean", members = "string", packages = "string"}, types)
+
+--- What there is, by what the options are for.
+---@type table<string, table<string, string>>
+options.known = {linker = types, load = loaded, image = placed, plan = planned}
 
 --- The words that options of words may have, the default first (`count` is off without one). The
 --- command line, the prompt and the laboratory have theirs from here.
@@ -81,42 +91,40 @@ local defaults = {
    bind = "direct", debug = "auto",
 }
 
---- The keys of a table, for messages.
-local function known(of)
-   return table.concat(lists.keys(of), ", ")
+--- Looks at the options of a call; raises for a mistake.
+---@param over any of a load: may have an array part, which is left alone
+---@param what "linker"|"load"|"image"|"plan" what they are for
+---@return table over the same, or an empty one
+function options.check(over, what)
+   local known = options.known[what]
+   for name in next, type(over) == "table" and over or {} do
+      if placed[name] and not known[name] then
+         errors.mistake("option '%s': only for %s", name,
+            loaded[name] and "a load" or "a link at an address (ln:image)")
+      end
+   end
+   over = given.options(over, known, nil, what ~= "linker")
+   if over.debug then
+      debugging.parse(over.debug)
+   end
+   for name, words in pairs(options.words) do
+      local value = over[name]
+      if type(value) == "string" and not lists.contains(words, value) then
+         errors.mistake("option '%s': '%s' is none of its values (%s)", name, value,
+            table.concat(words, ", "))
+      end
+   end
+   return over
 end
 
-local function check(name, value)
-   local allowed = types[name]
-   if not allowed then
-      errors.mistake("unknown option '%s' (known: %s)", tostring(name), known(types))
-   end
-   local fits = false
-   for _, type_name in ipairs(allowed) do
-      fits = fits or type(value) == type_name
-   end
-   if not fits then
-      errors.mistake("option '%s': %s expected, got %s", name, table.concat(allowed, " or "),
-         type(value))
-   end
-   if name == "debug" then
-      debugging.parse(value)
-   elseif type(value) == "string" and options.words[name]
-      and not lists.contains(options.words[name], value) then
-      errors.mistake("option '%s': '%s' is none of its values (%s)", name, value,
-         table.concat(options.words[name], ", "))
-   end
-end
-
---- Lays the options of one call over those of the linker; raises for a mistake.
+--- Lays options that were looked at over those of the linker.
 ---@param base moonlink.Options?
 ---@param over table? may have an array part, which is left out
 ---@return moonlink.Options
 function options.merge(base, over)
    local out = lists.copy(base or defaults)
-   for name, value in pairs(over or {}) do
+   for name, value in next, over or {} do
       if math.type(name) ~= "integer" then
-         check(name, value)
          out[name] = value
       end
    end

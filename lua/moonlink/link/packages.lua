@@ -4,6 +4,7 @@
 
 local call = require "moonlink.call"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 local shape = require "moonlink.plan"
 
@@ -74,6 +75,8 @@ function methods:func(prototype, opts)
       end,
    }, prototype, opts)
 end
+
+given.methods(methods, metatable.__name, "p")
 
 local function is_alive(entry)
    return entry.unit:alive() and not entry.unit.orphaned

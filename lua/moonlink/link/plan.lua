@@ -24,7 +24,7 @@ plan.is = shape.is
 ---@field members? "all"|"wanted" of archives; "all"
 ---@field packages? "linker"|"own" where names of packages are seen
 
-local OWN = {atomic = "boolean", members = "string", packages = "string"}
+local OWN = {atomic = true, members = true, packages = true}
 local VALUES = {members = {all = true, wanted = true}, packages = {linker = true, own = true}}
 --- Options of a load that a plan has in its place, and those that packages of their own have.
 local SAID = {inputs = true, want = true, roots = true, name = true}
@@ -32,21 +32,17 @@ local SCOPED = {"scope", "duplicate", "weak"}
 
 --- Sorts our options from those of a load.
 local function split(given)
-   if given ~= nil and type(given) ~= "table" then
-      errors.mistake("options for the load of a plan: table expected, got %s", type(given))
+   for name in next, type(given) == "table" and given or {} do
+      if SAID[name] or math.type(name) == "integer" then
+         errors.mistake("option '%s': a plan says itself what is loaded", tostring(name))
+      end
    end
    local own, rest = {}, {}
-   for name, value in pairs(given or {}) do
-      if OWN[name] then
-         if type(value) ~= OWN[name] or VALUES[name] and not VALUES[name][value] then
-            errors.mistake("option '%s': %s is none of its values", name, tostring(value))
-         end
-         own[name] = value
-      elseif SAID[name] or math.type(name) == "integer" then
-         errors.mistake("option '%s': a plan says itself what is loaded", tostring(name))
-      else
-         rest[name] = value
+   for name, value in next, options.check(given, "plan") do
+      if VALUES[name] and not VALUES[name][value] then
+         errors.mistake("option '%s': '%s' is none of its values", name, value)
       end
+      (OWN[name] and own or rest)[name] = value
    end
    return own, rest
 end
@@ -315,7 +311,6 @@ function plan.load(linker, what, given)
       errors.mistake("no plan that can be loaded: %s", why)
    end
    local own, rest = split(given)
-   options.merge(linker.options, rest) -- raises for what is none of them
    local atomic = own.atomic ~= false
    if what.missing[1] and atomic then
       return nil, plan_errors.incomplete(what)

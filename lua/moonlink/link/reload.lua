@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local inputs = require "moonlink.link.inputs"
 local load = require "moonlink.link.load"
 local opts = require "moonlink.link.options"
@@ -23,24 +24,8 @@ local reload = {}
 ---@field carried string[] variables that kept their values
 ---@field fresh moonlink.core.Carried[] those that did not, each with `why`
 
-local known = {inputs = true, bytes = "string", on_upgrade = "function", strict = "boolean",
-               carry = "boolean"}
-
-local function check(options)
-   if options ~= nil and type(options) ~= "table" then
-      errors.mistake("reload: a table of options expected, got %s", type(options))
-   end
-   for name, value in pairs(options or {}) do
-      if not known[name] then
-         errors.mistake("reload: unknown option '%s' (known: bytes, carry, inputs, on_upgrade, "
-            .. "strict)", tostring(name))
-      elseif known[name] ~= true and type(value) ~= known[name] then
-         errors.mistake("reload: option '%s': %s expected, got %s", name, known[name],
-            type(value))
-      end
-   end
-   return options or {}
-end
+local KNOWN = {inputs = "string or table", bytes = "string", on_upgrade = "function",
+               strict = "boolean", carry = "boolean"}
 
 local function new_list(unit, options)
    if options.bytes then
@@ -140,7 +125,7 @@ end
 ---@return moonlink.LoadedUnit?
 ---@return moonlink.ReloadReport|moonlink.Error
 function reload.run(unit, options)
-   options = check(options)
+   options = given.options(options, KNOWN, "reload")
    if not unit:alive() or unit.orphaned then
       errors.mistake("%s was unloaded", unit.name)
    end

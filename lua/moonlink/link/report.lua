@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local distance = require "moonlink.distance"
 local errors = require "moonlink.error"
 local question = require "moonlink.link.question"
 local runtimes = require "moonlink.link.runtimes"
@@ -103,7 +104,7 @@ local function hint_of(load, name, known)
    if other then
       return other
    end
-   local near = similar.find(name, known)
+   local near = distance.nearest(name, known)
    if near then
       return ("did you mean '%s'?"):format(near)
    end
@@ -188,7 +189,7 @@ function report.unknown(session, name)
    local known = similar.exported(session, {})
    local mangled, near = similar.mangled(name, known), nil
    if not mangled and not hidden then
-      near = similar.find(name, known)
+      near = distance.nearest(name, known)
    end
    return errors.new {
       code = "undefined", symbol = name, message = ("undefined '%s'"):format(name),

@@ -2,7 +2,6 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
-local distance = require "moonlink.distance"
 
 local similar = {}
 
@@ -50,24 +49,6 @@ function similar.collect(load)
       end
    end
    return similar.exported(load.session, names)
-end
-
---- The nearest of the known names, when it is near enough to be a slip.
----@param name string
----@param known string[]
----@return string?
-function similar.find(name, known)
-   local best, best_distance = nil, #name > 7 and 3 or #name > 3 and 2 or #name > 1 and 1 or 0
-   local edits = distance.from(name)
-   for _, candidate in ipairs(known) do
-      if candidate ~= name then
-         local n = edits(candidate, best_distance)
-         if n and (not best or n < best_distance) then
-            best, best_distance = candidate, n
-         end
-      end
-   end
-   return best
 end
 
 --- The C++ name behind a mangled one, when the C++ runtime is there to tell; else nil.

@@ -3,6 +3,7 @@
 
 local calls = require "moonlink.link.calls"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local missing = require "moonlink.link.missing"
 local question = require "moonlink.link.question"
 local roster = require "moonlink.link.roster"
@@ -87,10 +88,13 @@ function methods:memory()
    return smaps.read(self.stats.base, self.stats.size)
 end
 
+local FILTER = {type = "string", exported = "boolean"}
+
 --- Iterates over the names that the unit defines, in the order of the inputs.
 ---@param filter? {type?: string, exported?: boolean}
 ---@return fun(): moonlink.core.Entry?
 function methods:symbols(filter)
+   filter = given.options(filter, FILTER, "symbols")
    local list, i = core_of(self):entries(), 0
    return function()
       while true do
@@ -99,9 +103,8 @@ function methods:symbols(filter)
          if not e then
             return nil
          end
-         if e.in_load and not e.name:find "\n" and (not filter or
-            ((not filter.type or filter.type == e.type) and
-             (filter.exported == nil or filter.exported == (e.exported or false)))) then
+         if e.in_load and not e.name:find "\n" and (not filter.type or filter.type == e.type)
+            and (filter.exported == nil or filter.exported == (e.exported or false)) then
             return e
          end
       end
@@ -192,6 +195,8 @@ local metatable = {
       return ("moonlink unit %s%s"):format(self.name, self.core:alive() and "" or " (unloaded)")
    end,
 }
+
+given.methods(methods, metatable.__name, "unit")
 
 --- Wraps a unit of the core.
 ---@param linker moonlink.Linker

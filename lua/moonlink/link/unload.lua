@@ -4,6 +4,7 @@
 local call = require "moonlink.call"
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 local roster = require "moonlink.link.roster"
 
@@ -207,6 +208,8 @@ function unload.kept(unit, what)
    } or nil
 end
 
+local KNOWN = {how = "string", timeout = "number"}
+
 --- Takes a unit out of the process: see methods:unload in unit.lua.
 ---@param unit moonlink.LoadedUnit
 ---@param how? string|{how?: string, timeout?: number}
@@ -215,14 +218,13 @@ end
 function unload.run(unit, how)
    local timeout
    if type(how) == "table" then
+      given.options(how, KNOWN, "unload")
       timeout, how = how.timeout, how.how or "wait"
    end
    how = how or "refuse"
    if not modes[how] then
       errors.mistake('unload: "refuse", "wait", "orphan" or "force" expected, got %s',
          type(how) == "string" and ("'%s'"):format(how) or type(how))
-   elseif timeout ~= nil and type(timeout) ~= "number" then
-      errors.mistake("unload: timeout: a number of seconds expected, got %s", type(timeout))
    end
    local kept = how ~= "orphan" and unload.kept(unit, "unload")
    if kept then

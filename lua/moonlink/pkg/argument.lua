@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 
 local argument = {}
 
@@ -84,6 +85,33 @@ local kinds = {
    end},
 }
 
+-- The options that functions take, and as which argument.
+local options = {
+   open = {2, {cache = "boolean"}},
+   change = {2, {wait = "boolean", cache = "boolean", shape = "string"}},
+   print = {2, {pkgroot = "string", extra = "boolean"}},
+   parse = {2, {file = "string", format = "string"}},
+   stack = {1, {
+      named = "table", global = "string", user = "string", no_user = "boolean",
+      path = "string or boolean", changes = "boolean", open = "function",
+   }},
+   select = {2, {unit_ids = "boolean", ignore_case = "boolean"}},
+   parse_symbol = {2, {units = "table", underscore = "boolean"}},
+   state = {1, {
+      databases = "table", flags = "table", environment = "table", ghc = "string",
+      unit = "string", modules = "table", wired = "table", steps = "table", order = "table",
+   }},
+   lookup = {3, {package = "string", plain = "boolean"}},
+   environment = {1, {
+      name = "string", variable = "string", folder = "string", home = "string", app = "string",
+      platform = "string", ghc = "string", hide_all = "boolean", read = "function",
+   }},
+   register = {4, {
+      force = "string", update = "boolean", multi = "boolean", era = "table",
+      files = "table or userdata", roots = "function", version = "string", haddock = "boolean",
+   }},
+}
+
 local function check(name, number, kind, value)
    if kind:sub(-1) == "?" then
       if value == nil then
@@ -98,6 +126,8 @@ local function check(name, number, kind, value)
    end
    if not good then
       mistake(name, number, known and known[1] or kind, value)
+   elseif options[name] and options[name][1] == number then
+      given.options(value, options[name][2], name)
    end
 end
 

@@ -5,6 +5,7 @@
 
 local core = require "moonlink.core"
 local file = require "moonlink.file"
+local given = require "moonlink.given"
 local record = require "moonlink.pkg.record"
 
 local database = {}
@@ -62,7 +63,7 @@ function methods:plan(options)
    return require "moonlink.pkg.plan".new({self}, options)
 end
 
-local metatable = {__index = methods}
+local metatable = {__index = methods, __name = "moonlink.pkg.Database"}
 
 local function view(path, infos, found)
    local db = {
@@ -126,5 +127,7 @@ function database.change(path, options)
    local db = view(path, infos, found)
    return require "moonlink.pkg.transaction".new(store, db, options)
 end
+
+given.methods(methods, metatable.__name, "db")
 
 return database

@@ -9,6 +9,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local given = require "moonlink.given"
 local locate = require "moonlink.pkg.locate"
 local plan_groups = require "moonlink.pkg.plan_groups"
 local plan_text = require "moonlink.pkg.plan_text"
@@ -90,17 +91,9 @@ local function check(options)
    if type(options) ~= "table" then
       errors.mistake("a table of packages expected, got %s", type(options))
    end
-   for name, value in pairs(options) do
-      if math.type(name) ~= "integer" then
-         local types = KNOWN[name]
-         if not types then
-            errors.mistake("plan: unknown option '%s'", tostring(name))
-         elseif not types:find(type(value), 1, true) then
-            errors.mistake("plan: option '%s': %s expected, got %s", name, types, type(value))
-         elseif LISTS[name] then
-            check_list(name, value)
-         end
-      end
+   given.options(options, KNOWN, "plan", true)
+   for name in pairs(LISTS) do
+      check_list(name, options[name])
    end
    if #options == 0 then
       errors.mistake "plan: name at least one package"

@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local files = require "moonlink.file"
+local given = require "moonlink.given"
 local json = require "moonlink.show.json"
 local json_read = require "moonlink.show.json_read"
 local shape = require "moonlink.plan"
@@ -243,5 +244,7 @@ function plan_text.read(path)
    end
    return plan_text.bless(plan)
 end
+
+given.methods(methods, metatable.__name, "plan")
 
 return plan_text

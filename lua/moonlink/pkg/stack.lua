@@ -7,6 +7,7 @@
 
 local core = require "moonlink.core"
 local ghc = require "moonlink.pkg.ghc"
+local given = require "moonlink.given"
 local lists = require "moonlink.lists"
 
 local stack = {}
@@ -29,7 +30,7 @@ local stack = {}
 ---@field user_is_there? boolean
 ---@field topdir? string GHC's folder: where the global database lies
 local methods = {}
-local metatable = {__index = methods}
+local metatable = {__index = methods, __name = "moonlink.pkg.Stack"}
 
 --- An absolute path without empty and "." parts. ".." stays: behind a symbolic link it is not the
 --- parent of the name before it.
@@ -249,5 +250,7 @@ function methods:plan(options)
    end
    return require "moonlink.pkg.plan".new(lists.reversed(databases), options)
 end
+
+given.methods(methods, metatable.__name, "stack")
 
 return stack

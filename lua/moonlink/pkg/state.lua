@@ -10,7 +10,9 @@
 
 local errors = require "moonlink.error"
 local flags = require "moonlink.pkg.flags"
+local given = require "moonlink.given"
 local graph = require "moonlink.pkg.graph"
+local lists = require "moonlink.lists"
 local messages = require "moonlink.pkg.messages"
 local modules = require "moonlink.pkg.modules"
 local validate = require "moonlink.pkg.validate"
@@ -104,11 +106,11 @@ state.order = {"merge", "missing", "cyclic", "ignored", "shadowed", "trust", "ex
 ---@field order? string[] in place of state.order
 
 --- Flags as a list of them, whatever the caller has.
----@param given (string|moonlink.pkg.Flag)[]?
+---@param value (string|moonlink.pkg.Flag)[]?
 ---@return moonlink.pkg.Flag[]?
 ---@return moonlink.Error? err
-local function read_flags(given)
-   local list = given or {}
+local function read_flags(value)
+   local list = value or {}
    if type(list[1]) == "string" then
       local rest
       list, rest = flags.parse(list)
@@ -156,6 +158,11 @@ function state.begin(options)
       home[name] = true
    end
    local own = flags.of(list, "this-unit-id")
+   for name in pairs(options.steps or {}) do
+      if not state.steps[name] and not lists.contains(options.order or {}, name) then
+         given.unknown(name, state.steps, "step", "state")
+      end
+   end
    return {
       ghc = ghc, old = version.less(ghc, "6.9"), databases = options.databases, home = home,
       unit = options.unit or own[1] and own[#own].arg or "main",
@@ -205,11 +212,17 @@ end
 ---@field user? string the user's database; nil when there is none
 ---@field split? string what stands between paths; ":"
 
+local DATABASE_OPTIONS = {
+   flags = "table", environment = "table", path = "string", global = "string", user = "string",
+   split = "string",
+}
+
 --- The databases that GHC would read, the one that wins last.
 ---@param options moonlink.pkg.DatabaseOptions
 ---@return string[]? paths
 ---@return moonlink.Error? err a flag that cannot be read
 function state.databases(options)
+   given.options(options, DATABASE_OPTIONS, "databases")
    local list, err = all_flags(options)
    if not list then
       return nil, err

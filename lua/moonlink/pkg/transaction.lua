@@ -4,10 +4,11 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
-local record = require "moonlink.pkg.record"
 local errors = require "moonlink.error"
 local files = require "moonlink.pkg.files"
+local given = require "moonlink.given"
 local ids = require "moonlink.pkg.ids"
+local record = require "moonlink.pkg.record"
 
 ---@class moonlink.pkg.Change
 ---@field db moonlink.pkg.Database as it is under the lock
@@ -16,7 +17,7 @@ local ids = require "moonlink.pkg.ids"
 ---@field removed table<integer, boolean> the packages of db that go, by number
 ---@field touched table<string, boolean> unit ids whose files change
 local Change = {}
-Change.__index = Change
+local metatable = {__index = Change, __name = "moonlink.pkg.Change"}
 
 local transaction = {}
 
@@ -29,7 +30,7 @@ function transaction.new(store, db, options)
    return setmetatable({
       db = db, store = store, shape = db.shape ~= "today" and db.shape or options.shape or "6.12",
       added = {}, order = {}, removed = {}, touched = {},
-   }, Change)
+   }, metatable)
 end
 
 --- A field that names a package.
@@ -156,6 +157,8 @@ local function below_of(list)
    return all
 end
 
+local OPTIONS = {below = "table"}
+
 --- Makes the change and gives the lock back. On failure nothing has changed.
 ---@param options? {below: moonlink.pkg.Database[]?} below: the databases that packages of this one
 --- may depend on, for GHC's part of the cache
@@ -164,7 +167,7 @@ end
 --- is there, late = an error that left something to be tidied by the next change}
 function Change:commit(options)
    check_open(self)
-   local below = below_of(options and options.below) -- before the change is over
+   local below = below_of(given.options(options, OPTIONS, "commit").below) -- before it is over
    local store <close> = self.store
    local added, count = {}, #self.order
    for i, id in ipairs(self.order) do -- the last one is first in the cache
@@ -193,7 +196,8 @@ function Change:abort()
    end
 end
 
-Change.__close = Change.abort
-Change.__gc = Change.abort
+metatable.__close = Change.abort
+metatable.__gc = Change.abort
+given.methods(Change, metatable.__name, "w")
 
 return transaction

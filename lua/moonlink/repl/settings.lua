@@ -125,11 +125,11 @@ end
 
 --- An option of the linker, checked by those who know it.
 local function set_option(session, name, value)
-   local good, merged = pcall(options.merge, session.ln.options, {[name] = value})
+   local good, checked = pcall(options.check, {[name] = value}, "linker")
    if not good then
-      return nil, (tostring(merged):gsub("^%S+:%d+: ", ""))
+      return nil, (tostring(checked):gsub("^%S+:%d+: ", ""))
    end
-   session.ln.options = merged
+   session.ln.options = options.merge(session.ln.options, checked)
    return true
 end
 

@@ -8,11 +8,14 @@ local csv = require "moonlink.lab.report.csv"
 local dot = require "moonlink.lab.report.dot"
 local errors = require "moonlink.error"
 local file = require "moonlink.file"
+local given = require "moonlink.given"
 local html = require "moonlink.lab.report.html"
 local read = require "moonlink.lab.report.read"
 local text = require "moonlink.lab.report.text"
 
 local report = {}
+
+local TEXT = {color = "boolean", width = "number", all = "boolean"}
 
 local function checked(result)
    return assert(read.check(result))
@@ -23,7 +26,7 @@ end
 ---@param options? moonlink.lab.TextOptions
 ---@return string
 function report.text(result, options)
-   return text.of(checked(result), options)
+   return text.of(checked(result), given.options(options, TEXT, "text"))
 end
 
 --- Raw samples as CSV, a row for each number.
@@ -74,7 +77,7 @@ end
 ---@param options? moonlink.lab.TextOptions
 ---@return string
 function report.compare_text(comparison, options)
-   return compare.text(comparison, options)
+   return compare.text(comparison, given.options(options, TEXT, "compare_text"))
 end
 
 --- A result as JSON; equal results give equal bytes.
