@@ -185,6 +185,7 @@ bool ml_os_mark_log(int fd);
 /* ---- time ---- */
 
 uint64_t ml_os_now_ns(void); /* monotonic */
+uint64_t ml_os_ran_ns(void); /* how long the calling thread has run */
 void ml_os_sleep_ns(uint64_t ns);
 /* The time of the system's last tick, in nanoseconds since the epoch: what changes from now on in a
 ** file system is given no earlier one. See Note [Times of changes] in time.c. */

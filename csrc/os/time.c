@@ -1,5 +1,5 @@
-/* time.c -- os: a clock for measurements, and the one that files get their times from.
-** The first never goes back, and has no relation to the time of day.
+/* time.c -- os: clocks for measurements, and the one that files get their times from.
+** The first never go back, and have no relation to the time of day.
 **
 ** Note [Times of changes]
 ** ~~~~~~~~~~~~~~~~~~~~~~~
@@ -33,6 +33,11 @@ static int64_t read_clock(clockid_t which)
 uint64_t ml_os_now_ns(void)
 {
     return (uint64_t)read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t ml_os_ran_ns(void)
+{
+    return (uint64_t)read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int64_t ml_os_tick_ns(void)
