@@ -53,6 +53,25 @@ int in_thread(int (*f)(int))
    pthread_join(t, &result);
    return (int)(long)result;
 }
+static int (*called)(int);
+static int calls;
+static void *go_on(void *times)
+{
+   for (long i = 0; i < (long)times; i++) {
+      called(1);
+      __atomic_store_n(&calls, (int)i + 1, __ATOMIC_RELEASE);
+   }
+   return 0;
+}
+void keep_calling(int (*f)(int), long times)
+{
+   pthread_t t;
+   called = f;
+   pthread_create(&t, 0, go_on, (void *)times);
+   pthread_detach(t);
+   while (!__atomic_load_n(&calls, __ATOMIC_ACQUIRE))
+      ;
+}
 ]]
 
 local CHOSEN = [[
@@ -321,6 +340,15 @@ describe("Lua states in threads", function()
             assert(in_thread(function() error "never" end) == 0)
          end
          assert(moonlink.warnings()[1]:find "^50 callback")
+      ]])
+   end)
+
+   it("end while another thread calls a callback", function()
+      run(4, [[
+         local ln = moonlink.new {}
+         assert(ln:load(native))
+         local back = ln:callback("int(int)", function() error "never" end)
+         assert(ln:func "void keep_calling(int (*)(int), long)")(back, 20000)
       ]])
    end)
 end)

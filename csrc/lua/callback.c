@@ -11,14 +11,20 @@
 #include "lua/call.h"
 #include "lua/trace.h"
 #include "lua/value.h"
+#include "os/os.h"
 
 /* Closed callbacks that wait before one of them is used again. Native code that wrongly kept the
 ** address of one gets the default result for that long. */
 enum { IDLE_MIN = 1024 };
 
+/* How long a state that ends waits for threads that look at it, which takes them some instructions.
+** In a child of fork they do not exist, and what they have counted stays. */
+enum { PAUSE_NS = 50000, PATIENCE_NS = 1000000000 };
+
 /* What a closure leads to. Made once, linked into its state's list, never freed: see closure.h. */
 typedef struct ml_callback {
-    ml_callstate *state; /* NULL when the state is gone */
+    _Atomic(ml_callstate *) state; /* NULL when the state is gone */
+    atomic_uint lookers;           /* threads that look at the state: see glance */
     ml_closure *closure;
     ml_signature *sig;
     struct ml_callback *next, *next_idle;
@@ -38,6 +44,30 @@ enum { CB_FUNCTION = 1, CB_ON_ERROR, CB_VALUES = CB_ON_ERROR };
 /* Registry key, by address, of the table from ml_callback (light) to its userdata, with weak
 ** values, so that a callback that nobody holds can be collected. */
 static const char boxes_key;
+
+/* ---- threads that may not call Lua ---- */
+
+/* The state seen by whatever thread calls a callback. Any other than the one that runs Lua may come
+** while that one closes the state, whose memory then waits for it: see ml_callbacks_end. */
+typedef struct glance {
+    ml_callstate *st; /* NULL when the state is gone */
+    bool counted;
+} glance;
+
+static glance look_at(ml_callback *cb)
+{
+    glance g = {.counted = !ml_os_single_threaded()};
+    if (g.counted)
+        atomic_fetch_add(&cb->lookers, 1);
+    g.st = atomic_load(&cb->state);
+    return g;
+}
+
+static void look_away(ml_callback *cb, glance g)
+{
+    if (g.counted)
+        atomic_fetch_sub(&cb->lookers, 1);
+}
 
 /* ---- running a Lua function for native code ---- */
 
@@ -190,10 +220,9 @@ static void run_lua(ml_callback *cb, activation *a)
     lua_settop(L, top);
 }
 
-/* Whether a closure may run here and now; notes why not. */
-static bool may_run(const ml_callback *cb)
+/* Whether a closure may run here and now, in the thread that runs Lua; notes why not. */
+static bool may_run(const ml_callback *cb, ml_callstate *st)
 {
-    ml_callstate *st = cb->state;
     if (!st)
         return false;
     if (atomic_load_explicit(&st->thread, memory_order_relaxed) != &errno) {
@@ -223,33 +252,51 @@ static void put_idle(ml_callstate *st, ml_callback *cb)
 static void on_call(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
 {
     ml_callback *cb = ud;
-    if (!may_run(cb)) {
-        *result = cb->instead;
-        return;
-    }
+    glance g = look_at(cb);
+    bool may = may_run(cb, g.st);
+    look_away(cb, g);
     *result = cb->instead;
+    if (!may)
+        return;
     activation a = {.cb = cb, .sig = sig, .args = args, .result = result};
     cb->running++;
-    cb->state->callbacks++;
+    g.st->callbacks++;
     run_lua(cb, &a);
-    if (cb->state)
-        cb->state->callbacks--;
+    g.st = atomic_load(&cb->state);
+    if (g.st)
+        g.st->callbacks--;
     cb->running--;
-    if (!cb->open && !cb->running && cb->state)
-        put_idle(cb->state, cb);
+    if (!cb->open && !cb->running && g.st)
+        put_idle(g.st, cb);
 }
 
-/* See Note [Ending a call from a trap] in call.c. */
-static void spring(const ml_callback *cb, const char *message)
+/* Is the trap called where it can end a native call? Notes it when it is not. */
+static bool may_spring(const ml_callback *cb, ml_callstate *st)
 {
-    ml_callstate *st = cb->state;
     if (!st)
+        return false;
+    if (may_run(cb, st) && st->L)
+        return true;
+    if (cb->open)
+        atomic_store(&st->stray, cb->message);
+    ml_callstate_note(st);
+    return false;
+}
+
+/* See Note [Ending a call from a trap] in call.c. text: in place of the trap's own, when not
+** NULL. */
+static void spring(ml_callback *cb, const char *text)
+{
+    glance g = look_at(cb);
+    bool may = may_spring(cb, g.st);
+    look_away(cb, g);
+    if (!may)
         return;
-    if (!may_run(cb) || !st->L) {
-        if (cb->open)
-            atomic_store(&st->stray, cb->message);
-        ml_callstate_note(st);
-        return;
+    ml_callstate *st = g.st;
+    const char *message = cb->message;
+    if (text) {
+        snprintf(st->unbound, sizeof st->unbound, "%s", text);
+        message = st->unbound;
     }
     ml_callstate_note(st);
     if (!st->trapped)
@@ -261,19 +308,13 @@ static void spring(const ml_callback *cb, const char *message)
 static void on_trap(void *ud, const ml_signature *sig, void *const *args, ml_value *result)
 {
     (void)sig, (void)args, (void)result;
-    const ml_callback *cb = ud;
-    spring(cb, cb->message);
+    spring(ud, NULL);
 }
 
 /* The text is read when the native call has ended, on another stack. */
 static void on_unbound(void *ud, const char *text)
 {
-    ml_callback *cb = ud;
-    ml_callstate *st = cb->state;
-    bool told = st && atomic_load(&st->thread) == &errno && cb->open && st->L;
-    if (told)
-        snprintf(st->unbound, sizeof st->unbound, "%s", text);
-    spring(cb, told ? st->unbound : cb->message);
+    spring(ud, text);
 }
 
 ml_unbound ml_trap_unbound(lua_State *L, int idx)
@@ -322,8 +363,12 @@ void ml_callbacks_end(ml_callstate *st)
 {
     for (ml_callback *cb = st->all; cb; cb = cb->next) {
         cb->open = false;
-        cb->state = NULL;
+        atomic_store(&cb->state, NULL);
     }
+    int64_t patience = PATIENCE_NS;
+    for (ml_callback *cb = st->all; cb; cb = cb->next)
+        for (; patience > 0 && atomic_load(&cb->lookers); patience -= PAUSE_NS)
+            ml_os_sleep_ns(PAUSE_NS);
     st->all = st->idle_first = st->idle_last = NULL;
 }
 
@@ -342,7 +387,7 @@ static int callback_new(ml_diag *d, ml_callstate *st, const char *code, bool tra
         ml_heap_free(cb);
         return rc;
     }
-    cb->state = st;
+    atomic_init(&cb->state, st);
     cb->trap = trap;
     cb->next = st->all;
     st->all = cb;
@@ -388,13 +433,14 @@ static void close_box(box *b)
 {
     ml_callback *cb = b->cb;
     b->cb = NULL;
-    if (!cb || !cb->state)
+    ml_callstate *st = cb ? atomic_load(&cb->state) : NULL;
+    if (!st)
         return;
     if (cb->trap && cb->open)
-        cb->state->traps--;
+        st->traps--;
     cb->open = false;
     if (!cb->running)
-        put_idle(cb->state, cb);
+        put_idle(st, cb);
 }
 
 /* on_error: a function that gets the error and gives the result, or the result itself. */

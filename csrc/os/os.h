@@ -146,6 +146,8 @@ void ml_os_limits(ml_limits *out);
 /* ---- threads ---- */
 
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
+/* Has the process no other thread? May be false when it had others once. */
+bool ml_os_single_threaded(void);
 /* How many threads the process has; 0 when the system does not tell. */
 uint64_t ml_os_thread_count(void);
 /* Another thread, of which is known that ... */

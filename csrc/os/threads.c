@@ -51,8 +51,7 @@ uint64_t ml_os_thread_count(void)
     return stat("/proc/self/task", &st) == 0 && st.st_nlink > 2 ? (uint64_t)st.st_nlink - 2 : 0;
 }
 
-/* May be false for a process that had other threads once. */
-static bool single_threaded(void)
+bool ml_os_single_threaded(void)
 {
 #ifdef __GLIBC__
     return __libc_single_threaded;
@@ -343,7 +342,7 @@ void ml_os_threads(bool (*matters)(void *ud, uint64_t addr),
                    void (*found)(void *ud, const ml_thread *t), void *ud)
 {
     static const ml_thread unknown = {0, ML_THREAD_SILENT};
-    if (single_threaded())
+    if (ml_os_single_threaded())
         return;
     const question q = {matters, ud, ml_heap_grow(NULL, PAGE, 1)};
     seats s = {0};
