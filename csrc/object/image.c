@@ -113,52 +113,69 @@ static inline void note_memory(ml_image *img, uint64_t flags, const char *name)
         img->idents = true;
 }
 
-/* Checks a section that has SHF_ALLOC. */
-static inline int check_memory(const parser *p, const ml_shdr h, const char *name)
+/* What is wrong with a header, but for its name: NULL: nothing. */
+static inline const char *fault_of(const parser *p, const ml_shdr h, ml_code *code,
+                                   uint64_t *number)
 {
-    if (h.align > ALIGN_MAX)
-        return bad(p, ML_E_UNSUPPORTED, name, "alignment above 2 MiB", h.align);
+    *code = ML_E_FORMAT;
+    *number = h.align;
+    if (h.align & (h.align - 1))
+        return "alignment is no power of two";
+    if (!(h.flags & SHF_ALLOC))
+        return NULL;
+    if (h.align > ALIGN_MAX) {
+        *code = ML_E_UNSUPPORTED;
+        return "alignment above 2 MiB";
+    }
+    *number = h.flags;
     if (h.flags & SHF_COMPRESSED)
-        return bad(p, ML_E_FORMAT, name, "a section with memory must not be compressed; flags",
-                   h.flags);
-    if ((h.flags & SHF_EXECINSTR) && h.type == SHT_NOBITS && h.size)
-        return bad(p, ML_E_FORMAT, name,
-                   "code without bytes, as in a file of debug information; size", h.size);
-    if (h.type != SHT_NOBITS && !ml_within(p->early + p->bytes.n, h.offset, h.size))
-        return bad(p, ML_E_TRUNCATED, name, "section goes past the end of the file; its offset is",
-                   h.offset);
-    if (h.type != SHT_NOBITS && h.offset < p->early && !ml_within(p->early, h.offset, h.size))
-        return bad(p, ML_E_FORMAT, name, "section lies across others; its offset is", h.offset);
-    note_memory(p->img, h.flags, name);
-    return 0;
+        return "a section with memory must not be compressed; flags";
+    if (h.type == SHT_NOBITS) {
+        *number = h.size;
+        return (h.flags & SHF_EXECINSTR) && h.size
+                   ? "code without bytes, as in a file of debug information; size"
+                   : NULL;
+    }
+    *number = h.offset;
+    if (!ml_within(p->early + p->bytes.n, h.offset, h.size)) {
+        *code = ML_E_TRUNCATED;
+        return "section goes past the end of the file; its offset is";
+    }
+    if (h.offset < p->early && !ml_within(p->early, h.offset, h.size))
+        return "section lies across others; its offset is";
+    return NULL;
 }
 
 /* ended: the last of the names ends, and so all do. */
 static inline int read_section(parser *p, uint32_t i, bool ended)
 {
+    ml_code code;
+    uint64_t number;
     const ml_shdr h = header(p, i);
     const ml_slice names = p->img->names;
     if (h.name >= names.n || !(ended || ml_slice_str(names, h.name)))
         return bad(p, ML_E_FORMAT, NULL, "section name lies outside the section names; section", i);
     const char *name = (const char *)names.p + h.name;
-    if (h.align & (h.align - 1))
-        return bad(p, ML_E_FORMAT, name, "alignment is no power of two", h.align);
-    int rc = note_type(p, i, h.type, name);
-    return rc == 0 && (h.flags & SHF_ALLOC) ? check_memory(p, h, name) : rc;
+    const char *fault = fault_of(p, h, &code, &number);
+    if (fault)
+        return bad(p, code, name, fault, number);
+    if (h.flags & SHF_ALLOC)
+        note_memory(p->img, h.flags, name);
+    return note_type(p, i, h.type, name);
 }
 
-/* Would read_section find nothing to say of any section of the kind but its name and role? */
+/* Would read_section have nothing to say of any section of the kind but its name and role? It would
+** not if nothing is wrong with one that takes up all of their places. */
 static bool is_sound(const parser *p, const ml_header_kind *k)
 {
-    if (k->type == SHT_SYMTAB || k->type == SHT_SYMTAB_SHNDX || (k->align & (k->align - 1)))
-        return false;
-    if (!(k->flags & SHF_ALLOC))
-        return true;
-    if (k->align > ALIGN_MAX || (k->flags & SHF_COMPRESSED))
-        return false;
-    return k->type == SHT_NOBITS
-               ? !(k->flags & SHF_EXECINSTR)
-               : k->end <= p->early + p->bytes.n && (k->end <= p->early || k->first >= p->early);
+    ml_code code;
+    uint64_t number, offset = k->first < k->end ? k->first : k->end;
+    const ml_shdr h = {.type = k->type,
+                       .flags = k->flags,
+                       .align = k->align,
+                       .offset = offset,
+                       .size = k->end - offset};
+    return k->type != SHT_SYMTAB && k->type != SHT_SYMTAB_SHNDX && !fault_of(p, h, &code, &number);
 }
 
 /* The same for headers in short: all but names is looked at by kind. */
