@@ -461,6 +461,25 @@ describe("an instrumented object", function()
       end)
    end
 
+   it("is told what to do when it was compiled for a kernel", function()
+      local source = "int a[4]; int f(int i) { a[i] = 1; return a[i]; }"
+      for _, case in ipairs {
+         {"gcc", "-fsanitize=kernel-address", "-fsanitize=address"},
+         {"clang", "-fsanitize=kernel-address", "-fsanitize=address"},
+         {"clang", "-fsanitize=kernel-memory", "-fsanitize=memory"},
+      } do
+         local made = object("kernel", source, "-O1 -fPIC " .. case[2], case[1])
+         local err = loads.refusal(made)
+         assert.equal(1, err.count)
+         assert.matches(case[2] .. " but its runtime, a part of a kernel, is not in this process",
+            err.message, 1, true)
+         assert.matches("compile it for a process: with " .. case[3], err.hint, 1, true)
+      end
+      -- for a process, though its checks go on
+      local made = object("recovers", source, "-O1 -fsanitize=address -fsanitize-recover=address")
+      assert.matches("libasan.so", loads.refusal(made).hint, 1, true)
+   end)
+
    it("may be of a compiler whose archives lie where its package puts them", function()
       local root = support.tmpdir()
       local archive = folder .. "/libany.a"

@@ -91,8 +91,7 @@ local function hint_version(load, name)
       #list > 0 and " with versions " .. table.concat(list, ", ") or " without versions")
 end
 
-local function hint_of(load, name, known)
-   local runtime = runtimes.of(name)
+local function hint_of(load, name, known, runtime)
    if runtime then
       return runtime.hint
    end
@@ -116,7 +115,7 @@ local function hint_of(load, name, known)
       .. "undefined = \"stub\" (--undefined stub)"
 end
 
-local function one(load, inputs, name, known)
+local function one(load, inputs, name, known, runtime)
    local refs = load.txn:references(name, 1000)
    local first = refs[1] or {}
    local entry = load.txn:entry(name)
@@ -129,7 +128,7 @@ local function one(load, inputs, name, known)
       code = "undefined", symbol = name, demangled = shown, file = input.file,
       member = input.member,
       section = first.section, offset = first.offset, func = first.func, reloc = first.reloc,
-      references = refs, hint = hint_of(load, name, known),
+      references = refs, hint = hint_of(load, name, known, runtime),
       message = ("undefined '%s'%s (%s)"):format(name, shown and " [" .. shown .. "]" or "", who),
    }
 end
@@ -144,18 +143,18 @@ local function of_runtime(e, inputs, runtime, names)
    return e
 end
 
---- The names as they are to be reported: { name } or { name, runtime=, names= } each.
+--- The names as they are to be reported: { name, names=, runtime= } each.
 local function grouped(names)
-   local out, group_of = {}, {}
+   local out, group_of, kernels = {}, {}, runtimes.kernels(names)
    for _, name in ipairs(names) do
-      local runtime = runtimes.of(name)
+      local runtime = runtimes.of(name, kernels)
       local group = runtime and runtime.flag and group_of[runtime]
       if group then
          table.insert(group.names, name)
       else
-         group = {name, runtime = runtime and runtime.flag and runtime, names = {name}}
+         group = {name, runtime = runtime, names = {name}}
          out[#out + 1] = group
-         if group.runtime then
+         if runtime then
             group_of[runtime] = group
          end
       end
@@ -172,8 +171,8 @@ function report.undefined(load, names)
    local known, list, groups = similar.collect(load), {}, grouped(names)
    for i = 1, math.min(#groups, 20) do
       local group = groups[i]
-      local e = one(load, inputs, group[1], known)
-      list[i] = group.runtime and of_runtime(e, inputs, group.runtime, group.names) or e
+      local e, runtime = one(load, inputs, group[1], known, group.runtime), group.runtime
+      list[i] = runtime and runtime.flag and of_runtime(e, inputs, runtime, group.names) or e
    end
    local err = errors.joined(list, #groups)
    err.names = err.names or names

@@ -11,6 +11,7 @@ local runtimes = {}
 ---@field flag? string the compiler option that makes code want it; nil: the language does
 ---@field hint string what to do
 ---@field patterns string[] of names, bound to their start
+---@field kernel? string the sanitizer, when it is its runtime in a kernel: see runtimes.kernels
 ---@field archive? fun(): string? where a compiler keeps it: a fall-back for these names alone
 
 local function preload(library)
@@ -24,8 +25,20 @@ end
 local IN_EXECUTABLE =
    "only an executable can bring it: compile the object without, or the host with it"
 
+--- Of code for a kernel, which has such a runtime and no process ever.
+local function in_kernel(sanitizer, option, user)
+   return {
+      name = "its runtime, a part of a kernel,", flag = "-fsanitize=" .. option,
+      kernel = sanitizer, patterns = {"^__" .. sanitizer .. "_"},
+      hint = ("compile it for a process: with -fsanitize=%s, or without"):format(user),
+   }
+end
+
 ---@type moonlink.Runtime[] the first that fits counts
 local list = {
+   in_kernel("asan", "kernel-address", "address"),
+   in_kernel("hwasan", "kernel-hwaddress", "hwaddress"),
+   in_kernel("msan", "kernel-memory", "memory"),
    {
       name = "the ASan runtime", flag = "-fsanitize=address", hint = preload "libasan.so",
       patterns = {"^__asan_", "^__odr_asan"},
@@ -134,12 +147,32 @@ local list = {
    {name = "Objective-C's library", hint = add "objc", patterns = {"^__objc_", "^objc_"}},
 }
 
+--- The sanitizers whose names, as a load wants them, are those of code for a kernel: its checks go
+--- on after a report, and nothing starts the runtime, as each object for a process does.
+---@param names string[] all that are undefined
+---@return table<string, boolean> by sanitizer
+function runtimes.kernels(names)
+   local found, started = {}, {}
+   for _, name in ipairs(names) do
+      local sanitizer = name:match "^__(h?w?asan)_.+_noabort$"
+         or name:match "^__(msan)_get_context_state$"
+      found[sanitizer or 0] = true
+      started[name:match "^__(%a+)_init$" or 0] = true
+   end
+   for sanitizer in pairs(started) do
+      found[sanitizer] = nil
+   end
+   return found
+end
+
 --- The runtime that should define a name, or nil.
 ---@param name string
+---@param kernels? table<string, boolean> what runtimes.kernels says of all names
 ---@return moonlink.Runtime?
-function runtimes.of(name)
+function runtimes.of(name, kernels)
    for _, runtime in ipairs(list) do
-      for _, pattern in ipairs(runtime.patterns) do
+      local fits = not runtime.kernel or kernels and kernels[runtime.kernel]
+      for _, pattern in ipairs(fits and runtime.patterns or {}) do
          if name:find(pattern) then
             return runtime
          end
