@@ -149,6 +149,18 @@ describe("an input with edits", function()
       assert.equal("weak", ln:units()[1]:symbol "state".bind)
    end)
 
+   it("says whose wrap it is that another input would have to have", function()
+      local wrapper = support.cc(dir .. "/wraps.o", [[
+         int __real_outside(void); int __wrap_outside(void) { return __real_outside() * 3; }
+      ]], "-fPIC")
+      local err = loads.refusal {with(OBJECT, {wrap = {"outside"}}), wrapper, OUTSIDE}
+      assert.equal("__real_outside", err.symbol)
+      assert.equal(wrapper, err.file)
+      assert.matches(OBJECT .. ' has wrap = {"outside"} for itself alone', err.hint, 1, true)
+      err = loads.refusal {OBJECT, wrapper, OUTSIDE}
+      assert.matches('pass wrap = {"outside"} (--wrap outside)', err.hint, 1, true)
+   end)
+
    it("wraps what it alone refers to", function()
       local wrapper = support.cc(dir .. "/wrapper.o", [[
          extern int __real_outside(void);

@@ -4,6 +4,8 @@
 local core = require "moonlink.core"
 local distance = require "moonlink.distance"
 local errors = require "moonlink.error"
+local input_name = require "moonlink.link.inputs".name
+local lists = require "moonlink.lists"
 local question = require "moonlink.link.question"
 local runtimes = require "moonlink.link.runtimes"
 local search = require "moonlink.link.search"
@@ -91,6 +93,19 @@ local function hint_version(load, name)
       #list > 0 and " with versions " .. table.concat(list, ", ") or " without versions")
 end
 
+--- `__real_NAME` is NAME where that is wrapped, which an input may ask for alone.
+local function hint_wrap(load, name)
+   local plain = name:match "^__real_(.+)"
+   for _, input in ipairs(plain and load.list or {}) do
+      if input.edits and lists.contains(input.edits.wrap or {}, plain) then
+         return ("%s has wrap = {%q} for itself alone; the input that refers to '%s' wants it, too,"
+            .. " or the whole load"):format(input_name {input}, plain, name)
+      end
+   end
+   return plain and ("it means '%s' where that is wrapped: pass wrap = {%q} (--wrap %s)")
+      :format(plain, plain, plain)
+end
+
 local function hint_of(load, name, known, runtime)
    if runtime then
       return runtime.hint
@@ -99,7 +114,7 @@ local function hint_of(load, name, known, runtime)
    if has then
       return ("%s defines it; add that archive"):format(has)
    end
-   local other = hint_hidden(load, name) or hint_version(load, name)
+   local other = hint_hidden(load, name) or hint_version(load, name) or hint_wrap(load, name)
    if other then
       return other
    end
