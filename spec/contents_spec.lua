@@ -182,8 +182,9 @@ end)
 
 describe("a large object that changes while it is loaded", function()
    --- Loads an object; while a name of it is asked for, change is called with its path.
-   local function load_and(change)
-      local path, asked = object "changes", false
+   local function load_and(change, path)
+      local asked = false
+      path = path or object "changes"
       -- Older than any tick of the clock by which the system dates what is written now.
       support.sh("touch -d @1000000000 %s", path)
       local ln <close> = moonlink.new {undefined = function(q)
@@ -222,6 +223,18 @@ describe("a large object that changes while it is loaded", function()
          assert.equal(0, open_files())
       end)
    end
+
+   it("is read late also when its first section header says how many there are", function()
+      local parts = {"\t.data\n\t.fill 1200000, 1, 1\n\t.quad missing\n"}
+      for i = 1, 65300 do
+         parts[i + 1] = ('\t.section .d%d,"aw"\n'):format(i)
+      end
+      local path = support.as(dir .. "/count.o", table.concat(parts))
+      local value, err = load_and(function()
+         support.sh("truncate -s 4096 %s", path)
+      end, path)
+      assert.same({nil, "truncated"}, {value, err.code})
+   end)
 
    it("is an error when it grows", function()
       local value, err = load_and(function(path)

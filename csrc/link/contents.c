@@ -44,6 +44,13 @@ static bool is_content(const ml_header_kind *k)
     }
 }
 
+/* Do sections of the kind take up any of the file? The null section may have a size, which is the
+** number of them. */
+static bool has_bytes(const ml_header_kind *k)
+{
+    return k->type != SHT_NOBITS && k->type != SHT_NULL;
+}
+
 /* Do all contents before `until` end there? */
 static bool all_end(const ml_headers *all, uint64_t until)
 {
@@ -73,9 +80,9 @@ static bool contents_until(const ml_headers *all, uint64_t end, uint64_t *out)
     bool some = false, ended = true;
     for (uint32_t i = 0; i < all->nkinds; i++) {
         const ml_header_kind *k = &all->kinds[i];
-        if (k->type != SHT_NOBITS && k->end > end)
+        if (has_bytes(k) && k->end > end)
             return false;
-        if (k->type != SHT_NOBITS && k->first < until && !is_content(k))
+        if (has_bytes(k) && k->first < until && !is_content(k))
             until = k->first;
     }
     for (uint32_t i = all->n; i-- > 1;) { /* the strings of symbols, whatever they seem to be */
@@ -88,7 +95,7 @@ static bool contents_until(const ml_headers *all, uint64_t end, uint64_t *out)
     for (uint32_t i = 0; i < all->nkinds; i++) {
         const ml_header_kind *k = &all->kinds[i];
         some |= is_content(k) && k->first < until;
-        ended &= k->type == SHT_NOBITS || k->first >= until || k->end <= until;
+        ended &= !has_bytes(k) || k->first >= until || k->end <= until;
     }
     *out = some ? until : 0;
     return ended || all_end(all, until);
