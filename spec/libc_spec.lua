@@ -281,6 +281,25 @@ describe("libc.a", function()
       assert.matches("allow_second_libc", err.hint, 1, true)
    end)
 
+   it("is refused also when nothing of it is wanted yet", function()
+      local ln <close> = moonlink.new()
+      for _, what in ipairs {LIBC, {LIBC, object("alone", "int alone(void) { return 3; }")}} do
+         local unit, err = ln:load(what)
+         assert.is_nil(unit)
+         assert.equal("refused", err.code)
+         assert.equal(LIBC, err.file)
+      end
+      -- names that nobody has, and those of the process, mean what they meant
+      assert.equal("undefined", select(2, ln:address_of "nobody_has_this").code)
+      assert.equal(4, ln:func("unsigned long strlen(const char *)")("four"))
+   end)
+
+   it("that one load was allowed troubles no later look-up", function()
+      local ln <close> = moonlink.new()
+      assert(ln:load {LIBC, allow_second_libc = true})
+      assert.equal("undefined", select(2, ln:address_of "nobody_has_this").code)
+   end)
+
    it("is let in by the one who asks for it", function()
       local ln <close> = moonlink.new {allow_second_libc = true}
       assert(ln:load {LIBC, object("mine", "int mine(void) { return 3; }")})

@@ -31,6 +31,10 @@ static int refuse_libc(ml_txn *t, ml_source *src)
     static const char start[] = "__libc_start_main";
     if (src->looked_at)
         return 0;
+    if (src->set != 0 || t->allow_libc) {
+        src->looked_at = true;
+        return 0;
+    }
     ml_member m;
     ml_provided p;
     int rc = ml_archive_find(t->d, src->ar, start, sizeof start - 1,
@@ -38,7 +42,7 @@ static int refuse_libc(ml_txn *t, ml_source *src)
     if (rc < 0)
         return rc;
     src->looked_at = true;
-    if (rc == 0 || src->set != 0 || t->allow_libc || !ml_library_find(&t->s->self, start, NULL, &p))
+    if (rc == 0 || !ml_library_find(&t->s->self, start, NULL, &p))
         return 0;
     return ml_fail(t->d, ML_E_REFUSED, (ml_where){.file = ml_archive_path(src->ar)},
                    "leave it out: its functions come from the process; or pass allow_second_libc = "
@@ -191,6 +195,14 @@ int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
         }
     }
     return 0;
+}
+
+int ml_sources_check(ml_txn *t)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < t->sources.n; i++)
+        rc = refuse_libc(t, &t->sources.v[i]);
+    return rc;
 }
 
 int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e)

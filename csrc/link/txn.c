@@ -262,8 +262,10 @@ int ml_txn_add_bytes(ml_txn *t, const char *name, ml_slice bytes, bool whole, ml
 int ml_txn_link(ml_txn *t)
 {
     ml_link_stats *s = &t->l->stats;
+    int rc = ml_sources_check(t);
     uint64_t start = ml_os_now_ns();
-    int rc = ml_assemble(t);
+    if (rc == 0)
+        rc = ml_assemble(t);
     uint64_t placed = ml_os_now_ns();
     s->ns_place = placed - start;
     if (rc == 0)

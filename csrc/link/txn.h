@@ -219,6 +219,9 @@ bool ml_defer_is_call(const ml_txn *t, const ml_isec *sec, const ml_irel *r, con
 int ml_defer_sort(ml_txn *t);
 int ml_defer_may(ml_txn *t, const ml_entry *e);
 
+/* sources.c: looks at the archives that no name was looked for in, which stay in reach: one of them
+** may be a C library (ML_E_REFUSED). */
+int ml_sources_check(ml_txn *t);
 /* sources.c: does the index of an archive of the set have the name? 1, 0, or an error. */
 int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e);
 
