@@ -101,6 +101,7 @@ describe("call frame instructions", function()
          "0x08, 0x03, 0x10 + 0x70, 0x02",    -- same_value rbx, offset r0
          "0x07, 0x20",                       -- undefined xmm15
          "0x2e, 0x00",                       -- GNU_args_size 0
+         "0x2e, 0x80, 0x80, 0x00",           -- the same in three bytes
          "0x0f, 0x02, 0x77, 0x10",           -- def_cfa_expression: breg7 (rsp) 16
       } do
          works(pass(nil, late))
@@ -167,6 +168,22 @@ describe("call frame instructions", function()
          local err = refused(pass(nil, case[1]))
          assert.matches(case[2], err.message, 1, true)
          assert.equal("pass", err.func)
+      end
+   end)
+
+   it("end with a whole number", function()
+      for _, cut in ipairs {"0x2e", "0x2e, 0x80", "0x2e, 0x80, 0x80"} do
+         local refusals = 0
+         for zeros = 1, 8 do -- zero bytes come behind, up to an address that is aligned
+            local ln <close> = moonlink.new()
+            local unit, err = ln:load(assembled((".text\nf:\n.cfi_startproc\nnop\n"
+               .. ".cfi_escape %s, %s\n.cfi_endproc\n"):format(bytes(zeros, "0x00"), cut)))
+            if not unit then
+               refusals = refusals + 1
+               assert.matches("goes past its end", err.message, 1, true)
+            end
+         end
+         assert.equal(1, refusals, cut)
       end
    end)
 

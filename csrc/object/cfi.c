@@ -419,6 +419,14 @@ static const uint8_t usual[CFA_ADVANCE] = {
     [0x0d] = REGISTER,        /* def_cfa_register */
 };
 
+/* A number of one byte, or of two, as the sizes of most frames are; NULL: it is longer, or cut. */
+static inline const uint8_t *pass_number(const uint8_t *p, const uint8_t *end)
+{
+    if (p < end && *p++ < 0x80)
+        return p;
+    return p < end && *p++ < 0x80 ? p : NULL;
+}
+
 /* A usual instruction of the first group, all but its first byte; NULL: it is wrong, or none. */
 static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, unsigned what,
                                  unsigned columns, uint64_t *loc, unsigned *depth)
@@ -439,10 +447,10 @@ static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, unsigned 
     }
 }
 
-/* Nearly all programs hold nothing but usual instructions with operands of one byte, and are right:
-** that is known at a few steps each. The CFA has a rule from the start, and none of them takes it
-** away; places only grow, so that the last one stands for all. False: it has to be read again, step
-** by step. */
+/* Nearly all programs hold nothing but usual instructions with short operands, and are right: that
+** is known at a few steps each. The CFA has a rule from the start, and none of them takes it away;
+** places only grow, so that the last one stands for all. False: it has to be read again, step by
+** step. */
 static bool is_usual(ml_cfi *c)
 {
     const uint8_t *p = c->p + c->at, *end = c->p + c->end;
@@ -455,7 +463,7 @@ static bool is_usual(ml_cfi *c)
         if (byte - CFA_ADVANCE < 0x40) {
             loc += byte - CFA_ADVANCE;
         } else if (byte - CFA_OFFSET < most || byte == DEF_CFA_OFFSET || byte == ARGS_SIZE) {
-            if (p == end || *p++ >= 0x80)
+            if (!(p = pass_number(p, end)))
                 return false;
         } else if (byte < CFA_ADVANCE) {
             if (!(p = pass_usual(p, end, usual[byte], columns, &loc, &depth)))
