@@ -102,11 +102,15 @@ int ml_layout_place(ml_diag *d, ml_arena *scratch, ml_piece *pieces, size_t n, b
     member *runs = ml_nalloc(scratch, nruns, sizeof *runs);
     if (!runs)
         return ml_nomem(d);
+    bool sorted = true; /* most loads have no run but that of their unwind tables */
     nruns = 0;
-    for (size_t i = 0; i < n; i++)
-        if (pieces[i].run)
-            runs[nruns++] = (member){pieces[i].run, i};
-    if (nruns)
+    for (size_t i = 0; i < n; i++) {
+        if (!pieces[i].run)
+            continue;
+        sorted = sorted && (!nruns || runs[nruns - 1].run <= pieces[i].run);
+        runs[nruns++] = (member){pieces[i].run, i};
+    }
+    if (!sorted)
         qsort(runs, nruns, sizeof *runs, by_run);
     f.runs = runs;
     f.nruns = nruns;
