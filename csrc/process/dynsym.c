@@ -24,7 +24,7 @@ typedef struct tables {
 typedef struct question {
     uint64_t addr;
     const char *name;
-    uint32_t gnu_hash, sysv_hash;
+    uint32_t gnu_hash; /* of the name */
     bool anywhere; /* no file holds the address: thread-local or absolute */
     bool held;     /* a file that holds the address was seen */
     bool found;
@@ -124,12 +124,13 @@ static uint32_t search_gnu(const tables *t, const question *q)
     }
 }
 
+/* The same for the few files that have no other table. */
 static uint32_t search_sysv(const tables *t, const question *q)
 {
     uint32_t buckets = t->sysv[0], best = 0;
     const uint32_t *bucket = t->sysv + 2, *chain = bucket + buckets;
     int top = 0;
-    for (uint32_t i = buckets ? bucket[q->sysv_hash % buckets] : 0; i; i = chain[i]) {
+    for (uint32_t i = buckets ? bucket[hash_sysv(q->name) % buckets] : 0; i; i = chain[i]) {
         int r = rank(t, q, i);
         if (r > top) {
             top = r;
@@ -188,7 +189,6 @@ bool ml_dynsym_find(uint64_t addr, const char *name, ml_dynsym *out)
     *out = (ml_dynsym){.type = STT_NOTYPE, .provider = ""};
     question q = {.addr = addr, .name = name, .out = out};
     q.gnu_hash = hash_gnu(name);
-    q.sysv_hash = hash_sysv(name);
     dl_iterate_phdr(ask, &q);
     if (!q.held) {
         q.anywhere = true;
@@ -216,8 +216,7 @@ static int seek(struct dl_phdr_info *info, size_t size, void *ud)
         ml_sought *s = &all->v[i];
         const question q = {.addr = UINT64_MAX, /* which nothing has */
                             .name = s->name,
-                            .gnu_hash = s->gnu_hash,
-                            .sysv_hash = s->sysv_hash};
+                            .gnu_hash = s->gnu_hash};
         s->found = s->found || search(&t, &q);
     }
     return 0;
@@ -227,7 +226,6 @@ void ml_process_seek(ml_sought *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         v[i].gnu_hash = hash_gnu(v[i].name);
-        v[i].sysv_hash = hash_sysv(v[i].name);
         v[i].found = false;
     }
     if (n)

@@ -43,7 +43,7 @@ bool ml_library_find(const ml_library *lib, const char *name, const char *versio
 /* A name that some file in the process may define. */
 typedef struct ml_sought {
     const char *name;
-    uint32_t gnu_hash, sysv_hash; /* set by ml_process_seek */
+    uint32_t gnu_hash; /* set by ml_process_seek */
     bool found;
 } ml_sought;
 /* Which of n names any file of the process defines, whoever may see it. One walk over the files for
