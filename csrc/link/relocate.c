@@ -64,8 +64,7 @@ typedef struct work {
 /* Bytes of the target section. */
 static size_t size_of(const work *w)
 {
-    bool filled = w->t->pieces[w->piece - 1].filled;
-    return filled ? (size_t)ml_image_section(w->in->img, w->rels->target).size : 0;
+    return w->t->pieces[w->piece - 1].filled ? (size_t)w->rels->size : 0;
 }
 
 static void put(uint8_t *at, ml_field field, uint64_t v)
