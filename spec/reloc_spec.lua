@@ -373,6 +373,23 @@ describe("a load from the GOT", function()
    end)
 end)
 
+it("a GOT load whose instruction another relocation changes is an error of the file", function()
+   local path = support.as(support.tmpdir() .. "/overlap.o", [[
+      .globl f, g, value
+      .set value, 0x90
+      f: movq g@GOTPCREL(%rip), %rax
+      .reloc f+1, R_X86_64_8, value
+      .data
+      g: .quad 1
+   ]])
+   local ln <close> = moonlink.new {}
+   local unit, err = ln:load(path)
+   assert.is_nil(unit)
+   assert.same({"format", ".text", 3, "g"}, {err.code, err.section, err.offset, err.symbol})
+   assert.matches("another relocation has changed its instruction", err.message, 1, true)
+   assert.matches("damaged", err.hint, 1, true)
+end)
+
 describe("a call out of reach", function()
    it("goes through a stub that jumps to the address in its slot", function()
       local folder = support.tmpdir()

@@ -218,9 +218,10 @@ static void apply_by_got(work *w, const ml_irel *r, const ml_rrow *row)
     if ((row->needs & ML_NEED_GOT) && relaxed(w, r, row, S))
         return;
     uint64_t slot = row->needs & ML_NEED_GOT ? ml_binding_slot(w->t, w->in, r->symbol) : 0;
-    if ((row->needs & ML_NEED_GOT) && !slot) {
-        w->rc = ml_fail(w->t->d, ML_E_RANGE, ml_binding_where(w->t, w->in, w->rels, r, row),
-                        "report this: the scan and the link disagree", "no GOT slot was set aside");
+    if ((row->needs & ML_NEED_GOT) && !slot) { /* the scan has seen one that needs none */
+        w->rc = ml_fail(w->t->d, ML_E_FORMAT, ml_binding_where(w->t, w->in, w->rels, r, row),
+                        "the file is damaged: compile or assemble it anew",
+                        "another relocation has changed its instruction: the two overlap");
         return;
     }
     uint64_t G = slot - GOT;
