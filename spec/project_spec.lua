@@ -8,6 +8,24 @@ local CLEAN = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CC -u CFLAGS -u LDFLAG
    .. "-u FAULT -u LD_PRELOAD "
 local MODULE = support.build .. "/moonlink/core.so"
 
+it("a suite removes what a killed one has left, and nothing of one that runs", function()
+   local root = support.tmpdir()
+   support.sh([[
+      cd %s
+      for name in killed runs begins other; do
+         mkdir moonlink-suite.$name
+         : > moonlink-suite.$name/.lock
+      done
+      mkdir -p moonlink-suite.killed/moonlink-spec.x
+      chmod 0 moonlink-suite.killed/moonlink-spec.x
+      rm moonlink-suite.other/.lock
+      touch -d "2 minutes ago" moonlink-suite.killed moonlink-suite.runs moonlink-suite.other
+   ]], root)
+   local left = support.sh("flock %s/moonlink-suite.runs/.lock env TMPDIR=%s .ci/suite --version "
+      .. ">%s/out && ls %s", root, root, root, root)
+   assert.equal("moonlink-suite.begins\nmoonlink-suite.other\nmoonlink-suite.runs\nout\n", left)
+end)
+
 describe("the module", function()
    it("exports its open function, the debugger's interface, and nothing else", function()
       local names = {}
