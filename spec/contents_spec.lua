@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonlink = require "moonlink"
+local mutate = require "spec.support.mutate"
 local support = require "spec.support"
 
 local dir = support.tmpdir()
@@ -115,6 +116,36 @@ describe("a large object", function()
       large("versions", "int f(void) { return 2 + pad_versions[599999]; }")
       assert(unit:reload())
       assert.equal(4, f())
+   end)
+end)
+
+describe("a large object with sections that nobody makes", function()
+   -- .odd is the last of the contents; symbols and relocations come behind it.
+   local bytes = support.read(support.as(dir .. "/odd.o", '.section .rodata.pad, "a"\n'
+      .. '.fill 1200000, 1, 7\n.section .odd, "a"\n.globl odd\nodd: .quad 42\n.data\n.quad odd\n'
+      .. ".section .note.GNU-stack\n"))
+   local headers = ("<I8"):unpack(bytes, 41)
+
+   --- Where the header of .odd is, and the section itself.
+   local function find_odd()
+      for at = headers, #bytes - 64, 64 do
+         local offset = mutate.get(bytes, at + 24, 8)
+         if bytes:sub(offset + 1, offset + 8) == ("<i8"):pack(42) then
+            return at, offset
+         end
+      end
+   end
+
+   it("loads as when it is read whole: one of no type that reaches beyond the contents", function()
+      local at, offset = find_odd()
+      local odd = mutate.put(mutate.put(bytes, at + 4, 4, 0), at + 32, 8, headers - offset)
+      support.write(dir .. "/null.o", odd)
+      local ln <close> = moonlink.new {}
+      for _, input in ipairs {{dir .. "/null.o"}, {{bytes = odd, name = "null.o"}}} do
+         local unit = assert(ln:load(input))
+         assert.equal(42, moonlink.read(unit:address "odd", "<i8"))
+         assert(unit:unload())
+      end
    end)
 end)
 

@@ -45,10 +45,10 @@ static bool is_content(const ml_header_kind *k)
 }
 
 /* Do sections of the kind take up any of the file? The null section may have a size, which is the
-** number of them. */
+** number of them; another one of its type has its bytes when it asks for memory. */
 static bool has_bytes(const ml_header_kind *k)
 {
-    return k->type != SHT_NOBITS && k->type != SHT_NULL;
+    return k->type != SHT_NOBITS && (k->type != SHT_NULL || (k->flags & ML_SEC_ALLOC));
 }
 
 /* Do all contents before `until` end there? */
