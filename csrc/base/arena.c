@@ -110,11 +110,11 @@ static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
     size_t all = size + HEADER;
     if (all < size)
         return NULL;
-    if (bulk && all <= SIZE_MAX - bulk->unit) {
-        size_t units = (all + bulk->unit - 1) / bulk->unit * bulk->unit;
-        c = bulk->get(units, all, a->slow ? a->slow : &slow);
+    if (bulk) {
+        size_t got = all;
+        c = bulk->get(&got, a->slow ? a->slow : &slow);
         if (c)
-            *c = (struct ml_chunk){.size = units, .bulk = bulk};
+            *c = (struct ml_chunk){.size = got, .bulk = bulk};
     }
     if (!c) {
         c = malloc(all);

@@ -17,10 +17,11 @@ struct ml_chunk;
 /* Where an arena that has grown large takes its memory from, in place of malloc: units that the
 ** system hands out more cheaply (os.h: ml_os_bulk). */
 typedef struct ml_bulk {
-    size_t unit; /* bytes; what is asked for is a multiple */
-    /* NULL when there is none. Of it the first `need` bytes will be written soon; *slow says, from
-    ** now on too, that the cheaper way turned out to be none. */
-    void *(*get)(size_t size, size_t need, bool *slow);
+    size_t unit; /* bytes */
+    /* *size bytes, which will be written soon, and as many more as fill a unit: then *size says it.
+    ** NULL when there is no memory. *slow: large units turned out to be slow to come, now or before;
+    ** then pages do. */
+    void *(*get)(size_t *size, bool *slow);
     void (*put)(void *p, size_t size);
     void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
     void (*drop)(void *p, size_t size);  /* gives its whole pages back; it stays where it is */

@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "os/os.h"
 
-enum { FIRST_SLOTS = 64, POOL = 16 << 10, ALIGN = sizeof(void *) };
+enum { FIRST_SLOTS = 64, POOL = 16 << 10, MUCH = 256 << 10, ALIGN = sizeof(void *) };
 
 void ml_table_init(ml_table *t)
 {
@@ -24,7 +24,7 @@ static ml_slot *slots_new(const ml_table *t, uint32_t n)
     if (size % ml_os_bulk.unit != 0)
         return ml_heap_zalloc(n, sizeof(ml_slot));
     /* brought in, all of it: what is read first is brought in twice */
-    return ml_os_bulk.get(size, size, t->slow ? t->slow : &slow);
+    return ml_os_bulk.get(&size, t->slow ? t->slow : &slow);
 }
 
 static void slots_free(ml_table *t)
@@ -110,6 +110,9 @@ bool ml_table_reserve(ml_table *t, uint32_t n)
             return false;
         t->entries = entries;
         t->room = room;
+        const size_t fresh = (room - t->count) * sizeof *entries;
+        if (fresh >= MUCH) /* one call for all of its pages */
+            ml_os_bulk.touch(entries + t->count, fresh);
     }
     while (nslots / 2 < want)
         nslots *= 4;

@@ -62,40 +62,45 @@ static void bulk_touch(void *p, size_t size)
 ** ones are taken. 100,000 sections in a process of their own need 17 of them. */
 enum { SLOW_NS = 1000 * 1000 };
 
-/* Brings in huge pages for `need` bytes, as long as they come fast; small ones for the rest of
-** them, and for what follows, whenever that is wanted. */
-static void bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
+/* Brings in huge pages for `need` bytes, as long as they come fast, and small ones for the rest of
+** them; gives back what lies behind those. Returns how many bytes there are then. */
+static size_t bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
 {
-    size_t done = 0;
+    size_t done = 0, all = ml_align_up(need, ml_os_page());
     for (; done < need && !*slow; done += HUGE_PAGE) {
         uint64_t start = ml_os_ran_ns();
         *(volatile uint8_t *)(p + done) = 0;
         *slow = ml_os_ran_ns() - start > SLOW_NS;
     }
-    if (!*slow || done >= size)
-        return;
-    madvise(p + done, size - done, MADV_NOHUGEPAGE);
-    if (done < need)
-        ml_os_populate((uintptr_t)(p + done), ml_align_up(need - done, ml_os_page()));
+    if (done >= need)
+        return size;
+    if (size > all)
+        munmap(p + all, size - all);
+    madvise(p + done, all - done, MADV_NOHUGEPAGE);
+    ml_os_populate((uintptr_t)(p + done), all - done);
+    return all;
 }
 
 /* Asks for more than is wanted, and returns what lies outside the aligned part. */
-static void *bulk_get(size_t size, size_t need, bool *slow)
+static void *bulk_get(size_t *size, bool *slow)
 {
-    if (size > SIZE_MAX - HUGE_PAGE)
+    const size_t need = *size;
+    if (need > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
         return NULL;
+    const size_t all = ml_align_up(need, HUGE_PAGE);
     uint8_t *p =
-        mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, all + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     size_t head = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
     if (head)
         munmap(p, head);
     if (HUGE_PAGE - head)
-        munmap(p + head + size, HUGE_PAGE - head);
-    madvise(p + head, size, MADV_HUGEPAGE);
-    bring_in(p + head, size, need, slow);
-    return p + head;
+        munmap(p + head + all, HUGE_PAGE - head);
+    p += head;
+    madvise(p, all, MADV_HUGEPAGE);
+    *size = bring_in(p, all, need, slow);
+    return p;
 }
 
 static void bulk_put(void *p, size_t size)

@@ -215,15 +215,16 @@ static bool is_present(const uint8_t *p)
     return mincore((void *)(uintptr_t)p, PAGE, &page) == 0 && (page & 1);
 }
 
-/* Takes four units, of which three and a byte are wanted. */
-static uint8_t *take(bool *slow)
+/* Takes three units and a byte. */
+static uint8_t *take(size_t *size, bool *slow)
 {
-    const size_t unit = ml_os_bulk.unit;
+    *size = 3 * ml_os_bulk.unit + 1;
     small_from = 0;
-    uint8_t *p = ml_os_bulk.get(4 * unit, 3 * unit + 1, slow);
-    CHECK(p && (uintptr_t)p % unit == 0);
-    for (size_t i = 0; i <= 3 * unit; i += PAGE)
+    uint8_t *p = ml_os_bulk.get(size, slow);
+    CHECK(p && *size > 3 * ml_os_bulk.unit);
+    for (size_t i = 0; i <= 3 * ml_os_bulk.unit; i += PAGE)
         CHECK((!*slow || is_present(p + i)) && p[i] == 0);
+    p[*size - 1] = 1;
     return p;
 }
 
@@ -231,18 +232,19 @@ static void huge(const char *unused)
 {
     const size_t unit = ml_os_bulk.unit;
     bool slow = false;
+    size_t size;
     (void)unused;
-    ml_os_bulk.put(take(&slow), 4 * unit);
-    CHECK(!slow && !small_from);
+    uint8_t *p = take(&size, &slow);
+    CHECK(!slow && !small_from && size == 4 * unit && (uintptr_t)p % unit == 0);
+    ml_os_bulk.put(p, size);
     step_ns = 10 * 1000 * 1000;
-    uint8_t *p = take(&slow);
-    CHECK(slow && small_from == (uintptr_t)p + unit && !is_present(p + 4 * unit - PAGE));
-    p[4 * unit - 1] = 1;
-    ml_os_bulk.put(p, 4 * unit);
+    p = take(&size, &slow);
+    CHECK(slow && small_from == (uintptr_t)p + unit && size == 3 * unit + PAGE);
+    ml_os_bulk.put(p, size);
     step_ns = 0;
-    p = take(&slow);
-    CHECK(slow && small_from == (uintptr_t)p);
-    ml_os_bulk.put(p, 4 * unit);
+    p = take(&size, &slow);
+    CHECK(slow && small_from == (uintptr_t)p && size == 3 * unit + PAGE);
+    ml_os_bulk.put(p, size);
 }
 
 /* ---- what the process has ---- */
