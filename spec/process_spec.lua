@@ -80,6 +80,14 @@ describe("a library of the process", function()
       passes("symbols " .. dir)
    end)
 
+   it("is known by its names, all at once, to those who did not open it", function()
+      passes("seeking " .. dir)
+   end)
+
+   it("has of libraries that it needs what others have of them", function()
+      passes("several " .. dir)
+   end)
+
    it("agrees with readelf on every symbol of the C library", function()
       local libc = support.stdout [[ldd $(command -v readelf) | awk '/libc\.so/ {print $3}']]
       local expected, names = defined_in(libc)

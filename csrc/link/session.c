@@ -90,9 +90,10 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
     ml_provided needed = {0}; /* by a library that an opened one needs */
     uint32_t needer = 0, n = first ? first->n : 0;
     bool found = false;
+    *out = needed;
     for (uint32_t i = 0; i < n + s->nheld; i++) {
         const ml_library *lib = i < n ? &first->v[i] : &s->held[i - n]->lib;
-        if (!ml_library_find(lib, name, version, out))
+        if (!ml_library_find_too(lib, name, version, out))
             continue;
         *held = i < n ? 0 : i - n + 1;
         if (strcmp(out->provider, lib->path) == 0)
@@ -104,7 +105,7 @@ bool ml_session_provided(const ml_session *s, const ml_libraries *first, const c
         found = true;
     }
     *held = 0;
-    if (ml_library_find(&s->self, name, version, out))
+    if (ml_library_find_too(&s->self, name, version, out))
         return true;
     if (!found)
         return ml_library_features(&s->self, name, out);

@@ -98,10 +98,19 @@ static bool address_of(void *handle, const char *name, const char *version, uint
 
 bool ml_library_find(const ml_library *lib, const char *name, const char *version, ml_provided *out)
 {
+    *out = (ml_provided){0};
+    return ml_library_find_too(lib, name, version, out);
+}
+
+bool ml_library_find_too(const ml_library *lib, const char *name, const char *version,
+                         ml_provided *out)
+{
     assert(lib->handle);
     uint64_t addr;
     if (!address_of(lib->handle, name, version, &addr))
         return false;
+    if (out->provider && out->addr == addr)
+        return true;
     ml_dynsym s;
     ml_dynsym_find(addr, name, &s);
     if (s.type == STT_GNU_IFUNC)

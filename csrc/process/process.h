@@ -39,6 +39,11 @@ typedef struct ml_provided {
 ** next caller of dlerror. The provided symbol may have the address 0 (an absolute symbol). */
 bool ml_library_find(const ml_library *lib, const char *name, const char *version,
                      ml_provided *out);
+/* The same where *out says what another library has under that name, or is all zero: an address
+** that both have, since they need the same library, is looked into once. False leaves it as it is.
+*/
+bool ml_library_find_too(const ml_library *lib, const char *name, const char *version,
+                         ml_provided *out);
 
 /* A name that some file in the process may define. */
 typedef struct ml_sought {

@@ -107,6 +107,41 @@ static void symbols(const char *folder)
     CHECK(p.type == STT_OBJECT && p.size == 24 && strstr(p.provider, "libold.so"));
 }
 
+static void seeking(const char *folder)
+{
+    enum { N = 6 };
+    static const char *const names[N] = {"in_a", "in_b", "old_data", "tls_a", "hidden_a", "in_"};
+    static const bool before[N] = {0}, after[N] = {true, true, true, true, false, false};
+    ml_sought v[N];
+    for (int i = 0; i < N; i++)
+        v[i] = (ml_sought){.name = names[i]};
+    ml_process_seek(v, N);
+    for (int i = 0; i < N; i++)
+        CHECK(v[i].found == before[i]);
+    opened(in(folder, "liba.so")); /* with what it needs */
+    opened(in(folder, "libold.so"));
+    ml_process_seek(v, N);
+    for (int i = 0; i < N; i++)
+        CHECK(v[i].found == after[i]);
+}
+
+/* What several libraries have of one that they need is the same; what is their own is not. */
+static void several(const char *folder)
+{
+    ml_library a = opened(in(folder, "liba.so")), old = opened(in(folder, "libold.so"));
+    ml_library all = self();
+    const ml_provided libc = found(&a, "a64l", NULL), none = {0}, own = found(&a, "in_a", NULL);
+    ml_provided p = libc;
+    CHECK(ml_library_find_too(&all, "a64l", NULL, &p) && p.addr == libc.addr);
+    CHECK(p.provider == libc.provider && p.type == libc.type && p.size == libc.size);
+    p = own;
+    CHECK(!ml_library_find_too(&old, "in_a", NULL, &p) && p.addr == own.addr);
+    p = none; /* all zero: an absolute symbol at 0 is no match */
+    CHECK(ml_library_find_too(&a, "zero_a", NULL, &p) && strstr(p.provider, "liba.so"));
+    p = libc; /* another address is another definition */
+    CHECK(ml_library_find_too(&a, "in_b", NULL, &p) && strstr(p.provider, "libb.so"));
+}
+
 /* Prints what is found for each line of a file: name, type, size. */
 static void dump(const char *path)
 {
@@ -475,6 +510,7 @@ int main(int argc, char **argv)
         {"dump", dump},           {"arguments", arguments}, {"finalize", finalize},
         {"unwinding", unwinding}, {"between", between},     {"counted", counted},
         {"records", records},     {"scattered", scattered}, {"left", left},
+        {"seeking", seeking},     {"several", several},
     };
     argc_given = argc;
     argv_given = argv;
