@@ -351,3 +351,28 @@ describe("a load through the GOT", function()
       assert.equal(moonlink.read(ln:address_of "environ", "i8"), ln:func("void *env(void)")())
    end)
 end)
+
+it("a small unit comes to lie where one of its size was, between others that stay", function()
+   local path = assembled("small", [[
+      .globl f
+      f: mov abs@GOTPCREL(%rip), %rax
+      call abs
+      .fill 50000, 1, 0x90
+      .data
+      .quad f
+   ]])
+   local ln <close> = moonlink.new()
+   local units, bases = {}, {}
+   for i = 1, 20 do
+      units[i] = assert(ln:load {path, hide = {".*"}})
+      bases[units[i].stats.base] = true
+   end
+   for i = 1, 20, 2 do
+      assert(units[i]:unload())
+   end
+   for _ = 1, 10 do
+      local base = assert(ln:load {path, hide = {".*"}}).stats.base
+      assert.is_true(bases[base], "a place of its own, where no unit was")
+      bases[base] = nil
+   end
+end)

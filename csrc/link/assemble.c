@@ -339,14 +339,32 @@ static int place_pieces(ml_txn *t)
     return rc < 0 ? blame_largest(t, rc) : 0;
 }
 
+/* Room beside the sections for slots, stubs and moved instructions; in a large load also for its
+** start to be a huge page's. More than a small load can want would keep it out of small holes. */
+static uint64_t spare_bytes(const ml_txn *t, uint64_t size)
+{
+    uint64_t some = (16 << 10) + 64 * (uint64_t)t->nopen;
+    return size / 4 + (size < 1 << 20 && some < 1 << 20 ? some : 1 << 20);
+}
+
+/* Would a small block, now that its size is known, fit into a hole before the one it has? Such are
+** the holes that units of its size have left. */
+static bool fits_before(ml_txn *t, const ml_layout *y)
+{
+    uint64_t lo = t->lo;
+    return y->size < 1 << 20 && find_range(t, y->size, y->align) == 0 && t->lo != lo;
+}
+
 /* Scans and lays out until the block fits the range that the scan was made for: once, as a rule;
-** again when relocations ask for the low zone or slots and stubs need more room than assumed. */
+** again when relocations ask for the low zone, when slots and stubs need more room than assumed, or
+** when they need less and there is a hole for that. */
 static int lay_out(ml_txn *t)
 {
     uint32_t sections = t->npieces;
     const ml_layout *y = &t->l->layout[0];
     int rc = place_pieces(t);
-    uint64_t size = rc == 0 ? y->size + y->size / 4 + (1 << 20) : 0;
+    uint64_t size = rc == 0 ? y->size + spare_bytes(t, y->size) : 0;
+    bool tight = false;
     while (rc == 0) {
         rc = find_range(t, size, y->align);
         if (rc == -(int)ML_E_SPACE)
@@ -365,8 +383,9 @@ static int lay_out(ml_txn *t)
         ml_protect_divide(t, sections);
         if (rc == 0)
             rc = place_pieces(t);
-        if (y->size <= size)
+        if (rc < 0 || (y->size <= size && (tight || !fits_before(t, y))))
             break;
+        tight = true;
         size = y->size;
     }
     return rc;
