@@ -113,32 +113,4 @@ describe("the process", function()
    it("runs what was registered under a handle once, last first", function()
       passes "finalize"
    end)
-
-   it("tells unwind tables to an unwinder, and takes them back from the same", function()
-      passes("unwinding", {variant = "plain"})
-   end)
-
-   it("finds code of one session that lies between that of another", function()
-      passes("between", {variant = "plain"})
-   end)
-
-   it("are taken back in any order without walking through each other", function()
-      local library = dir .. "/libgcc_s.so.1"
-      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libgcc_s.so.1 -o %s spec/c/%s.c",
-         library, "unwinder")
-      for _, order in ipairs {"oldest", "newest", "random", "oldest-mixed", "random-mixed"} do
-         passes(("counted %s,%s"):format(library, order), {variant = "plain"})
-      end
-   end)
-
-   it("are taken back many at a time from who goes from record to record", function()
-      local library = dir .. "/libunwind.so.1"
-      support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,libunwind.so.1 -o %s spec/c/%s.c",
-         library, "records")
-      for _, order in ipairs {"oldest", "newest", "random"} do
-         passes(("records %s,%s"):format(library, order))
-      end
-      passes("scattered " .. library)
-      passes("left " .. library)
-   end)
 end)

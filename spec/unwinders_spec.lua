@@ -1,9 +1,62 @@
--- Unwind tables as LLVM's unwinder reads them, which takes the end of a table for something else.
+--- Unwind tables: how unwinders are told of them (csrc/process, by a program in C), and how LLVM's
+-- reads them, which takes the end of a table for something else.
 -- SPDX-License-Identifier: MIT
 
 local support = require "spec.support"
+local program = require "spec.c.program"
 
 local dir = support.tmpdir()
+
+local paths = program.build("unwind_test", "csrc/process/*.c",
+   "-rdynamic -Wl,--wrap=calloc,--wrap=realloc")
+
+local function passes(test, options)
+   program.run(paths, test, options)
+end
+
+--- A library that counts what it is told of, under the name of a real unwinder.
+local function unwinder(soname, source)
+   local library = dir .. "/" .. soname
+   support.sh("LD_PRELOAD= gcc -O1 -shared -fPIC -Wl,-soname,%s -o %s spec/c/%s.c", soname,
+      library, source)
+   return library
+end
+
+local like_libgcc = unwinder("libgcc_s.so.1", "unwinder")
+local like_libunwind = unwinder("libunwind.so.1", "records")
+
+describe("unwind tables", function()
+   it("are told to an unwinder, and taken back from the same", function()
+      passes("unwinding", {variant = "plain"})
+   end)
+
+   it("are taken back at a multiple of 4 GiB, too", function()
+      passes("at_4gib", {variant = "plain"})
+   end)
+
+   it("of one session are found between those of another", function()
+      passes("between", {variant = "plain"})
+   end)
+
+   it("are taken back in any order without walking through each other", function()
+      for _, order in ipairs {"oldest", "newest", "random", "oldest-mixed", "random-mixed"} do
+         passes(("counted %s,%s"):format(like_libgcc, order), {variant = "plain"})
+      end
+   end)
+
+   it("are taken back many at a time from who goes from record to record", function()
+      for _, order in ipairs {"oldest", "newest", "random"} do
+         passes(("records %s,%s"):format(like_libunwind, order))
+      end
+      passes("scattered " .. like_libunwind)
+      passes("left " .. like_libunwind)
+   end)
+
+   it("are known to all kinds of unwinders while they come and go and memory is refused", function()
+      passes("churning " .. like_libunwind)
+      passes(("churning %s,%s"):format(like_libunwind, like_libgcc), {variant = "plain"})
+   end)
+end)
 
 --- Loads in a process that holds libunwind.so.1.
 local SCRIPT = [[

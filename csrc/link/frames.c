@@ -569,7 +569,7 @@ int ml_frames_register(ml_txn *t)
                                    .size = l->block.size,
                                    .home = l->block.home,
                                    .entries = t->frame_entries,
-                                   .passes = t->o.alone};
+                                   .alone = t->o.alone};
     if (table.at && !ml_unwind_register(l->unwinders, &table, &l->unwind))
         return ml_nomem(t->d);
     add_unwinder(l);

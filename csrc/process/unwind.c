@@ -1,7 +1,7 @@
 /* unwind.c -- process: making unwinders know code that they did not load.
 ** What one unwinder was told is never taken back from another: libgcc aborts on a table that it
 ** does not know. So each unwinder stays in the process as long as it has been told of a table.
-** How each is told: runs.c and doors.c.
+** How each is told: runs.c.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "process/unwind.h"
@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "process/doors.h"
 #include "process/runs.h"
 #include "process/runtime.h"
 
@@ -39,10 +38,9 @@ static const row rows[] = {
 enum { ROWS = sizeof rows / sizeof *rows };
 
 struct ml_unwinders {
-    ml_taker list[ML_TAKERS];
+    ml_takers takers;
     bool found[ROWS];
     uint64_t loads; /* when they were looked for; 0: never */
-    ml_doors doors;
     ml_runs runs;
 };
 
@@ -53,33 +51,18 @@ ml_unwinders *ml_unwinders_new(void)
 
 /* ---- who there is ---- */
 
-/* Whoever takes arrays; NULL: nobody. Only libgcc_s does, and there is one in a process. */
-static const ml_taker *of_arrays(const ml_unwinders *w)
-{
-    for (unsigned i = 0; i < ML_TAKERS; i++)
-        if (w->list[i].add && w->list[i].way == ML_WAY_ARRAYS)
-            return &w->list[i];
-    return NULL;
-}
-
-/* Puts an unwinder into a free place and tells it of everything. False when there is no place, or
-** it is known by another name. */
+/* Adds an unwinder and tells it of everything. False when there are too many, or it is known by
+** another name. */
 static bool enter(ml_unwinders *w, ml_taker taker)
 {
-    ml_taker *place = NULL;
-    for (unsigned i = ML_TAKERS; i-- > 0;) {
-        if (w->list[i].add == taker.add)
+    ml_takers *who = &w->takers;
+    for (unsigned i = 0; i < who->n; i++)
+        if (who->list[i].add == taker.add)
             return false;
-        if (!w->list[i].add)
-            place = &w->list[i];
-    }
-    if (!place)
+    if (who->n == ML_TAKERS)
         return false;
-    *place = taker;
-    if (taker.way == ML_WAY_ARRAYS)
-        ml_runs_tell(&w->runs, place);
-    else
-        ml_doors_tell(&w->doors, place);
+    who->list[who->n++] = taker;
+    ml_runs_tell(&w->runs, &taker);
     return true;
 }
 
@@ -92,9 +75,10 @@ void ml_unwinders_add(ml_unwinders *w, uint64_t add, uint64_t remove, bool by_re
 
 void ml_unwinders_forget(ml_unwinders *w, uint64_t add)
 {
-    for (unsigned i = 0; i < ML_TAKERS; i++)
-        if ((uint64_t)(uintptr_t)w->list[i].add == add && !w->list[i].library)
-            w->list[i] = (ml_taker){0};
+    ml_takers *who = &w->takers;
+    for (unsigned i = who->n; i-- > 0;)
+        if ((uint64_t)(uintptr_t)who->list[i].add == add && !who->list[i].library)
+            who->list[i] = who->list[--who->n];
 }
 
 /* Takes what a row names out of an open library. False when that has no such unwinder, or it is
@@ -150,11 +134,10 @@ void ml_unwinders_free(ml_unwinders *w)
 {
     if (!w)
         return;
-    ml_doors_free(&w->doors, w->list);
     ml_runs_free(&w->runs);
-    for (unsigned i = 0; i < ML_TAKERS; i++)
-        if (w->list[i].library)
-            dlclose(w->list[i].library);
+    for (unsigned i = 0; i < w->takers.n; i++)
+        if (w->takers.list[i].library)
+            dlclose(w->takers.list[i].library);
     ml_heap_free(w);
 }
 
@@ -162,29 +145,21 @@ void ml_unwinders_free(ml_unwinders *w)
 
 bool ml_unwind_register(ml_unwinders *w, const ml_unwind_table *t, ml_unwind *out)
 {
-    const ml_taker *arrays = of_arrays(w);
-    ml_unwind u = {.code = t->code, .with = w};
-    if (!ml_runs_add(&w->runs, arrays, t->at, t->code, t->home))
+    ml_unwind u = {.code = t->code, .size = t->size, .with = w};
+    if (!ml_runs_add(&w->runs, &w->takers, t, &u.place))
         return false;
-    if (!ml_doors_add(&w->doors, w->list, t, &u.door, &u.place)) {
-        ml_runs_remove(&w->runs, arrays, t->code);
-        return false;
-    }
     *out = u;
     return true;
 }
 
 void ml_unwind_unregister(ml_unwind *u)
 {
-    ml_unwinders *w = u->with;
-    if (!w)
-        return;
-    ml_doors_remove(&w->doors, w->list, u->door, u->place);
-    ml_runs_remove(&w->runs, of_arrays(w), u->code);
+    if (u->with)
+        ml_runs_remove(&u->with->runs, &u->with->takers, u);
     *u = (ml_unwind){0};
 }
 
 void ml_unwinders_vacate(ml_unwinders *w, uint64_t addr, uint64_t size)
 {
-    ml_doors_vacate(&w->doors, w->list, addr, size);
+    ml_runs_vacate(&w->runs, &w->takers, addr, size);
 }

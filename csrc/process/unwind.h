@@ -20,16 +20,15 @@ typedef struct ml_unwind_table {
     uint64_t home;    /* the address space that this code is in, as a number; between two tables of
                          one home lies no code but what is known here */
     uint32_t entries; /* about how many there are */
-    bool passes;      /* its addresses may be anybody's once it has been taken back; else they are
-                         free until ml_unwinders_vacate */
+    bool alone;       /* its home is its own, and may be anybody's once it has been taken back; else
+                         nothing comes to its addresses before ml_unwinders_vacate */
 } ml_unwind_table;
 
 /* A table that was told of. All zero: none. */
 typedef struct ml_unwind {
-    uint64_t code;
-    struct ml_door *door; /* by which it came in, and its number there */
-    uint32_t place;
+    uint64_t code, size;
     ml_unwinders *with;
+    uint32_t place; /* where it was put: see runs.c */
 } ml_unwind;
 
 ml_unwinders *ml_unwinders_new(void); /* NULL when memory is short */

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-#define CHECK(cond) ((cond) ? (void)0 : fail(__FILE__, __LINE__, #cond, NULL))
+#define CHECK(cond)   ((cond) ? (void)0 : fail(__FILE__, __LINE__, #cond, NULL))
 /* The call succeeds, or its first error is printed. */
 #define GOOD(d, call) ((call) == 0 ? (void)0 : fail(__FILE__, __LINE__, #call, d))
 
@@ -26,7 +26,7 @@ static void fail(const char *file, int line, const char *what, const ml_diag *d)
 }
 
 /* The call fails with this code, and its text (with the place) holds `part`. */
-static void fails_with(ml_diag *d, int result, ml_code code, const char *part, int line)
+static inline void fails_with(ml_diag *d, int result, ml_code code, const char *part, int line)
 {
     char text[1200] = "";
     if (d->first)
