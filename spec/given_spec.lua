@@ -185,3 +185,51 @@ describe("a method that is called with a dot says so", function()
       end
    end)
 end)
+
+describe("an argument of a wrong type is told at the caller's line", function()
+   local ln, unit, path
+
+   setup(function()
+      path = support.cc(dir .. "/h.o", "int h(void) { return 1; }", "-fPIC")
+      ln = moonlink.new()
+      unit = assert(ln:load(path))
+   end)
+
+   teardown(function()
+      ln:close()
+   end)
+
+   local wrong = {
+      "bad argument #1 to 'symbol' (string expected, got table)", function() ln:symbol {} end,
+      "bad argument #1 to 'address_of' (string expected, got no value)",
+      function() ln:address_of() end,
+      "'missing' (string expected, got function)", function() ln:missing(print) end,
+      "'write_symbols' (string expected, got boolean)", function() ln:write_symbols(true) end,
+      "'addr2sym' (integer expected, got float)", function() ln:addr2sym(0 / 0) end,
+      "bad argument #2 to 'why' (string expected", function() ln:why(path) end,
+      "'callback' (string expected, got table)", function() ln:callback({}, print) end,
+      "'missing' (string expected, got no value)", function() unit:missing() end,
+      "'address' (string expected, got number)", function() unit:address(1) end,
+      "option 'want': item 1 is a table, not a text", function() ln:load {path, want = {{}}} end,
+      "option 'wrap': item 2 is a number", function() moonlink.new {wrap = {"a", 1}} end,
+      "option 'search': item 1 is a boolean", function() ln:check {path, search = {false}} end,
+      "option 'rename': a name for a name expected, got a table for a string",
+      function() ln:load {path, rename = {a = {}}} end,
+      "bad argument #2 to 'string' (integer or nil expected, got string)",
+      function() moonlink.string(4096, "x") end,
+      "bad argument #2 to 'traceback' (integer or nil expected, got table)",
+      function() moonlink.traceback("x", {}) end,
+   }
+
+   for i = 1, #wrong, 2 do
+      it(wrong[i], function()
+         assert.matches(wrong[i], raised(wrong[i + 1]), 1, true)
+      end)
+   end
+
+   it("and a level of the stack that nobody has is none", function()
+      local text = moonlink.traceback("x", math.maxinteger)
+      assert.matches("^x\nstack traceback:", text)
+      assert.equal(moonlink.traceback("x", 1000), text)
+   end)
+end)

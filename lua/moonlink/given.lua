@@ -29,6 +29,18 @@ local function fits(value, types)
    return false
 end
 
+--- Looks at an argument that must be of a type, or one of several.
+---@param value any
+---@param types string as for options
+---@param number integer of the argument
+---@param name string of the function
+function given.argument(value, types, number, name)
+   if not fits(value, types) then
+      errors.mistake("bad argument #%d to '%s' (%s expected, got %s)", number, name, types,
+         value == nil and "no value" or types:find "integer" and math.type(value) or type(value))
+   end
+end
+
 --- Looks at a table of options: each must have a name that is known, and a value of its type.
 ---@param options any nil: none
 ---@param known table<string, string> by name the type, or several as in "string or table"; "any"
@@ -62,14 +74,18 @@ end
 ---@param methods table<string, function> which are replaced
 ---@param class string `__name` of the metatables of values that have them
 ---@param example string a name for one, "ln"
-function given.methods(methods, class, example)
+---@param first? table<string, string> by method the type of its first argument
+function given.methods(methods, class, example, first)
    for name, method in pairs(methods) do
+      local types = first and first[name]
       methods[name] = function(self, ...)
          local meta = getmetatable(self)
          if type(meta) ~= "table" or rawget(meta, "__name") ~= class then
             errors.mistake("'%s' is a method of a %s, but was called on %s: call it with a colon, "
                .. "%s:%s(...)", name, class, self == nil and "nothing" or "a " .. type(self),
                example, name)
+         elseif types then
+            given.argument((...), types, 1, name)
          end
          return method(self, ...)
       end

@@ -285,6 +285,7 @@ end
 ---@return string|nil
 ---@return table|nil err
 function call.string(where, max)
+   given.argument(max, "integer or nil", 2, "string")
    return core.cstring(data.address(where, 3), max)
 end
 

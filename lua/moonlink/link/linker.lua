@@ -296,6 +296,7 @@ end
 ---@return moonlink.Explanation?
 ---@return moonlink.Error? err
 function methods:why(what, name)
+   given.argument(name, "string", 2, "why")
    local merged, list = prepare(self, what)
    merged.undefined = "null"
    local run <close> = load.begin(self, merged)
@@ -362,7 +363,10 @@ local metatable = {
    end,
 }
 
-given.methods(methods, metatable.__name, "ln")
+given.methods(methods, metatable.__name, "ln", {
+   address_of = "string", symbol = "string", missing = "string", explain = "string",
+   write_symbols = "string", addr2sym = "integer", callback = "string",
+})
 
 --- A linker over a session of the core.
 function over_session(session, opts)

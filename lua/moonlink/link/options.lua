@@ -91,6 +91,27 @@ local defaults = {
    bind = "direct", debug = "auto",
 }
 
+--- Options that are lists of names, patterns or paths.
+local texts = {
+   "wrap", "export", "hide", "weaken", "keep", "search", "fallback", "roots", "want",
+}
+
+local function check_texts(over)
+   for _, name in ipairs(texts) do
+      for i, text in ipairs(type(over[name]) == "table" and over[name] or {}) do
+         if type(text) ~= "string" then
+            errors.mistake("option '%s': item %d is a %s, not a text", name, i, type(text))
+         end
+      end
+   end
+   for from, to in next, over.rename or {} do
+      if type(from) ~= "string" or type(to) ~= "string" then
+         errors.mistake("option 'rename': a name for a name expected, got a %s for a %s", type(to),
+            type(from))
+      end
+   end
+end
+
 --- Looks at the options of a call; raises for a mistake.
 ---@param over any of a load: may have an array part, which is left alone
 ---@param what "linker"|"load"|"image"|"plan" what they are for
@@ -104,6 +125,7 @@ function options.check(over, what)
       end
    end
    over = given.options(over, known, nil, what ~= "linker")
+   check_texts(over)
    if over.debug then
       debugging.parse(over.debug)
    end

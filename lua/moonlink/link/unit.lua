@@ -196,7 +196,9 @@ local metatable = {
    end,
 }
 
-given.methods(methods, metatable.__name, "unit")
+given.methods(methods, metatable.__name, "unit", {
+   symbol = "string", address = "string", missing = "string", write_symbols = "string",
+})
 
 --- Wraps a unit of the core.
 ---@param linker moonlink.Linker

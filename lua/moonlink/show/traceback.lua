@@ -3,9 +3,12 @@
 -- SPDX-License-Identifier: MIT
 
 local core = require "moonlink.core"
+local given = require "moonlink.given"
 local question = require "moonlink.link.question"
 
 local traceback = {}
+
+local DEEPEST = 200000 -- more levels than a stack of Lua has
 
 --- Native frames of one callback that are shown from each end.
 local SHOWN = 10
@@ -103,7 +106,8 @@ function traceback.traceback(message, level)
    if type(message) ~= "string" and message ~= nil then
       return message
    end
-   level = level or 1
+   given.argument(level, "integer or nil", 2, "traceback")
+   level = math.min(level or 1, DEEPEST)
    local text, marks, levels, segments
    if message ~= nil then
       -- The handler stands between this function and the one that raised, unless it called it last.
