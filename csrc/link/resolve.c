@@ -234,7 +234,7 @@ static int yield_to_unit(ml_txn *t, ml_entry *e)
 
 static int yield_to_process(ml_txn *t, ml_entry *e)
 {
-    if (!may_yield(t, e) || (t->o.weak != ML_WEAK_PROCESS && !is_unique(t, e)))
+    if (t->o.weak != ML_WEAK_PROCESS && !is_unique(t, e))
         return 0;
     return bind_process(t, e) ? yielded(t, e) : 0;
 }
@@ -242,11 +242,16 @@ static int yield_to_process(ml_txn *t, ml_entry *e)
 /* Most have names that no file of the process knows: those are not asked for one by one. */
 static int yield_all_to_process(ml_txn *t)
 {
-    uint32_t n = t->nyielding;
-    ml_sought *v = ml_nalloc(&t->scratch, n, sizeof *v);
+    uint32_t n = 0;
+    ml_sought *v = ml_nalloc(&t->scratch, t->nyielding, sizeof *v);
     int rc = v ? 0 : ml_nomem(t->d);
-    for (uint32_t i = 0; v && i < n; i++)
-        v[i].name = t->yielding[i]->name;
+    for (uint32_t i = 0; v && i < t->nyielding; i++) {
+        if (!may_yield(t, t->yielding[i]))
+            continue; /* it has, to a unit, or is what it was no more */
+        t->yielding[n] = t->yielding[i];
+        v[n++].name = t->yielding[i]->name;
+    }
+    t->nyielding = n;
     if (v)
         ml_process_seek(v, n);
     for (uint32_t i = 0; rc == 0 && i < n; i++)
