@@ -19,8 +19,8 @@ struct ml_chunk;
 typedef struct ml_bulk {
     size_t unit; /* bytes */
     /* *size bytes, which will be written soon, and as many more as fill a unit: then *size says it.
-    ** NULL when there is no memory. *slow: large units turned out to be slow to come, now or before;
-    ** then pages do. */
+    ** NULL when there is no memory. *slow: large units turned out to be slow to come, now or
+    ** before; then pages do. */
     void *(*get)(size_t *size, bool *slow);
     void (*put)(void *p, size_t size);
     void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
