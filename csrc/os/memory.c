@@ -63,7 +63,8 @@ static void bulk_touch(void *p, size_t size)
 enum { SLOW_NS = 1000 * 1000 };
 
 /* Brings in huge pages for `need` bytes, as long as they come fast, and small ones for the rest of
-** them; gives back what lies behind those. Returns how many bytes there are then. */
+** them, behind which the memory is given back; also where the system has no huge page to give.
+** Returns how many bytes there are then. */
 static size_t bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
 {
     size_t done = 0, all = ml_align_up(need, ml_os_page());
@@ -72,13 +73,14 @@ static size_t bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
         *(volatile uint8_t *)(p + done) = 0;
         *slow = ml_os_ran_ns() - start > SLOW_NS;
     }
-    if (done >= need)
-        return size;
-    if (size > all)
-        munmap(p + all, size - all);
-    madvise(p + done, all - done, MADV_NOHUGEPAGE);
-    ml_os_populate((uintptr_t)(p + done), all - done);
-    return all;
+    if (done < need) {
+        if (size > all)
+            munmap(p + all, size - all);
+        madvise(p + done, all - done, MADV_NOHUGEPAGE);
+        size = all;
+    }
+    ml_os_populate((uintptr_t)p, all);
+    return size;
 }
 
 /* Asks for more than is wanted, and returns what lies outside the aligned part. */

@@ -223,7 +223,7 @@ static uint8_t *take(size_t *size, bool *slow)
     uint8_t *p = ml_os_bulk.get(size, slow);
     CHECK(p && *size > 3 * ml_os_bulk.unit);
     for (size_t i = 0; i <= 3 * ml_os_bulk.unit; i += PAGE)
-        CHECK((!*slow || is_present(p + i)) && p[i] == 0);
+        CHECK(is_present(p + i) && p[i] == 0);
     p[*size - 1] = 1;
     return p;
 }
@@ -244,6 +244,11 @@ static void huge(const char *unused)
     step_ns = 0;
     p = take(&size, &slow);
     CHECK(slow && small_from == (uintptr_t)p && size == 3 * unit + PAGE);
+    ml_os_bulk.put(p, size);
+    slow = false;
+    CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+    p = take(&size, &slow); /* small ones, too, where there are no huge ones */
+    CHECK(!slow && !small_from && size == 4 * unit);
     ml_os_bulk.put(p, size);
 }
 
