@@ -337,6 +337,15 @@ describe("a C declaration", function()
          end
       end)
 
+      it("shows of a long line what is around the mistake", function()
+         local text = "int " .. ("a, "):rep(50000) .. "@, " .. ("b, "):rep(50000) .. "c;"
+         local _, err = scope:declare(text)
+         local message, shown, caret = tostring(err):match "^([^\n]+)\n  ([^\n]+)\n  ( *)%^$"
+         assert.matches("column 150005", message, 1, true)
+         assert.is_true(#shown <= 200)
+         assert.equal("@", shown:sub(#caret + 1, #caret + 1))
+      end)
+
       it("does not overflow the stack on deep nesting", function()
          local deep = ("("):rep(100000)
          for _, text in ipairs {

@@ -14,10 +14,14 @@ local mistake = {}
 
 local class = { __name = "moonlink.Mistake" }
 
+local WIDEST = 200 -- columns of a line that are shown
+
 function class:__tostring()
-   local indent = self.source:sub(1, self.column - 1):gsub("[^\t]", " ")
+   local first = #self.source <= WIDEST and 1 or math.max(1, self.column - WIDEST // 2)
+   local shown = self.source:sub(first, first + WIDEST - 1)
+   local indent = shown:sub(1, self.column - first):gsub("[^\t]", " ")
    return ("declaration, line %d, column %d: %s\n  %s\n  %s^"):format(
-      self.line, self.column, self.message, self.source, indent)
+      self.line, self.column, self.message, shown, indent)
 end
 
 ---Line and column of a byte, and the whole line.
