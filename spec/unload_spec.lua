@@ -63,11 +63,14 @@ describe("unloading", function()
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(base))
       assert.is_true(unit:unload())
+      local argument = {
+         symbol = "get", address = "get", missing = "get", write_symbols = "/dev/null",
+      }
       for _, method in ipairs {
          "unload", "users", "reload", "symbol", "address", "symbols", "sections", "inputs",
          "stripped", "missing", "write_symbols", "map",
       } do
-         local text = support.refused(function() unit[method](unit) end)
+         local text = support.refused(function() unit[method](unit, argument[method]) end)
          assert.matches("^[^\n]*unload_spec%.lua:%d+: .*base%.o was unloaded$", text, method)
       end
       assert.equal("base.o", unit.name:match "[^/]+$")
