@@ -111,10 +111,10 @@ static struct ml_chunk *chunk_new(ml_arena *a, size_t size)
     if (all < size)
         return NULL;
     if (bulk) {
-        size_t got = all;
-        c = bulk->get(&got, a->slow ? a->slow : &slow);
+        ml_part got = bulk->get(all, a->slow ? a->slow : &slow);
+        c = got.p;
         if (c)
-            *c = (struct ml_chunk){.size = got, .bulk = bulk};
+            *c = (struct ml_chunk){.size = got.size, .bulk = bulk};
     }
     if (!c) {
         c = malloc(all);

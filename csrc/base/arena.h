@@ -14,14 +14,19 @@
 
 struct ml_chunk;
 
+/* A part of memory; p is NULL when there is none. */
+typedef struct ml_part {
+    void *p;
+    size_t size;
+} ml_part;
+
 /* Where an arena that has grown large takes its memory from, in place of malloc: units that the
 ** system hands out more cheaply (os.h: ml_os_bulk). */
 typedef struct ml_bulk {
     size_t unit; /* bytes */
-    /* *size bytes, which will be written soon, and as many more as fill a unit: then *size says it.
-    ** NULL when there is no memory. *slow: large units turned out to be slow to come, now or
-    ** before; then pages do. */
-    void *(*get)(size_t *size, bool *slow);
+    /* At least size bytes, which will be written soon: as many as fill units. *slow: those turned
+    ** out to be slow to come, now or before; then pages do. */
+    ml_part (*get)(size_t size, bool *slow);
     void (*put)(void *p, size_t size);
     void (*touch)(void *p, size_t size); /* will be written soon: brings its pages in */
     void (*drop)(void *p, size_t size);  /* gives its whole pages back; it stays where it is */

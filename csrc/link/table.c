@@ -24,7 +24,7 @@ static ml_slot *slots_new(const ml_table *t, uint32_t n)
     if (size % ml_os_bulk.unit != 0)
         return ml_heap_zalloc(n, sizeof(ml_slot));
     /* brought in, all of it: what is read first is brought in twice */
-    return ml_os_bulk.get(&size, t->slow ? t->slow : &slow);
+    return ml_os_bulk.get(size, t->slow ? t->slow : &slow).p;
 }
 
 static void slots_free(ml_table *t)

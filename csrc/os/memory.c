@@ -84,16 +84,15 @@ static size_t bring_in(uint8_t *p, size_t size, size_t need, bool *slow)
 }
 
 /* Asks for more than is wanted, and returns what lies outside the aligned part. */
-static void *bulk_get(size_t *size, bool *slow)
+static ml_part bulk_get(size_t size, bool *slow)
 {
-    const size_t need = *size;
-    if (need > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
-        return NULL;
-    const size_t all = ml_align_up(need, HUGE_PAGE);
+    if (size > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
+        return (ml_part){NULL, 0};
+    const size_t all = ml_align_up(size, HUGE_PAGE);
     uint8_t *p =
         mmap(NULL, all + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
-        return NULL;
+        return (ml_part){NULL, 0};
     size_t head = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
     if (head)
         munmap(p, head);
@@ -101,8 +100,7 @@ static void *bulk_get(size_t *size, bool *slow)
         munmap(p + head + all, HUGE_PAGE - head);
     p += head;
     madvise(p, all, MADV_HUGEPAGE);
-    *size = bring_in(p, all, need, slow);
-    return p;
+    return (ml_part){p, bring_in(p, all, size, slow)};
 }
 
 static void bulk_put(void *p, size_t size)

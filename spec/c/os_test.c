@@ -216,40 +216,34 @@ static bool is_present(const uint8_t *p)
 }
 
 /* Takes three units and a byte. */
-static uint8_t *take(size_t *size, bool *slow)
+static ml_part take(bool *slow)
 {
-    *size = 3 * ml_os_bulk.unit + 1;
     small_from = 0;
-    uint8_t *p = ml_os_bulk.get(size, slow);
-    CHECK(p && *size > 3 * ml_os_bulk.unit);
+    ml_part got = ml_os_bulk.get(3 * ml_os_bulk.unit + 1, slow);
+    uint8_t *p = got.p;
+    CHECK(p && got.size > 3 * ml_os_bulk.unit);
     for (size_t i = 0; i <= 3 * ml_os_bulk.unit; i += PAGE)
-        CHECK(is_present(p + i) && p[i] == 0);
-    p[*size - 1] = 1;
-    return p;
+        CHECK((!*slow || is_present(p + i)) && p[i] == 0);
+    p[got.size - 1] = 1;
+    return got;
 }
 
 static void huge(const char *unused)
 {
     const size_t unit = ml_os_bulk.unit;
     bool slow = false;
-    size_t size;
     (void)unused;
-    uint8_t *p = take(&size, &slow);
-    CHECK(!slow && !small_from && size == 4 * unit && (uintptr_t)p % unit == 0);
-    ml_os_bulk.put(p, size);
+    ml_part got = take(&slow);
+    CHECK(!slow && !small_from && got.size == 4 * unit && (uintptr_t)got.p % unit == 0);
+    ml_os_bulk.put(got.p, got.size);
     step_ns = 10 * 1000 * 1000;
-    p = take(&size, &slow);
-    CHECK(slow && small_from == (uintptr_t)p + unit && size == 3 * unit + PAGE);
-    ml_os_bulk.put(p, size);
+    got = take(&slow);
+    CHECK(slow && small_from == (uintptr_t)got.p + unit && got.size == 3 * unit + PAGE);
+    ml_os_bulk.put(got.p, got.size);
     step_ns = 0;
-    p = take(&size, &slow);
-    CHECK(slow && small_from == (uintptr_t)p && size == 3 * unit + PAGE);
-    ml_os_bulk.put(p, size);
-    slow = false;
-    CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
-    p = take(&size, &slow); /* small ones, too, where there are no huge ones */
-    CHECK(!slow && !small_from && size == 4 * unit);
-    ml_os_bulk.put(p, size);
+    got = take(&slow);
+    CHECK(slow && small_from == (uintptr_t)got.p && got.size == 3 * unit + PAGE);
+    ml_os_bulk.put(got.p, got.size);
 }
 
 /* ---- what the process has ---- */
