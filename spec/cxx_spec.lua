@@ -391,6 +391,27 @@ describe("C++ objects share", function()
       end)
    end
 
+   it("a variable with a shared library also when more of it comes late", function()
+      local WEAK = "__attribute__((weak)) int late_n = 1; extern \"C\" int missing();\n"
+      local path = library("late_owner", "inline int late_n = 77; int *owner() { return &late_n; }",
+         "-std=c++17")
+      local user = cxx("late_user", WEAK
+         .. "extern \"C\" int f() { return missing() + late_n; }", "-O1")
+      local member = cxx("late_member", WEAK
+         .. "extern \"C\" int present() { return late_n; }", "-O1")
+      local archive = member .. ".a"
+      support.sh("ar rc %s %s", archive, member)
+      local seen = assert(moonlink.isolate(function() -- the library stays in its process
+         local ln <close> = loaded {path}
+         local unit = assert(ln:load {user, archive, undefined = function(q)
+            return q.name == "missing" and "present" or nil -- asked when all else is resolved
+         end})
+         return {value = ln:func("int f(void)")(), looked_up = unit.stats.looked_up}
+      end))
+      -- looked up: missing, and for each definition whether it is the library's, and what that has
+      assert.same({value = 2 * 77, looked_up = 1 + 2 * 2}, seen[1])
+   end)
+
    it("no variable that the process does not have, and ask for none", function()
       local text = "inline int own_variable = 3; extern \"C\" int own() { return own_variable; }"
       for _, compiler in ipairs(COMPILERS) do

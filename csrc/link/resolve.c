@@ -254,9 +254,12 @@ static int yield_all_to_process(ml_txn *t)
     t->nyielding = n;
     if (v)
         ml_process_seek(v, n);
-    for (uint32_t i = 0; rc == 0 && i < n; i++)
-        if (v[i].found || strchr(v[i].name, '@')) /* the files keep versions apart */
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        if (!v[i].found && !strchr(v[i].name, '@')) /* the files keep versions apart */
+            continue;
+        if (may_yield(t, t->yielding[i])) /* what was defined anew stands here twice */
             rc = yield_to_process(t, t->yielding[i]);
+    }
     return rc;
 }
 
