@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "process/objects.h"
 
 /* Note [Tables in runs]
 ** ~~~~~~~~~~~~~~~~~~~~~
@@ -24,9 +25,10 @@
 ** it is told of: 10,000 units are a list of forty. MOST is what balances the walk with the sorting
 ** of a run's entries at the next throw.
 ** The order in an array does not matter: a table keeps its place while the run lasts, and in a free
-** place stands a table without entries. A change makes another array known before the old one
-** is forgotten. Copying it took longer than all else: so a run has two arrays, which differ in one
-** place (`changed`), and a change brings the other one up to date there and is made in it.
+** place stands a table without entries. A change makes another array known before the old one is
+** forgotten, by another object: see Note [Objects that are still read]. Copying it took longer than
+** all else: so a run has two arrays, which differ in one place (`changed`), and a change brings the
+** other one up to date there and is made in it.
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
 ** the address it looks for. So nobody else's code may lie between the first and the last of a run,
 ** another session's, say: all of it is in one reservation of address space (`home`), which is ours
@@ -61,8 +63,7 @@ enum {
     LINGERING = 1 << 14, /* so many more entries of the dead than of the living may stay */
     LENGTH_AT = 4,       /* in a door's record: its 64-bit length, */
     COUNTED_FROM = 12,
-    RECORD = 24,
-    OBJECT_WORDS = 16 /* libgcc's struct object takes 6 or 7 */
+    RECORD = 24
 };
 
 /* Of a table. Place 0 is never taken: libgcc takes nothing back that begins with four zeros, as an
@@ -84,7 +85,7 @@ typedef struct ml_run {
     const void **tables[2]; /* by places; each ends in NULL */
     place *places;
     uint8_t records[2][RECORD];
-    uint64_t objects[2][OBJECT_WORDS]; /* libgcc's own, for either array */
+    ml_object *objects[2]; /* libgcc's own, for either array */
 } run;
 
 /* An extended length, a CIE of version 1 without augmentation, factors 1 and column 0. */
@@ -147,8 +148,10 @@ static void change(run *r, const ml_taker *arrays, uint32_t at, const void *tabl
     unsigned new = 1 - r->known;
     r->tables[new][r->changed] = r->tables[r->known][r->changed];
     r->tables[new][at] = table;
-    if (arrays && n)
+    if (arrays && n) {
+        r->objects[new] = ml_object_renew(r->objects[new]);
         arrays->array_add(r->tables[new], r->objects[new]);
+    }
     if (arrays && r->n)
         arrays->array_remove(r->tables[r->known]);
     r->known = new;
@@ -191,12 +194,24 @@ static run *most_buried(const ml_runs *v)
 
 /* ---- the list ---- */
 
+/* Nobody knows its arrays. */
+static void drop(run *r)
+{
+    ml_object_leave(r->objects[0]);
+    ml_object_leave(r->objects[1]);
+    ml_heap_free(r);
+}
+
 static run *allocate(uint64_t home, uint32_t most)
 {
     size_t words = most + 2;
     run *r = ml_heap_zalloc(1, sizeof *r + (most + 1) * sizeof(place) + 2 * words * sizeof(void *));
     if (!r)
         return NULL;
+    if (!(r->objects[0] = ml_object_new()) || !(r->objects[1] = ml_object_new())) {
+        drop(r);
+        return NULL;
+    }
     r->places = (place *)(r + 1);
     r->tables[0] = (const void **)(r->places + most + 1);
     r->tables[1] = r->tables[0] + words;
@@ -238,7 +253,7 @@ static void free_run(ml_runs *v, const ml_takers *who, run *r)
         arrays->array_remove(r->tables[r->known]);
     close_record(who, r->records[r->door]);
     v->buried -= r->buried;
-    ml_heap_free(r);
+    drop(r);
 }
 
 /* A run that has no tables any more. */
@@ -298,7 +313,7 @@ static bool deal(ml_runs *v, const ml_takers *who, uint32_t at, uint32_t each, u
         n++;
     if (n < pieces) {
         while (n > 0)
-            ml_heap_free(made[--n]);
+            drop(made[--n]);
         return false;
     }
     sort(old, cards);

@@ -4,6 +4,9 @@
 #include "process/unwind.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "check.h"
@@ -533,12 +536,68 @@ static void churning(const char *arg)
     free(path);
 }
 
+/* ---- other threads look up meanwhile ---- */
+
+enum { UNITS = 3000, CODE = 64, CHANGES = 20000, LOOKERS = 3 };
+static char code_of_all[UNITS][CODE];
+static table table_of_all[UNITS];
+static find_fde *look_up;
+static atomic_bool stop;
+
+/* Units with even numbers stay. */
+static void *look(void *seed)
+{
+    unsigned s = (unsigned)(uintptr_t)seed;
+    void *bases[3];
+    while (!stop) {
+        unsigned i = (unsigned)rand_r(&s) % UNITS & ~1u;
+        CHECK(look_up(code_of_all[i] + 1, bases) == &table_of_all[i].fde_length);
+        CHECK(bases[2] == code_of_all[i]);
+    }
+    return NULL;
+}
+
+static void looked_up(const char *unused)
+{
+    (void)unused;
+    static ml_unwind all[UNITS];
+    pthread_t threads[LOOKERS];
+    unsigned s = 1;
+    ml_library gcc = opened("libgcc_s.so.1");
+    look_up = (find_fde *)(uintptr_t)found(&gcc, "_Unwind_Find_FDE").addr;
+    ml_unwinders *w = ml_unwinders_new();
+    CHECK(w);
+    ml_unwinders_refresh(w);
+    for (unsigned i = 0; i < UNITS; i++) {
+        uint64_t start = (uint64_t)(uintptr_t)code_of_all[i];
+        table_of_all[i] = table_for(start);
+        tell(w, &table_of_all[i], start, 1, &all[i]);
+    }
+    for (uintptr_t k = 0; k < LOOKERS; k++)
+        CHECK(pthread_create(&threads[k], NULL, look, (void *)(k + 1)) == 0);
+    for (unsigned k = 0; k < CHANGES; k++) {
+        unsigned i = (unsigned)rand_r(&s) % UNITS | 1;
+        uint64_t start = (uint64_t)(uintptr_t)code_of_all[i];
+        if (all[i].with)
+            ml_unwind_unregister(&all[i]);
+        else
+            tell(w, &table_of_all[i], start, 1, &all[i]);
+    }
+    stop = true;
+    for (unsigned k = 0; k < LOOKERS; k++)
+        CHECK(pthread_join(threads[k], NULL) == 0);
+    for (unsigned i = 0; i < UNITS; i++)
+        ml_unwind_unregister(&all[i]);
+    ml_unwinders_free(w);
+    ml_library_close(&gcc);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"unwinding", unwinding}, {"at_4gib", at_4gib},   {"between", between},
         {"counted", counted},     {"records", records},   {"scattered", scattered},
-        {"left", left},           {"churning", churning},
+        {"left", left},           {"churning", churning}, {"looked_up", looked_up},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);

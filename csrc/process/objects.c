@@ -1,0 +1,90 @@
+/* objects.c -- process: memory for what libgcc notes of an array of tables that it is told of.
+**
+** Note [Objects that are still read]
+** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+** libgcc up to version 12 looks for the table of an address while it holds its lock, but reads how
+** that table's addresses are encoded, which its object says, when it has given the lock back. For
+** what that object was made for there is no harm: nobody takes code away that a thread is in. But
+** one of ours has the tables of many units: while a thread throws through one of them another
+** thread unloads another one, and the object is taken back. Its memory stays as it was; told of
+** again it says "no encoding" until libgcc looks into it, and a thread that reads this aborts.
+** Nobody can be asked whether a thread is at that place. So an object that was taken back waits
+** WAIT_NS before it is used again; in a process without other threads it need not.
+** libgcc's list belongs to the process and not to a session, and so do those that wait: a lock
+** guards them. Whoever finds it taken does without, since a child process might find it so for
+** ever: then there is one more object, or one less that waits.
+** Spec: _Unwind_Find_FDE in unwind-dw2-fde.c of GCC 12.
+** SPDX-License-Identifier: MIT */
+#include "process/objects.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "os/os.h"
+
+enum { WORDS = 8, WAIT_NS = 1000 * 1000 * 1000 }; /* libgcc's struct object has 6 words or 7 */
+
+struct ml_object {
+    uint64_t words[WORDS];
+    uint64_t since; /* it waits */
+    ml_object *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    ml_object *first, *last; /* first: waits longest */
+} waiting;
+
+/* One that has waited long enough, or NULL. */
+static ml_object *ready(uint64_t now)
+{
+    if (pthread_mutex_trylock(&lock) != 0)
+        return NULL;
+    ml_object *o = waiting.first;
+    if (o && now - o->since >= WAIT_NS)
+        waiting.first = o->next;
+    else
+        o = NULL;
+    pthread_mutex_unlock(&lock);
+    return o;
+}
+
+static void let_wait(ml_object *o, uint64_t now)
+{
+    o->since = now;
+    o->next = NULL;
+    if (pthread_mutex_trylock(&lock) != 0)
+        return;
+    if (waiting.first)
+        waiting.last->next = o;
+    else
+        waiting.first = o;
+    waiting.last = o;
+    pthread_mutex_unlock(&lock);
+}
+
+ml_object *ml_object_new(void)
+{
+    return ml_heap_zalloc(1, sizeof(ml_object));
+}
+
+ml_object *ml_object_renew(ml_object *o)
+{
+    if (ml_os_single_threaded())
+        return o;
+    uint64_t now = ml_os_now_ns();
+    ml_object *other = ready(now);
+    if (!other && !(other = ml_object_new()))
+        return o;
+    let_wait(o, now);
+    return other;
+}
+
+void ml_object_leave(ml_object *o)
+{
+    if (o && ml_os_single_threaded())
+        ml_heap_free(o);
+    else if (o)
+        let_wait(o, ml_os_now_ns());
+}
