@@ -50,7 +50,7 @@ describe("an instrumented object", function()
 
    setup(function()
       folder = support.tmpdir()
-      sanitized = support.read "/proc/self/maps":find("libasan", 1, true) ~= nil
+      sanitized = support.sanitized()
    end)
 
    local function object(name, source, flags, compiler)
@@ -462,6 +462,9 @@ describe("an instrumented object", function()
    end
 
    it("is told what to do when it was compiled for a kernel", function()
+      if sanitized then
+         return pending "the runtime for a process is here"
+      end
       local source = "int a[4]; int f(int i) { a[i] = 1; return a[i]; }"
       for _, case in ipairs {
          {"gcc", "-fsanitize=kernel-address", "-fsanitize=address"},

@@ -299,8 +299,10 @@ describe("lab: system calls", function()
       end
       assert.same({0, 40}, {opened "opens 0", opened "opens 40"})
       assert.is_number(sample.first_call_system_calls)
-      assert.equal(sample.system_calls,
-         sample.prepare_system_calls + sample.load_system_calls)
+      if not support.sanitized() then -- its allocator asks between the stages, too
+         assert.equal(sample.system_calls,
+            sample.prepare_system_calls + sample.load_system_calls)
+      end
       local by_name = {}
       for _, one in ipairs(case.system_calls[1].top) do -- prepare, with the processes it started
          by_name[one.name] = one.calls

@@ -3,7 +3,7 @@
 ** telling all, the first look-up, as of an exception, taking all back; and, all being told anew,
 ** changing each for another at its place and taking these back. Each table describes a function in
 ** a page of its own, where nothing else is.
-** Compiled with the rooms base and os, and unwind.c, runs.c and runtime.c of process.
+** Compiled with the rooms base and os, and unwind.c, runs.c, objects.c and runtime.c of process.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>

@@ -190,6 +190,12 @@ function support.has(program)
    return os.execute("command -v " .. support.quote(program) .. " >/dev/null 2>&1") == true
 end
 
+--- Is a sanitizer's library in this process? It has an allocator of its own.
+---@return boolean
+function support.sanitized()
+   return support.read "/proc/self/maps":find("libasan", 1, true) ~= nil
+end
+
 --- Runs a Lua text in a process of its own that finds the same modules: for what could crash, and
 --- for what is seen only when a state closes.
 ---@param source string
