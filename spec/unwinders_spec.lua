@@ -38,12 +38,20 @@ describe("unwind tables", function()
       passes "looked_up"
    end)
 
+   it("need no memory of their unwinder's while nobody throws", function()
+      passes("come_and_go_beside", {variant = "plain"})
+   end)
+
    it("of one session are found between those of another", function()
       passes("between", {variant = "plain"})
    end)
 
    it("are taken back in any order without walking through each other", function()
-      for _, order in ipairs {"oldest", "newest", "random", "oldest-mixed", "random-mixed"} do
+      local orders = {
+         "oldest", "newest", "random", "oldest-mixed", "random-mixed", "random-quiet",
+         "newest-quiet",
+      }
+      for _, order in ipairs(orders) do
          passes(("counted %s,%s"):format(like_libgcc, order), {variant = "plain"})
       end
    end)
@@ -58,7 +66,9 @@ describe("unwind tables", function()
 
    it("are known to all kinds of unwinders while they come and go and memory is refused", function()
       passes("churning " .. like_libunwind)
-      passes(("churning %s,%s"):format(like_libunwind, like_libgcc), {variant = "plain"})
+      for _, test in ipairs {"churning", "churning_beside"} do
+         passes(("%s %s,%s"):format(test, like_libunwind, like_libgcc), {variant = "plain"})
+      end
    end)
 end)
 

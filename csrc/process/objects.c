@@ -9,7 +9,8 @@
 ** thread unloads another one, and the object is taken back. Its memory stays as it was; told of
 ** again it says "no encoding" until libgcc looks into it, and a thread that reads this aborts.
 ** Nobody can be asked whether a thread is at that place. So an object that was taken back waits
-** WAIT_NS before it is used again; in a process without other threads it need not.
+** WAIT_NS before it is used again; in a process without other threads it need not, nor when nothing
+** was ever found by it.
 ** libgcc's list belongs to the process and not to a session, and so do those that wait: a lock
 ** guards them. Whoever finds it taken does without, since a child process might find it so for
 ** ever: then there is one more object, or one less that waits.
@@ -24,10 +25,12 @@
 #include "os/os.h"
 
 enum { WORDS = 8, WAIT_NS = 1000 * 1000 * 1000 }; /* libgcc's struct object has 6 words or 7 */
+enum { LOWEST = 0 };      /* which of them is the lowest address that the tables are for, */
+#define UNREAD UINT64_MAX /* and what it is until they have been read */
 
 struct ml_object {
-    uint64_t words[WORDS];
-    uint64_t since; /* it waits */
+    uint64_t words[WORDS]; /* of libgcc */
+    uint64_t since;        /* it waits */
     ml_object *next;
 };
 
@@ -66,12 +69,15 @@ static void let_wait(ml_object *o, uint64_t now)
 
 ml_object *ml_object_new(void)
 {
-    return ml_heap_zalloc(1, sizeof(ml_object));
+    ml_object *o = ml_heap_zalloc(1, sizeof *o);
+    if (o)
+        o->words[LOWEST] = UNREAD;
+    return o;
 }
 
 ml_object *ml_object_renew(ml_object *o)
 {
-    if (ml_os_single_threaded())
+    if (ml_os_single_threaded() || ml_object_is_unread(o))
         return o;
     uint64_t now = ml_os_now_ns();
     ml_object *other = ready(now);
@@ -81,9 +87,14 @@ ml_object *ml_object_renew(ml_object *o)
     return other;
 }
 
+bool ml_object_is_unread(const ml_object *o)
+{
+    return __atomic_load_n(&o->words[LOWEST], __ATOMIC_RELAXED) == UNREAD;
+}
+
 void ml_object_leave(ml_object *o)
 {
-    if (o && ml_os_single_threaded())
+    if (o && (ml_os_single_threaded() || ml_object_is_unread(o)))
         ml_heap_free(o);
     else if (o)
         let_wait(o, ml_os_now_ns());

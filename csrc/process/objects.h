@@ -4,6 +4,8 @@
 #ifndef ML_PROCESS_OBJECTS_H
 #define ML_PROCESS_OBJECTS_H
 
+#include <stdbool.h>
+
 /* libgcc's struct object stands at its beginning. */
 typedef struct ml_object ml_object;
 
@@ -12,6 +14,8 @@ ml_object *ml_object_new(void);
 /* In place of one that libgcc was told of some time ago and was not since: one that no thread reads
 ** any more; the same if there is none and memory is short. */
 ml_object *ml_object_renew(ml_object *o);
+/* libgcc has not looked into its tables since it was told of them. */
+bool ml_object_is_unread(const ml_object *o);
 /* It is not needed any more; NULL: nothing. */
 void ml_object_leave(ml_object *o);
 

@@ -7,6 +7,7 @@
 ** SPDX-License-Identifier: MIT */
 #include "process/runs.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/arena.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "os/os.h"
 #include "process/objects.h"
 
 /* Note [Tables in runs]
@@ -29,6 +31,10 @@
 ** forgotten, by another object: see Note [Objects that are still read]. Copying it took longer than
 ** all else: so a run has two arrays, which differ in one place (`changed`), and a change brings the
 ** other one up to date there and is made in it.
+** libgcc reads an array when it first looks for an address in it, and never again. So where nobody
+** has thrown since it was told of one, what stands in it can be changed without a word: 10,000
+** units that go one by one are a change in libgcc's list for each run, not for each unit. With
+** other threads it cannot: libgcc reads an array twice, and aborts if the second time there is more.
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
 ** the address it looks for. So nobody else's code may lie between the first and the last of a run,
 ** another session's, say: all of it is in one reservation of address space (`home`), which is ours
@@ -141,10 +147,25 @@ static void close_record(const ml_takers *who, const uint8_t *record)
             who->list[i].remove(record);
 }
 
-/* Puts a table, or none, into a place of the array that is not known, which then is if there are
-** any tables in it: n of them. */
+/* Puts a table, or none, into the array that is known. False when that is not enough: then it has
+** been read, maybe by a signal handler just now. */
+static bool change_unread(run *r, uint32_t at, const void *table)
+{
+    const ml_object *o = r->objects[r->known];
+    if (!ml_os_single_threaded() || !ml_object_is_unread(o))
+        return false;
+    r->tables[0][at] = r->tables[1][at] = table;
+    atomic_signal_fence(memory_order_seq_cst);
+    return ml_object_is_unread(o);
+}
+
+/* Puts a table, or none, into a place of a run, which then has n. */
 static void change(run *r, const ml_taker *arrays, uint32_t at, const void *table, uint32_t n)
 {
+    if (arrays && r->n && n && change_unread(r, at, table)) {
+        r->n = n;
+        return;
+    }
     unsigned new = 1 - r->known;
     r->tables[new][r->changed] = r->tables[r->known][r->changed];
     r->tables[new][at] = table;

@@ -153,7 +153,8 @@ static unsigned victim(const char *how, unsigned n)
     return how[0] == 'o' ? 0 : how[0] == 'n' ? n - 1 : (unsigned)rand() % n;
 }
 
-/* Counts what it costs to tell of 10,000 tables and to take them back: see unwinder.c. */
+/* Counts what it costs to tell of 10,000 tables and to take them back, while somebody throws or
+** nobody does: see unwinder.c. */
 static void counted(const char *arg)
 {
     static unsigned left[MANY];
@@ -162,14 +163,19 @@ static void counted(const char *arg)
     char *path = strdup(arg), *how = strchr(path, ',');
     CHECK(how);
     *how++ = 0;
-    bool mixed = strchr(how, '-') != NULL; /* addresses in any order */
+    bool mixed = strstr(how, "-mixed") != NULL; /* addresses in any order */
+    bool quiet = strstr(how, "-quiet") != NULL; /* nobody throws */
     ml_library lib = opened(path);
     const unsigned long *steps = (void *)(uintptr_t)found(&lib, "steps").addr;
     const unsigned long *objects = (void *)(uintptr_t)found(&lib, "objects").addr;
+    const unsigned long *told = (void *)(uintptr_t)found(&lib, "told").addr;
     unsigned long (*known)(void) = (unsigned long (*)(void))(uintptr_t)found(&lib, "tables").addr;
+    void (*read)(void) = (void (*)(void))(uintptr_t)found(&lib, "read_all").addr;
     ml_unwinders *w = ml_unwinders_new();
     ml_unwinders_refresh(w);
     for (unsigned i = 0; i < MANY; i++) {
+        if (!quiet && i % 2)
+            read();
         unsigned at = mixed ? i * 7919u % MANY : i;
         left[i] = i;
         words[i] = 1;
@@ -180,12 +186,15 @@ static void counted(const char *arg)
     unsigned long before = *steps;
     for (unsigned n = MANY; n > 0; n--) {
         unsigned k = victim(how, n);
+        if (!quiet && n % 4)
+            read();
         ml_unwind_unregister(&reg[left[k]]);
         memmove(&left[k], &left[k + 1], (n - 1 - k) * sizeof *left);
         CHECK(n % 1000 || known() == n - 1);
     }
     CHECK(!known() && !*objects &&
           *steps - before <= 100 * MANY); /* of 5,000 if each was an object */
+    CHECK(quiet ? *told <= 250 : *told > MANY);
     ml_unwinders_free(w);
     ml_library_close(&lib);
     free(path);
@@ -363,12 +372,13 @@ static struct {
     unsigned slots[SLOTS]; /* of the unit that begins there; 0: none */
     unsigned unit[SLOTS];  /* the first slot of the unit there, and one; 0: nothing is there */
     unsigned dead[SLOTS];  /* likewise of the last unit that was there */
-    unsigned long live, singles, calls, arrays;
+    unsigned long live, singles, calls, arrays, callocs;
     uint64_t state, from[SLOTS], to[SLOTS]; /* of the arrays */
     bool told, refuse, seen[SLOTS];         /* told: there are unwinders */
     int (*knows)(uint64_t start);
     unsigned long (*tables)(void); /* NULL: libgcc is not there */
     void (*each_object)(void (*see)(const void **array));
+    void (*read_all)(void);
 } churn;
 
 void *__real_calloc(size_t n, size_t size);
@@ -378,6 +388,7 @@ void *__wrap_realloc(void *p, size_t size);
 
 void *__wrap_calloc(size_t n, size_t size)
 {
+    churn.callocs++;
     return churn.refuse && dice(&churn.state) % 3 == 0 ? NULL : __real_calloc(n, size);
 }
 
@@ -410,7 +421,8 @@ static void see_array(const void **array)
         from = t->start < from ? t->start : from;
         to = t->start > to ? t->start : to;
     }
-    CHECK(from <= to);
+    if (from > to)
+        return;
     churn.from[churn.arrays] = from;
     churn.to[churn.arrays++] = to;
 }
@@ -437,6 +449,13 @@ static void while_walking(void)
         unsigned i = dice(&churn.state) % SLOTS;
         CHECK(!churn.slots[i] || churn.knows(start_of(i)) >= 1);
     }
+}
+
+/* Some other thread throws. */
+static void maybe_read(void)
+{
+    if (dice(&churn.state) % 8 == 0)
+        churn.read_all();
 }
 
 /* A unit begins there, if there is room for it and memory. */
@@ -514,8 +533,12 @@ static void churning(const char *arg)
             churn.tables = (unsigned long (*)(void))(uintptr_t)found(&other, "tables").addr;
             churn.each_object =
                 (void (*)(void (*)(const void **)))(uintptr_t)found(&other, "each_object").addr;
+            churn.read_all = (void (*)(void))(uintptr_t)found(&other, "read_all").addr;
             *(void (**)(void))(uintptr_t)found(&other, "on_leave").addr = while_leaving;
+            *(void (**)(void))(uintptr_t)found(&other, "on_come").addr = maybe_read;
         }
+        if (churn.read_all && dice(&churn.state) % 16 == 0)
+            churn.read_all();
         if (step < 2000 ? !churn.unit[i] : !churn.unit[i] && (turn != 1 || step % 8 == 0))
             begin_unit(i);
         else if (churn.unit[i] && (turn != 0 || step % 8 == 0))
@@ -536,9 +559,63 @@ static void churning(const char *arg)
     free(path);
 }
 
+static void *wait_for_end(void *mutex)
+{
+    pthread_mutex_lock(mutex);
+    return NULL;
+}
+
+/* Runs it beside another thread. */
+static void beside(void (*run)(const char *), const char *arg)
+{
+    static pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t thread;
+    pthread_mutex_lock(&end);
+    CHECK(pthread_create(&thread, NULL, wait_for_end, &end) == 0);
+    run(arg);
+    pthread_mutex_unlock(&end);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void churning_beside(const char *arg)
+{
+    beside(churning, arg);
+}
+
+/* Many tables come and go; what libgcc has not looked at needs no memory. */
+static void come_and_go(const char *unused)
+{
+    (void)unused;
+    enum { N = 600 };
+    static char code[N][64];
+    static table t[N];
+    static ml_unwind reg[N];
+    ml_library gcc = opened("libgcc_s.so.1");
+    ml_unwinders *w = ml_unwinders_new();
+    CHECK(w);
+    ml_unwinders_refresh(w);
+    unsigned long before = churn.callocs;
+    for (unsigned k = 0; k < 20 * N; k++) {
+        unsigned i = k % N;
+        ml_unwind_unregister(&reg[i]);
+        t[i] = table_for((uint64_t)(uintptr_t)code[i]);
+        tell(w, &t[i], t[i].start, 1, &reg[i]);
+    }
+    for (unsigned i = 0; i < N; i++)
+        ml_unwind_unregister(&reg[i]);
+    CHECK(churn.callocs - before <= 40);
+    ml_unwinders_free(w);
+    ml_library_close(&gcc);
+}
+
+static void come_and_go_beside(const char *unused)
+{
+    beside(come_and_go, unused);
+}
+
 /* ---- other threads look up meanwhile ---- */
 
-enum { UNITS = 3000, CODE = 64, CHANGES = 20000, LOOKERS = 3 };
+enum { UNITS = 3000, CODE = 64, CHANGES = 150000, LOOKERS = 3 };
 static char code_of_all[UNITS][CODE];
 static table table_of_all[UNITS];
 static find_fde *look_up;
@@ -578,10 +655,13 @@ static void looked_up(const char *unused)
     for (unsigned k = 0; k < CHANGES; k++) {
         unsigned i = (unsigned)rand_r(&s) % UNITS | 1;
         uint64_t start = (uint64_t)(uintptr_t)code_of_all[i];
-        if (all[i].with)
+        if (all[i].with) {
             ml_unwind_unregister(&all[i]);
-        else
-            tell(w, &table_of_all[i], start, 1, &all[i]);
+            memset(&table_of_all[i], 0xa5, sizeof table_of_all[i]); /* as its memory is no more */
+            continue;
+        }
+        table_of_all[i] = table_for(start);
+        tell(w, &table_of_all[i], start, 1, &all[i]);
     }
     stop = true;
     for (unsigned k = 0; k < LOOKERS; k++)
@@ -595,9 +675,17 @@ static void looked_up(const char *unused)
 int main(int argc, char **argv)
 {
     static const test tests[] = {
-        {"unwinding", unwinding}, {"at_4gib", at_4gib},   {"between", between},
-        {"counted", counted},     {"records", records},   {"scattered", scattered},
-        {"left", left},           {"churning", churning}, {"looked_up", looked_up},
+        {"unwinding", unwinding},
+        {"at_4gib", at_4gib},
+        {"between", between},
+        {"counted", counted},
+        {"records", records},
+        {"scattered", scattered},
+        {"left", left},
+        {"churning", churning},
+        {"churning_beside", churning_beside},
+        {"come_and_go_beside", come_and_go_beside},
+        {"looked_up", looked_up},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);

@@ -1,19 +1,24 @@
 /* unwinder.c -- a library that is told of unwind tables as libgcc_s.so.1 is up to GCC 12, and counts
-** what a list of them would cost. It keeps them as libgcc does before the first throw.
+** what a list of them would cost. What it is told of it reads when it is asked to, as libgcc does at
+** the first throw; from then on it knows what it has read.
 ** SPDX-License-Identifier: MIT */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 void __register_frame(const void *table);
 void __deregister_frame(const void *table);
 void __register_frame_info_table(const void *tables, void *object);
 void *__deregister_frame_info(const void *tables);
-unsigned long steps, objects, tables(void);
-void (*on_leave)(void); /* called before and after an array goes */
+unsigned long steps, objects, told, tables(void);
+void (*on_come)(void);  /* called before an array comes */
+void (*on_leave)(void); /* called before and after one goes */
+void read_all(void);
 void each_object(void (*see)(const void **array));
 
 typedef struct object {
-    const void **array;
+    uintptr_t lowest; /* all ones while it has not been read */
+    const void **array, **read;
     struct object *next;
 } object;
 
@@ -33,11 +38,13 @@ void __deregister_frame(const void *table)
 
 void __register_frame_info_table(const void *array, void *room)
 {
+    if (on_come)
+        on_come();
     object *o = room;
-    o->array = (const void **)array;
-    o->next = first;
+    *o = (object){.lowest = UINTPTR_MAX, .array = (const void **)array, .next = first};
     first = o;
     objects++;
+    told++;
 }
 
 /* As libgcc does, it takes nothing for what it was told that begins with four zeros. */
@@ -51,6 +58,7 @@ void *__deregister_frame_info(const void *array)
         if ((const void *)(*p)->array == array) {
             object *o = *p;
             *p = o->next;
+            free(o->read);
             objects--;
             if (on_leave)
                 on_leave();
@@ -59,10 +67,27 @@ void *__deregister_frame_info(const void *array)
     abort(); /* as libgcc does */
 }
 
+void read_all(void)
+{
+    for (object *o = first; o; o = o->next) {
+        size_t n = 0;
+        unsigned entries = 0;
+        while (o->array[n])
+            entries += *(const uint32_t *)o->array[n++] != 0;
+        if (o->read || !entries)
+            continue;
+        o->read = malloc((n + 1) * sizeof *o->read);
+        if (!o->read)
+            abort();
+        memcpy(o->read, o->array, (n + 1) * sizeof *o->read);
+        o->lowest = 1;
+    }
+}
+
 void each_object(void (*see)(const void **array))
 {
     for (const object *o = first; o; o = o->next)
-        see(o->array);
+        see(o->read ? o->read : o->array);
 }
 
 /* How many are known that have an entry: those that do not begin with the zeros of an end. */
@@ -70,7 +95,7 @@ unsigned long tables(void)
 {
     unsigned long n = 0;
     for (const object *o = first; o; o = o->next)
-        for (const void **t = o->array; *t; t++)
+        for (const void **t = o->read ? o->read : o->array; *t; t++)
             n += *(const uint32_t *)*t != 0;
     return n;
 }
