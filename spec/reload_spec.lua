@@ -38,6 +38,37 @@ describe("reloading", function()
       assert.is_true(unit:alive())
    end)
 
+   it("the namespace finds functions that one version lacked and the next has", function()
+      local path, switch = versions {"int f(void) { return 1; }", "int g(void) { return 2; }",
+         "int f(void) { return 3; }"}
+      local ln <close> = moonlink.new()
+      ln:cdef "int f(void);"
+      local unit = assert(ln:load(path))
+      local f = ln.c.f
+      switch(2)
+      assert(unit:reload())
+      assert.matches("f: the new version of .* does not define it$", support.refused(f))
+      assert.matches("undefined 'f'", support.refused(function() return ln.c.f end), 1, true)
+      switch(3)
+      assert(unit:reload())
+      assert.equal(3, ln.c.f())
+   end)
+
+   it("unloading by force, or of names alone: the namespace keeps no functions of it", function()
+      local path = versions {"int f(void) { return 1; }"}
+      for _, how in ipairs {"force", "orphan", {how = "force"}, {how = "orphan"}} do
+         local ln <close> = moonlink.new()
+         ln:cdef "int f(void);"
+         local unit = assert(ln:load(path))
+         local old = ln.c.f
+         assert.is_true(unit:unload(how))
+         assert.matches("undefined 'f'", support.refused(function() return ln.c.f end), 1, true)
+         assert(ln:load(path))
+         assert.equal(1, ln.c.f())
+         assert.are_not.equal(old, ln.c.f)
+      end
+   end)
+
    it("takes bytes, or other inputs, which it then keeps to", function()
       local path, _, list = versions {"int f(void) { return 1; }", "int f(void) { return 2; }",
          "int f(void) { return 3; }"}

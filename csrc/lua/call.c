@@ -44,7 +44,11 @@ RARE static int wrong_count(lua_State *L, const function *f)
 
 RARE static int unloaded(lua_State *L, const function *f)
 {
-    return luaL_error(L, "%s: %s was unloaded", f->user.name, f->user.life->name);
+    const ml_life *life = f->user.life;
+    if (life->successor)
+        return luaL_error(L, "%s: the new version of %s does not define it", f->user.name,
+                          life->name);
+    return luaL_error(L, "%s: %s was unloaded", f->user.name, life->name);
 }
 
 RARE static int bad_argument(lua_State *L, const function *f, unsigned arg, const char *why)

@@ -1,6 +1,7 @@
 --- Reloading: a new version of a unit takes the place of the old one, or nothing changes.
 -- SPDX-License-Identifier: MIT
 
+local call = require "moonlink.call"
 local errors = require "moonlink.error"
 local given = require "moonlink.given"
 local inputs = require "moonlink.link.inputs"
@@ -149,6 +150,7 @@ function reload.run(unit, options)
    end
    unit.list, unit.stats, unit.anchors = list, new.stats, new.anchors
    unit.version = unit.version + 1
+   call.forget(unit.linker) -- functions that the new version lacks may come back with another
    report.version = unit.version
    return unit, report
 end

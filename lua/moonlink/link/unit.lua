@@ -1,6 +1,7 @@
 --- A unit: what one load brought into the process.
 -- SPDX-License-Identifier: MIT
 
+local call = require "moonlink.call"
 local calls = require "moonlink.link.calls"
 local errors = require "moonlink.error"
 local given = require "moonlink.given"
@@ -62,8 +63,12 @@ function methods:unload(how)
    core_of(self)
    local ok, err = unload.run(self, how)
    if ok then
-      self.orphaned = how == "orphan"
+      local mode = type(how) == "table" and how.how or how
+      self.orphaned = mode == "orphan"
       roster.forget(self.linker)
+      if mode == "orphan" or mode == "force" then -- else nobody had a function of it
+         call.forget(self.linker)
+      end
    end
    return ok, err
 end
