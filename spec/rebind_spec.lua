@@ -102,7 +102,7 @@ describe("units that use the reloaded one call and read the new one:", function(
       assert.equal(1, ln:func "int get(void)" ())
    end)
 
-   it("nor an address in an instruction that was moved for another one", function()
+   it("nor an address in an instruction that was moved for another one #layout", function()
       local path, switch = versions({"int f(void) { return 1; }",
          "char padding[5000] = {1}; int f(void) { return 2; }"}, "-O2 -fno-pic -fno-pie")
       local ln <close> = moonlink.new {zone = "low"}
