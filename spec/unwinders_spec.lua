@@ -9,6 +9,8 @@ local dir = support.tmpdir()
 
 local paths = program.build("unwind_test", "csrc/process/*.c",
    "-rdynamic -Wl,--wrap=calloc,--wrap=realloc")
+local of_objects = program.build("unwind_objects_test", "csrc/process/*.c",
+   "-rdynamic -Wl,--wrap=calloc,--wrap=ml_os_now_ns")
 
 local function passes(test, options)
    program.run(paths, test, options)
@@ -34,12 +36,20 @@ describe("unwind tables", function()
       passes("at_4gib", {variant = "plain"})
    end)
 
+   it("are found after one that libgcc has read and kept nothing of", function()
+      program.run(of_objects, "nothing_kept", {variant = "plain"})
+   end)
+
    it("are found by other threads while others come and go", function()
-      passes "looked_up"
+      program.run(of_objects, "looked_up")
    end)
 
    it("need no memory of their unwinder's while nobody throws", function()
-      passes("come_and_go_beside", {variant = "plain"})
+      program.run(of_objects, "come_and_go_beside", {variant = "plain"})
+   end)
+
+   it("use nothing again that another thread has given back just now", function()
+      program.run(of_objects, "wait_anew_beside", {variant = "plain"})
    end)
 
    it("of one session are found between those of another", function()

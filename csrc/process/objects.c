@@ -14,7 +14,7 @@
 ** libgcc's list belongs to the process and not to a session, and so do those that wait: a lock
 ** guards them. Whoever finds it taken does without, since a child process might find it so for
 ** ever: then there is one more object, or one less that waits.
-** Spec: _Unwind_Find_FDE in unwind-dw2-fde.c of GCC 12.
+** Spec: struct object and _Unwind_Find_FDE in unwind-dw2-fde.{h,c} of GCC 12.
 ** SPDX-License-Identifier: MIT */
 #include "process/objects.h"
 
@@ -25,8 +25,11 @@
 #include "os/os.h"
 
 enum { WORDS = 8, WAIT_NS = 1000 * 1000 * 1000 }; /* libgcc's struct object has 6 words or 7 */
-enum { LOWEST = 0 };      /* which of them is the lowest address that the tables are for, */
-#define UNREAD UINT64_MAX /* and what it is until they have been read */
+/* What tells whether the tables have been read: how their addresses are encoded, in some bits of a
+** word. (The lowest of them, another word, stays as it was where libgcc has passed over all
+** entries: a start whose low half is 0 it takes for one of code that is not there.) */
+enum { STATE = 4 };
+#define NO_ENCODING (UINT64_C(0xff) << 3) /* DW_EH_PE_omit: until they have been read */
 
 struct ml_object {
     uint64_t words[WORDS]; /* of libgcc */
@@ -39,13 +42,13 @@ static struct {
     ml_object *first, *last; /* first: waits longest */
 } waiting;
 
-/* One that has waited long enough, or NULL. */
+/* One that has waited long enough, or NULL. It may have come after `now`, from another thread. */
 static ml_object *ready(uint64_t now)
 {
     if (pthread_mutex_trylock(&lock) != 0)
         return NULL;
     ml_object *o = waiting.first;
-    if (o && now - o->since >= WAIT_NS)
+    if (o && now >= o->since + WAIT_NS)
         waiting.first = o->next;
     else
         o = NULL;
@@ -71,7 +74,7 @@ ml_object *ml_object_new(void)
 {
     ml_object *o = ml_heap_zalloc(1, sizeof *o);
     if (o)
-        o->words[LOWEST] = UNREAD;
+        o->words[STATE] = NO_ENCODING;
     return o;
 }
 
@@ -89,7 +92,7 @@ ml_object *ml_object_renew(ml_object *o)
 
 bool ml_object_is_unread(const ml_object *o)
 {
-    return __atomic_load_n(&o->words[LOWEST], __ATOMIC_RELAXED) == UNREAD;
+    return (__atomic_load_n(&o->words[STATE], __ATOMIC_RELAXED) & NO_ENCODING) == NO_ENCODING;
 }
 
 void ml_object_leave(ml_object *o)

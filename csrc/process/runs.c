@@ -31,10 +31,11 @@
 ** forgotten, by another object: see Note [Objects that are still read]. Copying it took longer than
 ** all else: so a run has two arrays, which differ in one place (`changed`), and a change brings the
 ** other one up to date there and is made in it.
-** libgcc reads an array when it first looks for an address in it, and never again. So where nobody
-** has thrown since it was told of one, what stands in it can be changed without a word: 10,000
-** units that go one by one are a change in libgcc's list for each run, not for each unit. With
-** other threads it cannot: libgcc reads an array twice, and aborts if the second time there is more.
+** libgcc reads an array when it first looks for an address in it, and never again, unless memory
+** is short. So where nobody has thrown since it was told of one, what stands in it can be changed
+** without a word: 10,000 units that go one by one are a change in libgcc's list for each run, not
+** for each unit. With other threads it cannot: libgcc reads an array twice, and aborts if the
+** second time there is more.
 ** The list expects objects that do not overlap, and gives up at the first one that begins below
 ** the address it looks for. So nobody else's code may lie between the first and the last of a run,
 ** another session's, say: all of it is in one reservation of address space (`home`), which is ours

@@ -1,58 +1,11 @@
 /* unwind_test.c -- unwind tables, and what unwinders know of them; run by unwinders_spec.lua.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "process/unwind.h"
-
 #include <dlfcn.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "check.h"
-#include "process/process.h"
-
-static ml_diag diag;
-static ml_arena arena;
-
-static ml_library opened(const char *name)
-{
-    ml_library lib;
-    GOOD(&diag, ml_library_open(&diag, &arena, name, &lib));
-    return lib;
-}
-
-static ml_provided found(const ml_library *lib, const char *name)
-{
-    ml_provided p;
-    CHECK(ml_library_find(lib, name, NULL, &p));
-    CHECK(!dlerror());
-    return p;
-}
-
-/* One CIE and one FDE with absolute addresses (no augmentation), and the end. */
-typedef struct table {
-    uint32_t cie_length, cie_id;
-    uint8_t cie[8]; /* version, "", code and data alignment, return address, no instruction */
-    uint32_t fde_length, fde_cie;
-    uint64_t start, size;
-    uint32_t end;
-} __attribute__((packed)) table;
-
-static table table_for(uint64_t start)
-{
-    return (table){12, 0, {1, 0, 1, 0x78, 16}, 20, 20, start, 64, 0};
-}
-
-/* Tells of a table at an address whose code, of 64 bytes, begins at `start`. */
-static void tell(ml_unwinders *w, const void *at, uint64_t start, uint64_t home, ml_unwind *out)
-{
-    const ml_unwind_table told = {
-        .at = (uint64_t)(uintptr_t)at, .code = start, .size = 64, .home = home, .entries = 1};
-    CHECK(ml_unwind_register(w, &told, out));
-}
-
-typedef const void *find_fde(void *pc, void *bases);
+#include "unwind_tables.h"
 
 /* Three tables, which libgcc knows as one object, later as smaller ones. */
 static void unwinding(const char *unused)
@@ -559,133 +512,17 @@ static void churning(const char *arg)
     free(path);
 }
 
-static void *wait_for_end(void *mutex)
-{
-    pthread_mutex_lock(mutex);
-    return NULL;
-}
-
-/* Runs it beside another thread. */
-static void beside(void (*run)(const char *), const char *arg)
-{
-    static pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
-    pthread_t thread;
-    pthread_mutex_lock(&end);
-    CHECK(pthread_create(&thread, NULL, wait_for_end, &end) == 0);
-    run(arg);
-    pthread_mutex_unlock(&end);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 static void churning_beside(const char *arg)
 {
     beside(churning, arg);
 }
 
-/* Many tables come and go; what libgcc has not looked at needs no memory. */
-static void come_and_go(const char *unused)
-{
-    (void)unused;
-    enum { N = 600 };
-    static char code[N][64];
-    static table t[N];
-    static ml_unwind reg[N];
-    ml_library gcc = opened("libgcc_s.so.1");
-    ml_unwinders *w = ml_unwinders_new();
-    CHECK(w);
-    ml_unwinders_refresh(w);
-    unsigned long before = churn.callocs;
-    for (unsigned k = 0; k < 20 * N; k++) {
-        unsigned i = k % N;
-        ml_unwind_unregister(&reg[i]);
-        t[i] = table_for((uint64_t)(uintptr_t)code[i]);
-        tell(w, &t[i], t[i].start, 1, &reg[i]);
-    }
-    for (unsigned i = 0; i < N; i++)
-        ml_unwind_unregister(&reg[i]);
-    CHECK(churn.callocs - before <= 40);
-    ml_unwinders_free(w);
-    ml_library_close(&gcc);
-}
-
-static void come_and_go_beside(const char *unused)
-{
-    beside(come_and_go, unused);
-}
-
-/* ---- other threads look up meanwhile ---- */
-
-enum { UNITS = 3000, CODE = 64, CHANGES = 150000, LOOKERS = 3 };
-static char code_of_all[UNITS][CODE];
-static table table_of_all[UNITS];
-static find_fde *look_up;
-static atomic_bool stop;
-
-/* Units with even numbers stay. */
-static void *look(void *seed)
-{
-    unsigned s = (unsigned)(uintptr_t)seed;
-    void *bases[3];
-    while (!stop) {
-        unsigned i = (unsigned)rand_r(&s) % UNITS & ~1u;
-        CHECK(look_up(code_of_all[i] + 1, bases) == &table_of_all[i].fde_length);
-        CHECK(bases[2] == code_of_all[i]);
-    }
-    return NULL;
-}
-
-static void looked_up(const char *unused)
-{
-    (void)unused;
-    static ml_unwind all[UNITS];
-    pthread_t threads[LOOKERS];
-    unsigned s = 1;
-    ml_library gcc = opened("libgcc_s.so.1");
-    look_up = (find_fde *)(uintptr_t)found(&gcc, "_Unwind_Find_FDE").addr;
-    ml_unwinders *w = ml_unwinders_new();
-    CHECK(w);
-    ml_unwinders_refresh(w);
-    for (unsigned i = 0; i < UNITS; i++) {
-        uint64_t start = (uint64_t)(uintptr_t)code_of_all[i];
-        table_of_all[i] = table_for(start);
-        tell(w, &table_of_all[i], start, 1, &all[i]);
-    }
-    for (uintptr_t k = 0; k < LOOKERS; k++)
-        CHECK(pthread_create(&threads[k], NULL, look, (void *)(k + 1)) == 0);
-    for (unsigned k = 0; k < CHANGES; k++) {
-        unsigned i = (unsigned)rand_r(&s) % UNITS | 1;
-        uint64_t start = (uint64_t)(uintptr_t)code_of_all[i];
-        if (all[i].with) {
-            ml_unwind_unregister(&all[i]);
-            memset(&table_of_all[i], 0xa5, sizeof table_of_all[i]); /* as its memory is no more */
-            continue;
-        }
-        table_of_all[i] = table_for(start);
-        tell(w, &table_of_all[i], start, 1, &all[i]);
-    }
-    stop = true;
-    for (unsigned k = 0; k < LOOKERS; k++)
-        CHECK(pthread_join(threads[k], NULL) == 0);
-    for (unsigned i = 0; i < UNITS; i++)
-        ml_unwind_unregister(&all[i]);
-    ml_unwinders_free(w);
-    ml_library_close(&gcc);
-}
-
 int main(int argc, char **argv)
 {
     static const test tests[] = {
-        {"unwinding", unwinding},
-        {"at_4gib", at_4gib},
-        {"between", between},
-        {"counted", counted},
-        {"records", records},
-        {"scattered", scattered},
-        {"left", left},
-        {"churning", churning},
-        {"churning_beside", churning_beside},
-        {"come_and_go_beside", come_and_go_beside},
-        {"looked_up", looked_up},
+        {"unwinding", unwinding}, {"at_4gib", at_4gib},   {"between", between},
+        {"counted", counted},     {"records", records},   {"scattered", scattered},
+        {"left", left},           {"churning", churning}, {"churning_beside", churning_beside},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);

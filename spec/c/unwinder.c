@@ -16,10 +16,12 @@ void (*on_leave)(void); /* called before and after one goes */
 void read_all(void);
 void each_object(void (*see)(const void **array));
 
-typedef struct object {
-    uintptr_t lowest; /* all ones while it has not been read */
-    const void **array, **read;
+typedef struct object { /* as libgcc's, but for `read` */
+    uintptr_t lowest, unused[2];
+    const void **array;
+    uintptr_t state; /* bit 1: an array; 3 to 10: the encoding, all ones while it was not read */
     struct object *next;
+    const void **read;
 } object;
 
 static object *first;
@@ -41,7 +43,8 @@ void __register_frame_info_table(const void *array, void *room)
     if (on_come)
         on_come();
     object *o = room;
-    *o = (object){.lowest = UINTPTR_MAX, .array = (const void **)array, .next = first};
+    *o = (object){
+        .lowest = UINTPTR_MAX, .array = (const void **)array, .state = 0x7fa, .next = first};
     first = o;
     objects++;
     told++;
@@ -81,6 +84,7 @@ void read_all(void)
             abort();
         memcpy(o->read, o->array, (n + 1) * sizeof *o->read);
         o->lowest = 1;
+        o->state = 2;
     }
 }
 
