@@ -100,6 +100,41 @@ describe("an unwind table", function()
       end
    end)
 
+   it("that libgcc would read in another way than it is meant is refused", function()
+      -- one start that it takes for another hides the tables of other linkers
+      local cases = {
+         {"zRS", "0x1b", true}, {"zSR", "0x1b"}, {"zBR", "0x1b"}, {"zRR", "0x1b, 0"},
+         {"zPR", "0xff, 0x1b"},
+      }
+      for _, case in ipairs(cases) do
+         local data = select(2, case[2]:gsub("%w+", ""))
+         local object = support.as(folder .. "/letters.o", ([[
+            .text
+         f: ret
+            .section .eh_frame, "a", @unwind
+         cie: .long behind - id
+         id: .long 0
+            .byte 1
+            .string "%s"
+            .byte 1, 0x78, 16, %d, %s
+            .byte 0xc, 7, 8, 0x90, 1
+            .balign 8
+         behind: .long last - back
+         back: .long back - cie
+            .long f - ., 1
+            .byte 0
+            .balign 8
+         last:
+         ]]):format(case[1], data, case[2]))
+         local ln <close> = moonlink.new()
+         local unit, err = ln:load {object}
+         assert.equal(case[3] or false, unit ~= nil, tostring(err))
+         if not unit then
+            assert.matches("a CIE of a kind that is not known", err.message, 1, true)
+         end
+      end
+   end)
+
    it("survives any byte that is wrong, or is refused", function()
       local path = cxx("tiny", [[
          extern "C" int tiny(int n)

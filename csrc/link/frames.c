@@ -119,9 +119,13 @@ static bool can_read(uint8_t encoding)
 }
 
 /* The letters behind 'z', each with its data. False when one is not known: what follows is not,
-** either. */
+** either; or when libgcc would find another encoding of addresses than the others do, or none: it
+** looks for the first R, and passes over P and L alone. */
 static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64_t end, cie *c)
 {
+    const char *r = strchr(letters, 'R');
+    if (r && (letters[strspn(letters, "LP")] != 'R' || strchr(r + 1, 'R')))
+        return false;
     for (; *letters; letters++) {
         uint8_t encoding = at < end ? w->p[at] : ML_PE_OMIT;
         if (*letters == 'S' || *letters == 'B')
@@ -132,7 +136,7 @@ static bool augmentation(const walk *w, const char *letters, uint64_t at, uint64
             c->lsda = encoding;
         else if (*letters == 'R')
             c->pointer = encoding;
-        else if (encoding != ML_PE_OMIT) { /* the personality routine's pointer follows */
+        else { /* the personality routine's pointer follows */
             if (!can_read(encoding) || end - at < ml_pe_width(encoding))
                 return false;
             c->personality = encoding;
