@@ -161,13 +161,26 @@ static int entry(lua_State *L)
     return 1;
 }
 
+/* type_of(name) -> its `type` alone, or nil */
+static int type_of(lua_State *L)
+{
+    const ml_linked *l = check_linked(L);
+    const char *name = luaL_checkstring(L, 2);
+    ml_symbol_info info;
+    if (ml_linked_find(l, name, &info))
+        lua_pushstring(L, type_name(info.type));
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* stats() -> moonlink.core.Stats */
 static int stats(lua_State *L)
 {
     const ml_linked *l = check_linked(L);
     ml_link_stats s = ml_linked_stats(l);
     ml_block block = ml_linked_block(l);
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 32); /* more are added in Lua */
     ml_lua_set_integer(L, "objects", s.inputs);
     ml_lua_set_integer(L, "sections", s.sections);
     ml_lua_set_integer(L, "symbols", s.symbols);
@@ -205,7 +218,7 @@ static int stats(lua_State *L)
     if (block.view)
         ml_lua_set_integer(L, "view", (uintptr_t)block.view);
     ml_lua_set_integer(L, "protections", s.protections);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 16);
     set_ms(L, "read", s.ns_read);
     set_ms(L, "parse", s.ns_parse);
     set_ms(L, "select", s.ns_select);
@@ -255,6 +268,7 @@ void ml_lua_set_reports(lua_State *L, const char *metatable)
     static const luaL_Reg methods[] = {
         {"inputs", inputs},     {"sections", sections},   {"entries", entries},
         {"entry", entry},       {"referrers", referrers}, {"stats", stats},
-        {"stripped", stripped}, {"warnings", warnings},   {NULL, NULL}};
+        {"stripped", stripped}, {"warnings", warnings},   {"type_of", type_of},
+        {NULL, NULL}};
     ml_lua_set_steady(L, metatable, methods);
 }

@@ -30,8 +30,10 @@ end
 ---@param fields? table
 ---@return T to
 function lists.assign(to, fields)
-   for key, value in pairs(fields or {}) do
-      to[key] = value
+   if fields then
+      for key, value in pairs(fields) do
+         to[key] = value
+      end
    end
    return to
 end

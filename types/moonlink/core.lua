@@ -419,6 +419,10 @@ function linked:entries() end
 ---@return moonlink.core.Entry?
 function linked:entry(name) end
 
+---@param name string
+---@return string? its `type` alone
+function linked:type_of(name) end
+
 ---@return string[] what is odd in the load, and no error
 function linked:warnings() end
 

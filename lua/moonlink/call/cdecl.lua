@@ -21,6 +21,8 @@ local cdecl = {}
 ---@field const boolean|nil of data: may not be written
 ---@field thread boolean|nil of data: one for each thread
 ---@field line integer
+---@field code string|nil of a function that was made: the code of its type, and its C text
+---@field shown string|nil
 
 ---@class moonlink.Scope
 ---@field parent moonlink.Scope|nil

@@ -65,8 +65,7 @@ local DATA = { object = true, tls = true }
 
 ---The error for a name that a unit knows as a variable; nil for all others.
 local function no_function(owner, name)
-   local entry = owner and owner:entry(name)
-   if entry and DATA[entry.type] then
+   if owner and DATA[owner:type_of(name)] then
       return errors.new {
          code = "kind", symbol = name, message = ("'%s' is a variable, no function"):format(name),
          hint = ('declare it, as in ln:cdef "extern int %s;", and use ln.c.%s'):format(name, name),
@@ -80,9 +79,12 @@ end
 ---@return function|nil
 ---@return any err
 local function bind(linker, declared, fail)
-   local code, why = ctype.code(declared.type)
-   if not code then
-      error(("%s: %s"):format(declared.name, why), 0)
+   if not declared.code then
+      local code, why = ctype.code(declared.type)
+      if not code then
+         error(("%s: %s"):format(declared.name, why), 0)
+      end
+      declared.code, declared.shown = code, ctype.show(declared.type, declared.name)
    end
    local address, owner = linker:address_of(declared.symbol)
    if not address then
@@ -93,8 +95,7 @@ local function bind(linker, declared, fail)
       return nil, err
    end
    local types = declared.type.variadic and variable_types(linker.types) or nil
-   local prototype = ctype.show(declared.type, declared.name)
-   return core.func(address, code, owner, declared.name, types, prototype, fail)
+   return core.func(address, declared.code, owner, declared.name, types, declared.shown, fail)
 end
 
 ---A C function as a Lua function.

@@ -12,6 +12,7 @@ local words = require "moonlink.link.words"
 local debugging = {}
 
 local MODES = {gdb = true, perf = true, jitdump = true, lines = true}
+local AUTO = {"auto"}
 local known = {auto = true, none = true}
 for name in pairs(MODES) do
    known[name] = true
@@ -34,7 +35,8 @@ end
 
 --- What MOONLINK_DEBUG wants: names that are none of ours mean gdb, "0" nothing.
 local function from_environment(modes)
-   for _, word in ipairs(words.of(os.getenv "MOONLINK_DEBUG")) do
+   local wanted = os.getenv "MOONLINK_DEBUG"
+   for _, word in ipairs(wanted and words.of(wanted) or {}) do
       if word ~= "0" and word ~= "none" then
          modes[MODES[word] and word or "gdb"] = true
       end
@@ -50,7 +52,7 @@ function debugging.modes(linker, value)
       return nil
    end
    local modes = {}
-   for _, word in ipairs(words.of(value)) do
+   for _, word in ipairs(value == "auto" and AUTO or words.of(value)) do
       if word == "auto" then
          if linker.traced == nil then
             linker.traced = core.traced()

@@ -10,6 +10,7 @@ local events = require "moonlink.link.events"
 local explain = require "moonlink.link.explain"
 local hooks = require "moonlink.link.hooks"
 local inputs = require "moonlink.link.inputs"
+local lists = require "moonlink.lists"
 local load = require "moonlink.link.load"
 local options = require "moonlink.link.options"
 local packages = require "moonlink.link.packages"
@@ -68,7 +69,7 @@ local function prepare(self, what, over)
       errors.mistake("a path or a table of inputs expected, got %s", type(what))
    end
    local own = options.check(type(what) == "table" and what or nil, over and "image" or "load")
-   local merged = options.merge(options.merge(self.options, own), over)
+   local merged = lists.assign(options.merge(self.options, own), over)
    merged.roots = own.want or merged.roots
    return merged, input_list(what, merged)
 end

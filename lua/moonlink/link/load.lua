@@ -17,6 +17,8 @@ local strip = require "moonlink.link.strip"
 
 local load = {}
 
+local NONE = {}
+
 --- Names in a row that an undefined one may be answered with.
 local MAX_RENAMES = 100
 
@@ -37,16 +39,9 @@ local MAX_ROUNDS = 1000
 ---@field list? moonlink.Input[] from the start of its run
 ---@field ms table<string, number> milliseconds by step
 
-local function timed(self, step, fn, ...)
-   local start = core.now()
-   local ok, err = fn(self, ...)
-   self.ms[step] = (self.ms[step] or 0) + (core.now() - start) * 1000
-   return ok, err
-end
-
 local function renames(self)
    local txn, options, ok, err = self.txn, self.options
-   for _, name in ipairs(options.wrap or {}) do
+   for _, name in ipairs(options.wrap or NONE) do
       ok, err = txn:rename(name, "__wrap_" .. name, true, false)
       if ok then
          ok, err = txn:rename("__real_" .. name, name, true, false)
@@ -55,7 +50,7 @@ local function renames(self)
          return nil, err
       end
    end
-   for from, to in pairs(options.rename or {}) do
+   for from, to in pairs(options.rename or NONE) do
       ok, err = txn:rename(from, to, true, true)
       if not ok then
          return nil, err
@@ -82,7 +77,7 @@ local function add_inputs(self, list)
          progress("add", i, #list)
       end
    end
-   for _, name in ipairs(self.options.roots or {}) do
+   for _, name in ipairs(self.options.roots or NONE) do
       local ok, err = self.txn:root(name)
       if not ok then
          return nil, err
@@ -359,6 +354,16 @@ load.metatable = {
    end,
 }
 
+local STEPS = {
+   add = {renames, add_inputs},
+   resolve = {
+      crossing.prepare, resolve, strip_unused, crossing.ask, undefined, crossing.ask, hide,
+      duplicates, strip_again,
+   },
+   link = {link},
+}
+local ALL, NAMES = {"add", "resolve", "link"}, {"add", "resolve"}
+
 --- Everything up to sealed memory.
 ---@param self moonlink.Load
 ---@param list moonlink.Input[]
@@ -370,24 +375,20 @@ function load.run(self, list, upto)
       return nil, self.failed
    end
    self.list = list
-   local steps = {
-      {"add", renames}, {"add", add_inputs}, {"resolve", crossing.prepare}, {"resolve", resolve},
-      {"resolve", strip_unused}, {"resolve", crossing.ask}, {"resolve", undefined},
-      {"resolve", crossing.ask}, {"resolve", hide}, {"resolve", duplicates},
-      {"resolve", strip_again},
-      {"link", upto ~= "names" and link or nil},
-   }
-   for _, step in ipairs(steps) do
-      if not step[2] then
-         break
+   local progress = self.options.progress
+   for _, name in ipairs(upto == "names" and NAMES or ALL) do
+      local start = core.now()
+      for _, step in ipairs(STEPS[name]) do
+         if progress then
+            progress(name)
+         end
+         local ok, err = step(self, list)
+         if not ok then
+            return nil, errors.is(err) and err
+               or errors.new {code = "state", message = tostring(err)}
+         end
       end
-      if self.options.progress then
-         self.options.progress(step[1])
-      end
-      local ok, err = timed(self, step[1], step[2], list)
-      if not ok then
-         return nil, errors.is(err) and err or errors.new {code = "state", message = tostring(err)}
-      end
+      self.ms[name] = (core.now() - start) * 1000
    end
    return true
 end

@@ -85,7 +85,9 @@ options.words = {
    count = {"unit", "object"},
 }
 
-local defaults = {
+--- What they are where nothing was said.
+---@type moonlink.Options
+options.defaults = {
    scope = {"self", "archives", "process", "fallback"},
    duplicate = "error", undefined = "error", weak = "first", zone = "near", relax = true,
    bind = "direct", debug = "auto",
@@ -117,6 +119,9 @@ end
 ---@param what "linker"|"load"|"image"|"plan" what they are for
 ---@return table over the same, or an empty one
 function options.check(over, what)
+   if over == nil then
+      return {}
+   end
    local known = options.known[what]
    for name in next, type(over) == "table" and over or {} do
       if placed[name] and not known[name] then
@@ -144,7 +149,7 @@ end
 ---@param over table? may have an array part, which is left out
 ---@return moonlink.Options
 function options.merge(base, over)
-   local out = lists.copy(base or defaults)
+   local out = lists.copy(base or options.defaults)
    for name, value in next, over or {} do
       if math.type(name) ~= "integer" then
          out[name] = value

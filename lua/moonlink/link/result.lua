@@ -1,6 +1,7 @@
 --- What comes of a load that went well: numbers, an image, or a unit.
 -- SPDX-License-Identifier: MIT
 
+local lists = require "moonlink.lists"
 local show_map = require "moonlink.show.map"
 local unit = require "moonlink.link.unit"
 
@@ -15,7 +16,7 @@ function result.stats(run)
    ms.resolve = steps.resolve
    ms.add = steps.add
    ms.link = steps.link
-   ms.total = (steps.add or 0) + (steps.resolve or 0) + (steps.link or 0)
+   ms.total = steps.add + steps.resolve + (steps.link or 0)
    local warnings = run.txn:warnings()
    stats.warnings = #warnings > 0 and warnings or nil
    return stats
@@ -34,11 +35,11 @@ function result.unit(linker, run, name)
       return nil, err
    end
    local new = unit.new(linker, core_unit, stats, run)
-   new.warnings = table.move(stats.warnings or {}, 1, #(stats.warnings or {}), 1, {})
+   new.warnings = lists.append({}, stats.warnings or {})
    if run.seen then
       local more
       stats.debug, more = core_unit:debugging()
-      table.move(more, 1, #more, #new.warnings + 1, new.warnings)
+      lists.append(new.warnings, more)
    end
    for _, text in ipairs(new.warnings) do
       warn("moonlink: ", text)

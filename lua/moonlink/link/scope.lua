@@ -3,6 +3,8 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
+local opts = require "moonlink.link.options"
 local question = require "moonlink.link.question"
 local runtimes = require "moonlink.link.runtimes"
 local search = require "moonlink.link.search"
@@ -43,22 +45,25 @@ local function runtime_paths(names, seen)
    return paths
 end
 
+local function is_default(options)
+   return options.fallback == nil or options.fallback == true
+end
+
 --- Opens the fall-back archives when the first name gets that far; the place behind asks them.
-local function fallback_provider(options)
-   local opened, seen = false, {}
-   local is_default = options.fallback == nil or options.fallback == true
-   return function(load, names)
-      local paths = not opened and fallback_paths(options) or {}
-      opened = true
-      table.move(is_default and runtime_paths(names, seen) or {}, 1, 9, #paths + 1, paths)
-      for _, path in ipairs(paths) do
-         local ok, err = load.txn:add_archive(path, FALLBACK_SET)
-         if not ok then
-            return nil, err
-         end
-      end
-      return true
+local function fallback_provider(load, names)
+   local seen, options = load.runtimes, load.options
+   local paths = seen and {} or fallback_paths(options)
+   load.runtimes = seen or {}
+   if is_default(options) then
+      lists.append(paths, runtime_paths(names, load.runtimes))
    end
+   for _, path in ipairs(paths) do
+      local ok, err = load.txn:add_archive(path, FALLBACK_SET)
+      if not ok then
+         return nil, err
+      end
+   end
+   return true
 end
 
 --- What compilers take from libgcc_s.so, which they link by themselves, beside what is in libgcc.a.
@@ -119,10 +124,10 @@ local function add(out, options, item)
       list[#list + 1] = unit
    elseif item == "fallback" then
       list[#list + 1] = "ask"
-      out.ask[#list] = fallback_provider(options)
-      out.last[#out.last + 1] = out.ask[#list]
+      out.ask[#list] = fallback_provider
+      out.last[#out.last + 1] = fallback_provider
       list[#list + 1] = {set = FALLBACK_SET}
-      if options.fallback == nil or options.fallback == true then
+      if is_default(options) then
          list[#list + 1] = "ask"
          out.ask[#list] = unwinder_provider
       end
@@ -147,10 +152,7 @@ end
 
 local words = {self = true, archives = true, process = true, fallback = true}
 
---- Compiles the scope of a load.
----@param options moonlink.Options
----@return moonlink.CompiledScope
-function scope.compile(options)
+local function compile(options)
    local out = {core = {}, ask = {}, archives = {}, last = {}}
    for _, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
@@ -159,6 +161,17 @@ function scope.compile(options)
       add(out, options, item)
    end
    return out
+end
+
+--- That of loads for which nothing was said.
+local default = compile(opts.defaults)
+
+--- Compiles the scope of a load.
+---@param options moonlink.Options
+---@return moonlink.CompiledScope
+function scope.compile(options)
+   local is_plain = options.scope == opts.defaults.scope and is_default(options)
+   return is_plain and default or compile(options)
 end
 
 return scope
