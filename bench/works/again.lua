@@ -34,6 +34,6 @@ for i = 1, runs + 1 do
 end
 for _, case in ipairs(cases) do
    table.sort(case.times)
-   io.write(("%-70s %.1f (%.1f to %.1f)\n"):format(case.title, case.times[(runs + 1) // 2],
+   io.write(("%-80s %.1f (%.1f to %.1f)\n"):format(case.title, case.times[(runs + 1) // 2],
       case.times[1], case.times[runs]))
 end
