@@ -231,6 +231,23 @@ describe("static thread-local room", function()
       ]], "", block(tonumber(left)))
    end)
 
+   it("can be made larger again, and larger than 64 KiB, as the error says", function()
+      local large, larger = block(4000), block(100000)
+      local function with(bytes)
+         return support.sh("GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%s LUA_PATH_5_4=%s "
+            .. "LUA_CPATH_5_4=%s %s -e %s", bytes, support.quote(package.path),
+            support.quote(package.cpath), support.interpreter, support.quote(([[
+               local ln <close> = require "moonlink".new()
+               assert(ln:load %q)
+               local own <close> = require "moonlink".new()
+               local unit, err = own:load %q
+               io.write(unit and own:func "long f(void)"() or err.hint)]]):format(large, larger)))
+      end
+      local enough = with(5056):match "optional_static_tls=(%d+)"
+      assert.is_true(tonumber(enough) > 100000, enough)
+      assert.equal(tostring(("x"):byte()), with(enough))
+   end)
+
    it("is not for alignments above 64, and the error says so", function()
       local err = loads.refusal(cc([[
          __thread char data[8] __attribute__((aligned(128))) = "x";

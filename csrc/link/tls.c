@@ -84,7 +84,6 @@ int ml_segment_place(ml_txn *t)
 
 static int fail_spent(ml_txn *t, const ml_tls_object *o, ml_tls_room room)
 {
-    enum { DEFAULT = 512 }; /* of the tunable */
     const ml_segment *g = &t->segment;
     const ml_input *in = &t->l->inputs[g->input];
     const ml_irels *rels = &in->img->rels[g->rels];
@@ -103,7 +102,7 @@ static int fail_spent(ml_txn *t, const ml_tls_object *o, ml_tls_room room)
         &t->scratch,
         "start with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu in the environment, or "
         "compile with -fPIC -ftls-model=global-dynamic",
-        (unsigned long long)((DEFAULT + missing + 2 * ML_TLS_STATIC_ALIGN - 1) &
+        (unsigned long long)((room.optional + missing + 2 * ML_TLS_STATIC_ALIGN - 1) &
                              ~(uint64_t)(ML_TLS_STATIC_ALIGN - 1)));
     return ml_fail(t->d, ML_E_SPACE, at, hint,
                    "static thread-local storage is spent: the load needs %llu bytes, %llu are "

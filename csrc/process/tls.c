@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "os/os.h"
@@ -33,11 +34,29 @@
 ** for threads to come, and into the calling thread's block. The sizes of static blocks are
 ** multiples of their alignment, since glibc does not get back what rounding had cost. */
 
-enum { STATIC_MOST = 64 << 10 }; /* bytes; glibc has never room for more by default */
+/* The tunable, in bytes, as the variable of the environment says it, which glibc has read at start:
+** the last of several counts. */
+static uint64_t optional_room(void)
+{
+    enum { DEFAULT = 512, MOST = 1 << 30 };
+    static const char name[] = "glibc.rtld.optional_static_tls=";
+    uint64_t bytes = DEFAULT;
+    const char *at = getenv("GLIBC_TUNABLES");
+    while (at && (at = strstr(at, name))) {
+        at += sizeof name - 1;
+        bytes = strtoull(at, NULL, 0);
+    }
+    return bytes < MOST ? bytes : MOST;
+}
 
-/* A retired block is the last one when no other lies below. Where a library's block lies the loader
-** tells only by its address; within this distance it is taken for a static one. */
-enum { STATIC_REACH = 64 << 10 };
+/* The most that a static block can have, in bytes, and how far one lies below another. A retired
+** block is the last one when no other lies below. Where a library's block lies the loader tells
+** only by its address; within this distance it is taken for a static one. */
+static uint64_t static_most(void)
+{
+    enum { BY_DEFAULT = 64 << 10 }; /* glibc has never room for so much without the tunable */
+    return BY_DEFAULT + optional_room();
+}
 
 void *__tls_get_addr(void *index); /* of the loader; no header declares it */
 
@@ -74,6 +93,7 @@ typedef struct walk {
     int64_t lowest; /* offset of the static block of ours that lies lowest; 0: there is none */
     bool retired;   /* it is */
     bool below;     /* another static block lies below it */
+    uint64_t reach; /* below that one, of another */
     uint64_t size, align;
     uint64_t fit;         /* size of the smallest retired block that has so much room; 0: none */
     ml_tls_cell *claimed; /* is ours now */
@@ -104,7 +124,7 @@ static int find_below(struct dl_phdr_info *info, size_t size, void *ud)
     if (cell_of(info) || !info->dlpi_tls_data)
         return 0;
     uint64_t lowest = ml_tls_pointer() + (uint64_t)w->lowest;
-    w->below |= lowest - (uint64_t)(uintptr_t)info->dlpi_tls_data - 1 < STATIC_REACH;
+    w->below |= lowest - (uint64_t)(uintptr_t)info->dlpi_tls_data - 1 < w->reach;
     return 0;
 }
 
@@ -166,6 +186,7 @@ static void sweep(void)
         dl_iterate_phdr(find_lowest, &w);
         if (!w.retired)
             return;
+        w.reach = static_most();
         dl_iterate_phdr(find_below, &w);
         if (!w.below)
             dl_iterate_phdr(claim_lowest, &w);
@@ -217,7 +238,7 @@ static bool has_room(uint64_t n, uint64_t unit)
 static uint64_t room_left(uint64_t align)
 {
     uint64_t unit = align < ML_TLS_STATIC_ALIGN ? align : ML_TLS_STATIC_ALIGN;
-    uint64_t lo = 0, hi = STATIC_MOST / unit;
+    uint64_t lo = 0, hi = static_most() / unit;
     while (lo + 1 < hi) {
         uint64_t middle = lo + (hi - lo) / 2;
         if (has_room(middle, unit))
@@ -269,7 +290,7 @@ int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, ml_tls_room 
     ml_arena a = {0};
     ml_tls_cell *cell = NULL;
     const char *why = "";
-    bool fits = want->size <= STATIC_MOST && want->align <= ML_TLS_STATIC_ALIGN;
+    bool fits = want->size <= static_most() && want->align <= ML_TLS_STATIC_ALIGN;
     int rc = 0;
     *out = (ml_tls){0};
     o.align = want->align < ALIGN ? ALIGN : want->align;
@@ -285,7 +306,7 @@ int ml_tls_open(ml_diag *d, const ml_tls_object *want, ml_tls *out, ml_tls_room 
         return rc;
     if (o.place != ML_TLS_STATIC || (fits && !strstr(why, "static TLS")))
         return fail_loader(d, why);
-    *room = (ml_tls_room){.left = room_left(o.align)};
+    *room = (ml_tls_room){.left = room_left(o.align), .optional = optional_room()};
     dl_iterate_phdr(count_waiting, &room->waiting);
     return -(int)ML_E_SPACE;
 }

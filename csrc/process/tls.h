@@ -18,8 +18,9 @@ typedef struct ml_tls {
 
 /* Static room. */
 typedef struct ml_tls_room {
-    uint64_t left;    /* bytes that a block could have */
-    uint64_t waiting; /* of blocks that were closed while later ones stayed: see tls.c */
+    uint64_t left;     /* bytes that a block could have */
+    uint64_t optional; /* glibc.rtld.optional_static_tls, as the process was started */
+    uint64_t waiting;  /* of blocks that were closed while later ones stayed: see tls.c */
 } ml_tls_room;
 
 /* Makes blocks of o's size, all beginning with o's image, in the threads that there are and in
