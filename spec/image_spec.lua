@@ -175,6 +175,7 @@ describe("an image", function()
       assert.equal("undefined", err.code)
       assert.equal("puts", err.symbol)
       assert.equal(1, err.count)
+      assert.matches("define = {puts = ADDRESS}", err.hint, 1, true)
       local define = {puts = 0x10100000}
       made = assert(image {object, dir .. "/libm1.a", at = 0x10000000, define = define})
       assert.equal(0x10100000, made.symbols.puts)

@@ -265,6 +265,11 @@ describe("moonlink repl loads", function()
       assert.matches("\n1\n1\n$", out)
    end)
 
+   it("but asks no compiler about what is not there", function()
+      assert.equal("none.c: cannot read: No such file or directory\n",
+         (complaint {":load none.c"}))
+   end)
+
    it("again what failed, once it is mended", function()
       support.write(dir .. "/late.c", "int late(void) { return")
       local err, out = complaint({":reload", ":!echo ' 5; }' >> late.c", ":reload", "late()"},

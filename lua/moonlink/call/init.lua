@@ -107,7 +107,8 @@ end
 function call.func(linker, text, options)
    local fail = given.options(options, func_options).fail
    if fail ~= nil and not failures[fail] then
-      error(("option 'fail': unknown value '%s'"):format(tostring(fail)), 2)
+      error(("option 'fail': unknown value '%s' (known: negative, nonzero, null, zero)")
+         :format(tostring(fail)), 2)
    end
    local declared, why = declaration_of(linker.types, text)
    if not declared then

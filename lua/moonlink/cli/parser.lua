@@ -22,6 +22,7 @@ parser.version = "scm-1"
 ---@field leading integer words before the first file
 ---@field words? {[1]: string, target: string, text: string}[] those words
 ---@field files integer|string|nil how many files, as argparse says it; nil: none
+---@field file? {[1]: string, [2]: string} what a file is called in the help, and what it is
 ---@field values? boolean
 ---@field tail? boolean
 ---@field run fun(parsed: table, sorted: moonlink.cli.Sorted): integer?, any
@@ -38,9 +39,10 @@ local function add_files(made, command)
       made:argument(word[1]):target(word.target):description(word.text):convert(arguments.word)
    end
    if command.files then
-      made:argument "FILE":target "inputs":args(command.files):description(
-         command.common and "Object, archive, shared library or linker script; - is standard input."
-         or "The file; - is standard input.")
+      local file = command.file or command.common
+         and {"FILE", "Object, archive, shared library or linker script; - is standard input."}
+         or {"FILE", "The file; - is standard input."}
+      made:argument(file[1]):target "inputs":args(command.files):description(file[2])
    end
 end
 

@@ -17,6 +17,8 @@ local repl = {
       .. "Lua, and commands such as :load, :reload, :why, :map; :help lists them.",
    example = "moonlink repl --watch add.c",
    leading = 0, common = true, files = "*",
+   file = {"FILE", "Object, archive, shared library or linker script, or a source (C, C++, "
+      .. "assembler, Haskell), which is compiled."},
    options = haskell.behind {
       {"--watch", target = "watch", text = "Reload files when they change."},
       {"--package-db", takes = "PATH", many = true, target = "databases",

@@ -15,6 +15,7 @@ local symbolize = {
       .. "unit:write_symbols(path) and linker:write_symbols(path) write symbol files.",
    example = "moonlink symbolize symbols.txt < crash.txt",
    leading = 0, files = 1,
+   file = {"SYMBOLFILE", "The symbol file."},
    options = {},
 }
 

@@ -126,8 +126,9 @@ local function hint_of(load, name, known, runtime)
    if section then
       return ("no loaded section is named '%s'"):format(section)
    end
-   return "add the object or library that defines it, or pass "
-      .. "undefined = \"stub\" (--undefined stub)"
+   return "add the object or library that defines it, or " .. (load.options.at
+      and ("give its address: define = {%s = ADDRESS} (--define %s=ADDRESS)"):format(name, name)
+      or "pass undefined = \"stub\" (--undefined stub)")
 end
 
 local function one(load, inputs, name, known, runtime)

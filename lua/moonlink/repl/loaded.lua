@@ -26,8 +26,8 @@ end
 --- Compiles a source. What the compiler knows of its functions is declared once it is loaded.
 local function compile(session, word, prototypes)
    local is_haskell = source.is_haskell(word)
-   local good, err = true, nil
-   if is_haskell then
+   local good, err = file.read(word) -- compilers find other words for what cannot be read
+   if good and is_haskell then
       good, err = haskell.ready(session)
    end
    local object = nil
