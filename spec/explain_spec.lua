@@ -82,6 +82,25 @@ describe("explain", function()
       assert.equal("never.o", never.candidates[1].member)
    end)
 
+   it("says when a policy answered with another name", function()
+      local needs = object("needs", "int odd(int); int g(int n) { return odd(n); }")
+      for _, kind in ipairs {"resolve", "undefined"} do
+         local ln <close> = moonlink.new()
+         ln:on(kind, "^odd$", function() return "abs" end)
+         assert(ln:load(needs))
+         assert.matches("a policy gave another name", ln:explain("odd").reason, 1, true)
+         assert.equal("process", ln:explain("abs").how)
+         assert.same({needs}, ln:explain("abs").wanted_by)
+      end
+   end)
+
+   it("says when the section of a definition was dropped", function()
+      local ln <close> = moonlink.new {gc_sections = true, keep = {"own"}}
+      assert(ln:load {object("extra", "int extra(void) { return 1; }"), own})
+      assert.equal("stripped", ln:explain("extra").how)
+      assert.matches("dropped", ln:explain("extra").reason)
+   end)
+
    it("names those who have a name but hide it", function()
       local ln <close> = moonlink.new()
       local secret = object("secret", [[

@@ -355,7 +355,7 @@ function session:is_closed() end
 
 ---@class moonlink.core.Entry
 ---@field name string
----@field how "section"|"stripped"|"common"|"linker"|"absolute"|"unit"|"process"|"given"|"zero"|"none"
+---@field how "section"|"stripped"|"common"|"linker"|"absolute"|"unit"|"process"|"given"|"zero"|"lazy"|"none"
 ---@field provider string? unit, library or who answered; "" for the executable
 ---@field type string
 ---@field bind string

@@ -19,6 +19,7 @@ local explain = {}
 
 local reasons = {
    section = "a definition in the load itself comes before everything in the scope",
+   stripped = "its section was dropped: nothing that is kept needs it (gc_sections)",
    common = "a common symbol of the load: the largest of all of that name",
    linker = "made by the linker for this load",
    absolute = "an absolute symbol of the load",
@@ -28,6 +29,7 @@ local reasons = {
    zero = "undefined, and the policy allows address 0",
    lazy = "it is only called, and looked up when it is called first",
    none = "nothing defines it, and no strong reference of code or data wants it, so it is 0",
+   answered = "no reference to it is left: a policy gave another name or address for each",
 }
 
 local function fill(out, source, entry, scope)
@@ -45,7 +47,7 @@ local function fill(out, source, entry, scope)
          out.pulled = question.place(input)
       end
    end
-   out.reason = reasons[entry.how]
+   out.reason = reasons[entry.how == "none" and #out.wanted_by == 0 and "answered" or entry.how]
    if entry.shadowed then
       out.reason = "its own definition gave way: " .. out.reason
    elseif entry.scope then
