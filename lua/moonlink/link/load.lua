@@ -34,6 +34,7 @@ local MAX_ROUNDS = 1000
 ---@field hooks table<string, moonlink.Hook[]> by kind
 ---@field scope moonlink.CompiledScope
 ---@field seen? table<string, boolean> who shall see it: see debug.lua
+---@field runtimes? table what was opened for compiler options, once a fall-back archive was asked
 ---@field unasked? boolean archives that only hints ask were opened: see report.lua
 ---@field anchors any[] what the unit must keep alive
 ---@field list? moonlink.Input[] from the start of its run
