@@ -141,7 +141,7 @@ static int check_idle(const ml_lua_box *box, ml_diag *d)
     if (u)
         return ml_fail(d, ML_E_STATE, (ml_where){.file = ml_unit_name(u)},
                        "close it after the call returned",
-                       "the linker cannot be closed: %u native calls into it are running",
+                       "the linker cannot be closed: native calls into it are running (%u)",
                        (unsigned)ml_unit_life(u)->in_flight);
     return 0;
 }

@@ -43,6 +43,9 @@ local function help()
    lines[#lines + 1] = ""
    lines[#lines + 1] = "Flags, anywhere on the command line:"
    lines[#lines + 1] = flags.describe(flags.rows)
+   lines[#lines + 1] = ""
+   lines[#lines + 1] = "Example:"
+   lines[#lines + 1] = "   moonlink pkg --package-db=packages.conf.d list"
    return table.concat(lines, "\n") .. "\n"
 end
 
