@@ -270,6 +270,19 @@ describe("a load in which a call fails", function()
          roots = {"spec_add"}, hide = {"spec_counter"}, undefined = "null"} > 3)
    end)
 
+   it("changes the names of each input, or fails", function()
+      for _, path in ipairs {add, archive} do
+         local input = {path = path, rename = {spec_add = "renamed"}}
+         fault.each(function()
+            local ln <close> = moonlink.new {roots = {"renamed"}, undefined = "null"}
+            local unit = ln:load {input}
+            return not unit or ln.session:find "renamed" ~= nil
+         end, function(n, failed, ok, well)
+            assert.is_true(well == true or not ok, describe_run(n, failed, ok, well))
+         end)
+      end
+   end)
+
    it("leaves nothing of a load with a policy behind", function()
       local function policy(q)
          return q.name == "nobody" and q.candidates and 1 or nil

@@ -154,17 +154,20 @@ end
 ---@return boolean?
 ---@return moonlink.Error? err
 function edits.of_path(txn, path, wanted)
-   local kind = core.kind(path)
-   if kind == "archive" or kind == "thin" then
+   local kind, err = core.kind(path)
+   if not kind then
+      return nil, err -- it may be there again when it is added, with names that nobody has changed
+   elseif kind == "archive" or kind == "thin" then
       return of_archive(txn, path, wanted)
    elseif kind == "shared" and wanted.required then
       return refused(path, nil, "a shared library")
    elseif kind ~= "object" then
       return true -- a linker script names others; adding says what is wrong with the rest
    end
-   local bytes = files.read(path)
+   local bytes
+   bytes, err = files.read(path)
    if not bytes then
-      return true -- adding says why it cannot be read
+      return nil, err
    end
    return edits.of_bytes(txn, bytes, path, wanted)
 end
