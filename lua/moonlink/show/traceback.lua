@@ -108,6 +108,7 @@ function traceback.traceback(message, level)
    end
    given.argument(level, "integer or nil", 2, "traceback")
    level = math.min(level or 1, DEEPEST)
+   level = level < 0 and DEEPEST or level -- as debug.traceback has it
    local text, marks, levels, segments
    if message ~= nil then
       -- The handler stands between this function and the one that raised, unless it called it last.
