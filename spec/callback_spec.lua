@@ -458,6 +458,21 @@ describe("a callback", function()
          assert.truthy(table.concat(core.warnings(), "\n"):find("stub in a thread", 1, true))
       end)
 
+      it("noted there keeps its text when it is closed, until it is used anew", function()
+         local function sprung()
+            local trap <close> = core.trap "stub that goes"
+            ln:func "long in_thread(fn *)"(trap)
+            return trap
+         end
+         sprung()
+         assert.truthy(table.concat(core.warnings(), "\n"):find("stub that goes", 1, true))
+         sprung()
+         for _ = 1, 1100 do -- closed ones are used again once there are many
+            core.trap("another"):close()
+         end
+         assert.truthy(table.concat(core.warnings(), "\n"):find("closed by now", 1, true))
+      end)
+
       it("leaves calls through libffi whole too", function()
          local trap <close> = core.trap "sorted by nobody"
          assert.truthy(refused(sort, numbers, 3, 4, trap):find("sorted by nobody", 1, true))

@@ -502,6 +502,7 @@ static int core_warnings(lua_State *L)
     unsigned foreign = atomic_exchange(&st->foreign, 0);
     unsigned late = atomic_exchange(&st->late, 0);
     const char *stray = atomic_exchange(&st->stray, NULL);
+    const struct ml_callback *sprung = atomic_exchange(&st->sprung, NULL);
     lua_newtable(L);
     lua_Integer n = 0;
     if (foreign) {
@@ -514,6 +515,10 @@ static int core_warnings(lua_State *L)
     }
     if (stray) {
         lua_pushstring(L, stray);
+        lua_rawseti(L, -2, ++n);
+    }
+    if (sprung) {
+        lua_pushstring(L, ml_trap_text(sprung));
         lua_rawseti(L, -2, ++n);
     }
     return 1;

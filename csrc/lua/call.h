@@ -42,7 +42,8 @@ typedef struct ml_callstate {
     atomic_bool attention;
     atomic_uint foreign;         /* callbacks refused: from a thread that does not run Lua */
     atomic_uint late;            /* callbacks refused: closed before */
-    _Atomic(const char *) stray; /* a trap that was called where no call could be ended */
+    _Atomic(const char *) stray; /* an error that could end no call */
+    _Atomic(struct ml_callback *) sprung; /* a trap that was called where none could be ended */
 } ml_callstate;
 
 /* callstate.c: the state's context, made when there is none; raises when memory is short. */
@@ -56,6 +57,8 @@ static inline void ml_callstate_note(ml_callstate *st)
 ** none); pops one that is to wait. Neither can raise; the context must be there. */
 void ml_callstate_push_error(lua_State *L);
 void ml_callstate_keep_error(lua_State *L, ml_callstate *st);
+/* What a trap has to say, to the thread that runs Lua. */
+const char *ml_trap_text(const struct ml_callback *trap);
 /* Raises what was kept during a native call of the function `name` that has returned. */
 void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name) __attribute__((cold));
 

@@ -28,10 +28,11 @@ typedef struct ml_callback {
     ml_closure *closure;
     ml_signature *sig;
     struct ml_callback *next, *next_idle;
-    const char *message; /* of a trap; stays when it is closed, see drop_message */
+    const char *message; /* of a trap, for the thread that runs Lua; stays when it is closed */
     ml_value instead;    /* result when the Lua function gives none */
     unsigned running;    /* activations that have not returned */
-    bool trap, open;
+    bool trap;
+    atomic_bool open;
 } ml_callback;
 
 /* The userdata. User values: the Lua function, and on_error when it is a function. */
@@ -271,14 +272,14 @@ static void on_call(void *ud, const ml_signature *sig, void *const *args, ml_val
 }
 
 /* Is the trap called where it can end a native call? Notes it when it is not. */
-static bool may_spring(const ml_callback *cb, ml_callstate *st)
+static bool may_spring(ml_callback *cb, ml_callstate *st)
 {
     if (!st)
         return false;
     if (may_run(cb, st) && st->L)
         return true;
     if (cb->open)
-        atomic_store(&st->stray, cb->message);
+        atomic_store(&st->sprung, cb);
     ml_callstate_note(st);
     return false;
 }
@@ -325,13 +326,21 @@ ml_unbound ml_trap_unbound(lua_State *L, int idx)
 
 /* ---- making and closing ---- */
 
-/* Forgets the message of a closed trap: it may still wait to be told by warnings(). */
+static const char closed_by_now[] = "a stub was called that is closed by now";
+
+const char *ml_trap_text(const ml_callback *cb)
+{
+    return cb->message ? cb->message : closed_by_now;
+}
+
+/* Forgets the message of a closed trap, which may still wait to be told by warnings(). */
 static void drop_message(ml_callstate *st, ml_callback *cb)
 {
-    const char *old = cb->message;
-    if (!old)
+    ml_callback *old = cb;
+    if (!cb->message)
         return;
-    atomic_compare_exchange_strong(&st->stray, &old, "a stub was called that is closed by now");
+    if (atomic_compare_exchange_strong(&st->sprung, &old, NULL))
+        atomic_store(&st->stray, closed_by_now);
     ml_heap_free((void *)(uintptr_t)cb->message);
     cb->message = NULL;
 }
