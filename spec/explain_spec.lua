@@ -62,6 +62,17 @@ describe("explain", function()
       assert.matches("place 3 of the scope (process)", why.reason, 1, true)
    end)
 
+   it("counts places as the load was given them", function()
+      local function odd() end
+      local scope = {"fallback", odd, {archive = archive}, {own = 0x1000}, "process"}
+      local ln <close> = moonlink.new()
+      assert(ln:load {main, scope = scope})
+      assert.matches("; place 4 of the scope$", ln:explain("own").reason)
+      assert.matches("; place 5 of the scope (process)", ln:explain("getpid").reason, 1, true)
+      local tried = moonlink.new():why({main, scope = scope}, "getpid")
+      assert.matches("; place 5 of", tried.reason, 1, true)
+   end)
+
    it("tells an earlier unit from the load itself", function()
       local ln <close> = moonlink.new()
       assert(ln:load {own, name = "first"})

@@ -47,6 +47,11 @@ function options.definition(text)
    return value and {name = name, address = value}, message
 end
 
+--- A pattern of Lua.
+local function pattern(text)
+   return pcall(string.find, "", text) and text or nil, ("'%s' is no pattern of Lua"):format(text)
+end
+
 --- A conversion that leaves a text as it is, when `parse` does not raise for it. What it raises
 --- begins with the line of a script; there is none here.
 local function parsed_by(parse)
@@ -96,7 +101,7 @@ options.common = {
       text = "Seal the load as a whole (default), input by input, or write code elsewhere (dual)."},
    {"--gc-sections", target = "gc_sections",
       text = "Drop sections that neither -u, constructors nor, without -u, exported names need."},
-   {"--keep", takes = "PATTERN", many = true, target = "keep",
+   {"--keep", takes = "PATTERN", many = true, convert = pattern, target = "keep",
       text = "A name that matches this Lua pattern is a root for --gc-sections."},
    {"--print-gc-sections", target = "print_gc_sections",
       text = "Say on standard error which sections --gc-sections drops."},

@@ -7,6 +7,7 @@
 
 local core = require "moonlink.core"
 local errors = require "moonlink.error"
+local lists = require "moonlink.lists"
 local words = require "moonlink.link.words"
 
 local debugging = {}
@@ -27,7 +28,8 @@ function debugging.parse(value)
       if type(word) ~= "string" then
          errors.mistake("option 'debug': element %d is a %s, not a text", i, type(word))
       elseif not known[word] then
-         errors.mistake("option 'debug': '%s' is none of its values", word)
+         errors.mistake("option 'debug': '%s' is none of its values (%s)", word,
+            table.concat(lists.keys(known), ", "))
       end
    end
    return list

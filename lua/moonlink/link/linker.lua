@@ -20,6 +20,7 @@ local reload = require "moonlink.link.reload"
 local report = require "moonlink.link.report"
 local result = require "moonlink.link.result"
 local roster = require "moonlink.link.roster"
+local scope = require "moonlink.link.scope"
 local seen = require "moonlink.link.seen"
 
 local linker = {}
@@ -285,7 +286,7 @@ function methods:explain(name)
    for i = #self.list, 1, -1 do
       local u = self.list[i]
       if u:alive() and u.core:entry(name) then
-         return explain.new(name, u.core, candidates, u.name, run.scope.core, hidden)
+         return explain.new(name, u.core, candidates, u.name, scope.compile(u.options).places, hidden)
       end
    end
    return explain.new(name, nil, candidates, nil, nil, hidden)
@@ -306,7 +307,7 @@ function methods:why(what, name)
       return nil, err
    end
    local candidates = question.candidates(run.txn, self.session, name)
-   local out = explain.new(name, run.txn, candidates, nil, run.scope.core)
+   local out = explain.new(name, run.txn, candidates, nil, run.scope.places)
    if out.how == "zero" then
       out.how, out.reason = "undefined", "nothing in the scope provides it"
    end

@@ -98,11 +98,15 @@ local texts = {
    "wrap", "export", "hide", "weaken", "keep", "search", "fallback", "roots", "want",
 }
 
+local of_patterns = {export = true, hide = true, weaken = true, keep = true}
+
 local function check_texts(over)
    for _, name in ipairs(texts) do
       for i, text in ipairs(type(over[name]) == "table" and over[name] or {}) do
          if type(text) ~= "string" then
             errors.mistake("option '%s': item %d is a %s, not a text", name, i, type(text))
+         elseif of_patterns[name] and not pcall(string.find, "", text) then
+            errors.mistake("option '%s': '%s' is no pattern", name, text)
          end
       end
    end

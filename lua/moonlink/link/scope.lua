@@ -15,6 +15,7 @@ local FALLBACK_SET = 1
 
 ---@class moonlink.CompiledScope
 ---@field core any[] as the core takes it
+---@field places {[1]: integer, [2]: string?}[] which place of the user's each is, and its word
 ---@field ask table<integer, function> by place: takes the moonlink.Load and names, answers what it
 ---  can; gives true, or nil and an error
 ---@field archives {path: string, set: integer}[] to open before the start
@@ -153,12 +154,16 @@ end
 local words = {self = true, archives = true, process = true, fallback = true}
 
 local function compile(options)
-   local out = {core = {}, ask = {}, archives = {}, last = {}}
-   for _, item in ipairs(options.scope) do
+   local out = {core = {}, places = {}, ask = {}, archives = {}, last = {}}
+   for i, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
          errors.mistake("'%s' is no place of the scope (self, archives, process, fallback)", item)
       end
+      local before = #out.core
       add(out, options, item)
+      for k = before + 1, #out.core do
+         out.places[k] = {i, type(item) == "string" and item or nil}
+      end
    end
    return out
 end
