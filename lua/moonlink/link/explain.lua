@@ -51,7 +51,7 @@ local function fill(out, source, entry, scope)
    if entry.shadowed then
       out.reason = "its own definition gave way: " .. out.reason
    elseif entry.scope then
-      local place = scope and scope[entry.scope] or {entry.scope}
+      local place = scope and scope.places[entry.scope] or {entry.scope}
       out.reason = ("%s; place %d of the scope%s"):format(out.reason, place[1],
          place[2] and " (" .. place[2] .. ")" or "")
    end
@@ -93,7 +93,7 @@ local metatable = {__name = "moonlink.Explanation", __tostring = text}
 ---@param source moonlink.core.Transaction|moonlink.core.Unit|nil
 ---@param candidates moonlink.Candidate[]
 ---@param unit_name string?
----@param scope {[1]: integer, [2]: string?}[]? its places, for the one that answered
+---@param scope moonlink.CompiledScope? for the place that answered
 ---@param hidden? {provider: string, why: string}[]
 ---@return moonlink.Explanation
 function explain.new(name, source, candidates, unit_name, scope, hidden)

@@ -286,7 +286,7 @@ function methods:explain(name)
    for i = #self.list, 1, -1 do
       local u = self.list[i]
       if u:alive() and u.core:entry(name) then
-         return explain.new(name, u.core, candidates, u.name, scope.compile(u.options).places, hidden)
+         return explain.new(name, u.core, candidates, u.name, scope.compile(u.options), hidden)
       end
    end
    return explain.new(name, nil, candidates, nil, nil, hidden)
@@ -307,7 +307,7 @@ function methods:why(what, name)
       return nil, err
    end
    local candidates = question.candidates(run.txn, self.session, name)
-   local out = explain.new(name, run.txn, candidates, nil, run.scope.places)
+   local out = explain.new(name, run.txn, candidates, nil, run.scope)
    if out.how == "zero" then
       out.how, out.reason = "undefined", "nothing in the scope provides it"
    end
