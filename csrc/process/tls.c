@@ -42,7 +42,7 @@ static uint64_t optional_room(void)
     static const char name[] = "glibc.rtld.optional_static_tls=";
     uint64_t bytes = DEFAULT;
     const char *at = getenv("GLIBC_TUNABLES");
-    while (at && (at = strstr(at, name))) {
+    for (at = at ? strstr(at, name) : NULL; at; at = strstr(at, name)) {
         at += sizeof name - 1;
         bytes = strtoull(at, NULL, 0);
     }
