@@ -35,6 +35,18 @@ static void hold(ml_unit *u, ml_held *h)
     u->held[u->nheld++] = h;
 }
 
+/* A library of the session; NULL when memory is short. */
+static ml_held *held_new(const ml_library *lib)
+{
+    size_t size = strlen(lib->path) + 1;
+    ml_held *h = ml_heap_zalloc(1, sizeof *h + size);
+    if (!h)
+        return NULL;
+    h->lib = *lib;
+    h->lib.path = memcpy(h->path, lib->path, size);
+    return h;
+}
+
 /* Enters the libraries that the transaction opened. The list is replaced by a longer one: first
 ** calls may be looking at it. */
 static bool add_libraries(ml_txn *t, ml_unit *u)
@@ -47,14 +59,13 @@ static bool add_libraries(ml_txn *t, ml_unit *u)
     if (n)
         memcpy(grown, old, n * sizeof *grown);
     for (uint32_t i = n; i < all; i++) {
-        grown[i] = ml_heap_zalloc(1, sizeof **grown);
+        grown[i] = held_new(&t->libraries.v[i - n]);
         if (!grown[i]) {
             while (i-- > n)
                 ml_heap_free(grown[i]);
             ml_heap_free(grown);
             return false;
         }
-        grown[i]->lib = t->libraries.v[i - n];
     }
     ml_session_hold(s);
     s->held = grown;

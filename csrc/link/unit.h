@@ -40,6 +40,7 @@ typedef struct ml_held {
     uint64_t seen;        /* number of the unit that was counted last */
     bool ready;           /* its load has come so far that others may ask it */
     struct ml_held *next; /* among those that are being closed */
+    char path[];          /* the library's: the load that opened it may go before */
 } ml_held;
 
 typedef struct ml_units {
