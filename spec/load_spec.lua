@@ -331,6 +331,23 @@ describe("a shared library", function()
       assert.equal(string.byte "1", results({main, "libz.so.1"}, "zuser"))
    end)
 
+   it("is asked before the process also when the load that opened it is gone", function()
+      local own = dir .. "/libasked.so"
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", own, object("asked.o",
+         "int in_asked(void) { return 1; } int abs(int n) { return n * 3; }",
+         "-O1 -fPIC -fno-builtin"))
+      local uses = object("uses.o", "int in_asked(void); int uses(void) { return in_asked(); }")
+      local ln <close> = moonlink.new()
+      local first = assert(ln:load {object("first.o", "int first = 1;"), own})
+      assert(ln:load(uses))
+      assert.is_true(first:unload())
+      for i = 1, 20 do -- what the first load kept in memory is other loads' now
+         local call = ("int abs(int); int call%d(void) { return abs(%d); }"):format(i, i)
+         assert(ln:load(object("call.o", call, "-O1 -fPIC -fno-builtin")))
+         assert.equal(3 * i, ln:func(("int call%d(void)"):format(i))())
+      end
+   end)
+
    it("answers only for this linker", function()
       local ln <close> = moonlink.new()
       local other <close> = moonlink.new()

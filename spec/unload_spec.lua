@@ -636,24 +636,6 @@ describe("what a unit opened goes with it", function()
       support.sh("LD_PRELOAD= gcc -shared -o %s %s", shared, source)
    end)
 
-   it("a library that another unit uses is asked first still when that unit is gone", function()
-      local own = dir .. "/libasked.so"
-      support.sh("LD_PRELOAD= gcc -shared -o %s %s", own,
-         object("int in_asked(void) { return 1; } int abs(int n) { return n * 3; }",
-            "-O1 -fPIC -fno-builtin"))
-      local uses = object "int in_asked(void); int uses(void) { return in_asked(); }"
-      local ln <close> = moonlink.new()
-      local first = assert(ln:load {object "int first = 1;", own})
-      assert(ln:load(uses))
-      assert.is_true(first:unload())
-      for i = 1, 20 do -- what the first load kept in memory is other loads' now
-         local call = object(("int abs(int); int call%d(void) { return abs(%d); }"):format(i, i),
-            "-O1 -fPIC -fno-builtin")
-         assert(ln:load(call))
-         assert.equal(3 * i, ln:func(("int call%d(void)"):format(i))())
-      end
-   end)
-
    it("a shared library", function()
       local ln <close> = moonlink.new()
       local path = object "int in_library(void); int f(void) { return in_library(); }"
