@@ -87,6 +87,19 @@ describe("an exception that reaches Lua", function()
       assert.equal("7", raised(ln:func "int var(int, ...)", 1, 7).what)
    end)
 
+   -- libstdc++ does not free an exception whose destructor raises, which valgrind reports.
+   it("is over when its destructor raises: that one ends, too #layout", function()
+      local ln <close> = loaded {cxx("loud", [[
+         #include <exception>
+         struct loud { ~loud() noexcept(false) { throw 9; } };
+         extern "C" int toss(int) { throw loud(); }
+         extern "C" int left(int) { return std::uncaught_exceptions() * 10
+                                           + (std::current_exception() ? 1 : 0); }
+      ]])}
+      assert.equal("loud", raised(int(ln, "toss"), 2).type)
+      assert.equal(0, int(ln, "left")(0))
+   end)
+
    it("is over: destructors ran, nothing is uncaught, memory is free", function()
       local ln <close> = loaded {cxx("over", [[
          #include <exception>
@@ -94,8 +107,7 @@ describe("an exception that reaches Lua", function()
          static int alive;
          struct counted { counted() { alive++; } counted(const counted &) { alive++; }
                           ~counted() { alive--; } };
-         struct loud { ~loud() noexcept(false) { throw 9; } };
-         extern "C" int toss(int n) { counted local; if (n == 1) throw counted(); throw loud(); }
+         extern "C" int toss(int) { counted local; throw counted(); }
          extern "C" int left(int) { return alive * 100 + std::uncaught_exceptions() * 10
                                            + (std::current_exception() ? 1 : 0); }
          static std::exception_ptr kept;
@@ -112,8 +124,6 @@ describe("an exception that reaches Lua", function()
          assert.equal("counted", raised(toss, 1).type)
          assert.equal(0, left(0))
       end
-      assert.equal("loud", raised(toss, 2).type) -- its destructor raises: that one ends, too
-      assert.equal(0, left(0))
       int(ln, "keep")(0)
       for _ = 1, 2 do
          assert.equal("counted", raised(int(ln, "again"), 0).type)
