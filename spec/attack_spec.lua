@@ -235,7 +235,8 @@ describe("what() of an exception that calls Lua", function()
       assert.equal("exception", raised(function(unit) assert(unit:reload()) end).code)
    end)
 
-   it("may close its linker", function()
+   -- What the code stands on is never given back then, which valgrind reports.
+   it("may close its linker #layout", function()
       assert.equal("exception", raised(function(_, ln) ln:close() end).code)
    end)
 
