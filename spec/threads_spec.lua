@@ -97,13 +97,23 @@ local dynamic = support.cc(dir .. "/dynamic.o", LOCAL, "-O1 -fPIC")
 -- then built with it, too, and a report of a race is a failure.
 local sanitized = os.getenv "MOONLINK_TSAN"
 local program = dir .. "/threads"
-support.sh("LD_PRELOAD= gcc -std=c11 -O1 -g %s -o %s spec/c/threads.c %s -lpthread",
-   sanitized and "-fsanitize=thread" or "", program,
-   support.stdout "pkg-config --cflags --libs lua5.4")
+local function build(path, source)
+   support.sh("LD_PRELOAD= gcc -std=c11 -O1 -g %s -o %s spec/c/%s %s -lpthread",
+      sanitized and "-fsanitize=thread" or "", path, source,
+      support.stdout "pkg-config --cflags --libs lua5.4")
+end
+
+build(program, "threads.c")
 
 -- ThreadSanitizer wants the address space as it is laid out without randomisation.
 local SANITIZED = "TSAN_OPTIONS=suppressions=.ci/tsan.supp:exitcode=66 setarch -R "
 local cpath = sanitized and ("%s/?.so;%s"):format(sanitized, package.cpath) or package.cpath
+
+--- Runs a program with the words of a command line.
+local function host(path, words)
+   return support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s", support.quote(package.path),
+      support.quote(cpath), sanitized and SANITIZED or "", path, words)
+end
 
 --- Runs a script in so many threads at once; `each` gives the script's paths and number.
 local function run(threads, body)
@@ -113,9 +123,7 @@ local function run(threads, body)
       local add, low, wrong, archive, library = %q, %q, %q, %q, %q
       local throws, native, chosen, static, dynamic = %q, %q, %q, %q, %q
    ]]):format(add, low, wrong, archive, library, throws, native, chosen, static, dynamic) .. body)
-   local status, out, err = support.exit("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s %d",
-      support.quote(package.path), support.quote(cpath), sanitized and SANITIZED or "", program,
-      script, threads)
+   local status, out, err = host(program, ("%s %d"):format(script, threads))
    assert(status == 0 and out == "ok\n", ("status %d\n%s%s"):format(status, out, err))
 end
 
@@ -351,6 +359,32 @@ describe("Lua states in threads", function()
          assert(ln:func "void keep_calling(int (*)(int), long)")(back, 20000)
       ]])
    end)
+end)
+
+it("a callback does not take a new thread for the one that ran its state before", function()
+   local moved = dir .. "/moved"
+   build(moved, "moved.c")
+   local script = support.write(dir .. "/moved.lua", ([[
+      local moonlink = require "moonlink"
+      local ln, calls = moonlink.new {}, 0
+      assert(ln:load(%q))
+      local callback = ln:callback("int(int)", function(n)
+         calls = calls + 1
+         return n + 22
+      end)
+      address = callback:address()
+      assert(ln:func "int twice(int (*)(int), int)"(callback, 1) == 46 and calls == 2)
+      function after()
+         assert(calls == 2, "Lua ran in another thread")
+         assert(moonlink.warnings()[1]:find "^1 callback")
+         assert(ln:func "int twice(int (*)(int), int)"(callback, 1) == 46)
+         ln:close()
+      end
+   ]]):format(add))
+   local status, out, err = host(moved, script)
+   assert.equal("", err)
+   assert.equal("0 same\n", out) -- the C library gave it the memory of the one that ended
+   assert.equal(0, status)
 end)
 
 if sanitized then

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lua/value.h"
+#include "os/os.h"
 
 #define FUNCTION "moonlink.Function" /* the userdata behind a closure; Lua never sees it */
 
@@ -131,10 +132,10 @@ typedef struct entered {
 
 static inline entered enter(ml_callstate *st, lua_State *L, ml_life *life)
 {
-    entered e = {st->L, &errno};
+    entered e = {st->L, &errno}; /* the address does not change: C11 7.5 */
     st->L = L;
     life->in_flight++;
-    atomic_store_explicit(&st->thread, e.own_errno, memory_order_relaxed);
+    atomic_store_explicit(&st->thread, ml_os_self(), memory_order_relaxed);
     *e.own_errno = st->saved_errno;
     return e;
 }

@@ -146,6 +146,16 @@ void ml_os_limits(ml_limits *out);
 /* ---- threads ---- */
 
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
+/* A number of the calling thread that no other one of the process has, had or will have. The
+** system's goes to others, as the addresses of what is thread-local do. In memory of the static
+** kind, so that asking is a load and not a call. */
+extern _Thread_local uint64_t ml_os_own_number __attribute__((tls_model("initial-exec")));
+uint64_t ml_os_number_thread(void); /* at the first question */
+static inline uint64_t ml_os_self(void)
+{
+    uint64_t number = ml_os_own_number;
+    return number ? number : ml_os_number_thread();
+}
 /* Has the process no other thread? May be false when it had others once. */
 bool ml_os_single_threaded(void);
 /* How many threads the process has; 0 when the system does not tell. */

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE 1 /* gettid, opendir */
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,14 @@ enum { CPUCLOCK_SHIFT = 3, CPUCLOCK_THREAD_SCHED = 6 };
 int64_t ml_os_thread(void)
 {
     return gettid();
+}
+
+_Thread_local uint64_t ml_os_own_number;
+static _Atomic(uint64_t) numbers; /* that were given: nothing else is ordered by it */
+
+uint64_t ml_os_number_thread(void)
+{
+    return ml_os_own_number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
 }
 
 void ml_os_sleep_ns(uint64_t ns)
