@@ -1,5 +1,6 @@
 /* unwind.c -- bench: tables told to an unwinder and taken back; see bench/works/unwind.lua.
-** Usage: unwind LIBRARY COUNT ORDER (oldest, newest, random). Prints microseconds of the processor:
+** Usage: unwind LIBRARY COUNT ORDER (oldest, newest, random) [beside]. beside: another thread waits
+** meanwhile. Prints microseconds of the processor:
 ** telling all, the first look-up, as of an exception, taking all back; and, all being told anew,
 ** changing each for another at its place and taking these back. Each table describes a function in
 ** a page of its own, where nothing else is.
@@ -7,11 +8,13 @@
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/slice.h"
 #include "process/unwind.h"
@@ -71,9 +74,19 @@ static bool tell_all(ml_unwinders *w, const uint8_t *code, unsigned n, ml_unwind
     return enough;
 }
 
+static void *wait_for_end(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned n = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    unsigned n = argc >= 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    pthread_t thread;
+    if (argc == 5 && pthread_create(&thread, NULL, wait_for_end, NULL) != 0)
+        return 2;
     if (!n || !dlopen(argv[1], RTLD_LAZY | RTLD_GLOBAL))
         return 2;
     uint8_t *code =

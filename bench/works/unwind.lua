@@ -1,4 +1,5 @@
---- Unwind tables of 10,000 units, told to an unwinder and taken back in three orders.
+--- Unwind tables of 10,000 units, told to an unwinder and taken back in three orders, in a process
+-- of one thread and beside another one.
 -- Usage: lua5.4 bench/works/unwind.lua [COUNT [RUNS]]
 -- With libgcc, and with LLVM's libunwind where it is installed; microseconds of the processor,
 -- median and spread.
@@ -7,7 +8,9 @@
 local count, runs = tonumber(arg[1] or 10000), tonumber(arg[2] or 15)
 
 local LIBRARIES = { "libgcc_s.so.1", "libunwind.so.1" }
-local ORDERS = { "oldest", "newest", "random" }
+local ORDERS = {
+   "oldest", "newest", "random", "oldest beside", "newest beside", "random beside",
+}
 local COLUMNS = { "telling", "first look-up", "taking back", "changing each", "taking these back" }
 
 local program = os.tmpname()
@@ -35,7 +38,7 @@ for _, library in ipairs(LIBRARIES) do
             columns[k][i] = value
          end
       end
-      io.write(("%-15s %-7s"):format(library, order))
+      io.write(("%-15s %-13s"):format(library, order))
       for k, values in ipairs(columns) do
          table.sort(values)
          io.write(("  %s %.0f (%.0f to %.0f)"):format(COLUMNS[k], values[(runs + 1) // 2],
