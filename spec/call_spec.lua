@@ -300,7 +300,7 @@ describe("a function of C", function()
          assert.truthy(refused(format, buffer, 1, "", {}):find(
             "{ ctype, value } expected", 1, true))
          assert.truthy(refused(format, buffer, 1, "", { "struct x", 1 }):find(
-            "not a type that a variable argument can have", 1, true))
+            "'struct x' is no type that a variable argument can have", 1, true))
          assert.truthy(refused(format, buffer, 1, "", { "no such", 1 }):find("#4", 1, true))
          assert.truthy(refused(format, buffer, 1, "", { "int", 2^40 }):find(
             "bad argument #4 to 'format' (out of range for int)", 1, true))

@@ -230,8 +230,12 @@ static uint8_t explicit_kind(lua_State *L, const function *f, int idx)
         bad_argument(L, f, (unsigned)idx, "{ ctype, value } expected");
     lua_call(L, 1, 1);
     const char *code = lua_tostring(L, -1);
-    if (!code || !code[0] || code[1] || !strchr("bcaAhHilILdDsSqp", code[0]))
-        bad_argument(L, f, (unsigned)idx, "not a type that a variable argument can have");
+    if (!code || !code[0] || code[1] || !strchr("bcaAhHilILdDsSqp", code[0])) {
+        lua_rawgeti(L, idx, 1);
+        bad_argument(L, f, (unsigned)idx,
+                     lua_pushfstring(L, "'%s' is no type that a variable argument can have",
+                                     lua_tostring(L, -1)));
+    }
     uint8_t kind = (uint8_t)code[0];
     lua_rawgeti(L, idx, 2);
     lua_replace(L, idx);
