@@ -132,10 +132,11 @@ typedef struct entered {
 
 static inline entered enter(ml_callstate *st, lua_State *L, ml_life *life)
 {
-    entered e = {st->L, &errno}; /* the address does not change: C11 7.5 */
+    const ml_own *own = ml_os_self();
+    entered e = {st->L, own->error};
     st->L = L;
     life->in_flight++;
-    atomic_store_explicit(&st->thread, ml_os_self(), memory_order_relaxed);
+    atomic_store_explicit(&st->thread, own->number, memory_order_relaxed);
     *e.own_errno = st->saved_errno;
     return e;
 }

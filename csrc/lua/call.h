@@ -36,7 +36,7 @@ typedef struct ml_callstate {
     struct ml_callback *all;  /* every callback ever made here */
     struct ml_callback *idle_first, *idle_last; /* closed ones, oldest first */
     unsigned idle;
-    _Atomic(uint64_t) thread; /* that runs Lua: ml_os_self */
+    _Atomic(uint64_t) thread; /* that runs Lua: its ml_own.number */
     /* look at pending, trapped, caught and the three below after the call */
     atomic_bool attention;
     atomic_uint foreign;         /* callbacks refused: from a thread that does not run Lua */

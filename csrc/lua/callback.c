@@ -226,7 +226,7 @@ static bool may_run(const ml_callback *cb, ml_callstate *st)
 {
     if (!st)
         return false;
-    if (atomic_load_explicit(&st->thread, memory_order_relaxed) != ml_os_self()) {
+    if (atomic_load_explicit(&st->thread, memory_order_relaxed) != ml_os_self()->number) {
         atomic_fetch_add(&st->foreign, 1);
         ml_callstate_note(st);
         return false;

@@ -42,7 +42,7 @@ static ml_callstate *new_state(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     st->main = main_of(L);
-    atomic_store(&st->thread, ml_os_self());
+    atomic_store(&st->thread, ml_os_self()->number);
     st->caught.attention = &st->attention;
     st->life = ml_life_new("the process");
     if (!st->life)

@@ -146,15 +146,18 @@ void ml_os_limits(ml_limits *out);
 /* ---- threads ---- */
 
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
-/* A number of the calling thread that no other one of the process has, had or will have. The
-** system's goes to others, as the addresses of what is thread-local do. In memory of the static
-** kind, so that asking is a load and not a call. */
-extern _Thread_local uint64_t ml_os_own_number __attribute__((tls_model("initial-exec")));
-uint64_t ml_os_number_thread(void); /* at the first question */
-static inline uint64_t ml_os_self(void)
+/* What the calling thread has for itself, in memory of the static kind, so that asking is a load and
+** not a call. The system's number goes to other threads, as the addresses of what is thread-local
+** do. */
+typedef struct ml_own {
+    uint64_t number; /* that no other thread of the process has, had or will have; 0: not yet */
+    int *error;      /* &errno */
+} ml_own;
+extern _Thread_local ml_own ml_os_own __attribute__((tls_model("initial-exec")));
+const ml_own *ml_os_begin_own(void); /* at the first question */
+static inline const ml_own *ml_os_self(void)
 {
-    uint64_t number = ml_os_own_number;
-    return number ? number : ml_os_number_thread();
+    return ml_os_own.number ? &ml_os_own : ml_os_begin_own();
 }
 /* Has the process no other thread? May be false when it had others once. */
 bool ml_os_single_threaded(void);

@@ -39,12 +39,14 @@ int64_t ml_os_thread(void)
     return gettid();
 }
 
-_Thread_local uint64_t ml_os_own_number;
+_Thread_local ml_own ml_os_own;
 static _Atomic(uint64_t) numbers; /* that were given: nothing else is ordered by it */
 
-uint64_t ml_os_number_thread(void)
+const ml_own *ml_os_begin_own(void)
 {
-    return ml_os_own_number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    ml_os_own.error = &errno;
+    ml_os_own.number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    return &ml_os_own;
 }
 
 void ml_os_sleep_ns(uint64_t ns)
