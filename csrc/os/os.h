@@ -146,9 +146,9 @@ void ml_os_limits(ml_limits *out);
 /* ---- threads ---- */
 
 int64_t ml_os_thread(void); /* the system's number of the calling thread */
-/* What the calling thread has for itself, in memory of the static kind, so that asking is a load and
-** not a call. The system's number goes to other threads, as the addresses of what is thread-local
-** do. */
+/* What the calling thread has for itself, in memory of the static kind, so that asking is a load
+** and not a call. The system's number goes to other threads, as the addresses of what is
+** thread-local do. */
 typedef struct ml_own {
     uint64_t number; /* that no other thread of the process has, had or will have; 0: not yet */
     int *error;      /* &errno */
