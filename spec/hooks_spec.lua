@@ -249,6 +249,22 @@ describe("a hook on names", function()
       assert.is_nil(unit)
       assert.equal("policy", err.code)
       assert.equal("hooked", err.symbol)
+      assert.equal("'hooked': a hook answered with 1.5", err.message)
+   end)
+
+   it("with the name of nothing is named in the error, with what it answered", function()
+      local ln <close> = moonlink.new {undefined = function() return "nothing" end}
+      ln:on("resolve", "^hooked$", function() return "none_such" end)
+      local unit, err = ln:load(user)
+      assert.is_nil(unit)
+      assert.equal("undefined", err.code)
+      assert.matches("undefined 'nothing', the answer of the policy for undefined names to "
+         .. "'none_such', 'plain' (", err.message, 1, true)
+      local other <close> = moonlink.new {scope = {{hooked = "elsewhere", plain = 0}}}
+      unit, err = other:load(user)
+      assert.is_nil(unit)
+      assert.matches("undefined 'elsewhere', the answer of a table of the scope to 'hooked' (",
+         err.message, 1, true)
    end)
 
    it("with a wrong kind or no function is the caller's mistake", function()

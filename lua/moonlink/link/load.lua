@@ -37,6 +37,8 @@ local MAX_ROUNDS = 1000
 ---@field runtimes? table what was opened for compiler options, once a fall-back archive was asked
 ---@field unasked? boolean archives that only hints ask were opened: see report.lua
 ---@field anchors any[] what the unit must keep alive
+---@field answers table<string, table<string, string>> by name that was an answer: to which names,
+---  and whose
 ---@field list? moonlink.Input[] from the start of its run
 ---@field ms table<string, number> milliseconds by step
 
@@ -97,7 +99,7 @@ local function offer(self)
       for _, hook in ipairs(self.hooks.resolve or {}) do -- a hook may have removed the last one
          if name:find(hook.pattern) then
             local q = question.new(self.txn, self.session, name, input)
-            local answered, err = question.answer(self.txn, q, hook.fn(q), "a hook", self.anchors)
+            local answered, err = question.answer(self, q, hook.fn(q), "a hook")
             if err then
                return nil, err
             end
@@ -209,8 +211,8 @@ local function undefined(self)
       local again, left = false, {}
       for _, name in ipairs(self.txn:undefined()) do
          local q, answer = ask_undefined(self, name)
-         local answered, err = question.answer(self.txn, q, answer,
-            "the policy for undefined names", self.anchors)
+         local answered, err = question.answer(self, q, answer,
+            "the policy for undefined names")
          if err then
             return nil, err
          end
@@ -321,8 +323,8 @@ end
 ---@return moonlink.Load
 function load.begin(linker, options)
    local self = {
-      session = linker.session, options = options, hooks = linker.hooks, anchors = {}, ms = {},
-      linker = linker, tracing = linker.tracing,
+      session = linker.session, options = options, hooks = linker.hooks, anchors = {}, answers = {},
+      ms = {}, linker = linker, tracing = linker.tracing,
    }
    if options.trace ~= linker.options.trace then
       self.tracing = events.parse(options.trace)

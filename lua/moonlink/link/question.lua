@@ -144,30 +144,44 @@ local function is_stand_in(answer)
    return answer == false or class and class.__name == "moonlink.Trap"
 end
 
---- Gives an answer to a transaction. The answer is an address, the name of another symbol, false
+--- An answer that means nothing, for messages.
+local function shown(answer)
+   local kind = type(answer)
+   return (kind == "number" or kind == "boolean") and tostring(answer) or "a " .. kind
+end
+
+--- Remembers that a name was an answer, and to what: for errors, if nothing has it.
+local function note_name(load, q, answer, provider)
+   if answer ~= q.name then
+      load.answers[answer] = load.answers[answer] or {}
+      load.answers[answer][q.name] = provider
+   end
+end
+
+--- Gives an answer to a load. The answer is an address, the name of another symbol, false
 --- (leave it at address 0), or a thing with an address: a callback, a stub, a symbol.
----@param txn moonlink.core.Transaction
+---@param load moonlink.Load
 ---@param q moonlink.Question
 ---@param answer any nil: no answer
 ---@param provider string who answered, for explanations
----@param anchors any[] things that the unit must keep alive are appended
 ---@return boolean answered
 ---@return moonlink.Error? err
-function question.answer(txn, q, answer, provider, anchors)
+function question.answer(load, q, answer, provider)
    if answer == nil then
       return false
    end
-   local ok, err
+   local txn, ok, err = load.txn, nil, nil
    if answer == false then
       ok, err = txn:answer_zero(q.name)
    elseif type(answer) == "string" then
+      note_name(load, q, answer, provider)
       ok, err = txn:answer_name(q.name, q.input, answer)
    elseif math.type(answer) == "integer" then
       ok, err = txn:answer_address(q.name, q.input, answer, provider)
    elseif type(answer) == "table" or type(answer) == "userdata" then
       local address = address_of(answer)
       if address then
-         anchors[#anchors + 1] = answer
+         table.insert(load.anchors, answer)
          ok, err = true, nil
          if type(answer) == "table" and answer.owner then
             ok, err = txn:pin(answer.owner)
@@ -180,7 +194,7 @@ function question.answer(txn, q, answer, provider, anchors)
    if not ok and not err then
       err = errors.new {
          code = "policy", symbol = q.name,
-         message = ("'%s': a policy answered with a %s"):format(q.name, type(answer)),
+         message = ("'%s': %s answered with %s"):format(q.name, provider, shown(answer)),
          hint = "answer with an address, a name, a callback, a stub, a symbol, false or nil",
       }
    end

@@ -36,6 +36,10 @@ local function few(list, f)
    return table.concat(shown, ", ")
 end
 
+local function quoted(name)
+   return "'" .. name .. "'"
+end
+
 local function count_text(n)
    return n == 1 and "1 reference" or n .. " references"
 end
@@ -131,6 +135,13 @@ local function hint_of(load, name, known, runtime)
       or "pass undefined = \"stub\" (--undefined stub)")
 end
 
+--- ", the answer of a hook to 'foo'": the inputs may not know the name at all.
+local function answered(load, name)
+   local by = load.answers[name]
+   local names = by and lists.keys(by)
+   return names and (", the answer of %s to %s"):format(by[names[1]], few(names, quoted)) or ""
+end
+
 local function one(load, inputs, name, known, runtime)
    local refs = load.txn:references(name, 1000)
    local first = refs[1] or {}
@@ -145,7 +156,8 @@ local function one(load, inputs, name, known, runtime)
       member = input.member,
       section = first.section, offset = first.offset, func = first.func, reloc = first.reloc,
       references = refs, hint = hint_of(load, name, known, runtime),
-      message = ("undefined '%s'%s (%s)"):format(name, shown and " [" .. shown .. "]" or "", who),
+      message = ("undefined '%s'%s%s (%s)"):format(name, shown and " [" .. shown .. "]" or "",
+         answered(load, name), who),
    }
 end
 
@@ -155,7 +167,7 @@ local function of_runtime(e, inputs, runtime, names)
    local input = first and inputs[first.input]
    e.message = ("%s was built with %s but %s is not in this process (undefined %s)"):format(
       input and question.place(input) or e.file or "an input", runtime.flag, runtime.name,
-      few(names, function(name) return ("'%s'"):format(name) end))
+      few(names, quoted))
    return e
 end
 

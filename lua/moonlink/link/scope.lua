@@ -100,7 +100,7 @@ local function function_provider(fn, label)
    return function(load, names)
       for _, name in ipairs(names) do
          local q = question.new(load.txn, load.session, name)
-         local _, err = question.answer(load.txn, q, fn(q), label, load.anchors)
+         local _, err = question.answer(load, q, fn(q), label)
          if err then
             return nil, err
          end
