@@ -5,6 +5,7 @@
 local ghc = require "moonlink.ghc"
 local lab = require "moonlink.lab"
 local moonlink = require "moonlink"
+local policy = require "moonlink.policy"
 local pkg = require "moonlink.pkg"
 local pkgdb = require "spec.support.cpackages"
 local report = require "moonlink.lab.report"
@@ -213,8 +214,17 @@ describe("an argument of a wrong type is told at the caller's line", function()
       "option 'want': item 1 is a table, not a text", function() ln:load {path, want = {{}}} end,
       "option 'wrap': item 2 is a number", function() moonlink.new {wrap = {"a", 1}} end,
       "option 'search': item 1 is a boolean", function() ln:check {path, search = {false}} end,
-      "option 'hide': '%' is no pattern", function() ln:load {path, hide = {"f", "%"}} end,
-      "option 'keep': '(' is no pattern", function() moonlink.new {keep = {"("}} end,
+      "option 'hide': '%' is no pattern: malformed pattern (ends with '%')",
+      function() ln:load {path, hide = {"f", "%"}} end,
+      "option 'keep': '(' is no pattern: unfinished capture",
+      function() moonlink.new {keep = {"("}} end,
+      "option 'export': 'f[' is no pattern: malformed pattern (missing ']')",
+      function() ln:load {path, export = {"f["}} end,
+      "field 'localize': 'f%1' is no pattern: invalid capture index %1",
+      function() ln:load {{path = path, localize = {"f%1"}}} end,
+      "unfinished capture", function() ln:on("resolve", "f(", print) end,
+      "'f%' is no pattern", function() policy.match("f%", 0) end,
+      "'f)' is no pattern", function() policy.prefix("f", "f)") end,
       "option 'debug': 'wind' is none of its values (auto, gdb,",
       function() moonlink.new {debug = "wind"} end,
       "option 'rename': a name for a name expected, got a table for a string",

@@ -5,6 +5,7 @@ local core = require "moonlink.core"
 local file = require "moonlink.file"
 local lab = require "moonlink.lab"
 local meter = require "moonlink.lab.meter"
+local pattern = require "moonlink.pattern"
 local plain = require "moonlink.lab.report.plain"
 local report = require "moonlink.lab.report"
 local session = require "moonlink.cli.session"
@@ -130,8 +131,8 @@ local function text_options(options)
 end
 
 local function check_pattern(options)
-   local good, why = pcall(string.find, "", options.only or "")
-   if not good then
+   local why = pattern.mistake(options.only or "")
+   if why then
       usage.fail("--only %s: %s", options.only, why)
    end
 end

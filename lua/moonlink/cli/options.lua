@@ -4,6 +4,7 @@
 local debugging = require "moonlink.link.debug"
 local events = require "moonlink.link.events"
 local link_options = require "moonlink.link.options"
+local pattern = require "moonlink.pattern"
 
 local options = {}
 
@@ -48,8 +49,9 @@ function options.definition(text)
 end
 
 --- A pattern of Lua.
-local function pattern(text)
-   return pcall(string.find, "", text) and text or nil, ("'%s' is no pattern of Lua"):format(text)
+local function names(text)
+   local why = pattern.mistake(text)
+   return not why and text or nil, why and ("'%s' is no pattern of Lua: %s"):format(text, why)
 end
 
 --- A conversion that leaves a text as it is, when `parse` does not raise for it. What it raises
@@ -101,7 +103,7 @@ options.common = {
       text = "Seal the load as a whole (default), input by input, or write code elsewhere (dual)."},
    {"--gc-sections", target = "gc_sections",
       text = "Drop sections that neither -u, constructors nor, without -u, exported names need."},
-   {"--keep", takes = "PATTERN", many = true, convert = pattern, target = "keep",
+   {"--keep", takes = "PATTERN", many = true, convert = names, target = "keep",
       text = "A name that matches this Lua pattern is a root for --gc-sections."},
    {"--print-gc-sections", target = "print_gc_sections",
       text = "Say on standard error which sections --gc-sections drops."},

@@ -4,6 +4,7 @@
 
 local errors = require "moonlink.error"
 local given = require "moonlink.given"
+local pattern = require "moonlink.pattern"
 
 local checks = {}
 
@@ -120,8 +121,8 @@ function checks.options(options)
       errors.mistake("options of a run: a table expected, got %s", type(options))
    end
    check_fields(options, OPTIONS, "options of a run")
-   local good, why = pcall(string.find, "", options.only or "")
-   if not good then
+   local why = pattern.mistake(options.only or "")
+   if why then
       errors.mistake("options of a run: only: %s", why)
    elseif options.resume and not (type(options.resume.cases) == "table"
       and type(options.resume.machine) == "table") then

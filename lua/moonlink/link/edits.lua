@@ -8,6 +8,7 @@ local errors = require "moonlink.error"
 local files = require "moonlink.file"
 local lists = require "moonlink.lists"
 local opts = require "moonlink.link.options"
+local pattern = require "moonlink.pattern"
 
 local edits = {}
 
@@ -41,8 +42,9 @@ function edits.checked(key, value, i)
          errors.mistake("input %d: field '%s' must hold %s", i, key,
             key == "rename" and "names by name" or "a list of names or patterns")
       end
-      if key ~= "rename" and key ~= "wrap" and not pcall(string.find, "", to) then
-         errors.mistake("input %d: field '%s': '%s' is no pattern", i, key, to)
+      local why = key ~= "rename" and key ~= "wrap" and pattern.mistake(to)
+      if why then
+         errors.mistake("input %d: field '%s': '%s' is no pattern: %s", i, key, to, why)
       end
    end
    return value

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local pattern = require "moonlink.pattern"
 
 local hooks = {}
 
@@ -26,24 +27,24 @@ end
 --- Registers a hook; raises where the caller stands, when that was left by a tail call.
 ---@param registry table<string, moonlink.Hook[]>
 ---@param kind "resolve"|"undefined"|"event"
----@param pattern string|function
+---@param names string|function a pattern of names, or the function, for all
 ---@param fn? function
 ---@return fun() removes it
-function hooks.add(registry, kind, pattern, fn)
+function hooks.add(registry, kind, names, fn)
    if not kinds[kind] then
       errors.mistake("'%s' is no kind of hook (resolve, undefined, event)", tostring(kind))
    end
-   if type(pattern) == "function" then
-      pattern, fn = "", pattern
+   if type(names) == "function" then
+      names, fn = "", names
    end
-   if type(fn) ~= "function" or type(pattern) ~= "string" then
+   if type(fn) ~= "function" or type(names) ~= "string" then
       errors.mistake "a pattern and a function expected"
    end
-   local well_formed, mistake = pcall(string.find, "", pattern)
-   if not well_formed then
-      errors.mistake("%s", mistake)
+   local why = pattern.mistake(names)
+   if why then
+      errors.mistake("%s", why)
    end
-   local hook = {pattern = pattern, fn = fn}
+   local hook = {pattern = names, fn = fn}
    registry[kind] = {hook, table.unpack(registry[kind] or {})}
    return function()
       remove(registry, kind, hook)

@@ -6,6 +6,7 @@ local debugging = require "moonlink.link.debug"
 local errors = require "moonlink.error"
 local given = require "moonlink.given"
 local lists = require "moonlink.lists"
+local pattern = require "moonlink.pattern"
 
 local options = {}
 
@@ -105,8 +106,10 @@ local function check_texts(over)
       for i, text in ipairs(type(over[name]) == "table" and over[name] or {}) do
          if type(text) ~= "string" then
             errors.mistake("option '%s': item %d is a %s, not a text", name, i, type(text))
-         elseif of_patterns[name] and not pcall(string.find, "", text) then
-            errors.mistake("option '%s': '%s' is no pattern", name, text)
+         end
+         local why = of_patterns[name] and pattern.mistake(text)
+         if why then
+            errors.mistake("option '%s': '%s' is no pattern: %s", name, text, why)
          end
       end
    end
@@ -167,9 +170,9 @@ end
 ---@param patterns string[]
 ---@return boolean
 function options.matches(name, patterns)
-   for _, pattern in ipairs(patterns) do
-      local bare = pattern:gsub("^%^", ""):gsub("([^%%])%$$", "%1") -- they may bring the anchors
-      if name == pattern or name:find("^" .. bare .. "$") then
+   for _, each in ipairs(patterns) do
+      local bare = each:gsub("^%^", ""):gsub("([^%%])%$$", "%1") -- they may bring the anchors
+      if name == each or name:find("^" .. bare .. "$") then
          return true
       end
    end

@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 
 local errors = require "moonlink.error"
+local pattern = require "moonlink.pattern"
 
 local policy = {}
 
@@ -27,6 +28,13 @@ function policy.chain(...)
    end
 end
 
+local function check_pattern(names)
+   local why = pattern.mistake(names)
+   if why then
+      errors.mistake("'%s' is no pattern: %s", names, why)
+   end
+end
+
 --- Answers from a table of names.
 ---@param names table<string, any>
 ---@return moonlink.Policy
@@ -37,12 +45,13 @@ function policy.map(names)
 end
 
 --- Asks (or answers with a value) only for names that match a Lua pattern.
----@param pattern string
+---@param names string
 ---@param answer any a policy, or a value
 ---@return moonlink.Policy
-function policy.match(pattern, answer)
+function policy.match(names, answer)
+   check_pattern(names)
    return function(q)
-      if q.name:find(pattern) then
+      if q.name:find(names) then
          if type(answer) == "function" then
             return answer(q)
          end
@@ -60,11 +69,12 @@ end
 
 --- Puts a prefix before names that match a pattern.
 ---@param prefix string
----@param pattern? string
+---@param names? string
 ---@return moonlink.Policy
-function policy.prefix(prefix, pattern)
+function policy.prefix(prefix, names)
+   check_pattern(names or "")
    return function(q)
-      if q.name:find(pattern or "") then
+      if q.name:find(names or "") then
          return prefix .. q.name
       end
    end

@@ -6,6 +6,7 @@ local ctype = require "moonlink.call.ctype"
 local evaluate = require "moonlink.repl.evaluate"
 local loaded = require "moonlink.repl.loaded"
 local moonlink = require "moonlink"
+local pattern = require "moonlink.pattern"
 local settings = require "moonlink.repl.settings"
 local show = require "moonlink.repl.show"
 local show_map = require "moonlink.show.map"
@@ -128,15 +129,15 @@ local function show_declared(session)
 end
 
 --- Names that units define and that match a pattern of Lua.
-local function show_names(session, pattern)
-   local good, why = pcall(string.find, "", pattern)
-   if not good then
-      return nil, tostring(why)
+local function show_names(session, wanted)
+   local why = pattern.mistake(wanted)
+   if why then
+      return nil, why
    end
    local rows = {}
    for _, unit in ipairs(session.ln:units()) do
       for e in unit:symbols {exported = true} do
-         if e.name:find(pattern) then
+         if e.name:find(wanted) then
             rows[#rows + 1] = {e.name, e.type, ("%#x"):format(e.address), e.size, unit.name}
          end
       end
