@@ -10,6 +10,7 @@ local ctype = require "moonlink.call.ctype"
 local data = require "moonlink.call.data"
 local errors = require "moonlink.error"
 local given = require "moonlink.given"
+local lists = require "moonlink.lists"
 
 local call = {}
 
@@ -107,8 +108,8 @@ end
 function call.func(linker, text, options)
    local fail = given.options(options, func_options).fail
    if fail ~= nil and not failures[fail] then
-      error(("option 'fail': unknown value '%s' (known: negative, nonzero, null, zero)")
-         :format(tostring(fail)), 2)
+      error(("option 'fail': unknown value '%s' (known: %s)"):format(tostring(fail),
+         table.concat(lists.keys(failures), ", ")), 2)
    end
    local declared, why = declaration_of(linker.types, text)
    if not declared then

@@ -179,8 +179,7 @@ local function find(self, name)
 end
 
 --- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an
---- archive in reach (a member is loaded then), in a library
---- that was opened, or in the process.
+--- archive in reach (a member is loaded then), in a library that was opened, or in the process.
 ---@param name string
 ---@return integer? address
 ---@return moonlink.core.Unit|moonlink.Error|nil owner the unit; nil: the process; or the error
@@ -390,6 +389,7 @@ end
 ---@return moonlink.Linker
 function linker.new(opts)
    local merged = options.merge(nil, options.check(opts, "linker"))
+   scope.compile(merged) -- raises for what is no place
    local self = over_session(assert(core.session()), merged)
    if merged.trace then
       self:trace(merged.trace)
