@@ -189,6 +189,9 @@ bool ml_os_own_stack(bool (*matters)(void *ud, uint64_t addr), void *ud);
 bool ml_os_traced(void);
 /* A variable of the environment; NULL when it is not set or empty. */
 const char *ml_os_setting(const char *name);
+/* The same of the environment that the process was started with, whatever it has set since, cut to
+** size. False when it was not set, or the system does not tell. */
+bool ml_os_started_with(const char *name, char *value, size_t size);
 /* Opens a regular file of this user's to append to, made when there is none; fresh: emptied. No
 ** link at the end of the path is followed. The descriptor, or -1 with errno. */
 int ml_os_open_log(const char *path, bool fresh);

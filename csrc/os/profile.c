@@ -1,5 +1,7 @@
-/* profile.c -- os: what tracers and profilers want of a process that they watch.
-** Spec: proc_pid_status(5); perf's tools/perf/Documentation/jitdump-specification.txt.
+/* profile.c -- os: what tracers and profilers want of a process that they watch, and what its
+** environment says.
+** Spec: proc_pid_status(5), proc_pid_environ(5); perf's
+** tools/perf/Documentation/jitdump-specification.txt.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1 /* gettid */
 #include <errno.h>
@@ -25,6 +27,38 @@ const char *ml_os_setting(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
+}
+
+/* Takes the next byte of a variable, "NAME=value": at is its place in that. Is it still the one of
+** the name? */
+static bool take(const char *name, size_t len, size_t at, char c, char *value, size_t size)
+{
+    if (at <= len)
+        return c == (at < len ? name[at] : '=');
+    if (at - len <= size)
+        value[at - len - 1] = at - len < size ? c : 0;
+    return true;
+}
+
+bool ml_os_started_with(const char *name, char *value, size_t size)
+{
+    char text[1024];
+    size_t len = strlen(name), at = 0;
+    bool is_it = true, found = false;
+    int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    ssize_t n = 0;
+    while (fd >= 0 && !found && (n = read(fd, text, sizeof text)) > 0)
+        for (ssize_t i = 0; i < n && !found; i++) {
+            is_it = is_it && take(name, len, at++, text[i], value, size);
+            if (text[i])
+                continue;
+            found = is_it;
+            is_it = true;
+            at = 0;
+        }
+    if (fd >= 0)
+        close(fd);
+    return found;
 }
 
 /* O_NOFOLLOW and the owner: the folder may be one in which everybody can put a link. */

@@ -34,15 +34,16 @@
 ** for threads to come, and into the calling thread's block. The sizes of static blocks are
 ** multiples of their alignment, since glibc does not get back what rounding had cost. */
 
-/* The tunable, in bytes, as the variable of the environment says it, which glibc has read at start:
+/* The tunable, in bytes, as the variable of the environment said it when glibc read it, at start:
 ** the last of several counts. */
 static uint64_t optional_room(void)
 {
     enum { DEFAULT = 512, MOST = 1 << 30 };
     static const char name[] = "glibc.rtld.optional_static_tls=";
     uint64_t bytes = DEFAULT;
-    const char *at = getenv("GLIBC_TUNABLES");
-    for (at = at ? strstr(at, name) : NULL; at; at = strstr(at, name)) {
+    char text[2048];
+    const char *at = ml_os_started_with("GLIBC_TUNABLES", text, sizeof text) ? text : "";
+    while ((at = strstr(at, name))) {
         at += sizeof name - 1;
         bytes = strtoull(at, NULL, 0);
     }
