@@ -67,13 +67,15 @@ describe("a constructor that loads more", function()
       ln = with(function()
          inner = assert(ln:load(user))
          assert(ln:load(free))
-         return 0
+         return ln.c.seen() + ln.c.stays()
       end)
+      ln:cdef "int seen(void), stays(void);"
       local unit, err = ln:load {own, "-lstdc++"}
       assert.is_nil(unit)
       assert.equal("init", err.code)
       assert.is_false(inner:alive())
       assert.is_nil((ln:address_of "seen"))
+      assert.matches("undefined 'seen'", support.refused(function() return ln.c.seen end))
       assert.equal(3, ln:func "int stays(void)" ())
       assert.is_true(ln:close())
    end)

@@ -69,6 +69,51 @@ describe("reloading", function()
       end
    end)
 
+   it("and unloading by force: the namespace keeps functions of units that stay", function()
+      local path, switch = versions {"int f(void) { return 1; }", "int f(void) { return 2; }"}
+      local ln <close> = moonlink.new()
+      ln:cdef "int f(void), user(void), other(void), abs(int);"
+      local unit = assert(ln:load(path))
+      assert(ln:load(object "int f(void); int user(void) { return f() * 10; }"))
+      assert(ln:load(object "int other(void) { return 7; }"))
+      local f, user, other, abs = ln.c.f, ln.c.user, ln.c.other, ln.c.abs
+      switch(2)
+      assert(unit:reload())
+      assert.same({2, 20}, {ln.c.f(), ln.c.user()})
+      assert.same({user, other, abs}, {ln.c.user, ln.c.other, ln.c.abs})
+      assert.is_nil((unit:unload()))
+      assert.same({user, other, abs}, {ln.c.user, ln.c.other, ln.c.abs})
+      assert(unit:unload "force")
+      assert.same({other, abs}, {ln.c.other, ln.c.abs})
+      for _, name in ipairs {"f", "user"} do
+         assert.matches("undefined '" .. name, support.refused(function() return ln.c[name] end))
+      end
+      assert.matches("was unloaded", support.refused(user))
+      assert.matches("was unloaded", support.refused(f))
+   end)
+
+   it("that fails leaves the namespace no functions of the version that has gone", function()
+      local path, switch = versions {"int f(void) { return 1; }",
+         "int f(void) { return 2; } int g(void) { return 3; }"}
+      local ln <close> = moonlink.new()
+      ln:cdef "int f(void), g(void);"
+      local unit = assert(ln:load(path))
+      local f = ln.c.f
+      switch(2)
+      local seen
+      local again, err = unit:reload {on_upgrade = function()
+         seen = ln.c.g()
+         error("no", 0)
+      end}
+      assert.is_nil(again)
+      assert.matches("on_upgrade: no", err.message, 1, true)
+      assert.equal(3, seen)
+      assert.matches("undefined 'g'", support.refused(function() return ln.c.g end))
+      assert.equal(f, ln.c.f)
+      assert(unit:reload())
+      assert.equal(3, ln.c.g())
+   end)
+
    it("takes bytes, or other inputs, which it then keeps to", function()
       local path, _, list = versions {"int f(void) { return 1; }", "int f(void) { return 2; }",
          "int f(void) { return 3; }"}

@@ -253,14 +253,17 @@ function call.namespace(linker)
    return setmetatable({}, meta)
 end
 
----Lets the functions go that the linker's namespace keeps; it makes them again when they are asked
----for.
+---Lets functions go that the linker's namespace keeps; it makes them again when they are asked for.
 ---@param linker moonlink.Linker.Calling
-function call.forget(linker)
+---@param of "all"|"dead"|moonlink.core.Unit "dead": of units that have gone; a unit: and its own
+function call.forget(linker, of)
    local namespace = rawget(linker, "c")
    for name, value in pairs(namespace or {}) do
       if type(value) == "function" then
-         rawset(namespace, name, nil)
+         local _, _, owner, alive = core.funcinfo(value)
+         if of == "all" or not alive or owner == of then
+            rawset(namespace, name, nil)
+         end
       end
    end
 end

@@ -87,7 +87,7 @@ end
 local function in_use(linker, list, going)
    local unit, kind = used(list, going)
    if kind == "function" then
-      call.forget(linker)
+      call.forget(linker, "all")
       collectgarbage()
       unit = used(list, going)
    end

@@ -100,13 +100,14 @@ local guard = {
    __close = function(self)
       if self.new then
          self.new:discard()
+         call.forget(self.linker, "dead")
       end
    end,
 }
 
 --- Puts the new version in the place of the old one. Returns the report, or nil and an error.
 local function exchange(unit, new, options)
-   local pending <close> = setmetatable({new = new.core}, guard)
+   local pending <close> = setmetatable({new = new.core, linker = unit.linker}, guard)
    local report, err = upgrade(unit, new, options)
    if not report then
       return nil, err
@@ -150,7 +151,7 @@ function reload.run(unit, options)
    end
    unit.list, unit.stats, unit.anchors = list, new.stats, new.anchors
    unit.version = unit.version + 1
-   call.forget(unit.linker) -- functions that the new version lacks may come back with another
+   call.forget(unit.linker, unit.core) -- what the new version lacks may come back with another
    report.version = unit.version
    return unit, report
 end

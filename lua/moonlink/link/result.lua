@@ -1,6 +1,7 @@
 --- What comes of a load that went well: numbers, an image, or a unit.
 -- SPDX-License-Identifier: MIT
 
+local call = require "moonlink.call"
 local lists = require "moonlink.lists"
 local show_map = require "moonlink.show.map"
 local unit = require "moonlink.link.unit"
@@ -32,6 +33,7 @@ function result.unit(linker, run, name)
    local stats = result.stats(run)
    local core_unit, err = run.txn:commit(name)
    if not core_unit then
+      call.forget(linker, "dead") -- constructors may have asked for functions, and one has thrown
       return nil, err
    end
    local new = unit.new(linker, core_unit, stats, run)

@@ -67,7 +67,7 @@ function methods:unload(how)
       self.orphaned = mode == "orphan"
       roster.forget(self.linker)
       if mode == "orphan" or mode == "force" then -- else nobody had a function of it
-         call.forget(self.linker)
+         call.forget(self.linker, self.core)
       end
    end
    return ok, err

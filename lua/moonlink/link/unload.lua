@@ -150,7 +150,7 @@ local function users_of(unit)
    local users = unload.users(unit)
    for _, user in ipairs(users) do
       if user.kind == "function" then
-         call.forget(unit.linker)
+         call.forget(unit.linker, unit.core)
          collectgarbage()
          return unload.users(unit)
       end

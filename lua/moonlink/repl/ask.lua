@@ -98,7 +98,7 @@ end
 local function show_loaded(session, with_users)
    local rows = {}
    if with_users then
-      call.forget(session.ln) -- what the session itself has bound is no user
+      call.forget(session.ln, "all") -- what the session itself has bound is no user
       collectgarbage()
    end
    for _, unit in ipairs(session.ln:units()) do
