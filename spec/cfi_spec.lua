@@ -350,6 +350,24 @@ describe("a table of exception handlers", function()
       assert(ln:load {handled "   .byte 0xff, 0xff, 1, 0", "-lstdc++"})
    end)
 
+   it("may lie within the call sites of another part of its function, and of nothing else", function()
+      local function parts(first, next, gap)
+         return handled((".byte 0x10\n1: .quad f - 1b\n.byte 0xff, 1, 3f - 2f\n2: %s\n%s"
+            .. ".byte 0x10\n1: .quad f - 1b%s\n.byte 0xff, 1, 3f - 2f\n2: .byte 0, 1, 1, 0\n"
+            .. "3:\n"):format(first, gap or "", next))
+      end
+      local ln <close> = moonlink.new()
+      assert(ln:load {parts(".byte 0, 1, 1, 0", ""), "-lstdc++"})
+      assert(ln:load {parts(".byte 0, 1, 1, 0", "", ".balign 4\n"), "-lstdc++", name = "gap"})
+      for _, wrong in ipairs {
+         parts(".byte 0, 1, 1, 0", " + 1"), -- counts its landing pads from elsewhere
+         parts(".byte 0, 1, 1, 0", "", ".byte 1, 2, 3\n"), parts(".byte 0, 9, 1, 0", ""),
+      } do
+         local err = refused(wrong, ".gcc_except_table")
+         assert.matches("has a call site outside of the function", err.message, 1, true)
+      end
+   end)
+
    it("is refused when it leads outside of table, function or code", function()
       local function with(what, by)
          local first, last = GOOD:find(what, 1, true)

@@ -43,6 +43,34 @@ it("exceptions are caught where the personality is named by distance alone: 0x1b
    assert.equal(1010, ln:func "int f(int)"(5))
 end)
 
+it("exceptions are caught in functions that clang has split into parts", function()
+   local source = [[
+      #include <string>
+      struct part { int *n; ~part() { ++*n; } };
+      static int ends;
+      extern "C" int f(int n)
+      {
+         part first = {&ends};
+         try {
+            part second = {&ends};
+            if (n > 3) throw n * 2;
+            if (n > 2) throw std::string("text");
+            return std::to_string(n).size();
+         }
+         catch (int caught) { part third = {&ends}; return caught + 1000 * ends; }
+         catch (const std::string &s) { return s.size() + 1000 * ends; }
+      }
+   ]]
+   for _, options in ipairs {"-O0", "-O2", "-O2 -fPIC", "-O2 -fno-pic", "-O2 -mcmodel=large"} do
+      local object = support.cc(folder .. "/parts.o", source,
+         "-fbasic-block-sections=all " .. options, {compiler = "clang++"})
+      local ln <close> = moonlink.new()
+      assert(ln:load {object, "-lstdc++"})
+      local f = ln:func "int f(int)"
+      assert.same({1, 3004, 5010, 1}, {f(1), f(3), f(5), f(2)}, options)
+   end
+end)
+
 it("types of libraries are caught by code that is not position independent", function()
    local source = [[
       #include <stdexcept>

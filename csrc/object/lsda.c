@@ -3,6 +3,7 @@
 ** personality routine outside of the table, the function or the load.
 ** A header, then call sites sorted by address, then actions, then types, which are counted
 ** backwards from their end. Lists of types for exception specifications stand behind that end.
+** A function that clang has split into parts: see ends_before_next_part.
 ** Spec: Itanium C++ ABI: Exception Handling, 2.5; gcc's except.c output_function_exception_table.
 ** SPDX-License-Identifier: MIT */
 #include "base/leb128.h"
@@ -17,6 +18,7 @@ typedef struct table {
     uint64_t sites_end; /* also where actions begin */
     uint64_t types;     /* end of the types; 0: there are none */
     uint8_t site, type; /* encodings */
+    bool has_pads;      /* it says itself what they count from */
     uint64_t last;      /* the highest number of a type */
     uint64_t actions;   /* end of the actions that lead there */
 } table;
@@ -58,7 +60,8 @@ static const char *read_header(table *t)
         return PAST;
     uint8_t pads = l->p[t->at++];
     t->pads = l->start;
-    if (pads != ML_PE_OMIT) {
+    t->has_pads = pads != ML_PE_OMIT;
+    if (t->has_pads) {
         unsigned width = ml_pe_width(pads);
         if (!is_readable(pads) || (pads & ML_PE_INDIRECT))
             return "has landing pads of an encoding that is not known";
@@ -156,11 +159,35 @@ static const char *check_site(table *t)
     return action ? check_actions(t, action - 1) : NULL;
 }
 
+/* Another table of the same parts begins at `at`. */
+static bool is_next_part(const table *t, uint64_t at)
+{
+    ml_lsda l = *t->l;
+    table next = {.l = &l, .at = at};
+    return !read_header(&next) && next.has_pads && next.pads == t->pads &&
+           next.sites_end == t->sites_end && next.types == t->types && next.type == t->type &&
+           next.site == t->site;
+}
+
+/* Where clang splits a function (-fsplit-machine-functions, -fbasic-block-sections), each part has a
+** table, and all share the actions behind the last one: the call sites of each, by their length,
+** reach to there and take in the tables that follow, each perhaps at a multiple of four bytes. A
+** personality routine reads these as call sites only for code that has none: it must not throw. */
+static bool ends_before_next_part(const table *t)
+{
+    uint64_t at = t->at;
+    if (!t->has_pads || is_next_part(t, at))
+        return t->has_pads;
+    while (at % 4 && at < t->sites_end && !t->l->p[at])
+        at++;
+    return at % 4 == 0 && at < t->sites_end && is_next_part(t, at);
+}
+
 const char *ml_lsda_check(ml_lsda *l)
 {
     table t = {.l = l, .at = l->at};
     const char *wrong = read_header(&t);
-    while (!wrong && t.at < t.sites_end) {
+    while (!wrong && t.at < t.sites_end && !ends_before_next_part(&t)) {
         l->at = t.at;
         wrong = step(l) ? check_site(&t) : "is read by too many functions";
     }
