@@ -350,7 +350,7 @@ describe("a table of exception handlers", function()
       assert(ln:load {handled "   .byte 0xff, 0xff, 1, 0", "-lstdc++"})
    end)
 
-   it("may lie within the call sites of another part of its function, and of nothing else", function()
+   it("may lie within the call sites of another part of its function, and nowhere else", function()
       local function parts(first, next, gap)
          return handled((".byte 0x10\n1: .quad f - 1b\n.byte 0xff, 1, 3f - 2f\n2: %s\n%s"
             .. ".byte 0x10\n1: .quad f - 1b%s\n.byte 0xff, 1, 3f - 2f\n2: .byte 0, 1, 1, 0\n"

@@ -169,8 +169,8 @@ static bool is_next_part(const table *t, uint64_t at)
            next.site == t->site;
 }
 
-/* Where clang splits a function (-fsplit-machine-functions, -fbasic-block-sections), each part has a
-** table, and all share the actions behind the last one: the call sites of each, by their length,
+/* Where clang splits a function (-fsplit-machine-functions, -fbasic-block-sections), each part has
+** a table, and all share the actions behind the last one: the call sites of each, by their length,
 ** reach to there and take in the tables that follow, each perhaps at a multiple of four bytes. A
 ** personality routine reads these as call sites only for code that has none: it must not throw. */
 static bool ends_before_next_part(const table *t)
