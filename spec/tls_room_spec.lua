@@ -75,6 +75,35 @@ describe("a thread-local variable of the process", function()
       end
    end)
 
+   it("can still get a static block, whatever of its library was looked at", function()
+      local library = path "so"
+      support.sh("gcc -shared -fPIC -o %s -x c - <<'END'\n%s\nEND", library,
+         "__thread int first = 1, of_library = 11; int *place(void) { return &of_library; }")
+      local use = (READ:gsub("VARIABLE", "of_library"))
+      local object, dynamic = cc(use, "-fPIE"), cc((use:gsub("(%l+)%(", "other_%1(")))
+      local looks = {
+         "export = {'get'}", "hide = {'set'}", "gc_sections = true, keep = {'get'}",
+         "trace = 'all'", "count = true", "bind = 'lazy'", "merge = true",
+         "bind = function(q) return #q.candidates > 9 and 'got' or nil end",
+         "undefined = function(q) error(q.name) end", "",
+      }
+      for i, options in ipairs(looks) do
+         assert.equal("11", run([[
+            local _, object, dynamic, library = ...
+            local ln <close> = require "moonlink".new()
+            local function asked(q) return #q.candidates > 9 and false or nil end
+            local off = ln:on("resolve", ".", asked)
+            assert(ln:load {dynamic, library, ]] .. options .. [[}):map()
+            assert(ln:check {object, ]] .. options .. [[})
+            tostring(ln:explain "of_library")
+            tostring(ln:why(object, "of_library"))
+            off()
+            assert(ln:load {object, ]] .. options .. [[})
+            io.write(ln:func "long get(void)" ())
+         ]], "./?.lua;", object, dynamic, library), looks[i])
+      end
+   end)
+
    it("that nothing provides is undefined", function()
       local err = loads.refusal(cc((READ:gsub("VARIABLE", "no_such_variable"))))
       assert.equal("undefined", err.code)

@@ -162,6 +162,13 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
 {
     ml_provided p;
     uint32_t held;
+    const ml_entry *e = ml_table_find_str(&t->l->names, name);
+    ml_tls_variable v;
+    if (e && e->type == ML_TYPE_TLS && ml_segment_find(t, name, &v, &held)) {
+        *addr = ml_tls_present(v.module, v.offset);
+        *provider = v.provider;
+        return true;
+    }
     if (!ml_session_provided(t->s, &t->libraries, name, NULL, &p, &held))
         return false;
     *addr = p.addr;

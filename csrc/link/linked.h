@@ -334,7 +334,8 @@ static inline ml_site_walk ml_sites_of(const ml_linked *l)
     return (ml_site_walk){l->runs, 0};
 }
 bool ml_sites_next(const ml_linked *l, ml_site_walk *w, ml_site *out);
-/* tls.c: the calling thread's copy of a variable; 0 when there is no storage. */
+/* tls.c: the calling thread's copy of a variable; 0 when there is no storage, or none yet in a
+** library. */
 uint64_t ml_segment_address(const ml_linked *l, const ml_entry *e);
 
 #endif

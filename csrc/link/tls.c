@@ -139,7 +139,7 @@ int ml_segment_open(ml_txn *t)
 uint64_t ml_segment_address(const ml_linked *l, const ml_entry *e)
 {
     if (e->def == ML_DEF_PROCESS)
-        return e->value ? ml_tls_address(e->value, e->addr) : 0;
+        return e->value ? ml_tls_present(e->value, e->addr) : 0;
     const ml_tls *tls = e->def == ML_DEF_UNIT ? &e->unit->l->tls : &l->tls;
     return tls->module ? ml_tls_address(tls->module, e->addr) : 0;
 }
@@ -152,20 +152,25 @@ bool ml_segment_has(const char *name)
     return strcmp(name, "_TLS_MODULE_BASE_") == 0;
 }
 
-/* Asks the loader, in what is global first, then in each library that the load or the session has
-** open. */
+bool ml_segment_find(const ml_txn *t, const char *name, ml_tls_variable *out, uint32_t *held)
+{
+    const ml_session *s = t->s;
+    uint32_t n = t->libraries.n;
+    bool found = ml_tls_find(name, NULL, out);
+    *held = 0;
+    for (uint32_t i = 0; i < n + s->nheld && !found; i++) {
+        const ml_library *lib = i < n ? &t->libraries.v[i] : &s->held[i - n]->lib;
+        found = strchr(lib->path, '/') && ml_tls_find(name, lib->path, out);
+        *held = found && i >= n ? i - n + 1 : 0;
+    }
+    return found;
+}
+
 bool ml_segment_bind(ml_txn *t, ml_entry *e)
 {
     ml_tls_variable v;
-    const ml_session *s = t->s;
-    uint32_t held = 0, n = t->libraries.n;
-    bool found = ml_tls_find(e->name, NULL, &v);
-    for (uint32_t i = 0; i < n + s->nheld && !found; i++) {
-        const ml_library *lib = i < n ? &t->libraries.v[i] : &s->held[i - n]->lib;
-        found = strchr(lib->path, '/') && ml_tls_find(e->name, lib->path, &v);
-        held = found && i >= n ? i - n + 1 : 0;
-    }
-    if (!found)
+    uint32_t held;
+    if (!ml_segment_find(t, e->name, &v, &held))
         return false;
     e->def = ML_DEF_PROCESS;
     e->bind = ML_BIND_GLOBAL;

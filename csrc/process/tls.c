@@ -385,3 +385,25 @@ bool ml_tls_find_static(const char *name, const ml_tls_variable *v, int64_t *tp)
     *tp = cell.tp;
     return true;
 }
+
+typedef struct block {
+    uint64_t module;
+    void *start; /* the calling thread's; NULL: it has none */
+} block;
+
+static int find_block(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    block *b = ud;
+    if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data ||
+        info->dlpi_tls_modid != b->module)
+        return 0;
+    b->start = info->dlpi_tls_data;
+    return 1;
+}
+
+uint64_t ml_tls_present(uint64_t module, uint64_t offset)
+{
+    block b = {.module = module};
+    dl_iterate_phdr(find_block, &b);
+    return b.start ? (uint64_t)(uintptr_t)b.start + offset : 0;
+}

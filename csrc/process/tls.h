@@ -51,6 +51,9 @@ bool ml_tls_find_static(const char *name, const ml_tls_variable *v, int64_t *tp)
 
 /* The calling thread's copy. */
 uint64_t ml_tls_address(uint64_t module, uint64_t offset);
+/* The same, or 0 while the thread has no block: asking makes none, since a library whose block was
+** made for one thread cannot get a static one any more. */
+uint64_t ml_tls_present(uint64_t module, uint64_t offset);
 /* The thread pointer of the calling thread. */
 uint64_t ml_tls_pointer(void);
 
