@@ -421,7 +421,14 @@ describe("an instrumented object", function()
       {"-fsanitize=address", "__asan_poison", "the ASan runtime", "libasan.so"},
       {"-fsanitize=thread", "__tsan_read4", "the TSan runtime", "libtsan.so"},
       {"-fsanitize=undefined", "__ubsan_handle_any", "the UBSan runtime", "-lubsan"},
+      {"-fsanitize-minimal-runtime", "__ubsan_handle_any_minimal", "clang's minimal UBSan",
+         "ubsan_minimal"},
       {"-fsanitize=memory", "__msan_any", "the MSan runtime", "executable"},
+      {"-fsanitize=memory", "__sanitizer_dtor_callback", "the MSan runtime", "executable"},
+      {"-fsanitize-cfi-cross-dso", "__cfi_any", "clang's CFI runtime", "executable"},
+      {"-fmemory-profile", "__memprof_any", "memory profiler", "libclang_rt.memprof-x86_64.so"},
+      {"-fxray-instrument", "__xray_Any", "the XRay runtime", "libclang_rt.xray-x86_64.a"},
+      {"-mindirect-branch", "__x86_indirect_thunk_r", "a kernel's jump", "-mindirect-branch=thunk"},
       {"-fsanitize=dataflow", "__dfsan_any", "the DataFlowSanitizer runtime", "executable"},
       {"-fsanitize=safe-stack", "__safestack_any", "the SafeStack runtime", "executable"},
       {"-fsanitize=hwaddress", "__hwasan_load4", "the HWASan runtime", "libhwasan.so"},
@@ -433,7 +440,19 @@ describe("an instrumented object", function()
       {"-finstrument-functions", "__cyg_profile_func_any", "tracer", "define"},
       {"-fopenmp", "GOMP_any", "GCC's OpenMP", "-lgomp"},
       {"-fopenmp", "__kmpc_any", "LLVM's OpenMP", "-lomp"},
+      {"-fopenacc", "GOACC_any", "GCC's OpenACC", "-lgomp"},
+      {"-fcoarray=lib", "_gfortran_caf_any", "coarrays", "libcaf_single.a"},
+      {"-fblocks", "_Block_any", "the blocks runtime", "-lBlocksRuntime"},
       {nil, "_Unwind_Any", nil, "-lgcc_s"},
+      {nil, "_ITM_any", nil, "-litm"},
+      {nil, "acc_any", nil, "-lgomp"},
+      {nil, "objc_any", nil, "-lobjc"},
+      {nil, "objc_msgSend_any", nil, "libobjc2"},
+      {nil, "system__any", nil, "-lgnat"},
+      {nil, "_d_any", nil, "libgdruntime.a"},
+      {nil, "_D3std4conv3any", nil, "libgphobos.a"},
+      {nil, "__go_any", nil, "libgo.a"},
+      {nil, "RTExceptions_any", nil, "libm2pim.a"},
       {nil, "__cxa_any", nil, "-lstdc++"},
       {nil, "_ZNSt6vectorIiSaIiEE3anyEv", nil, "-lstdc++"},
       {nil, "_ZSt3any", nil, "-lstdc++"},
@@ -460,6 +479,22 @@ describe("an instrumented object", function()
          end
       end)
    end
+
+   it("with emulated thread-local variables finds what they want", function()
+      local status, out, err = support.lua([[
+         local moonlink = require "moonlink"
+         local ln <close> = moonlink.new()
+         for _ = 1, 2 do
+            local unit = assert(ln:load(...))
+            print(ln:func "int f(int)"(4), ln:func "int f(int)"(5))
+            collectgarbage()
+            assert(unit:unload())
+         end
+      ]], object("emulated", "static __thread int n = 3; int f(int i) { return n += i; }",
+         "-O1 -femulated-tls", "clang"))
+      assert.equal(0, status, err)
+      assert.equal("7\t12\n7\t12\n", out)
+   end)
 
    it("is told what to do when it was compiled for a kernel", function()
       if sanitized then

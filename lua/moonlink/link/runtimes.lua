@@ -22,6 +22,10 @@ local function add(library)
    return ("add -l%s to the inputs"):format(library)
 end
 
+local function archive_of(compiler, file)
+   return ("add the archive that %s -print-file-name=%s tells"):format(compiler, file)
+end
+
 local IN_EXECUTABLE =
    "only an executable can bring it: compile the object without, or the host with it"
 
@@ -48,16 +52,24 @@ local list = {
       patterns = {"^__tsan_"},
    },
    {
+      name = "clang's minimal UBSan runtime", flag = "-fsanitize-minimal-runtime",
+      hint = "install libclang-rt-dev, or add libclang_rt.ubsan_minimal-x86_64.a of clang's folder",
+      patterns = {"^__ubsan_handle_.+_minimal"},
+      archive = function()
+         return compilers.clang "ubsan_minimal"
+      end,
+   },
+   {
       name = "the UBSan runtime", flag = "-fsanitize=undefined",
       hint = add "ubsan" .. ", or " .. preload "libubsan.so", patterns = {"^__ubsan_"},
    },
    {
       name = "the MSan runtime", flag = "-fsanitize=memory", hint = IN_EXECUTABLE,
-      patterns = {"^__msan_"},
+      patterns = {"^__msan_", "^__sanitizer_dtor_callback"},
    },
    {
       name = "the DataFlowSanitizer runtime", flag = "-fsanitize=dataflow", hint = IN_EXECUTABLE,
-      patterns = {"^__dfsan_", "^__dfsw_"},
+      patterns = {"^__dfsan_", "^__dfsw_", "%.dfsan$"},
    },
    {
       name = "the SafeStack runtime", flag = "-fsanitize=safe-stack", hint = IN_EXECUTABLE,
@@ -66,6 +78,25 @@ local list = {
    {
       name = "the HWASan runtime", flag = "-fsanitize=hwaddress", hint = preload "libhwasan.so",
       patterns = {"^__hwasan_"},
+   },
+   {
+      name = "clang's CFI runtime", flag = "-fsanitize-cfi-cross-dso", hint = IN_EXECUTABLE,
+      patterns = {"^__cfi_"},
+   },
+   {
+      name = "clang's memory profiler", flag = "-fmemory-profile",
+      hint = "start with LD_PRELOAD=$(clang -print-file-name=libclang_rt.memprof-x86_64.so)",
+      patterns = {"^__memprof_"},
+   },
+   {
+      name = "the XRay runtime", flag = "-fxray-instrument",
+      hint = archive_of("clang", "libclang_rt.xray-x86_64.a"), patterns = {"^__xray_"},
+   },
+   {
+      name = "a kernel's jump",
+      flag = "-mindirect-branch=thunk-extern or -mretpoline-external-thunk",
+      hint = "compile it for a process: with -mindirect-branch=thunk or -mretpoline, or without",
+      patterns = {"^__x86_indirect_thunk", "^__x86_return_thunk", "^__llvm_retpoline_"},
    },
    {
       name = "a fuzzer", flag = "-fsanitize-coverage",
@@ -124,10 +155,17 @@ local list = {
       patterns = {"^GOMP_"},
    },
    {
+      name = "GCC's OpenACC runtime", flag = "-fopenacc", hint = add "gomp",
+      patterns = {"^GOACC_"},
+   },
+   {
       name = "LLVM's OpenMP runtime", flag = "-fopenmp", hint = add "omp", patterns = {"^__kmpc_"},
    },
-   {name = "OpenMP", hint = add "gomp", patterns = {"^omp_%l"}},
-   {name = "the unwinder", hint = add "gcc_s", patterns = {"^_Unwind_", "^__gcc_personality_v0$"}},
+   {name = "OpenMP", hint = add "gomp", patterns = {"^omp_%l", "^acc_%l"}},
+   {
+      name = "the unwinder", hint = add "gcc_s",
+      patterns = {"^_Unwind_", "^__gcc_personality_v0$", "^__emutls_"},
+   },
    {
       name = "LLVM's C++ library", hint = add "c++",
       patterns = {"^_ZNK?St3__1", "^_ZT[VIST]NSt3__1"},
@@ -140,11 +178,53 @@ local list = {
          "^_Zn[wa]m", "^_Zd[la]Pv", "^_ZT[ISV]P?K?[a-z]$",
       },
    },
+   {
+      name = "Fortran's coarrays", flag = "-fcoarray=lib",
+      hint = archive_of("gcc", "libcaf_single.a"), patterns = {"^_gfortran_caf_"},
+   },
    {name = "Fortran's library", hint = add "gfortran", patterns = {"^_gfortran_"}},
    {name = "the quad-precision library", hint = add "quadmath", patterns = {"^_*quadmath_"}},
    {name = "the atomics library", hint = add "atomic", patterns = {"^__atomic_"}},
    {name = "the transactional memory library", hint = add "itm", patterns = {"^_ITM_"}},
-   {name = "Objective-C's library", hint = add "objc", patterns = {"^__objc_", "^objc_"}},
+   {
+      name = "GNUstep's Objective-C library",
+      hint = "add the library of libobjc2, or compile with -fobjc-runtime=gcc and add -lobjc",
+      patterns = {"^objc_msgSend", "^__objc_load$", "^%._OBJC_", "^__gnustep_objc"},
+   },
+   {
+      name = "Objective-C's library", hint = add "objc",
+      patterns = {
+         "^__objc_", "^objc_", "^__gnu_objc_", "^class_%l+Instance$", "^sel_%l+Name$",
+      },
+   },
+   {
+      name = "the blocks runtime", flag = "-fblocks", hint = add "BlocksRuntime",
+      patterns = {"^_Block_%l", "^_NSConcrete%u"},
+   },
+   {
+      name = "Ada's library",
+      hint = add "gnat" .. ", and -lgnarl for tasks; call what gnatbind made (adainit) first",
+      patterns = {
+         "^__gnat_", "^__gl_", "^ada__", "^system__", "^gnat__", "^interfaces__",
+         "^constraint_error$", "^program_error$", "^storage_error$", "^tasking_error$",
+      },
+   },
+   {
+      name = "D's library",
+      hint = "add the archives that gdc -print-file-name=libgphobos.a and libgdruntime.a tell, and "
+         .. "-lz; call rt_init first",
+      patterns = {"^_D%d", "^_d_%l", "^__gdc_"},
+   },
+   {
+      name = "Go's library",
+      hint = archive_of("gccgo", "libgo.a") .. ", and a C archive of go build, which starts it",
+      patterns = {"^runtime%.", "^__go_", "^__gccgo_", "^go_0", "%.%.import$", "%.%.types$"},
+   },
+   {
+      name = "Modula-2's library",
+      hint = archive_of("gm2", "m2/m2pim/libm2pim.a") .. " (m2iso/libm2iso.a with -fiso)",
+      patterns = {"^_M2_", "^M2RTS_", "^RTExceptions_", "^Storage_D?E?ALLOCATE$"},
+   },
 }
 
 --- The sanitizers whose names, as a load wants them, are those of code for a kernel: its checks go

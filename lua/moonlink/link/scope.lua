@@ -68,7 +68,9 @@ local function fallback_provider(load, names)
 end
 
 --- What compilers take from libgcc_s.so, which they link by themselves, beside what is in libgcc.a.
-local UNWINDER = {"^_Unwind_", "^__gcc_personality_", "^__register_frame", "^__deregister_frame"}
+local UNWINDER = {
+   "^_Unwind_", "^__gcc_personality_", "^__register_frame", "^__deregister_frame", "^__emutls_",
+}
 
 --- Opens the unwinder's library for a name of its own: a process that holds no C++ has none.
 local function unwinder_provider(load, names)
