@@ -149,6 +149,76 @@ describe("a large object with sections that nobody makes", function()
    end)
 end)
 
+describe("a large object of code that loads from the GOT", function()
+   local COUNT, TRAP = 5000, 0xcc
+
+   -- gI, 8 bytes, loads from the slot of `data`, as -fPIC has it: a linker looks at the instruction
+   -- before it knows whether there is to be a slot. Eight bytes behind it are a gap.
+   local FUNCTION = ".p2align 4\n.globl g%d\ng%d: .byte 0x48, 0x8b, 0x05\nr%d: .long 0\nret\n"
+   local RELOC = ".reloc r%d, R_X86_64_REX_GOTPCRELX, data - 4\n"
+   local END = ".data\n.globl data\ndata: .quad 42\n.section .note.GNU-stack\n"
+
+   local function functions(apart)
+      local parts = {}
+      for i = 0, COUNT - 1 do
+         parts[#parts + 1] = apart and ('.section .text.g%d,"ax",@progbits\n'):format(i) or ""
+         parts[#parts + 1] = FUNCTION:format(i, i, i)
+      end
+      return table.concat(parts)
+   end
+
+   --- The relocations of functions from first to last.
+   local function relocs(first, last)
+      local parts = {}
+      for i = first, last, first < last and 1 or -1 do
+         parts[#parts + 1] = RELOC:format(i)
+      end
+      return table.concat(parts)
+   end
+
+   local function object_of(name, ...)
+      return support.as(("%s/%s.o"):format(dir, name), table.concat {..., END})
+   end
+
+   local PAD_TEXT = ".text\n.fill 1200000, 1, 0x90\n"
+   local OBJECTS = {
+      apart = object_of("got_apart", PAD_TEXT .. functions(true) .. relocs(0, COUNT - 1)),
+      ["in order"] = object_of("got_up", PAD_TEXT .. functions() .. relocs(0, COUNT - 1)),
+      ["last one first"] = object_of("got_down", PAD_TEXT .. functions() .. relocs(COUNT - 1, 0)),
+   }
+
+   for how, path in pairs(OBJECTS) do
+      it("reaches the data without slots: " .. how, function()
+         local ln <close> = moonlink.new {}
+         local unit = assert(ln:load(path))
+         for i = 0, COUNT - 1, 99 do
+            local at = unit:address("g" .. i)
+            assert.equal("\x48\x8d\x05", moonlink.read(at, "c3")) -- lea
+            assert.equal(unit:address "data", at + 7 + moonlink.read(at + 3, "<i4"))
+         end
+      end)
+
+      it("has the same bytes as when it is read whole: " .. how, function()
+         local images = {}
+         for i, input in ipairs {path, {bytes = support.read(path), name = path}} do
+            local ln <close> = moonlink.new {}
+            images[i] = assert(ln:image {input, at = 0x10000000, scope = {}}).bytes
+         end
+         assert.is_true(#images[1] > 1200000)
+         assert.is_true(images[1] == images[2])
+      end)
+   end
+
+   it("has traps between its functions", function()
+      local ln <close> = moonlink.new {}
+      local unit = assert(ln:load(OBJECTS.apart))
+      for i = 0, COUNT - 2 do
+         assert.equal(TRAP * 0x0101010101010101,
+            moonlink.read(unit:address("g" .. i) + 8, "<i8"))
+      end
+   end)
+end)
+
 describe("an object of very many sections", function()
    local COUNT, SIZE = 66000, 16 -- more than the ELF header can count; 1 MB of contents
 

@@ -18,6 +18,7 @@
 enum {
     LEAST = 512 << 10,  /* bytes of contents, or of headers: fewer are not worth it */
     WINDOW = 128 << 10, /* of the file, in memory at a time: a cache of the processor holds them */
+    GLANCE = 16 << 10,  /* likewise, for looks at code, which may be few */
     LARGE = 32 << 10,   /* sections from here on are read alone */
     SPARE = 16          /* windows more than the contents have: see ml_contents_put */
 };
@@ -208,49 +209,56 @@ int ml_contents_fetch_all(ml_txn *t)
     return rc;
 }
 
-int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
-                     size_t n)
-{
-    return ml_os_pread(t->d, &img->early->file, ml_image_section(img, section).offset + offset, to,
-                       n);
-}
-
-/* Puts the window where a section begins that is smaller; reads all of the first bytes of the file
-** when that has been done too often: they do not come in the order in which they are wanted. */
-static int move_window(ml_txn *t, const ml_image *img, uint64_t offset)
+/* Puts the window, of `most` bytes, where something begins that is smaller; reads all of the first
+** bytes of the file when that has been done too often: they do not come in the order in which they
+** are wanted. */
+static int move_window(ml_txn *t, const ml_image *img, uint64_t offset, size_t most)
 {
     ml_window *w = &t->window;
     const ml_early *e = img->early;
-    w->reads = w->early == e ? w->reads + 1 : 0;
+    w->reads = w->early == e && w->most == most ? w->reads + 1 : 0;
     if (w->early != e && !window_of(t))
         return ml_nomem(t->d);
     w->early = e;
     w->from = offset;
-    w->n = e->size - offset < WINDOW ? (size_t)(e->size - offset) : WINDOW;
-    return w->reads > e->size / WINDOW + SPARE
-               ? ml_contents_fetch(t, img)
-               : ml_os_pread(t->d, &e->file, offset, w->bytes, w->n);
+    w->most = most;
+    w->n = e->size - offset < most ? (size_t)(e->size - offset) : most;
+    return w->reads > e->size / most + SPARE ? ml_contents_fetch(t, img)
+                                             : ml_os_pread(t->d, &e->file, offset, w->bytes, w->n);
+}
+
+/* n bytes, fewer than `most`, of the first ones of the file. */
+static int early_bytes(ml_txn *t, const ml_image *img, uint64_t offset, size_t n, size_t most,
+                       const uint8_t **out)
+{
+    const ml_window *w = &t->window;
+    const ml_early *e = img->early;
+    if (!e->bytes && (w->early != e || offset < w->from || !ml_within(w->n, offset - w->from, n))) {
+        int rc = move_window(t, img, offset, most);
+        if (rc < 0)
+            return rc;
+    }
+    *out = e->bytes ? e->bytes + offset : w->bytes + (offset - w->from);
+    return 0;
+}
+
+int ml_contents_look(ml_txn *t, const ml_image *img, uint64_t offset, size_t n, const uint8_t **out)
+{
+    return early_bytes(t, img, offset, n, GLANCE, out);
 }
 
 int ml_contents_put(ml_txn *t, const ml_image *img, uint64_t offset, ml_slice data, uint8_t *to)
 {
-    const ml_window *w = &t->window;
     const size_t n = data.n;
     const uint8_t *from = data.p;
-    int rc = 0;
     if (!n)
         return 0;
     if (!from && n >= LARGE)
         return ml_os_pread(t->d, &img->early->file, offset, to, n);
-    if (!from) {
-        if (w->early != img->early || offset < w->from || !ml_within(w->n, offset - w->from, n))
-            rc = move_window(t, img, offset);
-        if (rc < 0)
-            return rc;
-        from = img->early->bytes ? img->early->bytes + offset : w->bytes + (offset - w->from);
-    }
-    memcpy(to, from, n);
-    return 0;
+    int rc = from ? 0 : early_bytes(t, img, offset, n, WINDOW, &from);
+    if (rc == 0)
+        memcpy(to, from, n);
+    return rc;
 }
 
 int ml_contents_end(ml_txn *t)

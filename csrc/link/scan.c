@@ -33,8 +33,8 @@ typedef struct scan {
     uint8_t easy[TYPES];   /* by relocation type: symbols with any of these bits need nothing */
     uint8_t width[TYPES];  /* likewise: bytes of its field */
     bool low;              /* something wants the low zone */
-    uint32_t looks;        /* at code that is in the file only */
-    bool unread;           /* which cannot be read: said once, and there is nothing more to scan */
+    uint64_t offset;       /* where they are in the file, if they are there only */
+    bool unread;           /* they cannot be read: said once, and there is nothing more to scan */
     int rc;
 } scan;
 
@@ -110,21 +110,28 @@ static bool fetch(scan *c)
     return rc == 0;
 }
 
-/* Is the field part of a branch? Few fields are asked about, as a rule. */
-static bool is_branch(scan *c, uint64_t field)
+/* The code around the field at *field, and where the field is in that: the section's, or what says
+** whether it is part of a branch, or of a load that may become direct. Empty: it cannot be read. */
+static ml_slice code_around(scan *c, size_t *field)
 {
-    enum { LOOKS = 256, BEFORE = 4, FIELD = 4 };
-    const ml_target *target = c->t->target;
-    if (!c->data.p && ++c->looks > LOOKS && !fetch(c))
-        return false;
-    if (c->data.p || field < BEFORE || !ml_within(c->data.n, field, FIELD))
-        return fetch(c) && target->branch(c->data.p, c->data.n, (size_t)field);
-    uint8_t around[BEFORE + FIELD];
-    int rc =
-        ml_contents_look(c->t, c->in->img, c->rels->target, field - BEFORE, around, sizeof around);
+    enum { BEFORE = 4, FIELD = 4 };
+    const size_t before = *field < BEFORE ? *field : BEFORE;
+    const uint8_t *p = NULL;
+    if (c->data.p || c->unread || !ml_within(c->data.n, *field, FIELD))
+        return c->data.p ? c->data : (ml_slice){0};
+    int rc = ml_contents_look(c->t, c->in->img, c->offset + *field - before, before + FIELD, &p);
     c->rc = rc < 0 ? rc : c->rc;
     c->unread = rc < 0;
-    return rc == 0 && target->branch(around, sizeof around, BEFORE);
+    *field = before;
+    return (ml_slice){p, p ? before + FIELD : 0};
+}
+
+/* Is the field part of a branch? */
+static bool is_branch(scan *c, uint64_t offset)
+{
+    size_t field = (size_t)offset;
+    const ml_slice code = code_around(c, &field);
+    return c->t->target->branch(code.p, code.n, field);
 }
 
 /* A direct reference to something that may be out of reach: a branch takes a stub, so does data
@@ -152,11 +159,14 @@ static void want_reach(scan *c, uint32_t k, const ml_irel *r, const ml_rrow *row
 }
 
 /* Can the code do without the slot, once its symbol is in reach? */
-static bool can_relax(const scan *c, const ml_irel *r, const ml_rrow *row)
+static bool can_relax(scan *c, const ml_irel *r, const ml_rrow *row)
 {
     const ml_txn *t = c->t;
-    return (row->needs & ML_RELAX) && t->o.relax &&
-           t->target->can_relax(c->data.p, c->data.n, (size_t)r->offset, r->type, r->addend);
+    size_t field = (size_t)r->offset;
+    if (!(row->needs & ML_RELAX) || !t->o.relax)
+        return false;
+    const ml_slice code = code_around(c, &field);
+    return t->target->can_relax(code.p, code.n, field, r->type, r->addend);
 }
 
 static void scan_got(scan *c, const ml_irel *r, const ml_rrow *row, const ml_binding *v)
@@ -335,19 +345,13 @@ static void scan_lazy(scan *c, const ml_irel *r, const ml_rrow *row, ml_entry *e
                "a name that is looked up at its first call is wanted at load");
 }
 
-/* Does what a relocation needs follow from the code around it? */
-static bool reads_code(const ml_rrow *row)
-{
-    return (row->needs & ML_RELAX) || ml_formula_is_tls(row->formula);
-}
-
 static void scan_one(scan *c, uint32_t k)
 {
     ml_irel r = ml_image_rel(c->rels, k);
     const ml_rrow *row = ml_target_row(c->t->target, r.type);
     if (!check_row(c, &r, row) || row->formula == ML_R_NONE)
         return;
-    if (!c->data.p && c->data.n && reads_code(row) && !fetch(c))
+    if (!c->data.p && c->data.n && ml_formula_is_tls(row->formula) && !fetch(c))
         return;
     if ((c->is[r.symbol] & (IS_OF_LOAD | IS_NEAR)) && can_relax(c, &r, row))
         return;
@@ -397,7 +401,9 @@ static void enter_piece(scan *c, uint32_t piece)
 /* Relocations of one section, the easy ones before number k aside. */
 static void scan_section(scan *c, uint32_t k)
 {
-    c->data = ml_image_section(c->in->img, c->rels->target).data;
+    const ml_isec s = ml_image_section(c->in->img, c->rels->target);
+    c->data = s.data;
+    c->offset = s.offset;
     for (; k < c->rels->count; k = skip_easy(c, k + 1)) {
         scan_one(c, k);
         if (c->unread || is_in_vain(c))
@@ -409,7 +415,6 @@ static void scan_input(scan *c)
 {
     const ml_image *img = c->in->img;
     uint64_t relocations = 0;
-    c->looks = 0;
     c->number = 0;
     if (img->nrels)
         look_at_symbols(c);

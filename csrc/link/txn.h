@@ -69,8 +69,8 @@ typedef struct ml_window {
     uint8_t *bytes;
     const ml_early *early; /* of which, NULL: of none */
     uint64_t from;
-    size_t n;
-    uint64_t reads; /* of parts of it, so far */
+    size_t n, most;
+    uint64_t reads; /* of parts of it with at most so many bytes, so far */
 } ml_window;
 
 struct ml_txn {
@@ -240,10 +240,11 @@ int ml_contents_read(ml_txn *t, ml_os_file *f, ml_slice head, ml_slice *rest,
 /* Makes the data of all sections readable, of an image, of all inputs. */
 int ml_contents_fetch(ml_txn *t, const ml_image *img);
 int ml_contents_fetch_all(ml_txn *t);
-/* Copies n bytes, which are there, of a section whose data is not; what sections hold, side by
-** side, to its place: data, or the bytes of the file at the offset where its p is NULL. */
-int ml_contents_look(ml_txn *t, const ml_image *img, uint32_t section, uint64_t offset, void *to,
-                     size_t n);
+/* A few bytes that a section has at an offset in the file, while they are there only: *out, until
+** the next look. Puts what sections hold, side by side, to its place: data, or the bytes of the
+** file at the offset where its p is NULL. */
+int ml_contents_look(ml_txn *t, const ml_image *img, uint64_t offset, size_t n,
+                     const uint8_t **out);
 int ml_contents_put(ml_txn *t, const ml_image *img, uint64_t offset, ml_slice data, uint8_t *to);
 /* Closes the files: all has been placed. ML_E_IO when one has changed since it was opened. The
 ** other only closes them. */
