@@ -6,6 +6,7 @@ local maps = require "spec.support.maps"
 local moonlink = require "moonlink"
 local objects = require "spec.support.objects" ()
 local support = require "spec.support"
+local threads = require "spec.support.threads"
 
 local dir, object = objects.dir, objects.cc
 local versions = objects.versions
@@ -415,6 +416,81 @@ describe("variables keep their values", function()
          unit, err = unit:reload()
       end
       assert.is_truthy(unit or err.code)
+   end)
+end)
+
+describe("what other units have registered for their end", function()
+   local CLASS <const> = [[
+      extern "C" int ended;
+      struct S { int n; S(int n) : n(n) {} ~S(); };
+      inline S::~S() { ended = ended * 10 + n * FACTOR; }
+   ]]
+
+   --- A linker with a unit whose destructor the class's other users take, since it was first.
+   local function started()
+      local path, switch = versions({"#define FACTOR 1\n" .. CLASS .. "S a(1);",
+         "#define FACTOR 2\n" .. CLASS .. "int other[999]; S a(1);"}, "-O1 -fPIE", "g++")
+      local ln = moonlink.new()
+      ln:cdef "extern int ended;"
+      assert(ln:load(object "int ended;"))
+      return ln, assert(ln:load(path)), switch
+   end
+
+   --- Something takes the place of what was given back.
+   local function overwrite(ln)
+      for _ = 1, 8 do
+         assert(ln:load {object "static int fill[999] = {1}; void g(void) { fill[1]++; }",
+            hide = {".*"}})
+      end
+   end
+
+   it("is the new version's: destructors of static objects", function()
+      local ln <close>, unit, switch = started()
+      local user = assert(ln:load(object("#define FACTOR 1\n" .. CLASS .. "static S b(2), c(3);",
+         "-O1 -fPIE", "g++")))
+      switch(2)
+      assert(unit:reload())
+      assert.equal(1, ln.c.ended)
+      overwrite(ln)
+      assert(user:unload())
+      assert.equal(164, ln.c.ended)
+   end)
+
+   it("is the new version's: destructors of thread-local objects", function()
+      local ln <close>, unit, switch = started()
+      local user = assert(ln:load(object("#define FACTOR 1\n" .. CLASS ..
+         [[ static thread_local S t(2); extern "C" long touch(void) { return t.n; } ]],
+         "-O1 -fPIE", "g++")))
+      do
+         local helper <close> = threads.start(ln, dir)
+         assert.equal(2, helper.ask_old(user:address "touch"))
+         switch(2)
+         assert(unit:reload())
+         overwrite(ln)
+      end
+      assert.equal(14, ln.c.ended)
+      assert(user:unload())
+   end)
+
+   it("keeps the old version's memory when the new one does not have it", function()
+      local path, switch = versions {
+         "extern int ended; static void f(void) { ended = 7; } void *get(void) { return f; }",
+         "void *get(void) { return 0; }"}
+      local ln <close> = moonlink.new()
+      ln:cdef "extern int ended;"
+      assert(ln:load(object "int ended;"))
+      local unit = assert(ln:load(path))
+      local user = assert(ln:load(object [[
+         #include <stdlib.h>
+         void *get(void);
+         __attribute__((constructor)) static void c(void) { atexit((void (*)(void))get()); }
+      ]]))
+      switch(2)
+      assert(unit:reload())
+      overwrite(ln)
+      assert.equal(0, ln.c.ended)
+      assert(user:unload())
+      assert.equal(7, ln.c.ended)
    end)
 end)
 

@@ -419,11 +419,27 @@ static void move_users(ml_unit *old, ml_unit *new)
     old->users.n = 0;
 }
 
-/* The unit's variables come to point to the new version. If some cannot, the old one's memory stays
-** as long as the unit: it is entered as a user. */
+static bool patch_handler(void *ud, uint64_t *addr)
+{
+    ml_pair *p = ud;
+    uint64_t to;
+    if (!ml_linked_has(p->old, *addr))
+        return true;
+    if (!ml_pair_address(p, *addr, &to))
+        return false;
+    *addr = to;
+    return true;
+}
+
+/* The unit's variables come to point to the new version, and so does what it has registered for its
+** end: destructors of its static objects may be those of the old one. If some cannot, the old one's
+** memory stays as long as the unit: it is entered as a user. */
 static void patch_or_keep(ml_pair *p, ml_unit *old, ml_unit *unit)
 {
-    if (unit->state > ML_UNIT_ENDING || !patch_pointers(p, unit->l))
+    if (unit->state > ML_UNIT_ENDING)
+        return;
+    bool left = patch_pointers(p, unit->l);
+    if (ml_exits_change(unit->exits, patch_handler, p) && !left)
         return;
     unit->needs.v[unit->needs.n++] = old;
     old->users.v[old->users.n++] = unit;

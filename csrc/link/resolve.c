@@ -29,11 +29,20 @@ static void bind_unit(const ml_txn *t, ml_entry *e, const ml_entry *other)
 /* What the linker itself provides in place of the C library's function of that name. */
 static bool find_own(const char *name, ml_provided *out)
 {
-    if (strcmp(name, "__cxa_thread_atexit_impl") != 0 && strcmp(name, "__cxa_thread_atexit") != 0)
-        return false;
-    *out = (ml_provided){
-        .addr = ml_exits_thread_atexit(), .type = ML_TYPE_FUNC, .provider = "moonlink"};
-    return out->addr != 0;
+    static const struct {
+        const char *name;
+        uint64_t (*address)(void);
+    } own[] = {{"__cxa_atexit", ml_exits_atexit},
+               {"__cxa_thread_atexit", ml_exits_thread_atexit},
+               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit}};
+    for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
+        if (strcmp(name, own[i].name) != 0)
+            continue;
+        *out =
+            (ml_provided){.addr = own[i].address(), .type = ML_TYPE_FUNC, .provider = "moonlink"};
+        return out->addr != 0;
+    }
+    return false;
 }
 
 /* The process's answer. A name with a version is asked for with it. */

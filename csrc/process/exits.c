@@ -2,8 +2,10 @@
 ** takes a load's handle and destructors; gives a record that the C library calls back at exit, and
 ** that unloading runs earlier.
 ** The handle's memory says whose it is: itself (so that it looks like any other), the record, and a
-** check word. Handlers of threads are counted under it; each keeps the record alive, so that a
-** thread that ends after the load finds that there is nothing to do.
+** check word. What the load registers, for its own end and for that of a thread, is listed in the
+** record before the C library hears of it: addresses in there change when the unit that they lie in
+** is reloaded. Each handler keeps the record alive, so that one that runs after the load finds that
+** there is nothing to do.
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include "process/exits.h"
@@ -20,13 +22,12 @@ int __cxa_atexit(void (*function)(void *), void *arg, void *dso_handle);
 __attribute__((weak)) int __cxa_thread_atexit_impl(void (*function)(void *), void *object,
                                                    void *dso_handle);
 
-/* What a thread will run at its end. */
+/* What will run at the end of the load, or of a thread. */
 typedef struct pending {
     struct pending *next, *prev;
     ml_exits *x;
-    void (*destroy)(void *);
-    void *object;
-    int64_t thread;
+    uint64_t destroy, object; /* a function, and what it is given */
+    int64_t thread;           /* 0: of the load */
 } pending;
 
 struct ml_exits {
@@ -36,8 +37,8 @@ struct ml_exits {
     bool ran;
     atomic_uint holders; /* the load, and each pending handler */
     atomic_bool gone;
-    atomic_flag lock; /* of the list; held for a few instructions, never while foreign code runs */
-    pending *first;
+    atomic_flag lock; /* of the lists; held for a moment, never while foreign code runs */
+    pending *handlers, *of_threads;
 };
 
 static const uint64_t check = UINT64_C(0x6d6f6f6e6c696e6b);
@@ -125,7 +126,7 @@ size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room)
     if (!x)
         return 0;
     take_lock(x);
-    for (const pending *p = x->first; p; p = p->next) {
+    for (const pending *p = x->of_threads; p; p = p->next) {
         if (p->thread == last)
             continue;
         last = p->thread;
@@ -137,7 +138,28 @@ size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room)
     return n;
 }
 
-/* ---- the end of threads ---- */
+static bool change_all(pending *list, ml_exits_changer *change, void *ud)
+{
+    bool all = true;
+    for (pending *p = list; p; p = p->next) {
+        all = change(ud, &p->destroy) && all;
+        all = change(ud, &p->object) && all;
+    }
+    return all;
+}
+
+bool ml_exits_change(ml_exits *x, ml_exits_changer *change, void *ud)
+{
+    if (!x)
+        return true;
+    take_lock(x);
+    bool all = change_all(x->handlers, change, ud);
+    all = change_all(x->of_threads, change, ud) && all;
+    release_lock(x);
+    return all;
+}
+
+/* ---- what a load registers ---- */
 
 /* The record behind a handle; NULL when the handle is none of ours. */
 static ml_exits *record_of(void *dso)
@@ -151,11 +173,37 @@ static ml_exits *record_of(void *dso)
     return (ml_exits *)(uintptr_t)self;
 }
 
+static pending **list_of(pending *p)
+{
+    return p->thread ? &p->x->of_threads : &p->x->handlers;
+}
+
+/* NULL when memory is short. */
+static pending *enlist(ml_exits *x, void (*destroy)(void *), void *object, int64_t thread)
+{
+    pending *p = ml_heap_zalloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    *p = (pending){.x = x,
+                   .destroy = (uint64_t)(uintptr_t)destroy,
+                   .object = (uint64_t)(uintptr_t)object,
+                   .thread = thread};
+    atomic_fetch_add(&x->holders, 1);
+    take_lock(x);
+    pending **first = list_of(p);
+    p->next = *first;
+    if (p->next)
+        p->next->prev = p;
+    *first = p;
+    release_lock(x);
+    return p;
+}
+
 static void forget(pending *p)
 {
     ml_exits *x = p->x;
     take_lock(x);
-    *(p->prev ? &p->prev->next : &x->first) = p->next;
+    *(p->prev ? &p->prev->next : list_of(p)) = p->next;
     if (p->next)
         p->next->prev = p->prev;
     release_lock(x);
@@ -163,13 +211,52 @@ static void forget(pending *p)
     drop(x);
 }
 
+static pending read_now(pending *p)
+{
+    take_lock(p->x);
+    pending now = *p;
+    release_lock(p->x);
+    return now;
+}
+
+static void run(const pending *p)
+{
+    ((void (*)(void *))(uintptr_t)p->destroy)((void *)(uintptr_t)p->object);
+}
+
+/* Not on the list while it runs: it may raise. */
+static void at_load_exit(void *arg)
+{
+    pending *p = arg;
+    const pending now = read_now(p);
+    bool gone = atomic_load(&p->x->gone);
+    forget(p);
+    if (!gone)
+        run(&now);
+}
+
 /* Stays on the list while it runs: until then the thread is inside the load. */
 static void at_thread_exit(void *arg)
 {
     pending *p = arg;
+    const pending now = read_now(p);
     if (!atomic_load(&p->x->gone))
-        p->destroy(p->object);
+        run(&now);
     forget(p);
+}
+
+static int load_atexit(void (*destroy)(void *), void *object, void *dso)
+{
+    ml_exits *x = record_of(dso);
+    if (!x)
+        return __cxa_atexit(destroy, object, dso);
+    pending *p = enlist(x, destroy, object, 0);
+    if (!p)
+        return -1;
+    int rc = __cxa_atexit(at_load_exit, p, dso);
+    if (rc != 0)
+        forget(p);
+    return rc;
 }
 
 static int thread_atexit(void (*destroy)(void *), void *object, void *dso)
@@ -177,23 +264,20 @@ static int thread_atexit(void (*destroy)(void *), void *object, void *dso)
     ml_exits *x = record_of(dso);
     if (!x)
         return __cxa_thread_atexit_impl(destroy, object, dso);
-    pending *p = ml_heap_zalloc(1, sizeof *p);
+    pending *p = enlist(x, destroy, object, ml_os_thread());
     if (!p)
         return -1;
-    *p = (pending){.x = x, .destroy = destroy, .object = object, .thread = ml_os_thread()};
-    atomic_fetch_add(&x->holders, 1);
-    take_lock(x);
-    p->next = x->first;
-    if (p->next)
-        p->next->prev = p;
-    x->first = p;
-    release_lock(x);
     /* glibc counts handlers of the library that holds the handle's address: this one, which is
     ** never unloaded. It must not be NULL. */
     int rc = __cxa_thread_atexit_impl(at_thread_exit, p, (void *)(uintptr_t)at_thread_exit);
     if (rc != 0)
         forget(p);
     return rc;
+}
+
+uint64_t ml_exits_atexit(void)
+{
+    return (uint64_t)(uintptr_t)load_atexit;
 }
 
 uint64_t ml_exits_thread_atexit(void)

@@ -32,6 +32,15 @@ void ml_exits_drop(ml_exits *x);
 ** `room` of their ids, without repetition in a row. */
 size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room);
 
+/* What an address in a handler that waits becomes: *addr, changed or not. False: it should, and
+** cannot. */
+typedef bool ml_exits_changer(void *ud, uint64_t *addr);
+/* Asks for the function and the argument of each. False when one answer was false. NULL is allowed:
+** nothing waits. */
+bool ml_exits_change(ml_exits *x, ml_exits_changer *change, void *ud);
+
+/* The function that a load gets for __cxa_atexit: as this, but what waits is known. */
+uint64_t ml_exits_atexit(void);
 /* The function that a load gets for __cxa_thread_atexit and __cxa_thread_atexit_impl: as these, but
 ** the load that registers is known to have a thread that will call it. 0 where the C library has
 ** no such function. */
