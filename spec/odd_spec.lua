@@ -58,6 +58,49 @@ describe("a load warns of", function()
       assert.equal(8, unit:symbol "x".size)
    end)
 
+   it("code on the stack, which runs in all threads, once the stacks are executable", function()
+      local made = support.cc(dir .. "/nested.o", [[
+         #include <pthread.h>
+         static int twice(int (*f)(int)) { return f(3) + f(4); }
+         int outer(int base)
+         {
+            int add(int v) { return base += v; }
+            int (*volatile f)(int) = add;
+            return twice(f);
+         }
+         static void *start(void *n) { return (void *)(long)outer((int)(long)n); }
+         int in_thread(int n)
+         {
+            pthread_t thread;
+            void *result;
+            pthread_create(&thread, 0, start, (void *)(long)n);
+            pthread_join(thread, &result);
+            return (int)(long)result;
+         }
+      ]], "-O1 -fPIC")
+      local status, out, err = support.lua([[
+         local ln = require "moonlink".new()
+         local path = ...
+         local function executable()
+            for line in io.lines "/proc/self/maps" do
+               if line:find "rwxp.*%[stack%]" then
+                  return true
+               end
+            end
+            return false
+         end
+         local warnings = assert(ln:check(path)).warnings
+         print(table.concat(warnings, "\n"), executable())
+         local unit = assert(ln:load(path))
+         print(ln:func "int outer(int)" (5), ln:func "int in_thread(int)" (6), executable())
+         collectgarbage()
+         assert(unit:unload())
+      ]], made)
+      assert.equal(0, status, err)
+      assert.equal(made .. ": runs code on the stack; a load of it makes all stacks executable"
+         .. "\tfalse\n20\t22\ttrue\n", out)
+   end)
+
    it("at most twenty things", function()
       local source = {}
       for i = 1, 50 do

@@ -4,6 +4,7 @@
 ** with it whatever was loaded meanwhile and uses it.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
+#include "process/stack.h"
 
 /* Forgets what lay in the scratch arena, or in the transaction. */
 static void strip(ml_linked *l)
@@ -203,9 +204,21 @@ static int check_needs(ml_txn *t, const ml_unit *u)
     return 0;
 }
 
+/* A nested function of C whose address is passed on is called through code that its outer function
+** writes on the stack. */
+static int run_on_stack(ml_txn *t)
+{
+    if (!t->on_stack)
+        return 0;
+    const ml_input *in = &t->l->inputs[t->on_stack - 1];
+    return ml_stack_run(t->d, (ml_where){.file = in->file, .member = in->member});
+}
+
 static int prepare(ml_txn *t, ml_unit *u)
 {
-    int rc = ml_effects_do(t);
+    int rc = run_on_stack(t);
+    if (rc == 0)
+        rc = ml_effects_do(t);
     if (rc == 0)
         rc = ml_ifunc_resolve(t);
     if (rc == 0 && t->o.replace)

@@ -446,6 +446,13 @@ static int note_sections(ml_txn *t, ml_input *in)
 {
     if (in->img->roles & 1u << ML_ROLE_SPLIT_STACK)
         t->has_split = in->split_stack = true;
+    uint32_t stack = ml_image_next(in->img, ML_ROLE_STACK, 1);
+    if (stack < in->img->nsections && (ml_image_section(in->img, stack).flags & ML_SEC_EXEC)) {
+        if (!t->on_stack)
+            ml_warn(t, "%s: runs code on the stack; a load of it makes all stacks executable",
+                    ml_input_text(&t->scratch, in));
+        t->on_stack = (uint32_t)(in - t->l->inputs) + 1;
+    }
     for (uint32_t i = 1; in->img->idents && i < in->img->nsections; i++) {
         const ml_isec s = ml_image_section(in->img, i);
         if (!(s.flags & ML_SEC_ALLOC) || s.name[0] == '.' || s.name[0] == 0 ||

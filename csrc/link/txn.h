@@ -144,6 +144,7 @@ struct ml_txn {
     uint32_t nifuncs;
     ml_fragments fragments[2];  /* .init, .fini */
     bool has_split;             /* some input has split stacks */
+    uint32_t on_stack;          /* 1 + number of an input that runs code on the stack; 0: none */
     bool asks_large, has_large; /* some piece asks for the large block; lies there */
     uint32_t most_symbols;      /* of an input */
     bool slow_pages;            /* huge ones, so far: see os/memory.c */

@@ -14,11 +14,17 @@ static const struct row {
     ml_role role;
     bool parts;
 } rows[] = {
-    {".ctors", ML_ROLE_CTORS, true},      {".data.rel.ro", ML_ROLE_RELRO, true},
-    {".dtors", ML_ROLE_DTORS, true},      {".eh_frame", ML_ROLE_EH_FRAME, true},
-    {".fini", ML_ROLE_FINI, false},       {".gcc_except_table", ML_ROLE_EXCEPT_TABLE, true},
-    {".gnu.lto_.lto", ML_ROLE_LTO, true}, {".init", ML_ROLE_INIT, false},
-    {".jcr", ML_ROLE_JCR, false},         {".note.GNU-split-stack", ML_ROLE_SPLIT_STACK, false},
+    {".ctors", ML_ROLE_CTORS, true},
+    {".data.rel.ro", ML_ROLE_RELRO, true},
+    {".dtors", ML_ROLE_DTORS, true},
+    {".eh_frame", ML_ROLE_EH_FRAME, true},
+    {".fini", ML_ROLE_FINI, false},
+    {".gcc_except_table", ML_ROLE_EXCEPT_TABLE, true},
+    {".gnu.lto_.lto", ML_ROLE_LTO, true},
+    {".init", ML_ROLE_INIT, false},
+    {".jcr", ML_ROLE_JCR, false},
+    {".note.GNU-split-stack", ML_ROLE_SPLIT_STACK, false},
+    {".note.GNU-stack", ML_ROLE_STACK, false},
 };
 
 ml_role ml_role_by_name(const char *name)

@@ -23,7 +23,8 @@ typedef enum ml_role {
     ML_ROLE_PREINIT_ARRAY,
     ML_ROLE_RELOCATIONS, /* of another section */
     ML_ROLE_RELRO,       /* written by relocations only */
-    ML_ROLE_SPLIT_STACK  /* the object was compiled with -fsplit-stack */
+    ML_ROLE_SPLIT_STACK, /* the object was compiled with -fsplit-stack */
+    ML_ROLE_STACK        /* executable when the object's code needs stacks to be */
 } ml_role;
 
 /* The role that a name gives which begins with a dot. */

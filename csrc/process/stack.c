@@ -8,6 +8,8 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
+#include "process/tls_object.h"
+
 #define LIBGCC "libgcc_s.so.1"
 
 typedef struct walk {
@@ -96,4 +98,21 @@ bool ml_stack_same_file(uint64_t a, uint64_t b)
     Dl_info x, y;
     return dladdr((void *)(uintptr_t)a, &x) && dladdr((void *)(uintptr_t)b, &y) &&
            x.dli_fbase == y.dli_fbase;
+}
+
+/* The loader knows all stacks, and does it when it opens a library that says so. */
+int ml_stack_run(ml_diag *d, ml_where w)
+{
+    const ml_tls_object o = {.place = ML_TLS_DYNAMIC, .on_stack = true};
+    ml_tls_cell *cell;
+    const char *why;
+    int rc = ml_tls_object_open(d, &o, &cell, &why);
+    if (rc < 0)
+        return rc;
+    if (!cell)
+        return ml_fail(d, ML_E_UNSUPPORTED, w,
+                       "pass on no address of a nested function, which is code on the stack",
+                       "needs executable stacks (.note.GNU-stack): %s", why);
+    dlclose(cell->handle);
+    return 0;
 }

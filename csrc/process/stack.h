@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <unwind.h>
 
+#include "base/error.h"
+
 /* A frame: an address inside the instruction that is executed there (a call, but in the frame of a
 ** signal), and where the function begins as the unwind table has it; 0: not known. */
 typedef struct ml_frame {
@@ -50,5 +52,8 @@ typedef struct ml_located {
 bool ml_stack_locate(uint64_t addr, ml_located *out);
 /* Do both lie in the same file? */
 bool ml_stack_same_file(uint64_t a, uint64_t b);
+
+/* Makes the stacks of all threads executable, also of those to come. There is no way back. */
+int ml_stack_run(ml_diag *d, ml_where w);
 
 #endif

@@ -99,7 +99,9 @@ static void write_headers(writer *w, uint64_t image, uint64_t file_size)
     f->load = (Elf64_Phdr){PT_LOAD, PF_R | PF_W, 0, base, base, file_size, file_size, PAGE};
     uint64_t at = offsetof(front, dyns), size = sizeof f->dyns;
     f->dynamic = (Elf64_Phdr){PT_DYNAMIC, PF_R | PF_W, at, base + at, base + at, size, size, 8};
-    f->stack = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W, .p_align = 16};
+    f->stack = (Elf64_Phdr){.p_type = PT_GNU_STACK,
+                            .p_flags = o->on_stack ? PF_R | PF_W | PF_X : PF_R | PF_W,
+                            .p_align = 16};
     f->tls = (Elf64_Phdr){PT_TLS,       PF_R,       image,   base + image,
                           base + image, o->image.n, o->size, o->align};
     f->symbols[1] = (Elf64_Sym){.st_name = 1, .st_info = ELF64_ST_INFO(STB_WEAK, STT_TLS)};

@@ -5,6 +5,7 @@
 #define ML_PROCESS_TLS_OBJECT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "base/slice.h"
@@ -23,6 +24,7 @@ typedef struct ml_tls_object {
     ** ML_TLS_STATIC the loader is asked for its offset from the thread pointer. */
     const char *import;
     const char *needed; /* path of a library to look it up in, beside what is global; NULL: none */
+    bool on_stack;      /* it says that stacks have to be executable */
 } ml_tls_object;
 
 enum { ML_TLS_LIVE, ML_TLS_RETIRED, ML_TLS_CLAIMED };
