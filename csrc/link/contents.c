@@ -18,7 +18,7 @@
 enum {
     LEAST = 512 << 10,  /* bytes of contents, or of headers: fewer are not worth it */
     WINDOW = 128 << 10, /* of the file, in memory at a time: a cache of the processor holds them */
-    GLANCE = 16 << 10,  /* likewise, for looks at code, which may be few */
+    GLANCE = 4 << 10,   /* likewise, for looks at code, which may be few */
     LARGE = 32 << 10,   /* sections from here on are read alone */
     SPARE = 16          /* windows more than the contents have: see ml_contents_put */
 };
