@@ -473,6 +473,40 @@ describe("a callback", function()
          assert.truthy(table.concat(core.warnings(), "\n"):find("closed by now", 1, true))
       end)
 
+      it("raises its own message, whatever the collector ends meanwhile", function()
+         local trap = core.trap "the stub that was called"
+         local idle, grown, ended = {}, {}, false
+         local then_kept = ln:func "int then_kept(fn *, int)"
+         keep(trap)
+         for i = 1, 1100 do
+            idle[i] = core.trap "idle"
+         end
+         local pause, step = collectgarbage "setpause", collectgarbage("setstepmul", 1000)
+         local why = refused(then_kept, function()
+            collectgarbage "stop"
+            setmetatable({}, {__gc = function()
+               trap:close()
+               for i = 1, 1100 do
+                  idle[i]:close()
+               end
+               for i = 1, 1101 do -- closed ones are used again once there are many
+                  idle[i] = core.trap "a stub that was not called"
+               end
+               ended = true
+            end})
+            collectgarbage("setpause", 0)
+            collectgarbage "restart"
+            for i = 1, 1e5 do -- owes the collector much, which it gets where it runs next
+               grown[i] = i
+            end
+            return 1
+         end, 1)
+         collectgarbage("setpause", pause)
+         collectgarbage("setstepmul", step)
+         assert.is_true(ended and #grown == 1e5)
+         assert.equal("the stub that was called", why)
+      end)
+
       it("leaves calls through libffi whole too", function()
          local trap <close> = core.trap "sorted by nobody"
          assert.truthy(refused(sort, numbers, 3, 4, trap):find("sorted by nobody", 1, true))

@@ -505,28 +505,30 @@ static int core_refused(lua_State *L)
 static int core_warnings(lua_State *L)
 {
     ml_callstate *st = ml_callstate_get(L);
+    lua_settop(L, 0);
+    lua_newtable(L);
+    const struct ml_callback *sprung = atomic_exchange(&st->sprung, NULL);
+    /* before anything else collects garbage, and ends the trap */
+    lua_pushstring(L, sprung ? ml_trap_text(sprung) : "");
     unsigned foreign = atomic_exchange(&st->foreign, 0);
     unsigned late = atomic_exchange(&st->late, 0);
     const char *stray = atomic_exchange(&st->stray, NULL);
-    const struct ml_callback *sprung = atomic_exchange(&st->sprung, NULL);
-    lua_newtable(L);
     lua_Integer n = 0;
     if (foreign) {
         lua_pushfstring(L, "%d callback(s) from another thread refused", (int)foreign);
-        lua_rawseti(L, -2, ++n);
+        lua_rawseti(L, 1, ++n);
     }
     if (late) {
         lua_pushfstring(L, "%d call(s) of a closed callback answered by default", (int)late);
-        lua_rawseti(L, -2, ++n);
+        lua_rawseti(L, 1, ++n);
     }
     if (stray) {
         lua_pushstring(L, stray);
-        lua_rawseti(L, -2, ++n);
+        lua_rawseti(L, 1, ++n);
     }
-    if (sprung) {
-        lua_pushstring(L, ml_trap_text(sprung));
-        lua_rawseti(L, -2, ++n);
-    }
+    if (sprung)
+        lua_rawseti(L, 1, ++n);
+    lua_settop(L, 1);
     return 1;
 }
 

@@ -111,7 +111,8 @@ void ml_callstate_settle(lua_State *L, ml_callstate *st, const char *name)
     st->trapped = NULL;
     if (message) {
         st->pending = false;
-        luaL_error(L, "%s", message);
+        lua_pushstring(L, message); /* what follows may collect garbage, and end the trap */
+        luaL_error(L, "%s", lua_tostring(L, -1));
     }
     raise_pending(L, st); /* it came before the exception, and may have led to it */
     if (thrown)
