@@ -343,6 +343,7 @@ describe("a wrong order of calls", function()
          local unit = assert(ln:load {partner})
          local second = assert(ln:func "int second(void)")
          assert(second() == 2)
+         ln:cdef "int second(void);"
          assert(ln:close() and ln:close())
          refused(second)
          for _, method in ipairs {"load", "check", "image", "func", "callback", "on", "explain",
@@ -350,7 +351,10 @@ describe("a wrong order of calls", function()
             refused(ln[method], ln, "int second(void)", print)
          end
          pcall(function() return unit:map(), unit:symbols() end)
-         pcall(function() return ln.c.second() end)
+         local where = debug.getinfo(1, "Sl")
+         local _, why = pcall(function() return ln.c.second() end)
+         assert(why == ("%s:%d: attempt to use a closed linker"):format(where.short_src,
+            where.currentline + 1), why)
          tostring(ln) tostring(unit)
       ]]
    end)

@@ -218,8 +218,9 @@ end
 ---What was declared, by name: `ln.c.add(2, 3)`, `ln.c.counter = 1`, `ln.c.O_RDONLY`. Functions
 ---are bound on first use and kept in the table.
 ---@param linker moonlink.Linker.Calling
+---@param check fun() raises, where the program stands, when nothing can be looked up any more
 ---@return table
-function call.namespace(linker)
+function call.namespace(linker, check)
    local meta = {}
    function meta.__index(self, name)
       local types = linker.types
@@ -230,12 +231,14 @@ function call.namespace(linker)
          rawset(self, name, constant)
          return constant
       elseif variable then
+         check()
          local value = at_level(2, pcall(get_data, linker, variable))
          return value
       elseif not declared then
          error(("'%s' is not declared; declare it first, as in ln:cdef \"int %s;\"")
             :format(tostring(name), tostring(name)), 2)
       end
+      check()
       local ok, fn, err = pcall(bind, linker, declared)
       if not ok or not fn then
          error(ok and err or fn, 2)
@@ -248,6 +251,7 @@ function call.namespace(linker)
       if not variable then
          error(("'%s' is not declared as a variable"):format(tostring(name)), 2)
       end
+      check()
       at_level(2, pcall(set_data, linker, variable, value))
    end
    return setmetatable({}, meta)

@@ -349,7 +349,7 @@ local metatable = {
    __name = "moonlink.Linker",
    __index = function(self, key)
       if key == "c" then
-         local namespace = call.namespace(self)
+         local namespace = call.namespace(self, function() check_open(self) end)
          rawset(self, "c", namespace)
          return namespace
       end
