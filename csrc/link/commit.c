@@ -233,7 +233,9 @@ static int start(ml_txn *t)
     ml_session *s = t->s;
     t->outer = s->starting;
     s->starting = t;
-    int rc = ml_ctors_run(t);
+    int rc = ml_clones_tell(t);
+    if (rc == 0)
+        rc = ml_ctors_run(t);
     s->starting = t->outer;
     return rc;
 }

@@ -12,6 +12,7 @@ int ml_effects_do(ml_txn *t)
 
 void ml_effects_undo(ml_linked *l)
 {
+    ml_clones_take_back(l); /* told of before constructors */
     ml_debug_undo(l);
     ml_frames_unregister(l);
     ml_tls_close(&l->tls); /* opened while relocating */

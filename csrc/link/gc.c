@@ -202,6 +202,7 @@ static bool is_kept(const ml_isec *s)
     case ML_ROLE_INIT_ARRAY:
     case ML_ROLE_FINI_ARRAY:
     case ML_ROLE_PREINIT_ARRAY:
+    case ML_ROLE_TM_CLONES:
     case ML_ROLE_JCR: return true;
     default: break;
     }

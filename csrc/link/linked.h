@@ -199,6 +199,7 @@ struct ml_linked {
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
     ml_tls tls;                             /* its thread-local storage */
+    struct ml_clones *clones;               /* told to the runtime for transactions: see clones.c */
 };
 
 enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */

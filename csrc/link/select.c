@@ -453,6 +453,9 @@ static int note_sections(ml_txn *t, ml_input *in)
                     ml_input_text(&t->scratch, in));
         t->on_stack = (uint32_t)(in - t->l->inputs) + 1;
     }
+    int rc = ml_clones_want(t, in);
+    if (rc < 0)
+        return rc;
     for (uint32_t i = 1; in->img->idents && i < in->img->nsections; i++) {
         const ml_isec s = ml_image_section(in->img, i);
         if (!(s.flags & ML_SEC_ALLOC) || s.name[0] == '.' || s.name[0] == 0 ||
@@ -465,7 +468,7 @@ static int note_sections(ml_txn *t, ml_input *in)
         if (t->idents.count == before)
             continue;
         e->image = before;
-        int rc = want_runtime(t, s.name);
+        rc = want_runtime(t, s.name);
         if (rc < 0)
             return rc;
     }

@@ -362,6 +362,12 @@ void ml_frames_pieces(ml_txn *t);
 int ml_frames_check(ml_txn *t);
 int ml_frames_register(ml_txn *t);
 
+/* clones.c: wants the functions by which the runtime for transactions is told of clones, where an
+** input has some; tells it of those of a load, before constructors run; takes that back. */
+int ml_clones_want(ml_txn *t, const ml_input *in);
+int ml_clones_tell(ml_txn *t);
+void ml_clones_take_back(ml_linked *l);
+
 /* ctors.c: l->init and l->fini out of the relocated bytes; runs l->init: ML_E_INIT when one of them
 ** raised, which is then the last that ran. */
 int ml_ctors_collect(ml_txn *t);

@@ -25,6 +25,7 @@ static const struct row {
     {".jcr", ML_ROLE_JCR, false},
     {".note.GNU-split-stack", ML_ROLE_SPLIT_STACK, false},
     {".note.GNU-stack", ML_ROLE_STACK, false},
+    {".tm_clone_table", ML_ROLE_TM_CLONES, false},
 };
 
 ml_role ml_role_by_name(const char *name)

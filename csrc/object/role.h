@@ -24,7 +24,8 @@ typedef enum ml_role {
     ML_ROLE_RELOCATIONS, /* of another section */
     ML_ROLE_RELRO,       /* written by relocations only */
     ML_ROLE_SPLIT_STACK, /* the object was compiled with -fsplit-stack */
-    ML_ROLE_STACK        /* executable when the object's code needs stacks to be */
+    ML_ROLE_STACK,       /* executable when the object's code needs stacks to be */
+    ML_ROLE_TM_CLONES    /* functions, each with its copy for transactions */
 } ml_role;
 
 /* The role that a name gives which begins with a dot. */
@@ -53,9 +54,9 @@ static inline ml_role ml_role_of_name(const char *name)
     /* second bytes of the names in role.c */
     static const uint32_t letters = 1 << ('c' & 31) | 1 << ('d' & 31) | 1 << ('e' & 31) |
                                     1 << ('f' & 31) | 1 << ('g' & 31) | 1 << ('i' & 31) |
-                                    1 << ('j' & 31) | 1 << ('n' & 31);
-    if (name[0] != '.' || !(letters >> (name[1] & 31) & 1))
-        return ML_ROLE_NONE;
+                                    1 << ('j' & 31) | 1 << ('n' & 31) | 1 << ('t' & 31);
+    if (name[0] != '.' || !(letters >> (name[1] & 31) & 1) || (name[1] == 't' && name[2] != 'm'))
+        return ML_ROLE_NONE; /* most begin with .text */
     return ml_role_by_name(name);
 }
 

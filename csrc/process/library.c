@@ -67,10 +67,17 @@ int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out)
     return 0;
 }
 
-void ml_library_close(ml_library *lib)
+/* libitm keeps the address of a thread's data in the thread's control block, which it never clears:
+** opened a second time, it would take what it finds there for its own. */
+static bool must_stay(const ml_library *lib)
 {
     bool more = lib->threads && ml_os_thread_count() > lib->threads; /* 0: not known */
-    if (lib->handle && !more)
+    return more || strstr(lib->path, "/libitm.so.");
+}
+
+void ml_library_close(ml_library *lib)
+{
+    if (lib->handle && !must_stay(lib))
         dlclose(lib->handle);
     lib->handle = NULL;
 }

@@ -18,7 +18,8 @@ typedef struct ml_library {
 int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out);
 /* Nothing happens to one that is closed already, or all zero. It stays in the process while there
 ** are more threads than when it was opened: they may be its own (those of libgomp wait in it for
-** more work, as long as the process lives), and would go on in memory that is gone. */
+** more work, as long as the process lives), and would go on in memory that is gone. libitm stays as
+** well. */
 void ml_library_close(ml_library *lib);
 /* The whole process as it started (dlopen(NULL)): the executable and all that is global. */
 int ml_library_self(ml_diag *d, ml_library *out);
