@@ -103,6 +103,17 @@ static bool address_of(void *handle, const char *name, const char *version, uint
     return true;
 }
 
+/* Emulated thread-local variables (-femulated-tls) are freed by each thread at its end, by a function
+** of the library that keeps them, which has to be there then. */
+static void keep_emulator(const char *name, const char *provider)
+{
+    if (strcmp(name, "__emutls_get_address") != 0)
+        return;
+    void *handle = dlopen(provider, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    if (handle)
+        dlclose(handle);
+}
+
 bool ml_library_find(const ml_library *lib, const char *name, const char *version, ml_provided *out)
 {
     *out = (ml_provided){0};
@@ -122,6 +133,7 @@ bool ml_library_find_too(const ml_library *lib, const char *name, const char *ve
     ml_dynsym_find(addr, name, &s);
     if (s.type == STT_GNU_IFUNC)
         s.type = STT_FUNC;
+    keep_emulator(name, s.provider);
     *out = (ml_provided){.addr = addr,
                          .size = s.size,
                          .type = s.type,
