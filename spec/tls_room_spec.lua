@@ -119,30 +119,6 @@ describe("a thread-local variable of the process", function()
    end)
 end)
 
-describe("an emulated thread-local variable", function()
-   it("is freed by a thread that ends after its unit", function()
-      local emulated = support.cc(path "o", "__thread int v = 5; long get(void) { return v++; }",
-         "-O1 -fPIC -femulated-tls", {compiler = "clang"})
-      assert.matches("__emutls_get_address", support.sh("nm -u %s", emulated))
-      for _, more in ipairs {"", ", '-lstdc++'"} do
-         assert.equal("5 6 5", run([[
-            local moonlink = require "moonlink"
-            local threads = require "spec.support.threads"
-            local _, object, folder = ...
-            local other <close> = moonlink.new()
-            local t <close> = threads.start(other, folder)
-            local ln <close> = moonlink.new()
-            local unit = assert(ln:load {object]] .. more .. [[})
-            local get = ln:func "long get(void)"
-            io.write(get(), " ", get(), " ", t.ask_old((assert(ln:address_of "get"))))
-            get = nil
-            collectgarbage()
-            assert(unit:unload())
-         ]], "./?.lua;", emulated, folder))
-      end
-   end)
-end)
-
 describe("a thread-local variable of another unit", function()
    local DEFINES = "long pad; __thread long first = 1; __thread long var = 20; long *p(void) "
       .. "{ return &var; }"

@@ -438,3 +438,30 @@ describe("the access by", function()
       assert.equal(17, rows)
    end)
 end)
+
+describe("an emulated thread-local variable", function()
+   it("is freed by a thread that ends after its unit", function()
+      local emulated = cc("__thread int v = 5; long get(void) { return v++; }",
+         "-fPIC -femulated-tls", "clang")
+      assert.matches("__emutls_get_address", support.sh("nm -u %s", emulated))
+      for _, more in ipairs {"", ", '-lstdc++'"} do
+         local status, out, err = support.lua([[
+            local object, folder = ...
+            package.path = "./?.lua;" .. package.path
+            local moonlink = require "moonlink"
+            local threads = require "spec.support.threads"
+            local other <close> = moonlink.new()
+            local t <close> = threads.start(other, folder)
+            local ln <close> = moonlink.new()
+            local unit = assert(ln:load {object]] .. more .. [[})
+            local get = ln:func "long get(void)"
+            io.write(get(), " ", get(), " ", t.ask_old((assert(ln:address_of "get"))))
+            get = nil
+            collectgarbage()
+            assert(unit:unload())
+         ]], emulated, folder)
+         assert.equal(0, status, err)
+         assert.equal("5 6 5", out)
+      end
+   end)
+end)

@@ -103,8 +103,8 @@ static bool address_of(void *handle, const char *name, const char *version, uint
     return true;
 }
 
-/* Emulated thread-local variables (-femulated-tls) are freed by each thread at its end, by a function
-** of the library that keeps them, which has to be there then. */
+/* Emulated thread-local variables (-femulated-tls) are freed by each thread at its end, by a
+** function of the library that keeps them, which has to be there then. */
 static void keep_emulator(const char *name, const char *provider)
 {
     if (strcmp(name, "__emutls_get_address") != 0)
@@ -134,10 +134,7 @@ bool ml_library_find_too(const ml_library *lib, const char *name, const char *ve
     if (s.type == STT_GNU_IFUNC)
         s.type = STT_FUNC;
     keep_emulator(name, s.provider);
-    *out = (ml_provided){.addr = addr,
-                         .size = s.size,
-                         .type = s.type,
-                         .unique = s.unique,
-                         .provider = s.provider};
+    *out = (ml_provided){
+        .addr = addr, .size = s.size, .type = s.type, .unique = s.unique, .provider = s.provider};
     return true;
 }
