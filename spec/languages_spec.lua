@@ -95,3 +95,132 @@ describe("a nested function whose address is taken", function()
       assert.equal("rw-p\nrwxp\n", out)
    end)
 end)
+
+--- What runtimes of D, and conservative collectors, ask of the process, in C.
+local LISTED = [[
+   #define _GNU_SOURCE
+   #include <link.h>
+   #include <string.h>
+   static int constant_is, data = 1, zero, seen, stop;
+   static const int constant = 3;
+   __thread int own = 5;
+   static char found[256];
+   static unsigned flags_at(struct dl_phdr_info *info, const void *p)
+   {
+      for (int i = 0; i < info->dlpi_phnum; i++) {
+         const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+         if (h->p_type == PT_LOAD && (uintptr_t)p - info->dlpi_addr - h->p_vaddr < h->p_memsz)
+            return h->p_flags;
+      }
+      return 0;
+   }
+   static int ask(struct dl_phdr_info *info, size_t size, void *ud)
+   {
+      seen++;
+      if (!flags_at(info, ud)) return 0;
+      strcpy(found, info->dlpi_name);
+      int tls = 0;
+      for (int i = 0; i < info->dlpi_phnum; i++)
+         if (info->dlpi_phdr[i].p_type == PT_TLS)
+            tls = info->dlpi_tls_modid && info->dlpi_phdr[i].p_memsz >= 4 &&
+               (uintptr_t)&own - (uintptr_t)info->dlpi_tls_data < info->dlpi_phdr[i].p_memsz;
+      return flags_at(info, &data) * 10000 + flags_at(info, &zero) * 1000
+         + flags_at(info, &constant) * 100 + flags_at(info, ask) * 10 + tls;
+   }
+   int own_image(void) { own = 6; return dl_iterate_phdr(ask, &data); }
+   static int has(struct dl_phdr_info *info, size_t size, void *ud)
+   {
+      if (flags_at(info, ud)) strcpy(found, info->dlpi_name);
+      return flags_at(info, ud) != 0;
+   }
+   int image_of(void *p) { return dl_iterate_phdr(has, p); }
+   const char *name(void) { return found; }
+   int count(void) { seen = 0; dl_iterate_phdr(ask, 0); return seen; }
+   __attribute__((constructor)) static void start(void) { constant_is = own_image(); }
+   int at_start(void) { return constant_is; }
+   static int call(struct dl_phdr_info *info, size_t size, void *ud)
+   {
+      seen++;
+      ((void (*)(const char *))ud)(info->dlpi_name);
+      return 0;
+   }
+   int each(void (*f)(const char *)) { seen = 0; dl_iterate_phdr(call, f); return seen; }
+]]
+
+describe("code that walks the images of the process", function()
+   it("finds its own, and what may be read, written and run there", function()
+      for _, options in ipairs {"-O1", "-O1 -fPIC", "-O1 -mcmodel=large"} do
+         local made = object("listed", LISTED, options)
+         local ln <close> = moonlink.new()
+         assert(ln:load(made))
+         assert.equal(66451, ln:func "int at_start(void)"())
+         assert.equal(66451, ln:func "int own_image(void)"())
+         assert.equal(made, ln:func "const char *name(void)"())
+      end
+   end)
+
+   it("finds those of other units and linkers as long as they are there", function()
+      local ln <close> = moonlink.new()
+      local other <close> = moonlink.new()
+      assert(ln:load(object("listed", LISTED)))
+      local count, image_of = ln:func "int count(void)", ln:func "int image_of(void *)"
+      local before = count()
+      local plain = object("plain", "int here[4] = {1}; int f(void) { return here[0]; }")
+      local unit, far = assert(ln:load(plain)), assert(other:load(plain))
+      local here, there = unit:address "here", far:address "here"
+      assert.same({before + 2, 1, 1}, {count(), image_of(here), image_of(there)})
+      assert.equal(plain, ln:func "const char *name(void)"())
+      assert(unit:unload())
+      assert.same({before + 1, 0, 1}, {count(), image_of(here), image_of(there)})
+      other:close()
+      assert.same({before, 0, 0}, {count(), image_of(here), image_of(there)})
+   end)
+
+   it("may load and unload meanwhile", function()
+      local ln <close> = moonlink.new()
+      local other <close> = moonlink.new()
+      assert(ln:load(object("listed", LISTED)))
+      local units = {}
+      for i = 1, 4 do
+         units[i] = assert(other:load {object("n" .. i, ("int n%d = 1;"):format(i))})
+      end
+      local names = {}
+      ln:func "int each(void (*)(const char *))"(function(name)
+         local n = math.tointeger(name:match "/n(%d)%.o$")
+         names[#names + 1] = n
+         if n == 1 then
+            assert(units[2]:unload())
+            assert(other:load(object("n5", "int n5 = 1;")))
+         end
+      end)
+      assert.same({1, 3, 4, 5}, names)
+   end)
+end)
+
+describe("the runtime of D", function()
+   local user = [[
+      int _d_dso_registry(void *data);
+      __attribute__((constructor)) static void start(void) { _d_dso_registry(0); }
+   ]]
+   local runtime = "int n; int _d_dso_registry(void *data) { return n++; }"
+
+   it("takes code of its own load, and an error says so where it would end the process", function()
+      local ln <close> = moonlink.new()
+      local own = object("d_runtime", runtime)
+      assert(ln:load {object("d_user", user), own})
+      local unit, err = ln:load(object("d_second", user))
+      assert.is_nil(unit)
+      assert.equal("unsupported", err.code)
+      assert.matches("in one load", err.hint, 1, true)
+      assert.matches("d_user.o", err.message, 1, true)
+   end)
+
+   it("is of no use as a shared library, which sees no loads", function()
+      local library = folder .. "/libdruntime.so"
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
+         object("d_shared", runtime, "-O1 -fPIC"))
+      local err = loads.refusal {object("d_user", user), library}
+      assert.equal("undefined", err.code)
+      assert.matches("libgdruntime.a", err.hint, 1, true)
+   end)
+end)

@@ -4,15 +4,51 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
+static void list(ml_linked *l)
+{
+    ml_listed *x = &l->listed;
+    *x = (ml_listed){.name = l->ninputs ? l->inputs[0].file : "", .base = l->block.addr};
+    if (!*x->name)
+        x->name = "moonlink";
+    for (unsigned large = 0; large < 2; large++)
+        for (unsigned k = 0; k < ML_LISTED_COUNT; k++) {
+            static const unsigned part[] = {ML_PART_TEXT, ML_PART_CONST, ML_PART_DATA};
+            ml_area a = ml_linked_area(l, large, part[k]);
+            x->segment[large][k].addr = a.addr;
+            x->segment[large][k].size = a.size;
+        }
+    x->tls = &l->tls;
+    ml_listed_enter(x);
+}
+
+/* D's runtime tells images apart by their handles, and ends the process at the second one that the
+** process's own loader has none of. */
+static int check_runtime(ml_txn *t)
+{
+    const ml_entry *e = ml_table_find_str(&t->l->names, "_d_dso_registry");
+    if (!e || e->def != ML_DEF_UNIT)
+        return 0;
+    return ml_fail(t->d, ML_E_UNSUPPORTED, (ml_where){.symbol = e->name},
+                   "load all objects of D in one load, with the archives of their library",
+                   "code of D cannot be added to the runtime in unit %s", e->unit->life->name);
+}
+
 int ml_effects_do(ml_txn *t)
 {
-    int rc = ml_frames_register(t);
-    return rc == 0 ? ml_debug_do(t) : rc;
+    int rc = check_runtime(t);
+    if (rc == 0)
+        rc = ml_frames_register(t);
+    if (rc == 0)
+        rc = ml_debug_do(t);
+    if (rc == 0)
+        list(t->l);
+    return rc;
 }
 
 void ml_effects_undo(ml_linked *l)
 {
     ml_clones_take_back(l); /* told of before constructors */
+    ml_listed_leave(&l->listed);
     ml_debug_undo(l);
     ml_frames_unregister(l);
     ml_tls_close(&l->tls); /* opened while relocating */

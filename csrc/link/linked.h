@@ -10,6 +10,7 @@
 #include "link/table.h"
 #include "object/image.h"
 #include "place/layout.h"
+#include "process/listed.h"
 #include "process/runtime.h"
 #include "process/tls.h"
 #include "process/unwind.h"
@@ -199,6 +200,7 @@ struct ml_linked {
     ml_debug *debug;                        /* NULL: nobody sees it */
     struct ml_names_by_address *by_address; /* places.c: NULL until it is asked */
     ml_tls tls;                             /* its thread-local storage */
+    ml_listed listed;                       /* what dl_iterate_phdr says of it to code of loads */
     struct ml_clones *clones;               /* told to the runtime for transactions: see clones.c */
 };
 

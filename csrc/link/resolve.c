@@ -34,7 +34,8 @@ static bool find_own(const char *name, ml_provided *out)
         uint64_t (*address)(void);
     } own[] = {{"__cxa_atexit", ml_exits_atexit},
                {"__cxa_thread_atexit", ml_exits_thread_atexit},
-               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit}};
+               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit},
+               {"dl_iterate_phdr", ml_listed_iterate}};
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
         if (strcmp(name, own[i].name) != 0)
             continue;
@@ -43,6 +44,14 @@ static bool find_own(const char *name, ml_provided *out)
         return out->addr != 0;
     }
     return false;
+}
+
+/* D's runtime looks for the image that registers with it in the list of the process's own loader,
+** and ends the process when it is not there. In a load of its own it sees ours (process/listed.c),
+** as a shared library it does not: then the name is undefined, and its hint says what to load. */
+static bool is_of_no_use(const char *name)
+{
+    return strcmp(name, "_d_dso_registry") == 0;
 }
 
 /* The process's answer. A name with a version is asked for with it. */
@@ -57,8 +66,10 @@ static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *o
         name = plain;
     }
     *held = 0;
-    if (name[0] == '_' && find_own(name, out))
+    if ((name[0] == '_' || name[0] == 'd') && find_own(name, out))
         return true;
+    if (is_of_no_use(name))
+        return false;
     t->l->stats.looked_up++;
     return ml_session_provided(t->s, &t->libraries, name, version, out, held);
 }

@@ -1,0 +1,35 @@
+/* listed.h -- process: loads in the list that dl_iterate_phdr walks, as code of loads sees it.
+** Collectors find by it what may hold addresses, runtimes the image that they belong to, and both
+** look there alone.
+** Spec: dl_iterate_phdr(3); gABI chapter 5 "Program Header".
+** SPDX-License-Identifier: MIT */
+#ifndef ML_PROCESS_LISTED_H
+#define ML_PROCESS_LISTED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "process/tls.h"
+
+enum { ML_LISTED_TEXT, ML_LISTED_CONST, ML_LISTED_DATA, ML_LISTED_COUNT };
+
+/* What is listed of a load. Its memory belongs to the load; all zero: not entered. */
+typedef struct ml_listed {
+    const char *name; /* not empty: that would be the program */
+    uint64_t base;
+    struct {
+        uint64_t addr, size;       /* size 0: there is none */
+    } segment[2][ML_LISTED_COUNT]; /* of its block, and of large sections */
+    const ml_tls *tls;             /* its thread-local storage; module 0: none */
+    void *headers;                 /* made when somebody asks */
+    struct ml_listed *next, *prev;
+    bool entered;
+} ml_listed;
+void ml_listed_enter(ml_listed *x);
+/* The inverse; nothing happens to one that was never entered. */
+void ml_listed_leave(ml_listed *x);
+
+/* The function that a load gets for dl_iterate_phdr: as that, and then the loads, oldest first. */
+uint64_t ml_listed_iterate(void);
+
+#endif
