@@ -155,7 +155,7 @@ describe("code that walks the images of the process", function()
          assert(ln:load(made))
          assert.equal(66451, ln:func "int at_start(void)"())
          assert.equal(66451, ln:func "int own_image(void)"())
-         assert.equal(made, ln:func "const char *name(void)"())
+         assert.equal("moonlink:" .. made, ln:func "const char *name(void)"())
       end
    end)
 
@@ -169,7 +169,7 @@ describe("code that walks the images of the process", function()
       local unit, far = assert(ln:load(plain)), assert(other:load(plain))
       local here, there = unit:address "here", far:address "here"
       assert.same({before + 2, 1, 1}, {count(), image_of(here), image_of(there)})
-      assert.equal(plain, ln:func "const char *name(void)"())
+      assert.equal("moonlink:" .. plain, ln:func "const char *name(void)"())
       assert(unit:unload())
       assert.same({before + 1, 0, 1}, {count(), image_of(here), image_of(there)})
       other:close()

@@ -4,12 +4,15 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-static void list(ml_linked *l)
+/* Who finds the name of a file here opens it, as a program or a library: this is none. */
+static int list(ml_txn *t)
 {
+    ml_linked *l = t->l;
     ml_listed *x = &l->listed;
-    *x = (ml_listed){.name = l->ninputs ? l->inputs[0].file : "", .base = l->block.addr};
-    if (!*x->name)
-        x->name = "moonlink";
+    *x = (ml_listed){.base = l->block.addr};
+    x->name = ml_format(&l->keep, "moonlink:%s", l->ninputs ? l->inputs[0].file : "");
+    if (!x->name)
+        return ml_nomem(t->d);
     for (unsigned large = 0; large < 2; large++)
         for (unsigned k = 0; k < ML_LISTED_COUNT; k++) {
             static const unsigned part[] = {ML_PART_TEXT, ML_PART_CONST, ML_PART_DATA};
@@ -19,6 +22,7 @@ static void list(ml_linked *l)
         }
     x->tls = &l->tls;
     ml_listed_enter(x);
+    return 0;
 }
 
 /* D's runtime tells images apart by their handles, and ends the process at the second one that the
@@ -40,9 +44,7 @@ int ml_effects_do(ml_txn *t)
         rc = ml_frames_register(t);
     if (rc == 0)
         rc = ml_debug_do(t);
-    if (rc == 0)
-        list(t->l);
-    return rc;
+    return rc == 0 ? list(t) : rc;
 }
 
 void ml_effects_undo(ml_linked *l)

@@ -15,7 +15,7 @@ enum { ML_LISTED_TEXT, ML_LISTED_CONST, ML_LISTED_DATA, ML_LISTED_COUNT };
 
 /* What is listed of a load. Its memory belongs to the load; all zero: not entered. */
 typedef struct ml_listed {
-    const char *name; /* not empty: that would be the program */
+    const char *name; /* of no file; not empty: that would be the program */
     uint64_t base;
     struct {
         uint64_t addr, size;       /* size 0: there is none */
