@@ -344,6 +344,22 @@ describe("a load in which a call fails", function()
    end)
 end)
 
+describe("an explanation in which a call fails", function()
+   it("is given, or the error that says why not is raised", function()
+      for _, bind in ipairs {"direct", "lazy"} do
+         local ln <close> = moonlink.new {bind = bind}
+         assert(ln:load {add})
+         local count = fault.each(function()
+            return ln:explain "spec_add"
+         end, function(n, failed, ok, result)
+            local place = ("call %d, %s: %s"):format(n, failed, tostring(result))
+            assert.is_true(ok or result.code == "nomem", place)
+         end)
+         assert.is_true(count > 1)
+      end
+   end)
+end)
+
 describe("looking into a file while a call fails", function()
    local looks = {
       kind = function() return core.kind(add) end,

@@ -280,7 +280,7 @@ end
 function methods:explain(name)
    check_open(self)
    local run <close> = load.begin(self, self.options)
-   local candidates = question.candidates(run.txn, self.session, name)
+   local candidates = question.candidates(assert(run.txn, run.failed), self.session, name)
    local hidden = question.hidden(self.session, name)
    for i = #self.list, 1, -1 do
       local u = self.list[i]
