@@ -87,6 +87,33 @@ describe("the ends of a load's parts", function()
       local path = object("own", "int _end = 42; long own(void) { return _end; }")
       assert.equal(42, (loads.results("long", path, "own")))
    end)
+
+   it("have their old names where nobody else has them", function()
+      local old = object("old", [[
+         extern char end[], edata[], etext[], data_start[], _end[], _edata[], _etext[],
+            __data_start[];
+         long same(void)
+         {
+            return end == _end && edata == _edata && etext == _etext && data_start == __data_start;
+         }
+      ]])
+      assert.equal(1, (loads.results("long", old, "same")))
+      local weak = object("weak", [[
+         extern char end[] __attribute__((weak)), _end[];
+         long weak(void) { return end == _end; }
+      ]])
+      assert.equal(1, (loads.results("long", weak, "weak")))
+      local ask = object("ask", "extern long end(void); long ask(void) { return end(); }")
+      local give = object("give", "long end(void) { return 6; } long more(void) { return 1; }")
+      support.sh("ar rcs %s/libgive.a %s", dir, give)
+      for _, inputs in ipairs {{ask, give}, {give, ask}, {ask, dir .. "/libgive.a"}} do
+         assert.equal(6, (loads.results("long", inputs, "ask")))
+      end
+      local ln <close> = moonlink.new()
+      assert(ln:load(give))
+      assert(ln:load(ask))
+      assert.equal(6, assert(ln:func "long ask(void)")())
+   end)
 end)
 
 it("the unwinder's functions are found in a process that has no C++", function()

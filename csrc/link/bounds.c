@@ -18,6 +18,10 @@ static const struct {
     {"_edata", DATA_END},
     {"__bss_start", DATA_END},
     {"_end", BSS_END},
+    {"etext", TEXT_END}, /* these may be anybody's names */
+    {"data_start", DATA_START},
+    {"edata", DATA_END},
+    {"end", BSS_END},
 };
 enum { NAMES = sizeof names / sizeof *names };
 

@@ -137,7 +137,15 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     return 0;
 }
 
-/* Names that the linker makes itself, where they are wanted: see assemble.c. */
+static void make(ml_entry *e)
+{
+    e->def = ML_DEF_LINKER;
+    e->type = ml_segment_has(e->name) ? ML_TYPE_TLS : ML_TYPE_NONE;
+    e->vis = ML_VIS_HIDDEN;
+}
+
+/* Names that the linker makes itself, where they are wanted: see assemble.c. Those that anybody may
+** have (end, say) come last. */
 static bool made_by_linker(ml_txn *t, ml_entry *e)
 {
     const char *section = NULL;
@@ -152,9 +160,7 @@ static bool made_by_linker(ml_txn *t, ml_entry *e)
         if (!section || !ml_table_find_str(&t->idents, section))
             return false;
     }
-    e->def = ML_DEF_LINKER;
-    e->type = ml_segment_has(e->name) ? ML_TYPE_TLS : ML_TYPE_NONE;
-    e->vis = ML_VIS_HIDDEN;
+    make(e);
     return true;
 }
 
@@ -196,6 +202,8 @@ static int look_up(ml_txn *t, ml_entry *e)
             return 0;
         e->flags &= (uint16_t)~ML_ENT_ASKED;
     }
+    if (e->def == ML_DEF_NONE && ml_bounds_has(e->name))
+        make(e);
     return 0;
 }
 
