@@ -224,3 +224,67 @@ describe("the runtime of D", function()
       assert.matches("libgdruntime.a", err.hint, 1, true)
    end)
 end)
+
+describe("classes of Objective-C", function()
+   local runtime = [[
+      static const char *(*names[8])(void);
+      static int n;
+      void __objc_exec_class(const char *(*name)(void)) { names[n++] = name; }
+      int known(void) { int sum = 0; for (int i = 0; i < n; i++) sum += *names[i](); return sum; }
+   ]]
+   local function user(name)
+      return object("class_" .. name, ([[
+         void __objc_exec_class(const char *(*name)(void));
+         static const char *name(void) { return "%s"; }
+         __attribute__((constructor)) static void start(void) { __objc_exec_class(name); }
+      ]]):format(name))
+   end
+   local library = folder .. "/libclasses.so"
+
+   setup(function()
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
+         object("classes", runtime, "-O1 -fPIC"))
+   end)
+
+   local function refused(unit)
+      local done, err = unit:unload()
+      assert.is_nil(done)
+      assert.equal("classes", err.users[1].kind)
+      assert.matches("takes none back", err.message, 1, true)
+   end
+
+   it("go with their library", function()
+      local ln <close> = moonlink.new()
+      for _ = 1, 3 do
+         local unit = assert(ln:load {user "a", library})
+         assert.equal(("a"):byte(), ln:func "int known(void)"())
+         collectgarbage()
+         assert(unit:unload())
+      end
+   end)
+
+   it("stay where it does, until the last unit that uses it goes", function()
+      local ln <close> = moonlink.new()
+      local a = assert(ln:load {user "a", library})
+      local b = assert(ln:load {user "b", library})
+      refused(a)
+      refused(b)
+      assert(a:unload "force")
+      assert.equal(("a"):byte() + ("b"):byte(), ln:func "int known(void)"())
+      collectgarbage()
+      assert(b:unload())
+      assert(ln:load {user "c", library})
+      assert.equal(("c"):byte(), ln:func "int known(void)"())
+   end)
+
+   it("stay with a library in a unit of its own", function()
+      local ln <close> = moonlink.new()
+      local whole = assert(ln:load(object("classes", runtime, "-O1 -fPIC")))
+      refused(assert(ln:load(user "a")))
+      assert.equal(("a"):byte(), ln:func "int known(void)"())
+      collectgarbage()
+      assert(whole:unload "force")
+      assert(ln:load(object("classes", runtime, "-O1 -fPIC")))
+      assert.equal(0, ln:func "int known(void)"())
+   end)
+end)

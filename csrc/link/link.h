@@ -361,6 +361,8 @@ const char *ml_unit_use(const ml_unit *u, const ml_unit *of, uint32_t *cursor);
 size_t ml_unit_exit_handlers(const ml_unit *u, int64_t *ids, size_t room);
 /* Does it use the process's on_exit, which nothing can take back? */
 bool ml_unit_waits_for_exit(const ml_unit *u);
+/* Has it classes of Objective-C, which a library that stays takes back no more? */
+bool ml_unit_keeps_classes(const ml_unit *u);
 size_t ml_unit_threads(const ml_unit *u, ml_thread *list, size_t room);
 /* Calls into it that have not returned, as far as they are known: not 0 when there is one. */
 size_t ml_unit_calls(const ml_unit *u);

@@ -89,6 +89,31 @@ bool ml_unit_waits_for_exit(const ml_unit *u)
     return e && e->def == ML_DEF_PROCESS;
 }
 
+/* Does another unit that is not lost need the library? */
+static bool is_shared(const ml_unit *u, const ml_held *h)
+{
+    for (const ml_unit *other = u->s->first; other; other = other->next)
+        for (uint32_t i = 0; other != u && other->state != ML_UNIT_LOST && i < other->nheld; i++)
+            if (other->held[i]->lib.handle == h->lib.handle) /* opened twice, it has one */
+                return true;
+    return false;
+}
+
+/* GNU's Objective-C library looks at the classes that it knows whenever others come. It may go with
+** the unit; else the unit's must stay as long as it does. */
+bool ml_unit_keeps_classes(const ml_unit *u)
+{
+    const ml_entry *e = ml_table_find_str(&u->l->names, "__objc_exec_class");
+    if (!e || (e->def != ML_DEF_PROCESS && e->def != ML_DEF_UNIT))
+        return false;
+    if (e->def == ML_DEF_UNIT)
+        return e->unit->state != ML_UNIT_LOST;
+    for (uint32_t i = 0; i < u->nheld; i++)
+        if (strcmp(u->held[i]->lib.path, e->provider) == 0)
+            return is_shared(u, u->held[i]);
+    return true;
+}
+
 /* Calls that came by another way than a function of Lua (a comparison that qsort calls, a unit that
 ** calls another) are on the stack of this thread. It is looked at only below native code, so that
 ** no stale word of it counts else. */
@@ -127,7 +152,7 @@ static bool is_busy(ml_unit *u)
     bool threads = !u->quiet && !u->s->quiet && ml_unit_threads(u, NULL, 0);
     u->quiet = !threads;
     return threads || u->life->users || ml_exits_threads(u->exits, NULL, 0) || ml_unit_calls(u) ||
-           ml_unit_waits_for_exit(u);
+           ml_unit_waits_for_exit(u) || ml_unit_keeps_classes(u);
 }
 
 /* Where the blocks of a session lie: below 4 GiB, and above. */

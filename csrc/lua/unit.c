@@ -180,6 +180,10 @@ static int users_now(lua_State *L)
         add_user(L, "on_exit", 1);
         lua_pop(L, 1);
     }
+    if (ml_unit_keeps_classes(u)) {
+        add_user(L, "classes", 1);
+        lua_pop(L, 1);
+    }
     add_threads(L, u);
     return 1;
 }

@@ -458,7 +458,7 @@ function unit:missing(name) end
 function unit:calls(reset) end
 
 ---@class moonlink.core.User
----@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"on_exit"|"thread"|"silent thread"
+---@field kind "unit"|"function"|"call"|"linker"|"exit handler"|"on_exit"|"classes"|"thread"|"silent thread"
 ---@field count integer
 ---@field name? string of the unit or function
 ---@field unit? moonlink.core.Unit

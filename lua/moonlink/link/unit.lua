@@ -43,8 +43,8 @@ function methods:alive()
 end
 
 --- Who uses it: { kind=, count=, name= ... } each. Kinds: "unit" (with `symbols`), "function" (of
---- Lua), "call" (in flight), "linker", "exit handler" and "thread" (with `threads`), and "on_exit"
---- (it refers to that function, whose handlers stay).
+--- Lua), "call" (in flight), "linker", "exit handler" and "thread" (with `threads`), "on_exit"
+--- (it refers to that function, whose handlers stay) and "classes" (of Objective-C, likewise).
 ---@return moonlink.User[]
 function methods:users()
    core_of(self)

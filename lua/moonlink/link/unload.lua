@@ -80,6 +80,9 @@ local phrases = {
    {"on_exit", function()
       return "it may have handlers registered with on_exit, which cannot be taken back"
    end},
+   {"classes", function()
+      return "its classes are known to an Objective-C library that stays and takes none back"
+   end},
    {"thread", function(list)
       return ("code of it is on the stack of %s"):format(numbers(list[1]))
    end},
@@ -92,6 +95,7 @@ local hints = {
    call = "let that call return",
    linker = "close those linkers",
    ["exit handler"] = "end those threads",
+   classes = "unload all else that uses that library",
    thread = "end those threads",
    ["silent thread"] = "end those threads",
 }
