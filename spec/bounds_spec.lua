@@ -57,6 +57,18 @@ describe("the ends of a load's parts", function()
       assert.is_true(edata == zeros and zeros < last)
    end)
 
+   it("have the names that C gives them, where nobody else does", function()
+      local names = object("names", [[
+         extern char etext[], edata[], end[], _etext[], _edata[], _end[];
+         int data = 1, zero;
+         long same(void) { return etext == _etext && edata == _edata && end == _end; }
+      ]])
+      assert.equal(1, (loads.results("long", names, "same")))
+      local own = object("own_end", "long end(void) { return 7; }")
+      local user = object("user", "long end(void); long ended(void) { return end(); }")
+      assert.equal(7, (loads.results("long", {user, own}, "ended")))
+   end)
+
    it("can all be read", function()
       local ln <close> = moonlink.new()
       assert(ln:load(bounds))
