@@ -128,6 +128,22 @@ describe("the ends of a load's parts", function()
    end)
 end)
 
+it("the program's dynamic section leads to the loader's list, however code refers to it", function()
+   for i, flags in ipairs {"-fPIC", "-fPIE", "-fno-pic", "-fPIC -mcmodel=large"} do
+      local path = object("dynamic" .. i, [[
+         #include <link.h>
+         long version(void)
+         {
+            for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
+               if (d->d_tag == DT_DEBUG)
+                  return ((struct r_debug *)d->d_un.d_ptr)->r_version;
+            return 0;
+         }
+      ]], "-O1 " .. flags)
+      assert.equal(1, (loads.results("long", path, "version")), flags)
+   end
+end)
+
 it("the unwinder's functions are found in a process that has no C++", function()
    local path = object("depth", [[
       #include <unwind.h>

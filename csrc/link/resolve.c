@@ -26,21 +26,23 @@ static void bind_unit(const ml_txn *t, ml_entry *e, const ml_entry *other)
     e->unit = other->unit;
 }
 
-/* What the linker itself provides in place of the C library's function of that name. */
+/* What the linker itself provides in place of the C library's function of that name, or because the
+** program does not export it. */
 static bool find_own(const char *name, ml_provided *out)
 {
     static const struct {
         const char *name;
         uint64_t (*address)(void);
-    } own[] = {{"__cxa_atexit", ml_exits_atexit},
-               {"__cxa_thread_atexit", ml_exits_thread_atexit},
-               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit},
-               {"dl_iterate_phdr", ml_listed_iterate}};
+        uint8_t type;
+    } own[] = {{"_DYNAMIC", ml_library_program, ML_TYPE_OBJECT},
+               {"__cxa_atexit", ml_exits_atexit, ML_TYPE_FUNC},
+               {"__cxa_thread_atexit", ml_exits_thread_atexit, ML_TYPE_FUNC},
+               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit, ML_TYPE_FUNC},
+               {"dl_iterate_phdr", ml_listed_iterate, ML_TYPE_FUNC}};
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
         if (strcmp(name, own[i].name) != 0)
             continue;
-        *out =
-            (ml_provided){.addr = own[i].address(), .type = ML_TYPE_FUNC, .provider = "moonlink"};
+        *out = (ml_provided){.addr = own[i].address(), .type = own[i].type, .provider = "moonlink"};
         return out->addr != 0;
     }
     return false;

@@ -92,6 +92,18 @@ int ml_library_self(ml_diag *d, ml_library *out)
     return 0;
 }
 
+uint64_t ml_library_program(void)
+{
+    struct link_map *map = NULL;
+    void *self = dlopen(NULL, RTLD_LAZY);
+    uint64_t addr = 0;
+    if (self && dlinfo(self, RTLD_DI_LINKMAP, &map) == 0)
+        addr = (uint64_t)(uintptr_t)map->l_ld;
+    if (self)
+        dlclose(self);
+    return addr;
+}
+
 /* The address of a name; false when there is none. Only dlerror tells a symbol at 0 from none. */
 static bool address_of(void *handle, const char *name, const char *version, uint64_t *addr)
 {

@@ -23,6 +23,8 @@ int ml_library_open(ml_diag *d, ml_arena *a, const char *name, ml_library *out);
 void ml_library_close(ml_library *lib);
 /* The whole process as it started (dlopen(NULL)): the executable and all that is global. */
 int ml_library_self(ml_diag *d, ml_library *out);
+/* The dynamic section of the program, its _DYNAMIC (<link.h>), which it does not export; or 0. */
+uint64_t ml_library_program(void);
 
 /* What the process knows about a symbol that it provides. */
 typedef struct ml_provided {
