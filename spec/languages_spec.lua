@@ -288,3 +288,12 @@ describe("classes of Objective-C", function()
       assert.equal(0, ln:func "int known(void)"())
    end)
 end)
+
+it("a library that wants names of a program is an error that says what to add", function()
+   local library = folder .. "/libgoing.so"
+   support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
+      support.as(folder .. "/going.o", ".data\n.quad main.main\n"))
+   local err = loads.refusal {object("main", "int main_(void) { return 0; }"), library}
+   assert.equal("library", err.code)
+   assert.matches("libgo.a", err.hint, 1, true)
+end)

@@ -218,7 +218,9 @@ int ml_kind_refuse(ml_diag *d, const char *file, const char *member, ml_kind k, 
     if (k == ML_KIND_BITCODE) {
         const char *name = member ? member : file;
         char hint[512];
-        snprintf(hint, sizeof hint, "compile without -flto, or: clang -c -x ir %s -o NEW.o",
+        snprintf(hint, sizeof hint,
+                 "compile without -flto, or: clang -c -x ir %s -o NEW.o; what has control-flow "
+                 "integrity (-fsanitize=cfi) by: clang -flto -fuse-ld=lld -r ... -o NEW.o",
                  name ? name : "FILE");
         return ml_fail(d, ML_E_KIND, at, hint, "LLVM bitcode, not an ELF object");
     }

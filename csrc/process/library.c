@@ -23,7 +23,10 @@ static const struct remedy {
     {"file too short", "the file may be a linker script or an archive: load it as an input"},
     {"static TLS block",
      "start the program with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096, or preload it"},
-    {"undefined symbol", "the library does not name all libraries that it needs: preload those"},
+    {"undefined symbol: main.main",
+     "Go's library sees no loads: add the archive that gccgo -print-file-name=libgo.a tells"},
+    {"undefined symbol", "the library does not name all libraries that it needs: preload those, or "
+                         "add its archive in its place"},
     {"position-independent executable", "load the objects that it was linked from"},
     {"wrong ELF class", "the library is for another processor"},
     {"cannot enable executable stack", "link the library with -z noexecstack"},
