@@ -289,6 +289,16 @@ describe("the policy for undefined names", function()
       assert.equal("value", err.symbol)
    end)
 
+   it("comes after archives that a function lists; one that lists none is named", function()
+      for _, answer in ipairs {5, "libf.a", {"libf.a", 5}, print} do
+         local ln <close> = moonlink.new {fallback = function() return answer end}
+         local unit, err = ln:load(user)
+         assert.is_nil(unit)
+         assert.equal("policy", err.code)
+         assert.equal("the function `fallback` answered with no list of paths", err.message)
+      end
+   end)
+
    it("with an answer that means nothing says so", function()
       local ln <close> = moonlink.new {undefined = function() return {} end}
       local unit, err = ln:load(user)

@@ -43,10 +43,20 @@ describe("two linkers", function()
    it("cannot have each other's units in their scopes: one could close before the other", function()
       local a <close> = moonlink.new()
       local unit = assert(a:load(counter))
-      local b <close> = moonlink.new {scope = {unit, "process"}}
-      local ok, err = pcall(b.load, b, apply)
+      local b <close> = moonlink.new()
+      for _, wrong in ipairs {
+         function() return moonlink.new {scope = {unit, "process"}} end,
+         function() return b:load {apply, scope = {unit, "process"}} end,
+         function() return b:image {apply, at = 0x10000, scope = {unit}} end,
+      } do
+         local ok, err = pcall(wrong)
+         assert.is_false(ok)
+         assert.matches("^spec/session_spec.lua:%d+: .* belongs to another linker$", err)
+      end
+      assert.is_true(unit:unload())
+      local ok, err = pcall(function() return a:load {apply, scope = {unit, "process"}} end)
       assert.is_false(ok)
-      assert.matches("belongs to another linker", err, 1, true)
+      assert.matches("^spec/session_spec.lua:%d+: .* was unloaded$", err)
    end)
 end)
 

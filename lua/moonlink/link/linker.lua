@@ -389,8 +389,8 @@ end
 ---@return moonlink.Linker
 function linker.new(opts)
    local merged = options.merge(nil, options.check(opts, "linker"))
-   scope.compile(merged) -- raises for what is no place
    local self = over_session(assert(core.session()), merged)
+   scope.compile(merged, self) -- raises for what is no place
    if merged.trace then
       self:trace(merged.trace)
    end

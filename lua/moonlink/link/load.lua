@@ -329,7 +329,7 @@ function load.begin(linker, options)
    if options.trace ~= linker.options.trace then
       self.tracing = events.parse(options.trace)
    end
-   self.scope = scope.compile(options)
+   self.scope = scope.compile(options, linker)
    self.seen = not options.at and debugging.modes(linker, options.debug) or nil
    local duplicate, bind, unbound = options.duplicate, crossing.begin(self)
    if self.failed then

@@ -22,11 +22,26 @@ local FALLBACK_SET = 1
 ---@field asks? boolean the user's functions or tables have a say
 ---@field last function[] those of `ask` that open fall-back archives
 
+local function is_texts(value)
+   for _, text in ipairs(type(value) == "table" and value or {false}) do
+      if type(text) ~= "string" then
+         return false
+      end
+   end
+   return true
+end
+
 --- The default fall-back archives, or what the option says.
 local function fallback_paths(options)
    local value = options.fallback
    if type(value) == "function" then
       value = value()
+      if not is_texts(value or {}) then
+         return nil, errors.new {
+            code = "policy", message = "the function `fallback` answered with no list of paths",
+            hint = "answer with a list of archives, or nil",
+         }
+      end
    elseif value == nil or value == true then
       value = search.fallback(options)
    end
@@ -53,13 +68,20 @@ end
 --- Opens the fall-back archives when the first name gets that far; the place behind asks them.
 local function fallback_provider(load, names)
    local seen, options = load.runtimes, load.options
-   local paths = seen and {} or fallback_paths(options)
+   local paths, err = {}, nil
+   if not seen then
+      paths, err = fallback_paths(options)
+   end
+   if not paths then
+      return nil, err
+   end
    load.runtimes = seen or {}
    if is_default(options) then
       lists.append(paths, runtime_paths(names, load.runtimes))
    end
    for _, path in ipairs(paths) do
-      local ok, err = load.txn:add_archive(path, FALLBACK_SET)
+      local ok
+      ok, err = load.txn:add_archive(path, FALLBACK_SET)
       if not ok then
          return nil, err
       end
@@ -115,16 +137,23 @@ local function table_provider(names)
    return function_provider(function(q) return names[q.name] end, "a table of the scope")
 end
 
-local function unit_of(value)
+local function is_unit(value)
    local mt = type(value) == "table" and getmetatable(value)
-   return mt and mt.__name == "moonlink.LoadedUnit" and value.core
+   return mt and mt.__name == "moonlink.LoadedUnit"
+end
+
+local function check_unit(unit, linker)
+   if unit.linker ~= linker then
+      errors.mistake("%s belongs to another linker", unit.name)
+   elseif not unit:alive() then
+      errors.mistake("%s was unloaded", unit.name)
+   end
 end
 
 local function add(out, options, item)
    local list = out.core
-   local unit = unit_of(item)
-   if unit then
-      list[#list + 1] = unit
+   if is_unit(item) then
+      list[#list + 1] = item.core
    elseif item == "fallback" then
       list[#list + 1] = "ask"
       out.ask[#list] = fallback_provider
@@ -155,11 +184,14 @@ end
 
 local words = {self = true, archives = true, process = true, fallback = true}
 
-local function compile(options)
+local function compile(options, linker)
    local out = {core = {}, places = {}, ask = {}, archives = {}, last = {}}
    for i, item in ipairs(options.scope) do
       if type(item) == "string" and not words[item] then
          errors.mistake("'%s' is no place of the scope (self, archives, process, fallback)", item)
+      end
+      if linker and is_unit(item) then
+         check_unit(item, linker)
       end
       local before = #out.core
       add(out, options, item)
@@ -175,10 +207,11 @@ local default = compile(opts.defaults)
 
 --- Compiles the scope of a load.
 ---@param options moonlink.Options
+---@param linker? moonlink.Linker whose load it is, to which its units must belong
 ---@return moonlink.CompiledScope
-function scope.compile(options)
+function scope.compile(options, linker)
    local is_plain = options.scope == opts.defaults.scope and is_default(options)
-   return is_plain and default or compile(options)
+   return is_plain and default or compile(options, linker)
 end
 
 return scope
