@@ -14,13 +14,10 @@ static const struct {
     {"__executable_start", TEXT_START},
     {"_etext", TEXT_END},
     {"__etext", TEXT_END},
-    {"etext", TEXT_END},
     {"__data_start", DATA_START},
     {"_edata", DATA_END},
-    {"edata", DATA_END},
     {"__bss_start", DATA_END},
     {"_end", BSS_END},
-    {"end", BSS_END},
     {"etext", TEXT_END}, /* these may be anybody's names */
     {"data_start", DATA_START},
     {"edata", DATA_END},
