@@ -269,6 +269,32 @@ describe("an instrumented object", function()
          end)
       end
 
+      it("may run before libgcc's part has begun, also after another load", function()
+         local made = object("early", [[
+            static int n;
+            static int resolved(void) { return n; }
+            static int (*resolve(void))(void) { return resolved; }
+            int get(void) __attribute__((ifunc("resolve")));
+            static void early(int argc, char **argv, char **envp)
+            {
+               volatile char frame[100000];
+               frame[argc] = 6;
+               n = frame[argc] + (argv && envp);
+            }
+            static void (*first)(int, char **, char **)
+               __attribute__((section(".preinit_array"), used)) = early;
+         ]], "-O1 -fsplit-stack")
+         local status, out, err = support.lua([[
+            for _ = 1, 3 do
+               local ln <close> = require "moonlink".new()
+               assert(ln:load(...))
+               io.write(ln:func "int get(void)" (), " ")
+            end
+         ]], made)
+         assert.equal(0, status, err)
+         assert.equal("7 7 7 ", out)
+      end)
+
       it("without libgcc.a says what it needs", function()
          local err = loads.refusal {
             object("deep", SPLIT .. DEEP, "-fsplit-stack"), fallback = false,

@@ -217,6 +217,7 @@ static int run_on_stack(ml_txn *t)
 static int prepare(ml_txn *t, ml_unit *u)
 {
     int rc = run_on_stack(t);
+    ml_splitstack_begin(t);
     if (rc == 0)
         rc = ml_effects_do(t);
     if (rc == 0)

@@ -19,7 +19,10 @@
 ** stacks claims ADJUST bytes more (target->claim), and __morestack becomes __morestack_non_split,
 ** which makes a piece of a megabyte. The compiler's driver also has pthread_create go through
 ** libgcc's, which gives a new thread its %fs:0x70. In a thread that was made without, it is 0: all
-** frames fit, and the stack is the thread's own. */
+** frames fit, and the stack is the thread's own. So it is in a program that begins, until the first
+** constructor, which is libgcc's, measures the stack; here an earlier load's libgcc may have left
+** its end there, and resolvers and .preinit_array would call __morestack of one that has not begun.
+*/
 
 enum { ADJUST = 0x4000 };
 
@@ -118,4 +121,13 @@ int ml_splitstack_adjust(ml_txn *t)
         }
     }
     return 0;
+}
+
+void ml_splitstack_begin(const ml_txn *t)
+{
+    const ml_entry *own = t->has_split ? ml_table_find_str(&t->l->names, "__morestack") : NULL;
+    if (!own)
+        own = t->has_split ? ml_table_find_str(&t->l->names, "__morestack_non_split") : NULL;
+    if (own && own->def == ML_DEF_SECTION)
+        *(uint64_t *)(uintptr_t)(ml_tls_pointer() + t->target->stack_end) = 0;
 }

@@ -323,6 +323,8 @@ uint64_t ml_copies_address(const ml_txn *t, const ml_entry *e);
 void ml_splitstack_rename(const ml_txn *t, const ml_input *in, const char **name, size_t *len,
                           uint32_t *hash);
 int ml_splitstack_adjust(ml_txn *t);
+/* Before code of the load runs: this thread's stack looks whole until libgcc has measured it. */
+void ml_splitstack_begin(const ml_txn *t);
 
 /* count.c: may calls of a symbol by an input be counted? Is that relocation such a call? code: the
 ** bytes of the section that it changes. Wants a stub for the symbol, once; forgets all of them.

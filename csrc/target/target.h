@@ -185,6 +185,7 @@ typedef struct ml_target {
     /* The function that starts at code checks its stack (-fsplit-stack): makes it claim `more`
     ** bytes beside its frame, or all there are. False when it does not begin like that. */
     bool (*claim)(uint8_t *code, size_t size, uint32_t more);
+    uint32_t stack_end; /* where such functions find it, from the thread pointer */
     /* Is the 4-byte pc-relative field at code[field] that of a direct call or jump? */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?

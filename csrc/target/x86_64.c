@@ -209,6 +209,7 @@ const ml_target ml_target_x86_64 = {
     .stub = stub,
     .lazy = lazy,
     .claim = claim,
+    .stack_end = 0x70, /* %fs:0x70, __private_ss of glibc's tcbhead_t */
     .lazy_head = lazy_head,
     .count = ml_x86_64_count,
     .count_size = ML_X86_64_COUNT_SIZE,
