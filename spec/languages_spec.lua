@@ -289,6 +289,44 @@ describe("classes of Objective-C", function()
    end)
 end)
 
+it("an exception of another language ends the call as an error that names the language", function()
+   local source = [[
+      #include <stdlib.h>
+      #include <unwind.h>
+      static int deleted;
+      static void delete(_Unwind_Reason_Code code, struct _Unwind_Exception *e)
+      {
+         deleted++;
+         free(e);
+      }
+      int raise(const char *class)
+      {
+         struct _Unwind_Exception *e = calloc(1, sizeof *e + 16);
+         for (int i = 0; i < 8; i++) e->exception_class = e->exception_class << 8 | class[i];
+         e->exception_cleanup = delete;
+         _Unwind_RaiseException(e);
+         return 0;
+      }
+      int gone(void) { return deleted; }
+   ]]
+   local ln <close> = moonlink.new()
+   assert(ln:load(object("raise", source, "-O1 -fexceptions")))
+   local raise = ln:func "int raise(const char *)"
+   for i, case in ipairs {
+      {"GNU-Ada\0", "an exception of Ada"}, {"GNUCD\0\0\0", "an exception of D"},
+      {"GNUCGO\0\0", "an exception of Go"}, {"GNUCOBJC", "an exception of Objective-C"},
+      {"ACMELOGO", "a foreign exception"}, {"GNUCD\0\0D", "a foreign exception"},
+   } do
+      local bytes <close> = moonlink.alloc(8)
+      bytes:set(case[1])
+      local ok, err = pcall(raise, bytes:address())
+      assert.is_false(ok)
+      assert.equal("exception", err.code)
+      assert.equal("raise: " .. case[2], tostring(err))
+      assert.equal(i, ln:func "int gone(void)"())
+   end
+end)
+
 it("a library that wants names of a program is an error that says what to add", function()
    local library = folder .. "/libgoing.so"
    support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,

@@ -182,10 +182,25 @@ static bool write_number(const thrown *t, char type, char *to, size_t size)
     return snprintf(to, size, strchr("casilx", type) ? "%" PRId64 : "%" PRIu64, v.i) > 0;
 }
 
+/* Whose runtime has raised it, when that is none of C++. */
+static const char *language_of(const unwind_header *e)
+{
+    static const char known[][2][12] = {
+        {"GNU-Ada", "Ada"}, {"GNUCD", "D"}, {"GNUCGO", "Go"}, {"GNUCOBJC", "Objective-C"}};
+    char class[8];
+    for (unsigned i = 0; i < 8; i++)
+        class[i] = (char)(e->class >> (56 - 8 * i));
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (memcmp(class, known[i][0], sizeof class) == 0)
+            return known[i][1];
+    return NULL;
+}
+
 static void describe(const unwind_header *e, ml_caught *c)
 {
     thrown t;
     c->type[0] = c->what[0] = 0;
+    c->language = language_of(e);
     if (!look_into(e, &t))
         return;
     const char *name = name_of(t.type);
@@ -244,7 +259,9 @@ void ml_cxx_end(void *exception, ml_caught *caught)
 
 void ml_caught_text(const ml_caught *caught, char *buf, size_t size)
 {
-    if (!caught->type[0])
+    if (!caught->type[0] && caught->language)
+        snprintf(buf, size, "an exception of %s", caught->language);
+    else if (!caught->type[0])
         snprintf(buf, size, "a foreign exception");
     else
         snprintf(buf, size, "C++ exception %s%s%s", caught->type, caught->what[0] ? ": " : "",

@@ -14,8 +14,8 @@
 ** longer, its destructor runs, its memory goes. caught may be NULL. */
 void ml_cxx_end(void *exception, ml_caught *caught);
 
-/* "C++ exception std::out_of_range: TEXT", or "a foreign exception": the words for an error.
-** Written to buf, always terminated; cut to size. */
+/* The words for an error: "C++ exception std::out_of_range: TEXT", "an exception of Ada", or "a
+** foreign exception". Written to buf, always terminated; cut to size. */
 void ml_caught_text(const ml_caught *caught, char *buf, size_t size);
 
 /* Writes what the demangler of the runtime that holds the address makes of a name; else that of

@@ -63,9 +63,10 @@ bool ml_library_features(const ml_library *self, const char *name, ml_provided *
 
 /* An exception that ended native code: see cxx.h, which also has the words for it. */
 typedef struct ml_caught {
-    size_t index;   /* of the function that raised it, in the list that was run */
-    char type[256]; /* "std::out_of_range", cut to size; "": raised by no C++ runtime */
-    char what[512]; /* what() of a std::exception, a number, a text; "": unknown */
+    size_t index;         /* of the function that raised it, in the list that was run */
+    char type[256];       /* "std::out_of_range", cut to size; "": raised by no C++ runtime */
+    char what[512];       /* what() of a std::exception, a number, a text; "": unknown */
+    const char *language; /* "Ada": of another runtime that is known; else NULL */
 } ml_caught;
 
 /* Runs n constructors or destructors, in this order: each gets argc, argv, envp of the process.
