@@ -47,6 +47,20 @@ describe("an object with transactions", function()
       assert.equal(("116\t137\n158\n"):rep(3), out)
    end)
 
+   it("needs no runtime when it has only functions for them", function()
+      local made = object("callee",
+         "static int n; __attribute__((transaction_safe)) int add(int m) { return n += m; }",
+         "-O1 -fgnu-tm")
+      assert.matches(".tm_clone_table", support.sh("readelf -SW %s", made), 1, true)
+      local status, out, err = support.lua([[
+         local ln <close> = require "moonlink".new()
+         assert(ln:load(...))
+         io.write(ln:func "int add(int)"(5), " ", ln:func "int add(int)"(7))
+      ]], made)
+      assert.equal(0, status, err)
+      assert.equal("5 12", out)
+   end)
+
    it("keeps what a transaction may call by pointer when unused sections are dropped", function()
       local ln <close> = moonlink.new {gc_sections = true, roots = {"f"}}
       assert(ln:load {object("dropped", source, "-O1 -fgnu-tm -ffunction-sections"), "-litm"})

@@ -16,12 +16,20 @@ enum { PAIR = 16 };
 
 static const char *const names[2] = {"_ITM_registerTMCloneTable", "_ITM_deregisterTMCloneTable"};
 
+/* Weakly, as crtbegin.o does: functions that no transaction calls need no runtime. */
 int ml_clones_want(ml_txn *t, const ml_input *in)
 {
     if (!(in->img->roles & 1u << ML_ROLE_TM_CLONES) || t->o.fixed)
         return 0;
-    int rc = ml_txn_root(t, names[0]);
-    return rc < 0 ? rc : ml_txn_root(t, names[1]);
+    for (int k = 0; k < 2; k++) {
+        ml_entry *e = ml_select_entry(t, names[k]);
+        if (!e)
+            return ml_nomem(t->d);
+        if (!e->strong && !e->weak)
+            e->first_ref = (uint32_t)(in - t->l->inputs);
+        e->weak++;
+    }
+    return 0;
 }
 
 static void *function(const ml_linked *l, unsigned which)
