@@ -303,6 +303,24 @@ describe("classes of Objective-C", function()
    end)
 end)
 
+it("a program finds environment and kernel's words behind its arguments, as at its start", function()
+   local program = object("behind", [[
+      #include <elf.h>
+      #include <string.h>
+      int main(int argc, char **argv, char **envp)
+      {
+         int found = envp == argv + argc + 1;
+         for (; *envp; envp++) if (strcmp(*envp, "BEHIND=yes") == 0) found |= 2;
+         for (Elf64_auxv_t *a = (void *)(envp + 1); a->a_type; a++)
+            if (a->a_type == AT_PAGESZ && a->a_un.a_val == 4096) found |= 4;
+         return found * 10 + argc;
+      }
+   ]])
+   local status, out, err = support.exit("BEHIND=yes %s run %s -- x y", support.moonlink(),
+      program)
+   assert.same({73, "", ""}, {status, out, err})
+end)
+
 it("an exception of another language ends the call as an error that names the language", function()
    local source = [[
       #include <stdlib.h>

@@ -42,16 +42,26 @@ local function entry_of(ln, unit, name)
    return call.func(own, ("int %s(int, char **, char **)"):format(shown))
 end
 
-local function environment()
+--- What stands behind the arguments of a program when it starts: the environment's vector, and what
+--- the kernel tells, which Go's runtime looks for there (x86-64 psABI 3.4.1).
+local function behind_arguments()
    local process <close> = moonlink.new {scope = {"process"}}
-   local address = assert(process:address_of "environ")
-   return (moonlink.read(address, "j"))
+   local at = moonlink.read(assert(process:address_of "environ"), "j")
+   local parts, entry = {}, nil
+   repeat
+      entry = at == 0 and 0 or moonlink.read(at, "j")
+      parts[#parts + 1] = ("j"):pack(entry)
+      at = at + 8
+   until entry == 0
+   local file <close> = io.open("/proc/self/auxv", "rb")
+   parts[#parts + 1] = file and file:read "a" or ("jj"):pack(0, 0)
+   return table.concat(parts)
 end
 
 --- Calls main with the arguments. What main raises (a callback, a missing function) is an error.
 local function call_main(main, words)
-   local memory <close> = argv.new(words)
-   local good, result = pcall(main, #words, memory, environment())
+   local memory <close> = argv.new(words, behind_arguments())
+   local good, result = pcall(main, #words, memory, memory:address() + 8 * (#words + 1))
    if not good then
       return nil, result
    end
