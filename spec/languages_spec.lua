@@ -303,7 +303,7 @@ describe("classes of Objective-C", function()
    end)
 end)
 
-it("a program finds environment and kernel's words behind its arguments, as at its start", function()
+it("a program finds environment and kernel's words behind its arguments", function()
    local program = object("behind", [[
       #include <elf.h>
       #include <string.h>

@@ -47,9 +47,9 @@ end
 local function behind_arguments()
    local process <close> = moonlink.new {scope = {"process"}}
    local at = moonlink.read(assert(process:address_of "environ"), "j")
-   local parts, entry = {}, nil
+   local parts = {}
    repeat
-      entry = at == 0 and 0 or moonlink.read(at, "j")
+      local entry = at == 0 and 0 or moonlink.read(at, "j")
       parts[#parts + 1] = ("j"):pack(entry)
       at = at + 8
    until entry == 0
