@@ -36,7 +36,7 @@
 
 /* The tunable, in bytes, as the variable of the environment said it when glibc read it, at start:
 ** the last of several counts. */
-static uint64_t optional_room(void)
+static uint64_t read_optional_room(void)
 {
     enum { DEFAULT = 512, MOST = 1 << 30 };
     static const char name[] = "glibc.rtld.optional_static_tls=";
@@ -48,6 +48,17 @@ static uint64_t optional_room(void)
         bytes = strtoull(at, NULL, 0);
     }
     return bytes < MOST ? bytes : MOST;
+}
+
+static uint64_t optional_room(void)
+{
+    static _Atomic(uint64_t) known; /* one more; 0: not yet. It never changes */
+    uint64_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!bytes) {
+        bytes = read_optional_room() + 1;
+        atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    }
+    return bytes - 1;
 }
 
 /* The most that a static block can have, in bytes, and how far one lies below another. A retired
