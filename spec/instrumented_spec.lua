@@ -295,6 +295,22 @@ describe("an instrumented object", function()
          assert.equal("7 7 7 ", out)
       end)
 
+      it("goes on in new threads after a reload", function()
+         local made = object("reloaded", SPLIT .. DEEP, "-fsplit-stack -O1")
+         local status, out, err = support.lua([[
+            local ln <close> = require "moonlink".new()
+            local unit = assert(ln:load(...))
+            local in_thread = ln:func "int in_thread(int)"
+            for _ = 1, 3 do
+               io.write(in_thread(20000), " ")
+               assert(unit:reload())
+            end
+            io.write(in_thread(20001))
+         ]], made)
+         assert.equal(0, status, err)
+         assert.equal("20000 20000 20000 20001", out)
+      end)
+
       it("without libgcc.a says what it needs", function()
          local err = loads.refusal {
             object("deep", SPLIT .. DEEP, "-fsplit-stack"), fallback = false,

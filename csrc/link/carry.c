@@ -46,12 +46,20 @@ static bool is_coverage_counter(const char *name)
     return strncmp(name, clang, sizeof clang - 1) == 0;
 }
 
+/* Does libgcc keep there by which key threads free their pieces of stack (-fsplit-stack)? The key
+** names a function of its own version: each makes one. */
+static bool has_stack_key(const ml_txn *t, const ml_input *in)
+{
+    return t->has_split && in->member && strcmp(in->member, "generic-morestack-thread.o") == 0;
+}
+
 /* name: of a global one, which lives as long as the load; NULL: it is local. */
 static int add_variable(ml_txn *t, uint32_t input, const char *name, const ml_isym *s)
 {
     const ml_input *in = &t->l->inputs[input];
     unsigned class = t->pieces[in->piece[s->section] - 1].class;
-    if (s->size == 0 || !is_data(class) || (!name && is_coverage_counter(s->name)))
+    if (s->size == 0 || !is_data(class) || (!name && is_coverage_counter(s->name)) ||
+        has_stack_key(t, in))
         return 0;
     ml_datum v = {.name = name ? name : ml_strdup(&t->l->keep, s->name),
                   .addr = ml_section_base(in, s->section) + s->value,
