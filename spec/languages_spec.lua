@@ -165,11 +165,13 @@ describe("code that walks the images of the process", function()
    it("finds its own, and what may be read, written and run there", function()
       for _, options in ipairs {"-O1", "-O1 -fPIC", "-O1 -mcmodel=large"} do
          local made = object("listed", LISTED, options)
-         local ln <close> = moonlink.new()
-         assert(ln:load(made))
-         assert.equal(66451, ln:func "int at_start(void)"())
-         assert.equal(66451, ln:func "int own_image(void)"())
-         assert.equal("moonlink:" .. made, ln:func "const char *name(void)"())
+         for _, bind in ipairs {"direct", "stubs", "lazy"} do
+            local ln <close> = moonlink.new()
+            assert(ln:load {made, bind = bind})
+            assert.equal(66451, ln:func "int at_start(void)"())
+            assert.equal(66451, ln:func "int own_image(void)"())
+            assert.equal("moonlink:" .. made, ln:func "const char *name(void)"())
+         end
       end
    end)
 

@@ -59,10 +59,12 @@ int ml_defer_sort(ml_txn *t)
 
 /* Names that the C standard reserves are a compiler's: some of their functions have a calling
 ** convention of their own (__tls_get_addr, __morestack), some are only in archives that are opened
-** for them. What begins with _Z is a mangled name of C++. */
+** for them. What begins with _Z is a mangled name of C++. For the last two, resolve.c has an answer
+** of its own. */
 static bool is_reserved(const char *name)
 {
-    return name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] < 'Z'));
+    return (name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] < 'Z'))) ||
+           strcmp(name, "dl_iterate_phdr") == 0 || strcmp(name, "_d_dso_registry") == 0;
 }
 
 /* Does a unit have the name now, in a place of the scope before `end`? */
