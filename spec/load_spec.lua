@@ -436,6 +436,9 @@ describe("what cannot be loaded says what it is:", function()
       assert.equal("kind", err.code)
       assert.matches("GCC LTO object without machine code", err.message, 1, true)
       assert.matches("-ffat-lto-objects", err.hint, 1, true)
+      local made = dir .. "/lto_code.o" -- what the hint says makes one that can be used
+      support.sh("%s", (err.hint:match "gcc %-r.*":gsub("FILE", path):gsub("NEW%.o", made)))
+      assert.equal(1, results(made, "f"))
    end)
 
    it("but an object with both is used", function()

@@ -457,7 +457,8 @@ static int refuse_slim_lto(const parser *p)
     if (!p->lto || !raw(p, p->lto, &s) || s.n < 5 || s.p[4] == 0)
         return 0;
     return ml_fail(p->d, ML_E_KIND, (ml_where){.file = p->img->file, .member = p->img->member},
-                   "compile with -ffat-lto-objects, or without -flto",
+                   "compile with -ffat-lto-objects, or without -flto; or make code of it: gcc -r "
+                   "-flinker-output=nolto-rel -nostdlib FILE -o NEW.o",
                    "GCC LTO object without machine code");
 }
 
