@@ -193,9 +193,6 @@ describe("an exception is caught", function()
    for _, compiler in ipairs(COMPILERS) do
       for _, model in ipairs(MODELS) do
          it(("in its own object and in others (%s %s)"):format(compiler, model), function()
-            if compiler == "clang++" and model:find "medium" then
-               model = "-fPIC"
-            end
             local flags = "-O1 " .. model
             local one <close> = loaded {cxx("one", MANY .. CATCHER, flags, compiler)}
             catches(one)

@@ -255,6 +255,29 @@ describe("code that is not position independent", function()
       {"an unknown instruction", "lgdt v_int(%rip)", "lgdt", "not known"},
    }
 
+   -- Nothing but the field itself says that the load has to lie below 2 GiB.
+   it("reaches a function from 32 bits of data", function()
+      local object = support.as(folder .. "/low_data.o", [[
+         .globl length
+         length: movl table(%rip), %eax
+            jmp *%rax
+         .data
+         table: .long strlen
+      ]])
+      local ln <close> = moonlink.new {}
+      assert(ln:load(object))
+      assert.equal(4, ln:func "long length(const char *)" "four")
+   end)
+
+   it("reaches what a table of C++ names in 32 bits", function()
+      local object = support.cc(folder .. "/low_throw.o", [[
+         extern "C" int entry(int n) { try { throw n; } catch (int v) { return v + 1; } }
+      ]], "-O2 -fno-pic -mcmodel=medium", {compiler = "clang++"})
+      local ln <close> = moonlink.new {}
+      assert(ln:load {object, "-lstdc++"})
+      assert.equal(8, ln:func "int entry(int)"(7))
+   end)
+
    for _, case in ipairs(REFUSED) do
       it("refuses " .. case[1] .. " by name #layout", function()
          local object = support.as(folder .. "/refused.o", ([[

@@ -150,12 +150,16 @@ static void want_reach(scan *c, uint32_t k, const ml_irel *r, const ml_rrow *row
     bool branch = row->formula == ML_L_A_P || (code && pcrel && is_branch(c, r->offset));
     if (reached && !branch)
         return;
+    bool stub = v->e && (branch || (!code && is_function(v->e)));
+    bool copy = v->e && !code && !stub && !pcrel && ml_copies_may(v->e);
     if (code && !branch)
         want_move(c, k);
-    else if (v->e && (branch || is_function(v->e)))
+    else if (stub)
         want_stub(c, v->e);
-    else if (v->e && !pcrel && ml_copies_may(v->e))
+    else if (copy)
         ml_copies_want(t, v->e);
+    if (stub || copy) /* is to lie where the field reaches it */
+        c->low |= (row->needs & ML_NEED_LOW) != 0;
 }
 
 /* Can the code do without the slot, once its symbol is in reach? */
