@@ -24,8 +24,8 @@
 ** it keeps in the order of addresses once it has sorted an object's entries; to take one back it
 ** walks the list, too: 10,000 units took 48 ms to forget. It also takes an array of tables as one
 ** object. So up to MOST tables that follow each other in the address space are a *run*, whose array
-** it is told of: 10,000 units are a list of forty. MOST is what balances the walk with the sorting
-** of a run's entries at the next throw.
+** it is told of: 10,000 units are a list of twenty. MOST is what balances the walk with the sorting
+** of a run's entries at the next throw: where tables have more than two each, a run is for USUAL.
 ** The order in an array does not matter: a table keeps its place while the run lasts, and in a free
 ** place stands a table without entries. A change makes another array known before the old one is
 ** forgotten, by another object: see Note [Objects that are still read]. Copying it took longer than
@@ -61,12 +61,13 @@
 ** run with most of them that gets rid of its own. */
 
 enum {
-    MOST = 256,
+    MOST = 512,
+    USUAL = 256,
     FEW = 16,
     DEALT = 12, /* tables that a run for FEW begins with */
     PIECES = MOST / DEALT + 1,
-    MOST_ENTRIES = 1024, /* of a run with a door and some tables, */
-    SOME = 2,            /* so many */
+    MOST_ENTRIES = 1024, /* of a run of more than USUAL tables, or with a door and SOME of them */
+    SOME = 2,
     LINGERING = 1 << 14, /* so many more entries of the dead than of the living may stay */
     LENGTH_AT = 4,       /* in a door's record: its 64-bit length, */
     COUNTED_FROM = 12,
@@ -362,8 +363,8 @@ static uint32_t runs_up_to(const ml_runs *v, uint64_t code)
 
 static bool fits(const run *r, const ml_takers *who, const ml_unwind_table *t)
 {
-    return r->n < r->most &&
-           (r->n < SOME || r->entries + t->entries <= MOST_ENTRIES || !taker_by(who, ML_WAY_DOORS));
+    const uint32_t most = taker_by(who, ML_WAY_DOORS) ? SOME : USUAL;
+    return r->n < r->most && (r->n < most || r->entries + t->entries <= MOST_ENTRIES);
 }
 
 /* The run for one more table, with a free place; NULL when memory is short. Loads that follow each
