@@ -138,6 +138,17 @@ function()
       }
    end)
 
+   it("with one priority that two compilers write in two ways", function()
+      agree {
+         object(function_in(".init_array.200", "clang")),
+         object(function_in(".init_array.00200", "gcc")),
+         object(old_section(".ctors.65335", "old")), object(function_in(".init_array.200", "late")),
+         object(function_in(".fini_array.200", "dclang")),
+         object(function_in(".fini_array.00200", "dgcc")),
+         object(old_section(".dtors.65335", "dold")),
+      }
+   end)
+
    it("with pieces of .init and .fini in several objects", function()
       local source = [[
          void say(const char *);

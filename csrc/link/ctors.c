@@ -1,9 +1,10 @@
 /* ctors.c -- link: constructors and destructors of a load, in the order in which they run.
 ** takes relocated bytes; gives the addresses in .preinit_array, .init_array and .fini_array:
 ** ascending priority (the number behind the section's name), those without one last, within one
-** priority in input order; destructors the other way round. The older .ctors and .dtors count as
-** ld's scripts count them: read backwards, their numbers from 65535 down. The function of .init
-** runs before .init_array, that of .fini after .fini_array (fragments.c).
+** priority by the names, as ld's SORT_BY_INIT_PRIORITY has it (gcc writes .init_array.00101, clang
+** .init_array.101), then in input order; destructors the other way round. The older .ctors and
+** .dtors count as ld's scripts count them: read backwards, their numbers from 65535 down. The
+** function of .init runs before .init_array, that of .fini after .fini_array (fragments.c).
 ** Spec: gABI chapter 5 "Initialization and Termination Functions"; GCC's init_priority.
 ** SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "process/cxx.h"
 
 typedef struct ctor_section {
+    const char *name;
     uint32_t input, section;
     uint32_t order; /* 0: preinit; 1 + priority */
 } ctor_section;
@@ -43,6 +45,9 @@ static int by_order(const void *a, const void *b)
     const ctor_section *x = a, *y = b;
     if (x->order != y->order)
         return x->order < y->order ? -1 : 1;
+    int names = x->order == 0 || x->order == PLAIN ? 0 : strcmp(x->name, y->name);
+    if (names)
+        return names;
     if (x->input != y->input)
         return x->input < y->input ? -1 : 1;
     return x->section < y->section ? -1 : x->section > y->section;
@@ -128,7 +133,7 @@ static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, 
             const ml_isec s = ml_image_section(in->img, k);
             if (!ML_ARENA_ROOM(&t->scratch, *out, *n, room))
                 return ml_nomem(t->d);
-            (*out)[(*n)++] = (ctor_section){i, k, order_of(&s)};
+            (*out)[(*n)++] = (ctor_section){s.name, i, k, order_of(&s)};
             *entries += s.data.n / 8;
         }
     }
