@@ -286,26 +286,20 @@ static int all_pieces(ml_txn *t)
     return rc < 0 ? rc : merge_runs(t);
 }
 
-static bool wants(const ml_txn *t, const char *name)
-{
-    const ml_entry *e = ml_table_find_str(&t->l->names, name);
-    return e && e->def == ML_DEF_LINKER;
-}
-
 /* GOT, stubs, moved instructions, __dso_handle: behind the sections, as scan counted them. */
 static void linker_pieces(ml_txn *t)
 {
     t->piece_got = t->piece_stubs = t->piece_moved = t->piece_dso = 0;
     uint64_t got = (uint64_t)(t->ngot ? t->ngot : 1) * ML_GOT_SLOT;
     uint64_t stubs = (uint64_t)t->nstubs * t->target->stub_size;
-    if (t->ngot || t->need_gotbase || wants(t, "_GLOBAL_OFFSET_TABLE_"))
+    if (t->ngot || t->need_gotbase || ml_builtin_wanted(t, ml_got_address))
         t->piece_got = ml_piece_add(t, ML_CLASS_CONST, got, 16);
     if (t->nstubs)
         t->piece_stubs = ml_piece_add(t, ML_CLASS_TEXT, stubs, 16);
     if (t->nmoved)
         t->piece_moved = ml_piece_add(t, ML_CLASS_TEXT, (uint64_t)t->nmoved * ML_MOVE_MAX, 16);
     ml_count_pieces(t);
-    if (wants(t, "__dso_handle"))
+    if (ml_builtin_wanted(t, ml_dso_address))
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     ml_header_piece(t);
     ml_copies_piece(t);
@@ -470,20 +464,26 @@ static void run_extents(ml_txn *t)
     }
 }
 
+uint64_t ml_dso_address(const ml_txn *t, unsigned which)
+{
+    (void)which;
+    return t->l->dso_handle;
+}
+
+uint64_t ml_got_address(const ml_txn *t, unsigned which)
+{
+    (void)which;
+    return t->l->got;
+}
+
 static uint64_t linker_symbol(const ml_txn *t, const ml_entry *e)
 {
-    if (strcmp(e->name, "__dso_handle") == 0)
-        return t->l->dso_handle;
-    if (strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") == 0)
-        return t->l->got;
-    if (ml_header_is(e->name))
-        return ml_piece_addr(t, t->piece_header);
-    if (ml_bounds_has(e->name))
-        return ml_bounds_address(t, e->name);
-    if (ml_segment_has(e->name))
-        return 0;
-    bool stop = strncmp(e->name, "__stop_", 7) == 0; /* else __start_ */
-    const ml_entry *run = ml_table_find_str(&t->idents, e->name + (stop ? 7 : 8));
+    const ml_builtin *own = ml_builtin_find(e->name, e->len);
+    bool stop;
+    if (own)
+        return own->of_load(t, own->which);
+    const char *section = ml_builtin_section(e->name, &stop);
+    const ml_entry *run = section ? ml_table_find_str(&t->idents, section) : NULL;
     return run ? (stop ? run->size : run->addr) : 0;
 }
 

@@ -59,12 +59,17 @@ int ml_defer_sort(ml_txn *t)
 
 /* Names that the C standard reserves are a compiler's: some of their functions have a calling
 ** convention of their own (__tls_get_addr, __morestack), some are only in archives that are opened
-** for them. What begins with _Z is a mangled name of C++. For the last two, resolve.c has an answer
-** of its own. */
+** for them. What begins with _Z is a mangled name of C++. */
 static bool is_reserved(const char *name)
 {
-    return (name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] < 'Z'))) ||
-           strcmp(name, "dl_iterate_phdr") == 0 || strcmp(name, "_d_dso_registry") == 0;
+    return name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] < 'Z'));
+}
+
+/* What has another answer than the process's does not wait: a first call asks the process. */
+static bool is_own(const ml_entry *e)
+{
+    const ml_builtin *own = ml_builtin_find(e->name, e->len);
+    return own && !own->of_load;
 }
 
 /* Does a unit have the name now, in a place of the scope before `end`? */
@@ -88,7 +93,8 @@ int ml_defer_may(ml_txn *t, const ml_entry *e)
 {
     const unsigned not = ML_ENT_ROOT | ML_ENT_HIDDEN_REF | ML_ENT_SHADOWED;
     if (e->taken || !e->strong || (e->flags & not ) || e->type == ML_TYPE_TLS ||
-        is_reserved(e->name) || memchr(e->name, '@', e->len) || memchr(e->name, '\n', e->len))
+        is_reserved(e->name) || is_own(e) || memchr(e->name, '@', e->len) ||
+        memchr(e->name, '\n', e->len))
         return 0;
     for (unsigned i = 0; i < t->o.nscope; i++) {
         if (t->o.scope[i].kind != ML_SCOPE_ARCHIVES)

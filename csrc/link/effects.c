@@ -25,21 +25,9 @@ static int list(ml_txn *t)
     return 0;
 }
 
-/* D's runtime tells images apart by their handles, and ends the process at the second one that the
-** process's own loader has none of. */
-static int check_runtime(ml_txn *t)
-{
-    const ml_entry *e = ml_table_find_str(&t->l->names, "_d_dso_registry");
-    if (!e || e->def != ML_DEF_UNIT)
-        return 0;
-    return ml_fail(t->d, ML_E_UNSUPPORTED, (ml_where){.symbol = e->name},
-                   "load all objects of D in one load, with the archives of their library",
-                   "code of D cannot be added to the runtime in unit %s", e->unit->life->name);
-}
-
 int ml_effects_do(ml_txn *t)
 {
-    int rc = check_runtime(t);
+    int rc = ml_builtin_check(t);
     if (rc == 0)
         rc = ml_frames_register(t);
     if (rc == 0)

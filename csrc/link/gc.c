@@ -64,9 +64,8 @@ static void mark(gc *g, uint32_t input, uint32_t section)
 /* __start_NAME or __stop_NAME is used: all sections of that name live. */
 static void mark_named(gc *g, const char *symbol)
 {
-    const char *name = strncmp(symbol, "__start_", 8) == 0  ? symbol + 8
-                       : strncmp(symbol, "__stop_", 7) == 0 ? symbol + 7
-                                                            : NULL;
+    bool stop;
+    const char *name = ml_builtin_section(symbol, &stop);
     const ml_entry *e = name ? ml_table_find_str(&g->t->idents, name) : NULL;
     if (!e)
         return;

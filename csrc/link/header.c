@@ -7,17 +7,17 @@
 
 enum { HEADER_SIZE = 64, ET_DYN_ = 3 };
 
-bool ml_header_is(const char *name)
-{
-    return strcmp(name, "__ehdr_start") == 0;
-}
-
 void ml_header_piece(ml_txn *t)
 {
-    const ml_entry *e = ml_table_find_str(&t->l->names, "__ehdr_start");
     t->piece_header = 0;
-    if (e && e->def == ML_DEF_LINKER)
+    if (ml_builtin_wanted(t, ml_header_address))
         t->piece_header = ml_piece_add(t, ML_CLASS_CONST, HEADER_SIZE, 16);
+}
+
+uint64_t ml_header_address(const ml_txn *t, unsigned which)
+{
+    (void)which;
+    return ml_piece_addr(t, t->piece_header);
 }
 
 void ml_header_write(ml_txn *t)

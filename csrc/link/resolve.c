@@ -26,36 +26,6 @@ static void bind_unit(const ml_txn *t, ml_entry *e, const ml_entry *other)
     e->unit = other->unit;
 }
 
-/* What the linker itself provides in place of the C library's function of that name, or because the
-** program does not export it. */
-static bool find_own(const char *name, ml_provided *out)
-{
-    static const struct {
-        const char *name;
-        uint64_t (*address)(void);
-        uint8_t type;
-    } own[] = {{"_DYNAMIC", ml_library_program, ML_TYPE_OBJECT},
-               {"__cxa_atexit", ml_exits_atexit, ML_TYPE_FUNC},
-               {"__cxa_thread_atexit", ml_exits_thread_atexit, ML_TYPE_FUNC},
-               {"__cxa_thread_atexit_impl", ml_exits_thread_atexit, ML_TYPE_FUNC},
-               {"dl_iterate_phdr", ml_listed_iterate, ML_TYPE_FUNC}};
-    for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
-        if (strcmp(name, own[i].name) != 0)
-            continue;
-        *out = (ml_provided){.addr = own[i].address(), .type = own[i].type, .provider = "moonlink"};
-        return out->addr != 0;
-    }
-    return false;
-}
-
-/* D's runtime looks for the image that registers with it in the list of the process's own loader,
-** and ends the process when it is not there. In a load of its own it sees ours (process/listed.c),
-** as a shared library it does not: then the name is undefined, and its hint says what to load. */
-static bool is_of_no_use(const char *name)
-{
-    return strcmp(name, "_d_dso_registry") == 0;
-}
-
 /* The process's answer. A name with a version is asked for with it. */
 static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *out, uint32_t *held)
 {
@@ -65,13 +35,16 @@ static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *o
         memcpy(plain, name, (size_t)(at - name));
         plain[at - name] = 0;
         version = at + (at[1] == '@' ? 2 : 1);
+        len = (size_t)(at - name);
         name = plain;
     }
     *held = 0;
-    if ((name[0] == '_' || name[0] == 'd') && find_own(name, out))
-        return true;
-    if (is_of_no_use(name))
-        return false;
+    const ml_builtin *own = ml_builtin_find(name, len);
+    uint64_t addr = own && own->in_process ? own->in_process() : 0;
+    if (addr)
+        *out = (ml_provided){.addr = addr, .type = own->type, .provider = "moonlink"};
+    if (addr || (own && own->refused))
+        return addr != 0;
     t->l->stats.looked_up++;
     return ml_session_provided(t->s, &t->libraries, name, version, out, held);
 }
@@ -139,30 +112,20 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     return 0;
 }
 
-static void make(ml_entry *e)
-{
-    e->def = ML_DEF_LINKER;
-    e->type = ml_segment_has(e->name) ? ML_TYPE_TLS : ML_TYPE_NONE;
-    e->vis = ML_VIS_HIDDEN;
-}
-
 /* Names that the linker makes itself, where they are wanted: see assemble.c. Those that anybody may
 ** have (end, say) come last. */
-static bool made_by_linker(ml_txn *t, ml_entry *e)
+static bool made_by_linker(ml_txn *t, ml_entry *e, bool last)
 {
-    const char *section = NULL;
-    if (e->name[0] != '_')
+    const ml_builtin *own = ml_builtin_find(e->name, e->len);
+    bool stop;
+    if (own ? !own->of_load || own->last != last : last)
         return false;
-    if (strcmp(e->name, "__dso_handle") != 0 && strcmp(e->name, "_GLOBAL_OFFSET_TABLE_") != 0 &&
-        !ml_bounds_has(e->name) && !ml_header_is(e->name) && !ml_segment_has(e->name)) {
-        if (strncmp(e->name, "__start_", 8) == 0)
-            section = e->name + 8;
-        else if (strncmp(e->name, "__stop_", 7) == 0)
-            section = e->name + 7;
-        if (!section || !ml_table_find_str(&t->idents, section))
-            return false;
-    }
-    make(e);
+    const char *section = own ? NULL : ml_builtin_section(e->name, &stop);
+    if (!own && !(section && ml_table_find_str(&t->idents, section)))
+        return false;
+    e->def = ML_DEF_LINKER;
+    e->type = own ? own->type : ML_TYPE_NONE;
+    e->vis = ML_VIS_HIDDEN;
     return true;
 }
 
@@ -184,7 +147,7 @@ static int look_up(ml_txn *t, ml_entry *e)
         return look_up_common(t, e);
     if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || e->def == ML_DEF_GIVEN || !wanted(e))
         return 0;
-    if (made_by_linker(t, e))
+    if (made_by_linker(t, e, false))
         return 0;
     if (e->def == ML_DEF_LAZY)
         e->def = ML_DEF_NONE;
@@ -204,8 +167,8 @@ static int look_up(ml_txn *t, ml_entry *e)
             return 0;
         e->flags &= (uint16_t)~ML_ENT_ASKED;
     }
-    if (e->def == ML_DEF_NONE && ml_bounds_has(e->name))
-        make(e);
+    if (e->def == ML_DEF_NONE)
+        made_by_linker(t, e, true);
     return 0;
 }
 
@@ -386,7 +349,7 @@ static int finish(ml_txn *t)
     int rc = 0;
     for (uint32_t i = 0; i < t->nopen; i++)
         if (t->open[i]->def == ML_DEF_NONE && wanted(t->open[i]))
-            made_by_linker(t, t->open[i]); /* its section may have come after the name */
+            made_by_linker(t, t->open[i], false); /* its section may have come after the name */
     if (t->s->first)
         rc = few ? compare_shared(t) : compare_all(t);
     if (rc == 0 && t->nyielding)

@@ -25,13 +25,12 @@ typedef struct ml_segment {
 } ml_segment;
 
 /* tls.c: gives a definition the type that its section has. Lays the segment out; opens the storage,
-** when .tdata is relocated. Is it the name of the segment's start? Looks for a thread-local
-** variable of the process, in what is global first, then in each library that the load or the
-** session has open (*held: 1 + number of the session's); binds a name to it. */
+** when .tdata is relocated. Looks for a thread-local variable of the process, in what is global
+** first, then in each library that the load or the session has open (*held: 1 + number of the
+** session's); binds a name to it. */
 int ml_segment_define(ml_txn *t, ml_entry *e);
 int ml_segment_place(ml_txn *t);
 int ml_segment_open(ml_txn *t);
-bool ml_segment_has(const char *name);
 bool ml_segment_find(const ml_txn *t, const char *name, ml_tls_variable *out, uint32_t *held);
 bool ml_segment_bind(ml_txn *t, ml_entry *e);
 /* tls_reloc.c: what the relocations need: forgets all, notes one; fills the slots of the GOT. */

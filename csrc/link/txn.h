@@ -340,8 +340,7 @@ void ml_count_place(ml_txn *t);
 int ml_count_write(ml_txn *t);
 uint64_t ml_count_stub(const ml_txn *t, const ml_input *in, uint32_t symbol);
 
-/* header.c: is this __ehdr_start? Adds its piece when it is wanted; writes it. */
-bool ml_header_is(const char *name);
+/* header.c: the piece of __ehdr_start, when it is wanted; writes it. */
 void ml_header_piece(ml_txn *t);
 void ml_header_write(ml_txn *t);
 
@@ -437,10 +436,39 @@ static inline uint8_t *ml_section_view(const ml_txn *t, const ml_input *in, uint
     return ml_piece_view(t, piece) + (ml_section_base(in, section) - ml_piece_addr(t, piece));
 }
 
-/* bounds.c: is this a name for an end of a load's parts, such as _end? Its address, once the load
-** is laid out. */
-bool ml_bounds_has(const char *name);
-uint64_t ml_bounds_address(const ml_txn *t, const char *name);
+/* The address of something that is made of a load, once it is laid out: its handle, its GOT, its
+** header, the start of its thread-local segment (an offset), an end of its parts. */
+typedef uint64_t ml_builtin_address(const ml_txn *t, unsigned which);
+typedef enum ml_bound {
+    ML_BOUND_TEXT_START,
+    ML_BOUND_TEXT_END,
+    ML_BOUND_DATA_START,
+    ML_BOUND_DATA_END,
+    ML_BOUND_BSS_END
+} ml_bound;
+ml_builtin_address ml_dso_address, ml_got_address, ml_header_address, ml_segment_start,
+    ml_bounds_address;
+
+/* builtin.c: a name that the linker answers itself. One of three is set: it is made of each load
+** that wants it; it has this answer in place of the process's; the process's is refused, and so is
+** a unit's, since all code of a language has to be in the load that has its runtime. */
+typedef struct ml_builtin {
+    char name[26];
+    ml_builtin_address *of_load;
+    uint64_t (*in_process)(void); /* 0: there is none */
+    const char *refused;          /* the language */
+    unsigned which;               /* for of_load */
+    bool last;                    /* made only where nobody else has it */
+    uint8_t type;
+} ml_builtin;
+/* NULL: it is none of them. */
+const ml_builtin *ml_builtin_find(const char *name, size_t len);
+/* The section of which the name is the start or the end; NULL: it is no such name. */
+const char *ml_builtin_section(const char *name, bool *stop);
+/* Was this made of the load, under any name? */
+bool ml_builtin_wanted(const ml_txn *t, ml_builtin_address *of_load);
+/* ML_E_UNSUPPORTED when a name that is refused was found in a unit. */
+int ml_builtin_check(ml_txn *t);
 
 /* commit.c: refuses an object whose constructors are running right now: ML_E_STATE. */
 int ml_commit_check_nested(ml_txn *t, const char *file, const char *member);
