@@ -162,6 +162,26 @@ describe("the scope", function()
       end
    end)
 
+   it("finds the linker's own functions where it prefers the process", function()
+      local ending = object("ending", [[
+         int __cxa_thread_atexit_impl(void (*)(void *), void *, void *);
+         extern void *__dso_handle;
+         static void end(void *unused) {}
+         int f(void) { return __cxa_thread_atexit_impl(end, 0, &__dso_handle); }
+      ]], "-O1 -fPIC")
+      local status, out, err = support.lua([[
+         local moonlink = require "moonlink"
+         local prefer = require("moonlink.policy").prefer "process"
+         local ln = moonlink.new {scope = {prefer, "process", "archives"}}
+         local unit = assert(ln:load(...))
+         assert(ln:func "int f(void)"() == 0)
+         collectgarbage()
+         local done, err = unit:unload()
+         print(done, err and err.users[1].kind)
+      ]], ending)
+      assert.same({0, "nil\texit handler\n", ""}, {status, out, err})
+   end)
+
    it("may deny what is left: it is at address 0", function()
       local caller = object("denied", "extern char gone[]; long f(void) { return (long)gone; }",
          "-O1 -fPIC")

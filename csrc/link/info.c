@@ -169,7 +169,7 @@ bool ml_txn_process_defines(const ml_txn *t, const char *name, uint64_t *addr,
         *provider = v.provider;
         return true;
     }
-    if (!ml_session_provided(t->s, &t->libraries, name, NULL, &p, &held))
+    if (!ml_resolve_process(t, name, strlen(name), &p, &held))
         return false;
     *addr = p.addr;
     *provider = p.provider;

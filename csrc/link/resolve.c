@@ -26,8 +26,8 @@ static void bind_unit(const ml_txn *t, ml_entry *e, const ml_entry *other)
     e->unit = other->unit;
 }
 
-/* The process's answer. A name with a version is asked for with it. */
-static bool find_process(ml_txn *t, const char *name, size_t len, ml_provided *out, uint32_t *held)
+bool ml_resolve_process(const ml_txn *t, const char *name, size_t len, ml_provided *out,
+                        uint32_t *held)
 {
     char plain[512];
     const char *version = NULL, *at = memchr(name, '@', len);
@@ -55,7 +55,7 @@ static bool bind_process(ml_txn *t, ml_entry *e)
     uint32_t held;
     if (e->type == ML_TYPE_TLS && ml_segment_bind(t, e))
         return true;
-    if (!find_process(t, e->name, e->len, &p, &held))
+    if (!ml_resolve_process(t, e->name, e->len, &p, &held))
         return false;
     if (p.type == ML_TYPE_TLS && ml_segment_bind(t, e))
         return true;
@@ -198,8 +198,8 @@ static bool is_unique(ml_txn *t, const ml_entry *e)
 {
     ml_provided p;
     uint32_t held;
-    return find_process(t, e->name, e->len, &p, &held) && (e->bind == ML_BIND_UNIQUE || p.unique) &&
-           !is_twin(t, e, &p);
+    return ml_resolve_process(t, e->name, e->len, &p, &held) &&
+           (e->bind == ML_BIND_UNIQUE || p.unique) && !is_twin(t, e, &p);
 }
 
 /* May a definition of this load give way to one that came before it? */
