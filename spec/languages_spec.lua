@@ -211,6 +211,74 @@ describe("code that walks the images of the process", function()
       end)
       assert.same({1, 3, 4, 5}, names)
    end)
+
+   local LEFT = [[
+      #include <link.h>
+      #include <pthread.h>
+      #include <setjmp.h>
+      #include <string.h>
+      extern "C" int missing(void);
+      static jmp_buf back;
+      static int leave(struct dl_phdr_info *info, size_t, void *how)
+      {
+         if (strncmp(info->dlpi_name, "moonlink:", 9) != 0) return 0;
+         switch ((long)how) {
+         case 0: throw 5;
+         case 1: longjmp(back, 1);
+         case 2: pthread_exit((void *)7);
+         case 3: return missing();
+         }
+         return 1;
+      }
+      static int walk(long how) { return dl_iterate_phdr(leave, (void *)how); }
+      static void *start(void *how) { return (void *)(long)walk((long)how); }
+      static int in_thread(long how)
+      {
+         pthread_t t;
+         void *result = 0;
+         if (pthread_create(&t, 0, start, (void *)how)) return -1;
+         pthread_join(t, &result);
+         return (long)result;
+      }
+      extern "C" int exception(void) { return walk(0); }
+      extern "C" int caught(void)
+      {
+         try { return walk(0); } catch (int n) { return n + in_thread(4); }
+      }
+      extern "C" int jump(void) { if (setjmp(back)) return 6; return walk(1); }
+      extern "C" int end(void) { return in_thread(2); }
+      extern "C" int trap(void) { return walk(3); }
+      extern "C" int inner(void) { try { return walk(0); } catch (int n) { return n; } }
+      static int outer(struct dl_phdr_info *info, size_t, void *)
+      {
+         return strncmp(info->dlpi_name, "moonlink:", 9) == 0 ? inner() + 10 : 0;
+      }
+      extern "C" int nested(void) { return dl_iterate_phdr(outer, 0) + in_thread(4); }
+      extern "C" int thread(void) { return in_thread(4); }
+   ]]
+
+   for name, result in pairs {exception = "C++ exception int: 5", caught = 6, jump = 6, end_ = 7,
+         trap = "missing", nested = 16} do
+      it("may leave in the middle: " .. name, function()
+         local path = support.cc(folder .. "/left.o", LEFT, "-O1", {language = "c++"})
+         local status, out, err = support.lua([[
+            local moonlink = require "moonlink"
+            local path, plain, name = ...
+            local ln = moonlink.new {undefined = "stub"}
+            assert(ln:load {path, "-lstdc++"})
+            print(select(2, pcall(ln:func("int " .. name .. "(void)"))))
+            for _ = 1, 3 do
+               assert(assert(ln:load(plain)):unload())
+            end
+            print(ln:func "int thread(void)" ())
+            print(ln:func "int inner(void)" ())
+         ]], path, object("beside", "int beside = 1;"), (name:gsub("_", "")))
+         assert.same({0, ""}, {status, err})
+         local first, rest = out:match "^(.-)\n(.*)$"
+         assert.truthy(tostring(first):find(result, 1, true))
+         assert.equal("1\n5\n", rest)
+      end)
+   end
 end)
 
 describe("the runtime of D", function()

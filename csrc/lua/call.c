@@ -13,6 +13,7 @@
 
 #include "lua/value.h"
 #include "os/os.h"
+#include "process/listed.h"
 
 #define FUNCTION "moonlink.Function" /* the userdata behind a closure; Lua never sees it */
 
@@ -117,6 +118,7 @@ static bool run_guarded(ml_callstate *st, job *j)
     st->boundary = &here;
     if (setjmp(here) != 0) {
         st->boundary = outer;
+        ml_listed_settle();
         return false;
     }
     run_job(j);

@@ -39,19 +39,21 @@ int ml_guard_personality(int version, int actions, uint64_t class, void *excepti
     (void)class;
     if (version != 1)
         return FATAL_PHASE1;
-    if (actions & FORCE_UNWIND)
-        return CONTINUE_UNWIND;
-    if (!(actions & (SEARCH_PHASE | HANDLER_FRAME)))
-        return CONTINUE_UNWIND;
     int own_errno = errno;
     unwinder u;
     bool found = find_unwinder((uint64_t)(uintptr_t)__builtin_return_address(0), &u);
     errno = own_errno;
     if (!found)
         return CONTINUE_UNWIND;
+    ml_catch *c = *(ml_catch **)(uintptr_t)u.cfa(context);
+    if (c->leave && !(actions & SEARCH_PHASE))
+        c->leave(c);
+    if (c->leave || (actions & FORCE_UNWIND))
+        return CONTINUE_UNWIND;
     if (actions & SEARCH_PHASE)
         return HANDLER_FOUND;
-    ml_catch *c = *(ml_catch **)(uintptr_t)u.cfa(context);
+    if (!(actions & HANDLER_FRAME))
+        return CONTINUE_UNWIND;
     c->exception = exception;
     if (c->attention)
         atomic_store(c->attention, true);
@@ -61,7 +63,7 @@ int ml_guard_personality(int version, int actions, uint64_t class, void *excepti
 
 bool ml_guard_run(void (*fn)(void *ud), void *ud, void **exception)
 {
-    ml_catch c = {NULL, NULL};
+    ml_catch c = {0};
     uint64_t arg = (uint64_t)(uintptr_t)ud;
     ml_guard_ints[1]((uint64_t)(uintptr_t)fn, &arg, &c);
     *exception = c.exception;

@@ -2,7 +2,8 @@
 ** C++ code throws through every frame that has unwind tables, Lua's included, and ends the process
 ** when nobody catches. A call made through a guard is a frame that catches: it costs a call and a
 ** return more than a call without, and nothing is set up or taken back. Forced unwinding
-** (pthread_exit, pthread_cancel) passes through.
+** (pthread_exit, pthread_cancel) passes through. A guard with something to leave catches nothing,
+** and is told when either passes.
 ** takes the address of a function and its arguments; gives its result, or the exception.
 ** Spec: Itanium C++ ABI: Exception Handling, chapter 1 "Base ABI".
 ** SPDX-License-Identifier: MIT */
@@ -15,8 +16,9 @@
 
 /* Where a guard leaves what it caught. */
 typedef struct ml_catch {
-    void *exception;        /* struct _Unwind_Exception *; NULL: the call returned */
-    atomic_bool *attention; /* set to true when something was caught; may be NULL */
+    void *exception;             /* struct _Unwind_Exception *; NULL: the call returned */
+    atomic_bool *attention;      /* set to true when something was caught; may be NULL */
+    void (*leave)(const void *); /* called with this ml_catch in place of catching; else NULL */
 } ml_catch;
 
 /* Calls fn with integer arguments out of an array; the result is 0 when an exception ended it.

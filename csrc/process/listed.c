@@ -1,13 +1,15 @@
 /* listed.c -- process: loads in the list that dl_iterate_phdr walks, as code of loads sees it.
 ** takes where the parts of loads lie; gives program headers for them.
 ** SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE 1 /* dl_iterate_phdr, a recursive mutex */
+#define _GNU_SOURCE 1 /* dl_iterate_phdr */
 #include "process/listed.h"
 
 #include <link.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "base/arena.h"
+#include "process/guard.h"
 
 /* Note [Loads in a list]
 ** ~~~~~~~~~~~~~~~~~~~~~~
@@ -15,43 +17,91 @@
 ** code that registers with it is in no image of the list, a conservative collector (D's, Boehm's)
 ** frees what only the data of an unlisted image refers to. Both pass no argument by which a session
 ** could be found, so that the loads of all of them stand in one list. It is locked while callbacks
-** run, as the loader's is, and they may load and unload: each walk's next place is corrected. */
+** run, as the loader's is, and they may load and unload: then a walk looks by number for its next
+** place. The loader's own lock is taken after this one, never before.
+** A callback may also end its walk, by an exception or by a jump (longjmp, a trap). No guard sees a
+** jump: so nothing refers to a walk on the stack but the thread's own `holder`, which tells, by the
+** address, that its walk is no more. */
 typedef struct walk {
-    ml_listed *next;
-    struct walk *outer;
+    const ml_listed *at; /* NULL: before the first */
+    uint64_t number, left;
 } walk;
 
-static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-static ml_listed *first, *last; /* these are guarded by lock */
-static walk *walks;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ml_listed *first, *last;          /* these are guarded by lock */
+static uint64_t numbers, left;           /* how many have entered, have left */
+static _Thread_local const void *holder; /* on the stack of this thread, while it has the lock */
 
-enum { HEADERS = 2 * ML_LISTED_COUNT + 1 };
+/* Opens the lock that this thread has for the holder. */
+static void give(const void *who)
+{
+    if (holder != who)
+        return;
+    holder = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Was the walk that has the lock left by a jump, to who is on the stack now? */
+static bool is_left(const void *who)
+{
+    return holder && (uintptr_t)holder <= (uintptr_t)who;
+}
+
+/* For somebody on the stack. Within a walk it stays the walk's. */
+static void take(const void *who)
+{
+    if (is_left(who))
+        give(holder);
+    if (holder)
+        return;
+    pthread_mutex_lock(&lock);
+    holder = who;
+}
+
+void ml_listed_settle(void)
+{
+    const char here = 0;
+    if (is_left(&here))
+        give(holder);
+}
 
 void ml_listed_enter(ml_listed *x)
 {
-    pthread_mutex_lock(&lock);
+    take(&x);
+    x->number = ++numbers;
     x->prev = last;
     x->next = NULL;
     *(last ? &last->next : &first) = x;
     last = x;
-    x->entered = true;
-    pthread_mutex_unlock(&lock);
+    give(&x);
 }
 
 void ml_listed_leave(ml_listed *x)
 {
-    if (!x->entered)
+    if (!x->number)
         return;
-    pthread_mutex_lock(&lock);
-    for (walk *w = walks; w; w = w->outer)
-        w->next = w->next == x ? x->next : w->next;
+    take(&x);
+    left++;
     *(x->prev ? &x->prev->next : &first) = x->next;
     *(x->next ? &x->next->prev : &last) = x->prev;
-    x->entered = false;
-    pthread_mutex_unlock(&lock);
+    x->number = 0;
+    give(&x);
     ml_heap_free(x->headers);
     x->headers = NULL;
 }
+
+/* The next of a walk; NULL: there is none. */
+static ml_listed *step(walk *w)
+{
+    ml_listed *x = w->at && w->left == left ? w->at->next : first;
+    while (x && x->number <= w->number)
+        x = x->next;
+    if (x)
+        *w = (walk){x, x->number, left};
+    return x;
+}
+
+enum { HEADERS = 2 * ML_LISTED_COUNT + 1 };
 
 /* The headers of one, and how many these are; NULL when memory is short. */
 static Elf64_Phdr *headers_of(ml_listed *x, Elf64_Half *n)
@@ -98,6 +148,7 @@ typedef struct caller {
     visitor *visit;
     void *ud;
     struct dl_phdr_info last;
+    int rc;
 } caller;
 
 static int pass_on(struct dl_phdr_info *info, size_t size, void *ud)
@@ -108,14 +159,12 @@ static int pass_on(struct dl_phdr_info *info, size_t size, void *ud)
     return c->visit(info, size, c->ud);
 }
 
-static int visit_loads(const caller *c)
+static void visit_all(void *ud)
 {
-    int rc = 0;
-    pthread_mutex_lock(&lock);
-    walk w = {first, walks};
-    walks = &w;
-    for (ml_listed *x; rc == 0 && (x = w.next) != NULL;) {
-        w.next = x->next;
+    caller *c = ud;
+    walk w = {0};
+    c->rc = dl_iterate_phdr(pass_on, c);
+    for (ml_listed *x; c->rc == 0 && (x = step(&w)) != NULL;) {
         struct dl_phdr_info info = c->last; /* dlpi_adds, dlpi_subs */
         info.dlpi_addr = x->base;
         info.dlpi_name = x->name;
@@ -123,18 +172,19 @@ static int visit_loads(const caller *c)
         info.dlpi_tls_modid = x->tls->module;
         info.dlpi_tls_data = block_of(x->tls);
         if (info.dlpi_phdr)
-            rc = c->visit(&info, sizeof info, c->ud);
+            c->rc = c->visit(&info, sizeof info, c->ud);
     }
-    walks = w.outer;
-    pthread_mutex_unlock(&lock);
-    return rc;
 }
 
 static int iterate(visitor *visit, void *ud)
 {
     caller c = {.visit = visit, .ud = ud};
-    int rc = dl_iterate_phdr(pass_on, &c);
-    return rc ? rc : visit_loads(&c);
+    ml_catch end = {.leave = give};
+    uint64_t arg = (uint64_t)(uintptr_t)&c;
+    take(&end);
+    ml_guard_ints[1]((uint64_t)(uintptr_t)&visit_all, &arg, &end);
+    give(&end);
+    return c.rc;
 }
 
 uint64_t ml_listed_iterate(void)

@@ -6,7 +6,6 @@
 #ifndef ML_PROCESS_LISTED_H
 #define ML_PROCESS_LISTED_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "process/tls.h"
@@ -23,11 +22,15 @@ typedef struct ml_listed {
     const ml_tls *tls;             /* its thread-local storage; module 0: none */
     void *headers;                 /* made when somebody asks */
     struct ml_listed *next, *prev;
-    bool entered;
+    uint64_t number; /* they come in this order; 0: not entered */
 } ml_listed;
+
 void ml_listed_enter(ml_listed *x);
 /* The inverse; nothing happens to one that was never entered. */
 void ml_listed_leave(ml_listed *x);
+
+/* Behind a call that ended by a jump: others wait if that was out of a callback of a walk. */
+void ml_listed_settle(void);
 
 /* The function that a load gets for dl_iterate_phdr: as that, and then the loads, oldest first. */
 uint64_t ml_listed_iterate(void);

@@ -50,7 +50,7 @@ bool ml_process_run(const uint64_t *functions, size_t n, ml_caught *caught)
 {
     arguments a = n ? initial_arguments() : (arguments){0};
     for (size_t i = 0; i < n; i++) {
-        ml_catch c = {NULL, NULL};
+        ml_catch c = {0};
         uint64_t args[3] = {(uint64_t)a.argc, (uint64_t)(uintptr_t)a.argv,
                             (uint64_t)(uintptr_t)environ};
         ml_guard_ints[3](functions[i], args, &c);
