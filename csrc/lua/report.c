@@ -174,59 +174,55 @@ static int type_of(lua_State *L)
     return 1;
 }
 
-/* stats() -> moonlink.core.Stats */
-static int stats(lua_State *L)
+int ml_lua_push_stats(lua_State *L, const ml_link_stats *s, const ml_block *block)
 {
-    const ml_linked *l = check_linked(L);
-    ml_link_stats s = ml_linked_stats(l);
-    ml_block block = ml_linked_block(l);
     lua_createtable(L, 0, 32); /* more are added in Lua */
-    ml_lua_set_integer(L, "objects", s.inputs);
-    ml_lua_set_integer(L, "sections", s.sections);
-    ml_lua_set_integer(L, "symbols", s.symbols);
-    ml_lua_set_integer(L, "relocations", s.relocations);
-    ml_lua_set_integer(L, "bytes", s.bytes);
-    ml_lua_set_integer(L, "memory", s.memory);
-    ml_lua_set_integer(L, "text", s.text);
-    ml_lua_set_integer(L, "constants", s.constants);
-    ml_lua_set_integer(L, "data", s.data);
-    ml_lua_set_integer(L, "got_slots", s.got_slots);
-    ml_lua_set_integer(L, "stubs", s.stubs);
-    ml_lua_set_integer(L, "counted", s.counted);
-    ml_lua_set_integer(L, "lazy", s.lazy);
-    ml_lua_set_integer(L, "moved", s.moved);
-    ml_lua_set_integer(L, "relaxed", s.relaxed);
-    ml_lua_set_integer(L, "looked_up", s.looked_up);
-    ml_lua_set_integer(L, "asleep", s.asleep);
-    if (s.merged) {
+    ml_lua_set_integer(L, "objects", s->inputs);
+    ml_lua_set_integer(L, "sections", s->sections);
+    ml_lua_set_integer(L, "symbols", s->symbols);
+    ml_lua_set_integer(L, "relocations", s->relocations);
+    ml_lua_set_integer(L, "bytes", s->bytes);
+    ml_lua_set_integer(L, "memory", s->memory);
+    ml_lua_set_integer(L, "text", s->text);
+    ml_lua_set_integer(L, "constants", s->constants);
+    ml_lua_set_integer(L, "data", s->data);
+    ml_lua_set_integer(L, "got_slots", s->got_slots);
+    ml_lua_set_integer(L, "stubs", s->stubs);
+    ml_lua_set_integer(L, "counted", s->counted);
+    ml_lua_set_integer(L, "lazy", s->lazy);
+    ml_lua_set_integer(L, "moved", s->moved);
+    ml_lua_set_integer(L, "relaxed", s->relaxed);
+    ml_lua_set_integer(L, "looked_up", s->looked_up);
+    ml_lua_set_integer(L, "asleep", s->asleep);
+    if (s->merged) {
         lua_createtable(L, 0, 2);
-        ml_lua_set_integer(L, "sections", s.merged);
-        ml_lua_set_integer(L, "bytes", s.merged_bytes);
+        ml_lua_set_integer(L, "sections", s->merged);
+        ml_lua_set_integer(L, "bytes", s->merged_bytes);
         lua_setfield(L, -2, "merged");
     }
-    if (s.stripped) {
+    if (s->stripped) {
         lua_createtable(L, 0, 2);
-        ml_lua_set_integer(L, "sections", s.stripped);
-        ml_lua_set_integer(L, "bytes", s.stripped_bytes);
+        ml_lua_set_integer(L, "sections", s->stripped);
+        ml_lua_set_integer(L, "bytes", s->stripped_bytes);
         lua_setfield(L, -2, "stripped");
     }
-    ml_lua_set_integer(L, "tls", s.tls);
-    if (s.tls)
-        ml_lua_set_text(L, "tls_block", s.tls_static ? "static" : "dynamic");
-    ml_lua_set_integer(L, "base", block.addr);
-    ml_lua_set_integer(L, "size", block.size);
-    if (block.view)
-        ml_lua_set_integer(L, "view", (uintptr_t)block.view);
-    ml_lua_set_integer(L, "protections", s.protections);
+    ml_lua_set_integer(L, "tls", s->tls);
+    if (s->tls)
+        ml_lua_set_text(L, "tls_block", s->tls_static ? "static" : "dynamic");
+    ml_lua_set_integer(L, "base", block->addr);
+    ml_lua_set_integer(L, "size", block->size);
+    if (block->view)
+        ml_lua_set_integer(L, "view", (uintptr_t)block->view);
+    ml_lua_set_integer(L, "protections", s->protections);
     lua_createtable(L, 0, 16);
-    set_ms(L, "read", s.ns_read);
-    set_ms(L, "parse", s.ns_parse);
-    set_ms(L, "select", s.ns_select);
-    set_ms(L, "place", s.ns_place);
-    set_ms(L, "relocate", s.ns_relocate);
-    set_ms(L, "protect", s.ns_protect);
+    set_ms(L, "read", s->ns_read);
+    set_ms(L, "parse", s->ns_parse);
+    set_ms(L, "select", s->ns_select);
+    set_ms(L, "place", s->ns_place);
+    set_ms(L, "relocate", s->ns_relocate);
+    set_ms(L, "protect", s->ns_protect);
     lua_setfield(L, -2, "ms");
-    ml_lua_set_text(L, "zone", block.zone == ML_ZONE_LOW ? "low" : "near");
+    ml_lua_set_text(L, "zone", block->zone == ML_ZONE_LOW ? "low" : "near");
     return 1;
 }
 
@@ -267,8 +263,7 @@ void ml_lua_set_reports(lua_State *L, const char *metatable)
 {
     static const luaL_Reg methods[] = {
         {"inputs", inputs},     {"sections", sections},   {"entries", entries},
-        {"entry", entry},       {"referrers", referrers}, {"stats", stats},
-        {"stripped", stripped}, {"warnings", warnings},   {"type_of", type_of},
-        {NULL, NULL}};
+        {"entry", entry},       {"referrers", referrers}, {"stripped", stripped},
+        {"warnings", warnings}, {"type_of", type_of},     {NULL, NULL}};
     ml_lua_set_steady(L, metatable, methods);
 }

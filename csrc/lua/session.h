@@ -21,6 +21,8 @@ typedef struct ml_lua_unit {
     ml_lua_box *box;
     ml_unit *u; /* valid while life->alive */
     ml_life *life;
+    ml_link_stats stats; /* of u, also when it is gone */
+    ml_block block;
 } ml_lua_unit;
 
 void ml_lua_box_drop(ml_lua_box *box);
@@ -37,6 +39,8 @@ void ml_lua_set_places(lua_State *L);
 ml_lua_unit *ml_lua_checkunit(lua_State *L, int idx);
 /* Pushes the userdata of a unit; with u NULL an empty one, to be filled. */
 void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u);
+/* Fills an empty one; takes over a holder of the box. */
+void ml_lua_fill_unit(ml_lua_unit *ud, ml_lua_box *box, ml_unit *u);
 
 /* options.c: the options of a load, from the table at index 2. Raises for what is none. */
 void ml_lua_read_options(lua_State *L, const ml_lua_box *box, ml_options *o);
@@ -51,6 +55,8 @@ const ml_linked *ml_lua_unit_linked(lua_State *L);
 ** they run as with ml_lua_steady. reports: those that say what is in a load. */
 void ml_lua_set_steady(lua_State *L, const char *metatable, const luaL_Reg *methods);
 void ml_lua_set_reports(lua_State *L, const char *metatable);
+/* Pushes moonlink.core.Stats; 1. */
+int ml_lua_push_stats(lua_State *L, const ml_link_stats *s, const ml_block *block);
 
 void ml_open_txn(lua_State *L);
 void ml_open_unit(lua_State *L);

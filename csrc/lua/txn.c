@@ -509,9 +509,7 @@ static int commit(lua_State *L)
         ml_lua_box_drop(box);
         return ml_lua_fail(L, &x->d);
     }
-    u->box = box;
-    u->u = unit;
-    u->life = ml_life_hold(ml_unit_life(unit));
+    ml_lua_fill_unit(u, box, unit);
     return 1;
 }
 
@@ -531,6 +529,15 @@ static int abort_txn(lua_State *L)
 const ml_linked *ml_lua_txn_linked(lua_State *L)
 {
     return ml_txn_linked(check_txn(L)->t);
+}
+
+/* txn:stats() -> moonlink.core.Stats */
+static int stats(lua_State *L)
+{
+    const ml_linked *l = ml_lua_txn_linked(L);
+    const ml_link_stats s = ml_linked_stats(l);
+    const ml_block block = ml_linked_block(l);
+    return ml_lua_push_stats(L, &s, &block);
 }
 
 void ml_open_txn(lua_State *L)
@@ -562,9 +569,13 @@ void ml_open_txn(lua_State *L)
                                        {"commit", commit},
                                        {"abort", abort_txn},
                                        {NULL, NULL}};
-    static const luaL_Reg tables[] = {{"undefined", undefined},   {"outside", outside},
-                                      {"duplicates", duplicates}, {"references", references},
-                                      {"archives", archives},     {NULL, NULL}};
+    static const luaL_Reg tables[] = {{"undefined", undefined},
+                                      {"outside", outside},
+                                      {"duplicates", duplicates},
+                                      {"references", references},
+                                      {"archives", archives},
+                                      {"stats", stats},
+                                      {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", abort_txn}, {"__close", abort_txn}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_TXN)) {
         luaL_setfuncs(L, meta, 0);

@@ -3,6 +3,13 @@
 #include "base/arena.h"
 #include "lua/session.h"
 
+static void take(ml_lua_unit *ud, ml_unit *u)
+{
+    ud->u = u;
+    ud->stats = ml_linked_stats(ml_unit_linked(u));
+    ud->block = ml_linked_block(ml_unit_linked(u));
+}
+
 /* The unit at idx: of what was reloaded, the version that took its place. */
 static ml_lua_unit *unit_at(lua_State *L, int idx)
 {
@@ -10,7 +17,8 @@ static ml_lua_unit *unit_at(lua_State *L, int idx)
     while (u->life && u->life->successor) {
         ml_life *old = u->life;
         u->life = ml_life_hold(old->successor);
-        u->u = u->life->owner;
+        if (u->life->alive)
+            take(u, u->life->owner);
         ml_life_drop(old);
     }
     return u;
@@ -44,6 +52,13 @@ ml_life *ml_lua_life(lua_State *L, int idx)
 const ml_linked *ml_lua_unit_linked(lua_State *L)
 {
     return ml_unit_linked(ml_lua_checkunit(L, 1)->u);
+}
+
+/* unit:stats() -> moonlink.core.Stats, also when it is gone */
+static int stats(lua_State *L)
+{
+    const ml_lua_unit *u = to_unit(L);
+    return ml_lua_push_stats(L, &u->stats, &u->block);
 }
 
 /* unit:name() -> what it was committed as, also when it is gone */
@@ -306,10 +321,15 @@ void ml_lua_pushunit(lua_State *L, ml_lua_box *box, ml_unit *u)
     luaL_setmetatable(L, ML_LUA_UNIT);
     if (!u)
         return; /* filled by the caller once the unit exists */
-    ud->box = box;
     box->holders++;
-    ud->u = u;
+    ml_lua_fill_unit(ud, box, u);
+}
+
+void ml_lua_fill_unit(ml_lua_unit *ud, ml_lua_box *box, ml_unit *u)
+{
+    ud->box = box;
     ud->life = ml_life_hold(ml_unit_life(u));
+    take(ud, u);
 }
 
 /* unit:missing(name) -> array of the names that all it leads to lacks, some maybe twice; nothing
@@ -358,9 +378,10 @@ static int calls(lua_State *L)
 void ml_open_unit(lua_State *L)
 {
     static const luaL_Reg reports[] = {{"calls", calls}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"name", name},       {"alive", alive},     {"users", users},
-                                       {"missing", missing}, {"unload", unload},   {"carry", carry},
-                                       {"replace", replace}, {"discard", discard}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"name", name},       {"alive", alive}, {"users", users}, {"missing", missing},
+        {"unload", unload},   {"carry", carry}, {"stats", stats}, {"replace", replace},
+        {"discard", discard}, {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", drop}, {"__tostring", to_string}, {"__eq", equal}, {NULL, NULL}};
     if (luaL_newmetatable(L, ML_LUA_UNIT)) {

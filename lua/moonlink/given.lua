@@ -21,6 +21,9 @@ function given.unknown(name, known, what, who)
 end
 
 local function fits(value, types)
+   if type(value) == types then
+      return true
+   end
    for one in types:gmatch "%a+" do
       if one == "any" or type(value) == one or math.type(value) == one then
          return true
@@ -72,18 +75,17 @@ end
 --- Lets methods look at what they are called on, since `value.method(x)` in place of
 --- `value:method(x)` is soon written.
 ---@param methods table<string, function> which are replaced
----@param class string `__name` of the metatables of values that have them
+---@param metatable table of the values that have them
 ---@param example string a name for one, "ln"
 ---@param first? table<string, string> by method the type of its first argument
-function given.methods(methods, class, example, first)
+function given.methods(methods, metatable, example, first)
    for name, method in pairs(methods) do
       local types = first and first[name]
       methods[name] = function(self, ...)
-         local meta = getmetatable(self)
-         if type(meta) ~= "table" or rawget(meta, "__name") ~= class then
+         if getmetatable(self) ~= metatable then
             errors.mistake("'%s' is a method of a %s, but was called on %s: call it with a colon, "
-               .. "%s:%s(...)", name, class, self == nil and "nothing" or "a " .. type(self),
-               example, name)
+               .. "%s:%s(...)", name, metatable.__name,
+               self == nil and "nothing" or "a " .. type(self), example, name)
          elseif types then
             given.argument((...), types, 1, name)
          end

@@ -433,7 +433,7 @@ function linked:stripped() end
 ---@return integer[] inputs that refer to it
 function linked:referrers(name) end
 
----@return moonlink.core.Stats
+---@return moonlink.core.Stats of a unit also when it is gone
 function linked:stats() end
 
 -- ---- units: unit.c ----

@@ -387,6 +387,6 @@ function runtime.seal(self)
    return setmetatable(self, metatable)
 end
 
-given.methods(methods, metatable.__name, "hs")
+given.methods(methods, metatable, "hs")
 
 return runtime

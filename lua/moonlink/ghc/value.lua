@@ -64,7 +64,7 @@ local metatable = {
    end,
 }
 
-given.methods(methods, metatable.__name, "v")
+given.methods(methods, metatable, "v")
 
 --- Keeps a closure; within a frame.
 ---@param hs moonlink.ghc.Runtime

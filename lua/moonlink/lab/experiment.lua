@@ -278,6 +278,6 @@ function methods:run(options)
    return result
 end
 
-given.methods(methods, metatable.__name, "e")
+given.methods(methods, metatable, "e")
 
 return experiment

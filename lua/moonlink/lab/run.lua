@@ -70,6 +70,6 @@ function methods:again()
    return new
 end
 
-given.methods(methods, metatable.__name, "run")
+given.methods(methods, metatable, "run")
 
 return run

@@ -36,7 +36,7 @@ function loaded_methods:func(prototype)
    return f
 end
 
-given.methods(loaded_methods, loaded_metatable.__name, "loaded")
+given.methods(loaded_methods, loaded_metatable, "loaded")
 
 --- Calls one function with its arguments, and checks the result when there is something to check.
 ---@param bind fun(prototype: string): function

@@ -137,6 +137,6 @@ function methods:package(name)
    end
 end
 
-given.methods(methods, metatable.__name, "loaded")
+given.methods(methods, metatable, "loaded")
 
 return held

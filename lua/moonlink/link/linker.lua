@@ -70,8 +70,7 @@ local function prepare(self, what, over)
       errors.mistake("a path or a table of inputs expected, got %s", type(what))
    end
    local own = options.check(type(what) == "table" and what or nil, over and "image" or "load")
-   local merged = lists.assign(options.merge(self.options, own), over)
-   merged.roots = own.want or merged.roots
+   local merged = options.of_load(self.options, own, over)
    return merged, input_list(what, merged)
 end
 
@@ -299,8 +298,7 @@ end
 function methods:why(what, name)
    given.argument(name, "string", 2, "why")
    local merged, list = prepare(self, what)
-   merged.undefined = "null"
-   local run <close> = load.begin(self, merged)
+   local run <close> = load.begin(self, options.merge(merged, {undefined = "null"}))
    local ok, err = load.run(run, list)
    if not ok then
       return nil, err
@@ -364,7 +362,7 @@ local metatable = {
    end,
 }
 
-given.methods(methods, metatable.__name, "ln", {
+given.methods(methods, metatable, "ln", {
    address_of = "string", symbol = "string", missing = "string", explain = "string",
    write_symbols = "string", addr2sym = "integer", callback = "string",
 })

@@ -324,7 +324,8 @@ end
 function load.begin(linker, options)
    local self = {
       session = linker.session, options = options, hooks = linker.hooks, anchors = {}, answers = {},
-      ms = {}, linker = linker, tracing = linker.tracing,
+      ms = {add = nil, resolve = nil, link = nil}, linker = linker, tracing = linker.tracing,
+      scope = nil, seen = nil, txn = nil, failed = nil, list = nil, -- room for them at once
    }
    if options.trace ~= linker.options.trace then
       self.tracing = events.parse(options.trace)
@@ -380,12 +381,12 @@ function load.run(self, list, upto)
    self.list = list
    local progress = self.options.progress
    for _, name in ipairs(upto == "names" and NAMES or ALL) do
-      local start = core.now()
-      for _, step in ipairs(STEPS[name]) do
+      local start, steps = core.now(), STEPS[name]
+      for i = 1, #steps do
          if progress then
             progress(name)
          end
-         local ok, err = step(self, list)
+         local ok, err = steps[i](self, list)
          if not ok then
             return nil, errors.is(err) and err
                or errors.new {code = "state", message = tostring(err)}

@@ -165,6 +165,21 @@ function options.merge(base, over)
    return out
 end
 
+--- The options of one load, which nobody is to change: they are the linker's when it has none of
+--- its own.
+---@param base moonlink.Options
+---@param own table that were looked at
+---@param over table? what wins over them
+---@return moonlink.Options
+function options.of_load(base, own, over)
+   if next(own) == nil and not over then
+      return base
+   end
+   local out = lists.assign(options.merge(base, own), over)
+   out.roots = own.want or out.roots
+   return out
+end
+
 --- Does a name match one of the patterns, as a whole?
 ---@param name string
 ---@param patterns string[]

@@ -76,7 +76,7 @@ function methods:func(prototype, opts)
    }, prototype, opts)
 end
 
-given.methods(methods, metatable.__name, "p")
+given.methods(methods, metatable, "p")
 
 local function is_alive(entry)
    return entry.unit:alive() and not entry.unit.orphaned

@@ -4,23 +4,18 @@
 local call = require "moonlink.call"
 local lists = require "moonlink.lists"
 local show_map = require "moonlink.show.map"
+local stats = require "moonlink.link.stats"
 local unit = require "moonlink.link.unit"
 
 local result = {}
 
---- Counts of a load, and milliseconds by stage: the core's, and what the steps took beside them.
+--- Counts of a load that will be no unit, with what is odd in it.
 ---@param run moonlink.Load
 ---@return table
 function result.stats(run)
-   local stats = run.txn:stats()
-   local ms, steps = stats.ms, run.ms
-   ms.resolve = steps.resolve
-   ms.add = steps.add
-   ms.link = steps.link
-   ms.total = steps.add + steps.resolve + (steps.link or 0)
-   local warnings = run.txn:warnings()
-   stats.warnings = #warnings > 0 and warnings or nil
-   return stats
+   local out, warnings = stats.of(run.txn, run.ms), run.txn:warnings()
+   out.warnings = #warnings > 0 and warnings or nil
+   return out
 end
 
 --- Commits the load: a unit.
@@ -30,20 +25,19 @@ end
 ---@return moonlink.LoadedUnit?
 ---@return moonlink.Error? err
 function result.unit(linker, run, name)
-   local stats = result.stats(run)
+   local warnings = run.txn:warnings()
    local core_unit, err = run.txn:commit(name)
    if not core_unit then
       call.forget(linker, "dead") -- constructors may have asked for functions, and one has thrown
       return nil, err
    end
-   local new = unit.new(linker, core_unit, stats, run)
-   new.warnings = lists.append({}, stats.warnings or {})
+   local new = unit.new(linker, core_unit, warnings, run)
    if run.seen then
       local more
-      stats.debug, more = core_unit:debugging()
-      lists.append(new.warnings, more)
+      new.stats.debug, more = core_unit:debugging()
+      lists.append(warnings, more)
    end
-   for _, text in ipairs(new.warnings) do
+   for _, text in ipairs(warnings) do
       warn("moonlink: ", text)
    end
    return new

@@ -41,12 +41,9 @@ function search.folders(opts)
    return opts and opts.folders or loader.folders(opts and opts.search, opts and opts.conf)
 end
 
---- The same options, but the folders and the cache are read when they are first wanted, and then no
---- more: for the names of one load.
----@param opts? moonlink.SearchOptions
----@return moonlink.SearchOptions
-function search.once(opts)
-   return setmetatable({}, {__index = function(self, key)
+local once = {
+   __index = function(self, key)
+      local opts = rawget(self, "of")
       local value = opts and opts[key]
       if value == nil and key == "folders" then
          value = search.folders(opts)
@@ -55,7 +52,15 @@ function search.once(opts)
       end
       rawset(self, key, value)
       return value
-   end})
+   end,
+}
+
+--- The same options, but the folders and the cache are read when they are first wanted, and then no
+--- more: for the names of one load.
+---@param opts? moonlink.SearchOptions
+---@return moonlink.SearchOptions
+function search.once(opts)
+   return setmetatable({of = opts}, once)
 end
 
 --- Is the file of a kind and for a processor that this process can use? ld skips the others, too.

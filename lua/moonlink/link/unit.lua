@@ -10,6 +10,7 @@ local question = require "moonlink.link.question"
 local roster = require "moonlink.link.roster"
 local show_map = require "moonlink.show.map"
 local smaps = require "moonlink.link.smaps"
+local stats = require "moonlink.link.stats"
 local symbols = require "moonlink.show.symbols"
 local unload = require "moonlink.link.unload"
 
@@ -24,8 +25,9 @@ local unit = {}
 ---@field list moonlink.Input[] what was loaded
 ---@field version integer 1, and one more with each reload
 ---@field anchors? any[] what answered for its names, and must live as long as it does
----@field warnings? string[] what is odd in its inputs, and what debuggers will miss
----@field stats table counts, bytes and milliseconds of the load
+---@field warnings string[] what is odd in its inputs, and what debuggers will miss
+---@field stats table counts, bytes and milliseconds of the load; made when it is first asked for
+---@field ms table<string, number> what it is made of beside the core's: milliseconds by step
 local methods = {}
 
 --- The core's side of it; raises at the caller's line when the unit has gone.
@@ -193,27 +195,37 @@ function methods:map()
    return show_map.data(core_of(self))
 end
 
+--- Who loads and unloads all the time hardly looks at `stats`.
+local function index(self, key)
+   local value = methods[key]
+   if value == nil and key == "stats" then
+      value = stats.of(self.core, self.ms)
+      self.stats = value
+   end
+   return value
+end
+
 local metatable = {
    __name = "moonlink.LoadedUnit",
-   __index = methods,
+   __index = index,
    __tostring = function(self)
       return ("moonlink unit %s%s"):format(self.name, self.core:alive() and "" or " (unloaded)")
    end,
 }
 
-given.methods(methods, metatable.__name, "unit", {
+given.methods(methods, metatable, "unit", {
    symbol = "string", address = "string", missing = "string", write_symbols = "string",
 })
 
 --- Wraps a unit of the core.
 ---@param linker moonlink.Linker
 ---@param core_unit moonlink.core.Unit
----@param stats table
+---@param warnings string[]
 ---@param run moonlink.Load that it comes from
 ---@return moonlink.LoadedUnit
-function unit.new(linker, core_unit, stats, run)
+function unit.new(linker, core_unit, warnings, run)
    return setmetatable({
-      name = core_unit:name(), core = core_unit, linker = linker, stats = stats,
+      name = core_unit:name(), core = core_unit, linker = linker, warnings = warnings, ms = run.ms,
       anchors = run.anchors, options = run.options, list = run.list, version = 1,
       orphaned = false,
    }, metatable)

@@ -128,6 +128,6 @@ function database.change(path, options)
    return require "moonlink.pkg.transaction".new(store, db, options)
 end
 
-given.methods(methods, metatable.__name, "db")
+given.methods(methods, metatable, "db")
 
 return database

@@ -245,6 +245,6 @@ function plan_text.read(path)
    return plan_text.bless(plan)
 end
 
-given.methods(methods, metatable.__name, "plan")
+given.methods(methods, metatable, "plan")
 
 return plan_text

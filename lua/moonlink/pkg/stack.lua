@@ -251,6 +251,6 @@ function methods:plan(options)
    return require "moonlink.pkg.plan".new(lists.reversed(databases), options)
 end
 
-given.methods(methods, metatable.__name, "stack")
+given.methods(methods, metatable, "stack")
 
 return stack

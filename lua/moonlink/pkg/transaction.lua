@@ -198,6 +198,6 @@ end
 
 metatable.__close = Change.abort
 metatable.__gc = Change.abort
-given.methods(Change, metatable.__name, "w")
+given.methods(Change, metatable, "w")
 
 return transaction
