@@ -176,6 +176,26 @@ describe("A tentative definition", function()
       assert.equal(tonumber(support.stdout(native)), ln:func "int get(void)"())
    end)
 
+   it("pulls it when other members, in front of it, have a tentative one or a function", function()
+      local several, native = dir .. "/libseveral.a", dir .. "/native-several"
+      support.sh("ar rcs %s %s %s %s", several, cc "int answer(void) { return 1; }",
+         cc("int answer; int first = 1;", "-O1 -fPIC -fcommon"), cc "int answer = 43;")
+      local main = cc [[
+         #include <stdio.h>
+         int get(void); int main(void) { printf("%d", get()); }]]
+      local wants = cc "extern int answer, first; int get(void) { return answer + first; }"
+      for _, object in ipairs {tentative, wants} do
+         local inputs = object == wants and several:gsub("several", "two") or several
+         if object == wants then -- an undefined name would be the function
+            support.sh("cp %s %s && ar d %s $(ar t %s | head -1)", several, inputs, inputs, inputs)
+         end
+         support.sh("gcc -w -o %s %s %s %s", native, main, object, inputs)
+         local ln <close> = moonlink.new {}
+         assert(ln:load {object, inputs})
+         assert.equal(tonumber(support.stdout(native)), ln:func "int get(void)"())
+      end
+   end)
+
    it("leaves a member alone that has no more than another one", function()
       local other = dir .. "/libtentative.a"
       support.sh("ar rcs %s %s", other, cc("int answer; int other = 1;", "-O1 -fPIC -fcommon"))

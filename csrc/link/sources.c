@@ -151,7 +151,8 @@ int ml_sources_whole(ml_txn *t, ml_source *src)
     return rc;
 }
 
-/* Is the member's definition of e more than another common? 1, 0, or an error. */
+/* Is the member's definition of e more than another common? 1, 0, or an error. A function is none
+** that a common gives way to. */
 static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const ml_entry *e)
 {
     ml_arena a = {0};
@@ -165,34 +166,54 @@ static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const m
     for (uint32_t i = img ? img->first_global : 0; rc == 0 && img && i < img->nsymbols; i++) {
         ml_isym s = ml_image_symbol(img, i);
         if (s.section != ML_SEC_UNDEF && s.section != ML_SEC_COMMON && s.bind == ML_BIND_GLOBAL &&
-            strcmp(s.name, name) == 0)
+            s.type != ML_TYPE_FUNC && s.type != ML_TYPE_IFUNC && strcmp(s.name, name) == 0)
             rc = 1;
     }
     ml_arena_free(&a);
     return rc;
 }
 
+/* The first member that does so, from *m on: an index has the names of commons as well. */
+static int find_real(ml_txn *t, ml_source *src, const ml_entry *e, ml_member *m)
+{
+    int rc;
+    do {
+        rc = defines_really(t, src, m, e);
+        if (rc)
+            return rc;
+        rc = ml_archive_find_next(t->d, src->ar, ml_edits_original(src->edits, e->name), m);
+    } while (rc == 1);
+    return rc;
+}
+
+/* Adds the member that defines e. As ld does, it goes on when that is a common, and adds the member
+** that really defines it, too. */
+static int pull_from(ml_txn *t, ml_source *src, ml_entry *e)
+{
+    ml_member m;
+    int rc = look_up(t, src, e, &m);
+    if (rc == 1 && e->def != ML_DEF_COMMON) {
+        rc = add_member(t, src, &m, e);
+        if (rc == 0 && e->def == ML_DEF_COMMON)
+            rc = 1;
+    }
+    if (rc == 1)
+        rc = find_real(t, src, e, &m);
+    return rc == 1 ? add_member(t, src, &m, e) : rc;
+}
+
 int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
 {
     *pulled = false;
     for (uint32_t i = 0; i < t->sources.n; i++) {
-        ml_source *src = &t->sources.v[i];
-        ml_member m;
-        if (src->set != set)
+        if (t->sources.v[i].set != set)
             continue;
-        int rc = look_up(t, src, e, &m);
-        if (rc == 1 && e->def == ML_DEF_COMMON)
-            rc = defines_really(t, src, &m, e);
-        if (rc == 0)
-            continue;
-        if (rc == 1)
-            rc = add_member(t, src, &m, e);
+        int rc = pull_from(t, &t->sources.v[i], e);
         if (rc < 0)
             return rc;
-        if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS) {
-            *pulled = true;
+        *pulled = ml_def_in_load(e->def) || e->def == ML_DEF_ABS;
+        if (*pulled && e->def != ML_DEF_COMMON)
             return 0;
-        }
     }
     return 0;
 }

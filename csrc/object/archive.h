@@ -48,6 +48,9 @@ bool ml_archive_thin(const ml_archive *ar);
 ** that are no objects are skipped; members that are archives are entered recursively). */
 int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
                     ml_member *out);
+/* The next member in index order that defines the name which *m was found by: 1, 0, or an error.
+** Goes over the whole index, and brings its names into memory. */
+int ml_archive_find_next(ml_diag *d, ml_archive *ar, const char *name, ml_member *m);
 /* For listings: brings all names into memory. Then the number of names, and the i-th: name and
 ** member header offset. */
 int ml_archive_list(ml_diag *d, ml_archive *ar);

@@ -299,3 +299,20 @@ const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header)
         *header = 0;
     return (const char *)ar->index.text.p + ar->index.at[i];
 }
+
+int ml_archive_find_next(ml_diag *d, ml_archive *ar, const char *name, ml_member *m)
+{
+    bool behind = false;
+    int r = ml_archive_list(d, ar);
+    for (size_t i = 0; r == 0 && i < ml_archive_names(ar); i++) {
+        uint64_t header;
+        if (strcmp(ml_archive_name(ar, i, &header), name) != 0)
+            continue;
+        if (behind && header != m->header) {
+            *m = look(ar, header);
+            return 1;
+        }
+        behind = behind || header == m->header;
+    }
+    return r;
+}
