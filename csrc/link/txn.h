@@ -207,8 +207,8 @@ int ml_select_open(ml_txn *t, ml_entry *e);
 int ml_sources_whole(ml_txn *t, ml_source *src);
 int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled);
 
-/* resolve.c: the process's answer, or ours in its place. A name with a version is asked for with it.
-** *held: 1 + number of the session's library that answered, else 0. */
+/* resolve.c: the process's answer, or ours in its place. A name with a version is asked for with
+** it. *held: 1 + number of the session's library that answered, else 0. */
 bool ml_resolve_process(const ml_txn *t, const char *name, size_t len, ml_provided *out,
                         uint32_t *held);
 
