@@ -42,10 +42,12 @@ static const ml_builtin all[] = {
 
 const ml_builtin *ml_builtin_find(const char *name, size_t len)
 {
-    if (len >= sizeof all->name) /* most names are longer */
+    /* Each undefined name is asked for: most are longer, of C++, or begin otherwise. */
+    if (len >= sizeof all->name || strncmp(name, "_Z", 2) == 0)
         return NULL;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (memcmp(all[i].name, name, len) == 0 && all[i].name[len] == 0)
+        if (all[i].name[0] == name[0] && all[i].name[len] == 0 &&
+            memcmp(all[i].name, name, len) == 0)
             return &all[i];
     return NULL;
 }
