@@ -67,6 +67,65 @@ describe("an object with transactions", function()
       assert.equal(116, ln:func "int f(int)"(5))
    end)
 
+   it("may bring its runtime out of an archive, time after time, also for threads", function()
+      local archive = support.sh("gcc -print-file-name=libitm.a"):match "^%s*(.-)%s*$"
+      local status, out, err = support.lua([[
+         local moonlink = require "moonlink"
+         local transaction, archive, thread = ...
+         local ln <close> = moonlink.new()
+         assert(ln:load(thread))
+         local start, finish = ln:func "int start(int (*)(int))", ln:func "int finish(void)"
+         for _ = 1, 3 do
+            local unit = assert(ln:load {transaction, archive, "-lstdc++"})
+            print(ln:func "int f(int)"(5), start(unit:address "f"))
+            collectgarbage()
+            assert(unit:unload())
+            print(finish())
+            unit = assert(ln:load {transaction, "-litm"})
+            print(ln:func "int f(int)"(6))
+            collectgarbage()
+            assert(unit:unload())
+         end
+      ]], object("transaction", source, "-O1 -fgnu-tm"), archive, object("ends_later", [[
+         #include <pthread.h>
+         #include <stddef.h>
+         static pthread_t t;
+         static pthread_barrier_t done, end;
+         static int (*volatile function)(int);
+         static int result;
+         static __attribute__((noinline)) void wipe(void) /* no address of it is left */
+         {
+            volatile char stack[8192];
+            for (int i = 0; i < 8192; i++) stack[i] = 0;
+         }
+         static void *run(void *ud)
+         {
+            result = function(7);
+            wipe();
+            pthread_barrier_wait(&done);
+            pthread_barrier_wait(&end);
+            return NULL;
+         }
+         int start(int (*f)(int))
+         {
+            pthread_barrier_init(&done, NULL, 2);
+            pthread_barrier_init(&end, NULL, 2);
+            function = f;
+            pthread_create(&t, NULL, run, NULL);
+            pthread_barrier_wait(&done);
+            function = NULL;
+            return result;
+         }
+         int finish(void)
+         {
+            pthread_barrier_wait(&end);
+            return pthread_join(t, NULL);
+         }
+      ]]))
+      assert.same({0, ""}, {status, err})
+      assert.equal(("116\t158\n0\n137\n"):rep(3), out)
+   end)
+
    it("is told which library it wants", function()
       local err = loads.refusal(object("without", source, "-O1 -fgnu-tm"))
       assert.matches("add -litm to the inputs", err.hint, 1, true)

@@ -16,6 +16,28 @@ enum { PAIR = 16 };
 
 static const char *const names[2] = {"_ITM_registerTMCloneTable", "_ITM_deregisterTMCloneTable"};
 
+/* Note [Copies of libitm]
+** ~~~~~~~~~~~~~~~~~~~~~~~
+** libitm keeps what it knows of a thread behind two words of the thread's control block, which it
+** never clears: a copy that comes later takes them for its own, lacks what it would have set up for
+** the thread, and crashes. And it has the C library call a function of its own at the end of each
+** thread that ran a transaction (pthread_key_create), without ever taking that back. So the library
+** stays (process/library.c). A copy out of libitm.a stays in memory; this thread's words are
+** cleared when one comes and when it ends. */
+void ml_clones_begin(ml_txn *t)
+{
+    const ml_entry *e = ml_table_find_str(&t->l->names, "_ITM_beginTransaction");
+    t->l->tm_words = e && e->def == ML_DEF_SECTION ? t->target->tm_words : 0;
+    ml_clones_forget(t->l);
+}
+
+void ml_clones_forget(const ml_linked *l)
+{
+    uint64_t *words = (uint64_t *)(uintptr_t)(ml_tls_pointer() + l->tm_words);
+    if (l->tm_words)
+        words[0] = words[1] = 0;
+}
+
 /* Weakly, as crtbegin.o does: functions that no transaction calls need no runtime. */
 int ml_clones_want(ml_txn *t, const ml_input *in)
 {

@@ -218,6 +218,7 @@ static int prepare(ml_txn *t, ml_unit *u)
 {
     int rc = run_on_stack(t);
     ml_splitstack_begin(t);
+    ml_clones_begin(t);
     if (rc == 0)
         rc = ml_effects_do(t);
     if (rc == 0)

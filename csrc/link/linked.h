@@ -202,6 +202,7 @@ struct ml_linked {
     ml_tls tls;                             /* its thread-local storage */
     ml_listed listed;                       /* what dl_iterate_phdr says of it to code of loads */
     struct ml_clones *clones;               /* told to the runtime for transactions: see clones.c */
+    uint32_t tm_words;                      /* the target's, if that runtime is in it; else 0 */
 };
 
 enum { ML_GOT_SLOT = 8 }; /* bytes: every target so far is one of 64 bits */
@@ -324,6 +325,8 @@ void ml_linked_free(ml_linked *l);
 /* effects.c: takes back whatever a load has in force, newest first, before its memory goes.
 ** frames.c, its part of that; places.c and lazy.c: free what they keep of a load. */
 void ml_effects_undo(ml_linked *l);
+/* clones.c: a load with tm_words comes or has ended: this thread forgets what these say. */
+void ml_clones_forget(const ml_linked *l);
 void ml_frames_unregister(ml_linked *l);
 void ml_places_free(ml_linked *l);
 void ml_lazy_free(ml_linked *l);

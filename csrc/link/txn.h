@@ -368,8 +368,10 @@ void ml_frames_pieces(ml_txn *t);
 int ml_frames_check(ml_txn *t);
 int ml_frames_register(ml_txn *t);
 
-/* clones.c: wants the functions by which the runtime for transactions is told of clones, where an
-** input has some; tells it of those of a load, before constructors run; takes that back. */
+/* clones.c: looks whether the load brings the runtime for transactions, before code of it runs.
+** Wants the functions by which the runtime is told of clones, where an input has some; tells it of
+** those of a load, before constructors run; takes that back. */
+void ml_clones_begin(ml_txn *t);
 int ml_clones_want(ml_txn *t, const ml_input *in);
 int ml_clones_tell(ml_txn *t);
 void ml_clones_take_back(ml_linked *l);

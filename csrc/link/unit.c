@@ -278,16 +278,17 @@ static void run_exits(ml_unit *u)
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
 ** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
-** a thread or (on_exit) of the process, no unit of another session, no runtime that was left
-** running (ml_session_leave), and no unit that is kept for one of these reasons and needs it. While
-** a load is open, all memory stays, since the load may have found something there.
+** a thread (libitm's where there are tm_words) or (on_exit) of the process, no unit of another
+** session, no runtime that was left running (ml_session_leave), and no unit that is kept for one of
+** these reasons and needs it. While a load is open, all memory stays, since the load may have found
+** something there.
 ** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)
 {
     ml_unit *work = NULL;
     for (ml_unit *u = s->lost; u; u = u->next) {
-        u->kept = !u->exited || is_busy(u);
+        u->kept = !u->exited || is_busy(u) || u->l->tm_words;
         u->quiet = false;
         for (uint32_t i = 0; !u->kept && i < u->users.n; i++)
             u->kept = u->users.v[i]->state != ML_UNIT_LOST;
@@ -409,6 +410,7 @@ static void end_listed(ml_session *s, ending *e)
         ml_session_let_go(s);
         ml_atlas_bury(u);
         u->state = ML_UNIT_LOST;
+        ml_clones_forget(u->l);
         unlink_unit(u);
         u->next = s->lost;
         s->lost = u;

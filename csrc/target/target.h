@@ -186,6 +186,7 @@ typedef struct ml_target {
     ** bytes beside its frame, or all there are. False when it does not begin like that. */
     bool (*claim)(uint8_t *code, size_t size, uint32_t more);
     uint32_t stack_end; /* where such functions find it, from the thread pointer */
+    uint32_t tm_words;  /* likewise: where libitm keeps what it knows of a thread, two words */
     /* Is the 4-byte pc-relative field at code[field] that of a direct call or jump? */
     bool (*branch)(const uint8_t *code, size_t size, size_t field);
     /* Could the GOT load whose field stands at code[field] become direct (given a near target)?

@@ -210,6 +210,7 @@ const ml_target ml_target_x86_64 = {
     .lazy = lazy,
     .claim = claim,
     .stack_end = 0x70, /* %fs:0x70, __private_ss of glibc's tcbhead_t */
+    .tm_words = 0x50,  /* __private_tm */
     .lazy_head = lazy_head,
     .count = ml_x86_64_count,
     .count_size = ML_X86_64_COUNT_SIZE,
