@@ -102,6 +102,38 @@ describe("units that use the reloaded one call and read the new one:", function(
       assert.equal(1, ln:func "int get(void)" ())
    end)
 
+   it("nor what has become smaller than its users were compiled for", function()
+      local path, switch = versions {"int v[2] = {1, 2};", "int v[1] = {3};"}
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(path))
+      assert(ln:load(object "extern int v[]; int get(void) { return v[1]; }"))
+      switch(2)
+      local ok, err = unit:reload()
+      assert.is_nil(ok)
+      assert.truthy(tostring(err):find("'v', which has become smaller", 1, true))
+      assert.equal(2, ln:func "int get(void)" ())
+   end)
+
+   it("nor by distance what lies in large data now; the hint says what does", function()
+      local source = "int v[100] = {%d}; int own(void) { return v[0]; }"
+      local old, large = object(source:format(1)),
+         object(source:format(2), "-O1 -fPIC -mcmodel=medium -mlarge-data-threshold=8")
+      local user = object("extern int v[]; int get(void) { return v[0]; }", "-O1 -fPIC")
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(old))
+      assert(ln:load(user))
+      local ok, err = unit:reload {inputs = {large}}
+      assert.is_nil(ok)
+      assert.truthy(err.message:find("out of reach", 1, true))
+      assert.equal("compile that unit with -fPIC, and load it with bind = \"got\"", err.hint)
+      assert.equal(1, ln:func "int get(void)" ())
+      local as_told <close> = moonlink.new {bind = "got"}
+      unit = assert(as_told:load(old))
+      assert(as_told:load(user))
+      assert(unit:reload {inputs = {large}, carry = false})
+      assert.equal(2, as_told:func "int get(void)" ())
+   end)
+
    it("nor an address in an instruction that was moved for another one #layout", function()
       local path, switch = versions({"int f(void) { return 1; }",
          "char padding[5000] = {1}; int f(void) { return 2; }"}, "-O2 -fno-pic -fno-pie")

@@ -108,7 +108,8 @@ static int check_ranges(ml_diag *d, const ml_unit *old, const ml_unit *new, cons
             continue;
         const ml_entry *n = counterpart(new->l, s.e);
         if (!n || !ml_fits(ML_FIT_S32, value_of(&s, n->addr)))
-            return refuse(d, old, user, s.e->name, "compile that unit with -fPIC",
+            return refuse(d, old, user, s.e->name,
+                          "compile that unit with -fPIC, and load it with bind = \"got\"",
                           "at a place from where the new version is out of reach");
     }
     return 0;
