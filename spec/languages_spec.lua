@@ -271,6 +271,68 @@ describe("code that walks the images of the process", function()
       assert.same({1, 3, 4, 5}, names)
    end)
 
+   -- A thread stands in the callback for the image of an address, for a while or until it is told.
+   local stands = object("stands", [[
+      #define _GNU_SOURCE
+      #include <link.h>
+      #include <pthread.h>
+      #include <semaphore.h>
+      #include <unistd.h>
+      static sem_t in, out; static pthread_t thread; static int how_long; static int left;
+      static int stand(struct dl_phdr_info *info, size_t size, void *p)
+      {
+         for (int i = 0; i < info->dlpi_phnum; i++) {
+            const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+            if ((char *)p - (char *)info->dlpi_addr - h->p_vaddr >= h->p_memsz)
+               continue;
+            sem_post(&in);
+            how_long ? usleep(how_long) : sem_wait(&out);
+            left = 1;
+            return 1;
+         }
+         return 0;
+      }
+      static void *walk(void *p) { dl_iterate_phdr(stand, p); return 0; }
+      int enter(void *p, int us)
+      {
+         how_long = us; left = 0;
+         sem_init(&in, 0, 0); sem_init(&out, 0, 0);
+         return pthread_create(&thread, 0, walk, p) || sem_wait(&in);
+      }
+      int has_left(void) { return left; }
+      int leave(void) { sem_post(&out); return pthread_join(thread, 0); }
+   ]])
+   local looked_at = object("looked_at", "int here = 1;")
+
+   it("keeps nobody from loading and unloading, here or in a child of the process", function()
+      local result = assert(moonlink.isolate(function()
+         local ln, other = moonlink.new(), moonlink.new()
+         assert(ln:load(stands))
+         local unit = assert(ln:load(looked_at))
+         assert(ln:func "int enter(void *, int)"(unit:address "here", 0) == 0)
+         local function round()
+            assert(assert(other:load(looked_at)):unload())
+            return true
+         end
+         local here, child = round(), moonlink.isolate(round, {timeout = 10})
+         assert(ln:func "int leave(void)"() == 0)
+         return here, child and child[1]
+      end, {timeout = 30}))
+      assert.same({true, true}, {result[1], result[2]})
+   end)
+
+   it("keeps what it looks at", function()
+      local ln <close> = moonlink.new()
+      local other <close> = moonlink.new()
+      assert(ln:load(stands))
+      local unit = assert(other:load(looked_at))
+      assert.equal(0, ln:func "int enter(void *, int)"(unit:address "here", 100000))
+      assert.is_nil((unit:unload()))
+      assert(unit:unload "force")
+      assert.equal(0, ln:func "int leave(void)"())
+      assert.equal(1, ln:func "int has_left(void)"())
+   end)
+
    local LEFT = [[
       #include <link.h>
       #include <pthread.h>

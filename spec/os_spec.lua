@@ -50,6 +50,12 @@ describe("memory", function()
    end)
 end)
 
+describe("a lock of the process", function()
+   it("is free in the child of a fork, and what it guards is whole", function()
+      passes "forked"
+   end)
+end)
+
 describe("large memory", function()
    it("has small pages once a huge one was slow to come", function()
       passes "huge"

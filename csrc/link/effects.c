@@ -4,15 +4,10 @@
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
-/* Who finds the name of a file here opens it, as a program or a library: this is none. */
-static int list(ml_txn *t)
+static void list(ml_linked *l)
 {
-    ml_linked *l = t->l;
     ml_listed *x = &l->listed;
-    *x = (ml_listed){.base = l->block.addr};
-    x->name = ml_format(&l->keep, "moonlink:%s", l->ninputs ? l->inputs[0].file : "");
-    if (!x->name)
-        return ml_nomem(t->d);
+    *x = (ml_listed){.file = l->ninputs ? l->inputs[0].file : "", .base = l->block.addr};
     for (unsigned large = 0; large < 2; large++)
         for (unsigned k = 0; k < ML_LISTED_COUNT; k++) {
             static const unsigned part[] = {ML_PART_TEXT, ML_PART_CONST, ML_PART_DATA};
@@ -22,7 +17,6 @@ static int list(ml_txn *t)
         }
     x->tls = &l->tls;
     ml_listed_enter(x);
-    return 0;
 }
 
 int ml_effects_do(ml_txn *t)
@@ -32,7 +26,9 @@ int ml_effects_do(ml_txn *t)
         rc = ml_frames_register(t);
     if (rc == 0)
         rc = ml_debug_do(t);
-    return rc == 0 ? list(t) : rc;
+    if (rc == 0)
+        list(t->l);
+    return rc;
 }
 
 void ml_effects_undo(ml_linked *l)

@@ -5,11 +5,12 @@
 #define _GNU_SOURCE 1
 #include "os/trap.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "os/mutex.h"
 
 /* Note [Trapping signals]
 ** ~~~~~~~~~~~~~~~~~~~~~~~
@@ -36,7 +37,6 @@ typedef struct call {
     uint64_t addr;
 } call;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned inside;
 static struct sigaction before[SIGNALS];
 static _Thread_local call *volatile innermost;
@@ -73,20 +73,20 @@ static void enter(void)
     struct sigaction ours = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     ours.sa_sigaction = on_signal;
     sigemptyset(&ours.sa_mask);
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_TRAP);
     for (int i = 0; inside == 0 && i < SIGNALS; i++)
         sigaction(signals[i].number, &ours, &before[i]);
     inside++;
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_TRAP);
 }
 
 static void leave(void)
 {
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_TRAP);
     inside--;
     for (int i = 0; inside == 0 && i < SIGNALS; i++)
         sigaction(signals[i].number, &before[i], NULL);
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_TRAP);
 }
 
 bool ml_trap_run(void (*f)(void *ud), void *ud, ml_trap *out)

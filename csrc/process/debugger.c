@@ -3,7 +3,8 @@
 ** SPDX-License-Identifier: MIT */
 #include "process/debugger.h"
 
-#include <pthread.h>
+#include "os/mutex.h"
+
 #include <stddef.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -35,8 +36,6 @@ __attribute__((noinline)) void __jit_debug_register_code(void)
     __asm__ volatile("" : : : "memory");
 }
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
 static void tell(ml_debugger_entry *e, uint32_t action)
 {
     __jit_debug_descriptor.changed = e;
@@ -48,21 +47,21 @@ static void tell(ml_debugger_entry *e, uint32_t action)
 
 void ml_debugger_register(ml_debugger_entry *e)
 {
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_DEBUGGER);
     e->prev = NULL;
     e->next = __jit_debug_descriptor.first;
     if (e->next)
         e->next->prev = e;
     __jit_debug_descriptor.first = e;
     tell(e, REGISTER);
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_DEBUGGER);
 }
 
 void ml_debugger_unregister(ml_debugger_entry *e)
 {
     if (!e->file)
         return;
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_DEBUGGER);
     if (e->prev)
         e->prev->next = e->next;
     else
@@ -70,6 +69,6 @@ void ml_debugger_unregister(ml_debugger_entry *e)
     if (e->next)
         e->next->prev = e->prev;
     tell(e, UNREGISTER);
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_DEBUGGER);
     *e = (ml_debugger_entry){0};
 }

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "os/mutex.h"
 #include "os/os.h"
 #include "process/process.h"
 
@@ -37,22 +38,10 @@ struct ml_exits {
     bool ran;
     atomic_uint holders; /* the load, and each pending handler */
     atomic_bool gone;
-    atomic_flag lock; /* of the lists; held for a moment, never while foreign code runs */
-    pending *handlers, *of_threads;
+    pending *handlers, *of_threads; /* guarded by ML_MUTEX_EXITS */
 };
 
 static const uint64_t check = UINT64_C(0x6d6f6f6e6c696e6b);
-
-static void take_lock(ml_exits *x)
-{
-    while (atomic_flag_test_and_set_explicit(&x->lock, memory_order_acquire))
-        ;
-}
-
-static void release_lock(ml_exits *x)
-{
-    atomic_flag_clear_explicit(&x->lock, memory_order_release);
-}
 
 static void drop(ml_exits *x)
 {
@@ -84,7 +73,6 @@ ml_exits *ml_exits_new(uint64_t dso, const uint64_t *fini, size_t n, size_t plai
     x->nfini = n;
     x->plain = plain;
     atomic_init(&x->holders, 1);
-    atomic_flag_clear(&x->lock);
     if (n && __cxa_atexit(at_exit, x, (void *)(uintptr_t)x->key) != 0) {
         ml_heap_free(x);
         return NULL;
@@ -125,7 +113,7 @@ size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room)
     int64_t last = -1;
     if (!x)
         return 0;
-    take_lock(x);
+    ml_mutex_take(ML_MUTEX_EXITS);
     for (const pending *p = x->of_threads; p; p = p->next) {
         if (p->thread == last)
             continue;
@@ -134,7 +122,7 @@ size_t ml_exits_threads(ml_exits *x, int64_t *ids, size_t room)
             ids[n] = last;
         n++;
     }
-    release_lock(x);
+    ml_mutex_give(ML_MUTEX_EXITS);
     return n;
 }
 
@@ -152,10 +140,10 @@ bool ml_exits_change(ml_exits *x, ml_exits_changer *change, void *ud)
 {
     if (!x)
         return true;
-    take_lock(x);
+    ml_mutex_take(ML_MUTEX_EXITS);
     bool all = change_all(x->handlers, change, ud);
     all = change_all(x->of_threads, change, ud) && all;
-    release_lock(x);
+    ml_mutex_give(ML_MUTEX_EXITS);
     return all;
 }
 
@@ -189,33 +177,33 @@ static pending *enlist(ml_exits *x, void (*destroy)(void *), void *object, int64
                    .object = (uint64_t)(uintptr_t)object,
                    .thread = thread};
     atomic_fetch_add(&x->holders, 1);
-    take_lock(x);
+    ml_mutex_take(ML_MUTEX_EXITS);
     pending **first = list_of(p);
     p->next = *first;
     if (p->next)
         p->next->prev = p;
     *first = p;
-    release_lock(x);
+    ml_mutex_give(ML_MUTEX_EXITS);
     return p;
 }
 
 static void forget(pending *p)
 {
     ml_exits *x = p->x;
-    take_lock(x);
+    ml_mutex_take(ML_MUTEX_EXITS);
     *(p->prev ? &p->prev->next : list_of(p)) = p->next;
     if (p->next)
         p->next->prev = p->prev;
-    release_lock(x);
+    ml_mutex_give(ML_MUTEX_EXITS);
     ml_heap_free(p);
     drop(x);
 }
 
 static pending read_now(pending *p)
 {
-    take_lock(p->x);
+    ml_mutex_take(ML_MUTEX_EXITS);
     pending now = *p;
-    release_lock(p->x);
+    ml_mutex_give(ML_MUTEX_EXITS);
     return now;
 }
 

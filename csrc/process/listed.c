@@ -6,9 +6,11 @@
 
 #include <link.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <string.h>
 
 #include "base/arena.h"
+#include "os/mutex.h"
+#include "os/os.h"
 #include "process/guard.h"
 
 /* Note [Loads in a list]
@@ -16,122 +18,164 @@
 ** The process's own loader lists what it has loaded itself. D's runtime ends the process when the
 ** code that registers with it is in no image of the list, a conservative collector (D's, Boehm's)
 ** frees what only the data of an unlisted image refers to. Both pass no argument by which a session
-** could be found, so that the loads of all of them stand in one list. It is locked while callbacks
-** run, as the loader's is, and they may load and unload: then a walk looks by number for its next
-** place. The loader's own lock is taken after this one, never before.
+** could be found, so that the loads of all of them stand in one list. Callbacks may load, unload
+** and fork, and wait for other threads that do: the lock is not held while they run, each walk
+** stands in a list, and its next place is corrected. Who unloads what another thread's callback
+** looks at waits until it has returned. In the child of a fork there are no other threads, and no
+** walks of theirs.
 ** A callback may also end its walk, by an exception or by a jump (longjmp, a trap). No guard sees a
-** jump: so nothing refers to a walk on the stack but the thread's own `holder`, which tells, by the
-** address, that its walk is no more. */
+** jump, so that nothing on the stack is in the list: such a walk is forgotten, by its frame's
+** address, when the thread is known to be above it, and nobody waits for it for long. */
 typedef struct walk {
-    const ml_listed *at; /* NULL: before the first */
-    uint64_t number, left;
+    ml_catch end;         /* comes first: what the guard tells us of is the walk */
+    ml_listed *at, *next; /* NULL: it has been forgotten */
+    pthread_t thread;
+    uintptr_t frame; /* of who walks */
+    struct walk *outer;
 } walk;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static ml_listed *first, *last;          /* these are guarded by lock */
-static uint64_t numbers, left;           /* how many have entered, have left */
-static _Thread_local const void *holder; /* on the stack of this thread, while it has the lock */
+static ml_listed *first, *last; /* these are guarded by ML_MUTEX_LISTED */
+static walk *walks;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Opens the lock that this thread has for the holder. */
-static void give(const void *who)
+enum { WAIT_NS = 20000, WAITS = 50000 };
+enum { HEADERS = 2 * ML_LISTED_COUNT + 1 };
+
+static void forget(walk **p)
 {
-    if (holder != who)
-        return;
-    holder = NULL;
-    pthread_mutex_unlock(&lock);
+    walk *w = *p;
+    *p = w->outer;
+    w->at = w->next = NULL;
 }
 
-/* Was the walk that has the lock left by a jump, to who is on the stack now? */
-static bool is_left(const void *who)
+static void forget_others(void)
 {
-    return holder && (uintptr_t)holder <= (uintptr_t)who;
+    for (walk **p = &walks; *p;) {
+        if (pthread_equal((*p)->thread, pthread_self()))
+            p = &(*p)->outer;
+        else
+            forget(p);
+    }
 }
 
-/* For somebody on the stack. Within a walk it stays the walk's. */
-static void take(const void *who)
+static void prepare(void)
 {
-    if (is_left(who))
-        give(holder);
-    if (holder)
-        return;
-    pthread_mutex_lock(&lock);
-    holder = who;
-}
-
-void ml_listed_settle(void)
-{
-    const char here = 0;
-    if (is_left(&here))
-        give(holder);
+    pthread_atfork(NULL, NULL, forget_others);
 }
 
 void ml_listed_enter(ml_listed *x)
 {
-    take(&x);
-    x->number = ++numbers;
+    pthread_once(&once, prepare);
+    ml_mutex_take(ML_MUTEX_LISTED);
     x->prev = last;
     x->next = NULL;
     *(last ? &last->next : &first) = x;
     last = x;
-    give(&x);
+    x->entered = true;
+    ml_mutex_give(ML_MUTEX_LISTED);
+}
+
+/* A walk of another thread that is there. */
+static walk **visitor_of(const ml_listed *x)
+{
+    walk **p = &walks;
+    while (*p && ((*p)->at != x || pthread_equal((*p)->thread, pthread_self())))
+        p = &(*p)->outer;
+    return *p ? p : NULL;
+}
+
+static void wait_for_visitors(const ml_listed *x)
+{
+    walk **p;
+    for (unsigned i = 0; (p = visitor_of(x)) != NULL; i++) {
+        if (i >= WAITS) {
+            forget(p);
+            continue;
+        }
+        ml_mutex_give(ML_MUTEX_LISTED);
+        ml_os_sleep_ns(WAIT_NS);
+        ml_mutex_take(ML_MUTEX_LISTED);
+    }
 }
 
 void ml_listed_leave(ml_listed *x)
 {
-    if (!x->number)
+    if (!x->entered)
         return;
-    take(&x);
-    left++;
+    ml_mutex_take(ML_MUTEX_LISTED);
+    for (walk *w = walks; w; w = w->outer)
+        w->next = w->next == x ? x->next : w->next;
     *(x->prev ? &x->prev->next : &first) = x->next;
     *(x->next ? &x->next->prev : &last) = x->prev;
-    x->number = 0;
-    give(&x);
-    ml_heap_free(x->headers);
-    x->headers = NULL;
+    x->entered = false;
+    wait_for_visitors(x);
+    ml_mutex_give(ML_MUTEX_LISTED);
+    ml_heap_free(x->shown);
+    x->shown = NULL;
 }
 
-/* The next of a walk; NULL: there is none. */
-static ml_listed *step(walk *w)
-{
-    ml_listed *x = w->at && w->left == left ? w->at->next : first;
-    while (x && x->number <= w->number)
-        x = x->next;
-    if (x)
-        *w = (walk){x, x->number, left};
-    return x;
-}
+/* What callbacks see of a load. */
+struct ml_shown {
+    Elf64_Phdr headers[HEADERS];
+    Elf64_Half n;
+    char name[];
+};
 
-enum { HEADERS = 2 * ML_LISTED_COUNT + 1 };
-
-/* The headers of one, and how many these are; NULL when memory is short. */
-static Elf64_Phdr *headers_of(ml_listed *x, Elf64_Half *n)
+static void add_headers(const ml_listed *x, ml_shown *shown)
 {
     static const uint32_t flags[] = {PF_R | PF_X, PF_R, PF_R | PF_W};
-    Elf64_Phdr *h = x->headers;
-    if (!h)
-        h = x->headers = ml_heap_zalloc(HEADERS, sizeof *h);
-    *n = 0;
-    if (!h)
-        return NULL;
     for (unsigned i = 0; i < 2 * ML_LISTED_COUNT; i++) {
         uint64_t addr = x->segment[i / ML_LISTED_COUNT][i % ML_LISTED_COUNT].addr;
         uint64_t size = x->segment[i / ML_LISTED_COUNT][i % ML_LISTED_COUNT].size;
         if (size)
-            h[(*n)++] = (Elf64_Phdr){.p_type = PT_LOAD,
-                                     .p_flags = flags[i % ML_LISTED_COUNT],
-                                     .p_vaddr = addr - x->base,
-                                     .p_filesz = size,
-                                     .p_memsz = size,
-                                     .p_align = 1};
+            shown->headers[shown->n++] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                                      .p_flags = flags[i % ML_LISTED_COUNT],
+                                                      .p_vaddr = addr - x->base,
+                                                      .p_filesz = size,
+                                                      .p_memsz = size,
+                                                      .p_align = 1};
     }
     if (x->tls->module)
-        h[(*n)++] = (Elf64_Phdr){.p_type = PT_TLS,
-                                 .p_flags = PF_R,
-                                 .p_memsz = x->tls->size,
-                                 .p_align = x->tls->cell->align};
-    return h;
+        shown->headers[shown->n++] = (Elf64_Phdr){.p_type = PT_TLS,
+                                                  .p_flags = PF_R,
+                                                  .p_memsz = x->tls->size,
+                                                  .p_align = x->tls->cell->align};
 }
 
+/* Who finds the name of a file here opens it, as a program or a library: this is none. Not empty:
+** that would be the program. */
+static ml_shown *new_shown(const ml_listed *x)
+{
+    static const char prefix[] = "moonlink:";
+    size_t len = strlen(x->file);
+    ml_shown *shown = ml_heap_zalloc(1, sizeof *shown + sizeof prefix + len);
+    if (!shown)
+        return NULL;
+    memcpy(shown->name, prefix, sizeof prefix);
+    memcpy(shown->name + sizeof prefix - 1, x->file, len);
+    add_headers(x, shown);
+    return shown;
+}
+
+/* Made at the first question, by whichever thread comes first; NULL when memory is short. */
+static const ml_shown *shown_of(ml_listed *x)
+{
+    ml_shown *made = NULL;
+    ml_mutex_take(ML_MUTEX_LISTED);
+    if (!x->shown) {
+        ml_mutex_give(ML_MUTEX_LISTED);
+        made = new_shown(x);
+        ml_mutex_take(ML_MUTEX_LISTED);
+    }
+    if (!x->shown) {
+        x->shown = made;
+        made = NULL;
+    }
+    const ml_shown *shown = x->shown;
+    ml_mutex_give(ML_MUTEX_LISTED);
+    ml_heap_free(made);
+    return shown;
+}
 /* The calling thread's, if it has one. */
 static void *block_of(const ml_tls *tls)
 {
@@ -148,6 +192,7 @@ typedef struct caller {
     visitor *visit;
     void *ud;
     struct dl_phdr_info last;
+    walk *w;
     int rc;
 } caller;
 
@@ -159,31 +204,90 @@ static int pass_on(struct dl_phdr_info *info, size_t size, void *ud)
     return c->visit(info, size, c->ud);
 }
 
-static void visit_all(void *ud)
+/* Walks of this thread that a jump has left: stacks grow down. */
+static void forget_below(uintptr_t frame)
+{
+    for (walk **p = &walks; *p;) {
+        if (pthread_equal((*p)->thread, pthread_self()) && (*p)->frame <= frame)
+            forget(p);
+        else
+            p = &(*p)->outer;
+    }
+}
+
+void ml_listed_settle(void)
+{
+    ml_mutex_take(ML_MUTEX_LISTED);
+    forget_below((uintptr_t)__builtin_frame_address(0));
+    ml_mutex_give(ML_MUTEX_LISTED);
+}
+
+/* The guard's way to tell us is a pointer to what is const. */
+static void end(const void *which)
+{
+    walk *w = (walk *)(uintptr_t)which, **p = &walks;
+    ml_mutex_take(ML_MUTEX_LISTED);
+    while (*p && *p != w)
+        p = &(*p)->outer;
+    if (*p)
+        *p = w->outer;
+    ml_mutex_give(ML_MUTEX_LISTED);
+    ml_heap_free(w);
+}
+
+static walk *begin(uintptr_t frame)
+{
+    walk *w = ml_heap_zalloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->end.leave = end;
+    w->thread = pthread_self();
+    w->frame = frame;
+    ml_mutex_take(ML_MUTEX_LISTED);
+    forget_below(frame);
+    w->next = first;
+    w->outer = walks;
+    walks = w;
+    ml_mutex_give(ML_MUTEX_LISTED);
+    return w;
+}
+
+static ml_listed *go_on(walk *w)
+{
+    ml_mutex_take(ML_MUTEX_LISTED);
+    w->at = w->next;
+    w->next = w->at ? w->at->next : NULL;
+    ml_mutex_give(ML_MUTEX_LISTED);
+    return w->at;
+}
+
+static void visit_loads(void *ud)
 {
     caller *c = ud;
-    walk w = {0};
-    c->rc = dl_iterate_phdr(pass_on, c);
-    for (ml_listed *x; c->rc == 0 && (x = step(&w)) != NULL;) {
+    for (ml_listed *x; c->rc == 0 && (x = go_on(c->w)) != NULL;) {
+        const ml_shown *shown = shown_of(x);
         struct dl_phdr_info info = c->last; /* dlpi_adds, dlpi_subs */
+        if (!shown)
+            continue;
         info.dlpi_addr = x->base;
-        info.dlpi_name = x->name;
-        info.dlpi_phdr = headers_of(x, &info.dlpi_phnum);
+        info.dlpi_name = shown->name;
+        info.dlpi_phdr = shown->headers;
+        info.dlpi_phnum = shown->n;
         info.dlpi_tls_modid = x->tls->module;
         info.dlpi_tls_data = block_of(x->tls);
-        if (info.dlpi_phdr)
-            c->rc = c->visit(&info, sizeof info, c->ud);
+        c->rc = c->visit(&info, sizeof info, c->ud);
     }
 }
 
 static int iterate(visitor *visit, void *ud)
 {
     caller c = {.visit = visit, .ud = ud};
-    ml_catch end = {.leave = give};
     uint64_t arg = (uint64_t)(uintptr_t)&c;
-    take(&end);
-    ml_guard_ints[1]((uint64_t)(uintptr_t)&visit_all, &arg, &end);
-    give(&end);
+    c.rc = dl_iterate_phdr(pass_on, &c);
+    if (c.rc || !(c.w = begin((uintptr_t)__builtin_frame_address(0))))
+        return c.rc;
+    ml_guard_ints[1]((uint64_t)(uintptr_t)&visit_loads, &arg, &c.w->end);
+    end(c.w);
     return c.rc;
 }
 

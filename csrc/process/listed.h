@@ -6,23 +6,27 @@
 #ifndef ML_PROCESS_LISTED_H
 #define ML_PROCESS_LISTED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "process/tls.h"
 
 enum { ML_LISTED_TEXT, ML_LISTED_CONST, ML_LISTED_DATA, ML_LISTED_COUNT };
 
+/* What callbacks see of it. */
+typedef struct ml_shown ml_shown;
+
 /* What is listed of a load. Its memory belongs to the load; all zero: not entered. */
 typedef struct ml_listed {
-    const char *name; /* of no file; not empty: that would be the program */
+    const char *file; /* that it was loaded from, borrowed; "": of none */
     uint64_t base;
     struct {
         uint64_t addr, size;       /* size 0: there is none */
     } segment[2][ML_LISTED_COUNT]; /* of its block, and of large sections */
     const ml_tls *tls;             /* its thread-local storage; module 0: none */
-    void *headers;                 /* made when somebody asks */
+    ml_shown *shown;               /* made when somebody asks */
     struct ml_listed *next, *prev;
-    uint64_t number; /* they come in this order; 0: not entered */
+    bool entered;
 } ml_listed;
 
 void ml_listed_enter(ml_listed *x);

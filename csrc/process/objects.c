@@ -18,10 +18,10 @@
 ** SPDX-License-Identifier: MIT */
 #include "process/objects.h"
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "os/mutex.h"
 #include "os/os.h"
 
 enum { WORDS = 8, WAIT_NS = 1000 * 1000 * 1000 }; /* libgcc's struct object has 6 words or 7 */
@@ -37,7 +37,6 @@ struct ml_object {
     ml_object *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     ml_object *first, *last; /* first: waits longest */
 } waiting;
@@ -45,14 +44,14 @@ static struct {
 /* One that has waited long enough, or NULL. It may have come after `now`, from another thread. */
 static ml_object *ready(uint64_t now)
 {
-    if (pthread_mutex_trylock(&lock) != 0)
+    if (!ml_mutex_try(ML_MUTEX_OBJECTS))
         return NULL;
     ml_object *o = waiting.first;
     if (o && now >= o->since + WAIT_NS)
         waiting.first = o->next;
     else
         o = NULL;
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_OBJECTS);
     return o;
 }
 
@@ -60,14 +59,14 @@ static void let_wait(ml_object *o, uint64_t now)
 {
     o->since = now;
     o->next = NULL;
-    if (pthread_mutex_trylock(&lock) != 0)
+    if (!ml_mutex_try(ML_MUTEX_OBJECTS))
         return;
     if (waiting.first)
         waiting.last->next = o;
     else
         waiting.first = o;
     waiting.last = o;
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_OBJECTS);
 }
 
 ml_object *ml_object_new(void)

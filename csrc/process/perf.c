@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/slice.h"
+#include "os/mutex.h"
 #include "os/os.h"
 
 enum { MAGIC = 0x4a695444, VERSION = 1, FILE_HEADER = 40 };
@@ -20,11 +20,10 @@ enum { LOAD_HEADER = 16 + 40, DEBUG_HEADER = 16 + 16, LINE_HEADER = 16 };
 ** once: a second mapping would be read as the same functions again. So the open dump belongs to the
 ** process and not to a linker; a child of fork begins its own. */
 static struct {
-    pthread_mutex_t lock;
     int64_t process; /* whose dump is open; 0: none is */
     int fd;
     uint64_t functions; /* written so far: their index */
-} dump = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} dump;
 
 static const char *cannot(ml_arena *a, const char *path, int code)
 {
@@ -179,9 +178,9 @@ const char *ml_perf_dump(ml_arena *a, uint16_t machine, const ml_perf_function *
         ml_format(a, "%s/jit-%" PRId64 ".dump", folder ? folder : ".", ml_os_process());
     if (!path)
         return NULL;
-    pthread_mutex_lock(&dump.lock);
+    ml_mutex_take(ML_MUTEX_DUMP);
     bool ok = open_dump(machine, path) && write_functions(v, n);
     int code = errno;
-    pthread_mutex_unlock(&dump.lock);
+    ml_mutex_give(ML_MUTEX_DUMP);
     return ok ? NULL : cannot(a, path, code);
 }

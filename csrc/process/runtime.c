@@ -5,8 +5,9 @@
 
 #include <dlfcn.h>
 #include <link.h>
-#include <pthread.h>
 #include <stddef.h>
+
+#include "os/mutex.h"
 
 static const char *const names[ML_RT_COUNT] = {
     [ML_RT_SET_IP] = "_Unwind_SetIP",          [ML_RT_GET_CFA] = "_Unwind_GetCFA",
@@ -21,8 +22,7 @@ static const char *const names[ML_RT_COUNT] = {
 ** runtime of their own (libgcc_eh.a, libunwind.a, libstdc++.a) stand in one list for the whole
 ** process, as the tables of the process's own loader do. Entered and left with the load, under a
 ** lock, by the load's address range: two linkers do not see each other's. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static ml_runtime *first; /* guarded by lock */
+static ml_runtime *first; /* guarded by ML_MUTEX_RUNTIME */
 
 const char *ml_runtime_name(ml_runtime_fn fn)
 {
@@ -31,36 +31,36 @@ const char *ml_runtime_name(ml_runtime_fn fn)
 
 void ml_runtime_enter(ml_runtime *r)
 {
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_RUNTIME);
     r->next = first;
     r->entered = true;
     first = r;
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_RUNTIME);
 }
 
 void ml_runtime_leave(ml_runtime *r)
 {
     if (!r->entered)
         return;
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_RUNTIME);
     ml_runtime **p = &first;
     while (*p && *p != r)
         p = &(*p)->next;
     if (*p)
         *p = r->next;
     r->entered = false;
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_RUNTIME);
 }
 
 static bool find_in_load(uint64_t inside, ml_runtime_fn fn, uint64_t *addr)
 {
-    pthread_mutex_lock(&lock);
+    ml_mutex_take(ML_MUTEX_RUNTIME);
     const ml_runtime *r = first;
     while (r && (inside < r->start || inside >= r->end))
         r = r->next;
     if (r)
         *addr = r->fn[fn];
-    pthread_mutex_unlock(&lock);
+    ml_mutex_give(ML_MUTEX_RUNTIME);
     return r != NULL;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "os/mutex.h"
 #include "process/runs.h"
 #include "process/runtime.h"
 
@@ -146,20 +147,26 @@ void ml_unwinders_free(ml_unwinders *w)
 bool ml_unwind_register(ml_unwinders *w, const ml_unwind_table *t, ml_unwind *out)
 {
     ml_unwind u = {.code = t->code, .size = t->size, .with = w};
-    if (!ml_runs_add(&w->runs, &w->takers, t, &u.place))
-        return false;
-    *out = u;
-    return true;
+    ml_mutex_take(ML_MUTEX_TABLES);
+    bool added = ml_runs_add(&w->runs, &w->takers, t, &u.place);
+    ml_mutex_give(ML_MUTEX_TABLES);
+    if (added)
+        *out = u;
+    return added;
 }
 
 void ml_unwind_unregister(ml_unwind *u)
 {
+    ml_mutex_take(ML_MUTEX_TABLES);
     if (u->with)
         ml_runs_remove(&u->with->runs, &u->with->takers, u);
+    ml_mutex_give(ML_MUTEX_TABLES);
     *u = (ml_unwind){0};
 }
 
 void ml_unwinders_vacate(ml_unwinders *w, uint64_t addr, uint64_t size)
 {
+    ml_mutex_take(ML_MUTEX_TABLES);
     ml_runs_vacate(&w->runs, &w->takers, addr, size);
+    ml_mutex_give(ML_MUTEX_TABLES);
 }

@@ -9,6 +9,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,10 +18,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "os/mutex.h"
 
 enum { PAGE = 4096 };
 
@@ -308,12 +312,47 @@ static void process(const char *folder)
     CHECK(strcmp(ml_os_error(99999), "unknown error") == 0);
 }
 
+static int half;
+static sem_t taken;
+
+static void *hold(void *unused)
+{
+    ml_mutex_take(ML_MUTEX_LISTED);
+    half = 1;
+    sem_post(&taken);
+    usleep(200 * 1000);
+    half = 0;
+    ml_mutex_give(ML_MUTEX_LISTED);
+    return unused;
+}
+
+static void forked(const char *unused)
+{
+    (void)unused;
+    pthread_t t;
+    int status;
+    sem_init(&taken, 0, 0);
+    CHECK(pthread_create(&t, NULL, hold, NULL) == 0 && sem_wait(&taken) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(5);
+        for (int m = 0; m < ML_MUTEX_COUNT; m++)
+            ml_mutex_take((ml_mutex)m);
+        _exit(half);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && pthread_join(t, NULL) == 0);
+    ml_mutex_take(ML_MUTEX_LISTED);
+    ml_mutex_take(ML_MUTEX_LISTED);
+    ml_mutex_give(ML_MUTEX_LISTED);
+    CHECK(ml_mutex_try(ML_MUTEX_LISTED));
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"reading", reading},   {"refusing", refusing},   {"pieces", pieces},
         {"memory", memory},     {"sandboxed", sandboxed}, {"process", process},
-        {"once", reading_once}, {"huge", huge},
+        {"once", reading_once}, {"huge", huge},           {"forked", forked},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);
