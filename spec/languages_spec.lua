@@ -400,6 +400,45 @@ describe("code that walks the images of the process", function()
          assert.equal("1\n5\n", rest)
       end)
    end
+
+   -- The loader's lock is held then, which dlopen in the other thread waits for. glibc opens
+   -- libgcc_s when it unwinds for the first time: that is done before.
+   it("may throw out of the loader's part while another thread opens libraries", function()
+      local path = support.cc(folder .. "/opens.o", [[
+         #include <dlfcn.h>
+         #include <link.h>
+         #include <pthread.h>
+         static pthread_t t;
+         static volatile int stop;
+         static int leave(struct dl_phdr_info *, size_t, void *) { throw 5; }
+         static void *run(void *path)
+         {
+            while (!stop)
+               if (void *library = dlopen((const char *)path, RTLD_NOW)) dlclose(library);
+            return 0;
+         }
+         extern "C" void start(const char *path) { pthread_create(&t, 0, run, (void *)path); }
+         extern "C" int finish(void) { stop = 1; return pthread_join(t, 0); }
+         extern "C" int walk(void) { return dl_iterate_phdr(leave, 0); }
+         extern "C" int caught(void) { try { return walk(); } catch (int n) { return n; } }
+      ]], "-O1", {language = "c++"})
+      local library = folder .. "/libopened.so"
+      support.sh("LD_PRELOAD= gcc -shared -o %s %s", library,
+         object("opened", "int opened = 1;", "-fPIC"))
+      local status, out, err = support.lua([[
+         local path, library = ...
+         local ln = require "moonlink".new()
+         assert(ln:load {path, "-lstdc++"})
+         local walk, caught = ln:func "int walk(void)", ln:func "int caught(void)"
+         assert(caught() == 5)
+         ln:func "void start(const char *)"(library)
+         for _ = 1, 3000 do
+            assert(not pcall(walk) and caught() == 5)
+         end
+         print(ln:func "int finish(void)"())
+      ]], path, library)
+      assert.same({0, "0\n", ""}, {status, out, err})
+   end)
 end)
 
 describe("the runtime of D", function()

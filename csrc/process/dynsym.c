@@ -173,7 +173,8 @@ static int ask(struct dl_phdr_info *info, size_t size, void *ud)
         i = search(&t, q);
     q->found = i != 0;
     if (i)
-        *q->out = (ml_dynsym){.size = t.syms[i].st_size,
+        *q->out = (ml_dynsym){.addr = t.base + t.syms[i].st_value,
+                              .size = t.syms[i].st_size,
                               .type = ELF64_ST_TYPE(t.syms[i].st_info),
                               .unique = ELF64_ST_BIND(t.syms[i].st_info) == STB_GNU_UNIQUE,
                               .provider = info->dlpi_name};

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 typedef struct ml_dynsym {
+    uint64_t addr;        /* of a function or an object; else without meaning */
     uint64_t size;        /* bytes */
     uint8_t type;         /* STT_* */
     bool unique;          /* STB_GNU_UNIQUE */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "os/mutex.h"
+#include "process/dynsym.h"
 
 static const char *const names[ML_RT_COUNT] = {
     [ML_RT_SET_IP] = "_Unwind_SetIP",          [ML_RT_GET_CFA] = "_Unwind_GetCFA",
@@ -64,7 +65,8 @@ static bool find_in_load(uint64_t inside, ml_runtime_fn fn, uint64_t *addr)
     return r != NULL;
 }
 
-uint64_t ml_runtime_symbol(uint64_t inside, const char *name)
+/* As dlsym has it: a program finds what its libraries export. */
+static uint64_t ask_loader(uint64_t inside, const char *name)
 {
     Dl_info info;
     void *extra = NULL;
@@ -80,6 +82,16 @@ uint64_t ml_runtime_symbol(uint64_t inside, const char *name)
     }
     dlerror(); /* what was not found is nobody's business */
     return addr;
+}
+
+/* The loader is asked only when the file itself has no answer. An exception may come out of a
+** callback of dl_iterate_phdr, which holds a lock that another thread's dlopen waits for, while
+** dladdr and dlopen would wait for that thread. */
+uint64_t ml_runtime_symbol(uint64_t inside, const char *name)
+{
+    ml_dynsym s;
+    bool found = ml_dynsym_find(inside, name, &s) && s.type == STT_FUNC;
+    return found ? s.addr : ask_loader(inside, name);
 }
 
 uint64_t ml_runtime_find(uint64_t inside, ml_runtime_fn fn)
