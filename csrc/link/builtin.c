@@ -32,6 +32,10 @@ static const ml_builtin all[] = {
     {"__cxa_thread_atexit", .in_process = ml_exits_thread_atexit, .type = ML_TYPE_FUNC},
     {"__cxa_thread_atexit_impl", .in_process = ml_exits_thread_atexit, .type = ML_TYPE_FUNC},
     {"dl_iterate_phdr", .in_process = ml_listed_iterate, .type = ML_TYPE_FUNC},
+    {"pthread_key_create", .in_process = ml_keys_create, .type = ML_TYPE_FUNC},
+    {"pthread_key_delete", .in_process = ml_keys_delete, .type = ML_TYPE_FUNC},
+    {"tss_create", .in_process = ml_keys_tss_create, .type = ML_TYPE_FUNC},
+    {"tss_delete", .in_process = ml_keys_tss_delete, .type = ML_TYPE_FUNC},
     /* D's runtime looks for the image that registers with it in the list of the process's own
     ** loader, and tells images apart by their handles there; it ends the process at one that it
     ** does not find, or at the second one without a handle. In a load of its own it sees ours

@@ -10,6 +10,7 @@
 #include "link/table.h"
 #include "object/image.h"
 #include "place/layout.h"
+#include "process/keys.h"
 #include "process/listed.h"
 #include "process/runtime.h"
 #include "process/tls.h"

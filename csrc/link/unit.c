@@ -155,6 +155,14 @@ static bool is_busy(ml_unit *u)
            ml_unit_waits_for_exit(u) || ml_unit_keeps_classes(u);
 }
 
+/* May the C library call code of it, whose destructors have run? It takes time to find out, and is
+** no reason to refuse: destructors may take such things back. */
+static bool is_called_back(const ml_unit *u)
+{
+    inside in = {u->l, NULL, 0, 0};
+    return ml_keys_lead(in_load, &in);
+}
+
 /* Where the blocks of a session lie: below 4 GiB, and above. */
 typedef struct extent {
     uint64_t start[2], end[2];
@@ -278,17 +286,17 @@ static void run_exits(ml_unit *u)
 ** ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 ** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
 ** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
-** a thread (libitm's where there are tm_words) or (on_exit) of the process, no unit of another
-** session, no runtime that was left running (ml_session_leave), and no unit that is kept for one of
-** these reasons and needs it. While a load is open, all memory stays, since the load may have found
-** something there.
+** a thread (libitm's where there are tm_words) or (on_exit) of the process, no key of threads' data
+** with a destructor in it, no unit of another session, no runtime that was left running
+** (ml_session_leave), and no unit that is kept for one of these reasons and needs it. While a load
+** is open, all memory stays, since the load may have found something there.
 ** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)
 {
     ml_unit *work = NULL;
     for (ml_unit *u = s->lost; u; u = u->next) {
-        u->kept = !u->exited || is_busy(u) || u->l->tm_words;
+        u->kept = !u->exited || u->l->tm_words || is_called_back(u) || is_busy(u);
         u->quiet = false;
         for (uint32_t i = 0; !u->kept && i < u->users.n; i++)
             u->kept = u->users.v[i]->state != ML_UNIT_LOST;
