@@ -46,9 +46,12 @@ int ml_guard_personality(int version, int actions, uint64_t class, void *excepti
     if (!found)
         return CONTINUE_UNWIND;
     ml_catch *c = *(ml_catch **)(uintptr_t)u.cfa(context);
-    if (c->leave && !(actions & SEARCH_PHASE))
-        c->leave(c);
-    if (c->leave || (actions & FORCE_UNWIND))
+    if (c->leave) {
+        if (!(actions & SEARCH_PHASE))
+            c->leave(c); /* which may free it */
+        return CONTINUE_UNWIND;
+    }
+    if (actions & FORCE_UNWIND)
         return CONTINUE_UNWIND;
     if (actions & SEARCH_PHASE)
         return HANDLER_FOUND;
