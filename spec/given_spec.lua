@@ -187,6 +187,11 @@ describe("a method that is called with a dot says so", function()
    end)
 end)
 
+it("a method may be called on a value of its kind that is not finished", function()
+   local new = require "moonlink.ghc.runtime".new -- has its finaliser at the end alone
+   assert.equal(8, #new {} .cell)
+end)
+
 describe("an argument of a wrong type is told at the caller's line", function()
    local ln, unit, path
 

@@ -75,14 +75,19 @@ end
 --- Lets methods look at what they are called on, since `value.method(x)` in place of
 --- `value:method(x)` is soon written.
 ---@param methods table<string, function> which are replaced
----@param metatable table of the values that have them
+---@param metatable table of the values that have them; others of its name count as well, such as
+---  one without __gc while a value is being made
 ---@param example string a name for one, "ln"
 ---@param first? table<string, string> by method the type of its first argument
 function given.methods(methods, metatable, example, first)
+   local function has_them(self)
+      local meta = getmetatable(self)
+      return type(meta) == "table" and rawget(meta, "__name") == metatable.__name
+   end
    for name, method in pairs(methods) do
       local types = first and first[name]
       methods[name] = function(self, ...)
-         if getmetatable(self) ~= metatable then
+         if getmetatable(self) ~= metatable and not has_them(self) then
             errors.mistake("'%s' is a method of a %s, but was called on %s: call it with a colon, "
                .. "%s:%s(...)", name, metatable.__name,
                self == nil and "nothing" or "a " .. type(self), example, name)
