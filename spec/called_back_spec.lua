@@ -1,4 +1,4 @@
---- What the C library will call in a unit after its destructors have run: its memory waits for that.
+--- What the process will call in a unit after its destructors have run: its memory waits for that.
 -- SPDX-License-Identifier: MIT
 
 local maps = require "spec.support.maps"
@@ -97,4 +97,37 @@ describe("the memory of a unit that was unloaded", function()
          assert.is_false(mapped(set))
       end)
    end
+
+   it("waits for signals that it handles", function()
+      for _, install in ipairs {"signal(SIGUSR1, handle)", "sigaction(SIGUSR1, &action, 0)"} do
+         local path = object("handler", ([[
+            #include <signal.h>
+            static volatile sig_atomic_t *count;
+            static void handle(int number) { ++*count; }
+            static const struct sigaction action = {.sa_handler = handle};
+            void catch(volatile sig_atomic_t *n) { count = n; %s; }
+         ]]):format(install))
+         local raiser = object("raiser", [[
+            #include <signal.h>
+            volatile sig_atomic_t count;
+            int strike(void) { raise(SIGUSR1); return count; }
+            void ignore(void) { signal(SIGUSR1, SIG_IGN); }
+         ]])
+         local status, out, err = support.lua([[
+            local moonlink = require "moonlink"
+            local path, raiser, bind = ...
+            local ln = moonlink.new()
+            local counting = assert(ln:load(raiser))
+            local unit = assert(ln:load {path, bind = bind})
+            ln:func "void catch(void *)"(counting:address "count")
+            collectgarbage()
+            assert(unit:unload())
+            local first = ln:func "int strike(void)"()
+            ln:func "void ignore(void)"()
+            assert(assert(ln:load(path)):unload()) -- whoever ends a unit sweeps
+            print(first, ln:func "int strike(void)"())
+         ]], path, raiser, "lazy")
+         assert.same({0, "1\t1\n", ""}, {status, out, err}, install)
+      end
+   end)
 end)

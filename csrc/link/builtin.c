@@ -36,6 +36,14 @@ static const ml_builtin all[] = {
     {"pthread_key_delete", .in_process = ml_keys_delete, .type = ML_TYPE_FUNC},
     {"tss_create", .in_process = ml_keys_tss_create, .type = ML_TYPE_FUNC},
     {"tss_delete", .in_process = ml_keys_tss_delete, .type = ML_TYPE_FUNC},
+    /* The C library's, but a session with a load that uses one looks for handlers in its units. */
+    {"signal", .handles = true},
+    {"sigaction", .handles = true},
+    {"sigset", .handles = true},
+    {"ssignal", .handles = true},
+    {"bsd_signal", .handles = true},
+    {"sysv_signal", .handles = true},
+    {"__sysv_signal", .handles = true},
     /* D's runtime looks for the image that registers with it in the list of the process's own
     ** loader, and tells images apart by their handles there; it ends the process at one that it
     ** does not find, or at the second one without a handle. In a load of its own it sees ours
@@ -68,6 +76,16 @@ bool ml_builtin_wanted(const ml_txn *t, ml_builtin_address *of_load)
         const ml_entry *e =
             all[i].of_load == of_load ? ml_table_find_str(&t->l->names, all[i].name) : NULL;
         if (e && e->def == ML_DEF_LINKER)
+            return true;
+    }
+    return false;
+}
+
+bool ml_builtin_handles(const ml_table *names)
+{
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const ml_entry *e = all[i].handles ? ml_table_find_str(names, all[i].name) : NULL;
+        if (e && (e->strong || e->weak))
             return true;
     }
     return false;

@@ -69,7 +69,7 @@ static bool is_reserved(const char *name)
 static bool is_own(const ml_entry *e)
 {
     const ml_builtin *own = ml_builtin_find(e->name, e->len);
-    return own && !own->of_load;
+    return own && (own->in_process || own->refused);
 }
 
 /* Does a unit have the name now, in a place of the scope before `end`? */

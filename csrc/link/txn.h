@@ -456,16 +456,18 @@ typedef enum ml_bound {
 ml_builtin_address ml_dso_address, ml_got_address, ml_header_address, ml_segment_start,
     ml_bounds_address;
 
-/* builtin.c: a name that the linker answers itself. One of three is set: it is made of each load
-** that wants it; it has this answer in place of the process's; the process's is refused, and so is
-** a unit's, since all code of a language has to be in the load that has its runtime. */
+/* builtin.c: a name that is special to the linker. One of four is set: it is made of each load that
+** wants it; it has this answer in place of the process's; the process's is refused, and so is a
+** unit's, since all code of a language has to be in the load that has its runtime; it installs
+** handlers of signals. */
 typedef struct ml_builtin {
     char name[26];
     ml_builtin_address *of_load;
     uint64_t (*in_process)(void); /* 0: there is none */
     const char *refused;          /* the language */
-    unsigned which;               /* for of_load */
-    bool last;                    /* made only where nobody else has it */
+    bool handles;
+    unsigned which; /* for of_load */
+    bool last;      /* made only where nobody else has it */
     uint8_t type;
 } ml_builtin;
 /* NULL: it is none of them. */
@@ -474,6 +476,8 @@ const ml_builtin *ml_builtin_find(const char *name, size_t len);
 const char *ml_builtin_section(const char *name, bool *stop);
 /* Was this made of the load, under any name? */
 bool ml_builtin_wanted(const ml_txn *t, ml_builtin_address *of_load);
+/* Is there a reference to a name that installs handlers? */
+bool ml_builtin_handles(const ml_table *names);
 /* ML_E_UNSUPPORTED when a name that is refused was found in a unit. */
 int ml_builtin_check(ml_txn *t);
 

@@ -160,7 +160,7 @@ static bool is_busy(ml_unit *u)
 static bool is_called_back(const ml_unit *u)
 {
     inside in = {u->l, NULL, 0, 0};
-    return ml_keys_lead(in_load, &in);
+    return ml_keys_lead(in_load, &in) || (u->s->handles && ml_os_handlers(in_load, &in));
 }
 
 /* Where the blocks of a session lie: below 4 GiB, and above. */
@@ -287,9 +287,9 @@ static void run_exits(ml_unit *u)
 ** A unit that ends is LOST: its names and functions have gone. Its memory goes when nothing can
 ** come back to it: no call in flight, no frame on the stack of a thread, no handler for the end of
 ** a thread (libitm's where there are tm_words) or (on_exit) of the process, no key of threads' data
-** with a destructor in it, no unit of another session, no runtime that was left running
-** (ml_session_leave), and no unit that is kept for one of these reasons and needs it. While a load
-** is open, all memory stays, since the load may have found something there.
+** with a destructor in it, no handler of a signal, no unit of another session, no runtime that was
+** left running (ml_session_leave), and no unit that is kept for one of these reasons and needs it.
+** While a load is open, all memory stays, since the load may have found something there.
 ** Whoever ends a unit sweeps: lost units are kept until then, or until the session ends; what is
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)

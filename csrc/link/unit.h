@@ -113,6 +113,7 @@ struct ml_session {
     ml_session *atlas_next, *atlas_prev;
     uint64_t atlas_number; /* in the order of joining */
     /* see Note [Binding at the first call] */
+    bool handles;        /* some load may have installed handlers of signals */
     bool has_lazy;       /* some load has lazy stubs: the latch matters */
     unsigned held_deep;  /* how often its own thread has taken the latch */
     ml_quiet quiet_time; /* while it has it */

@@ -9,6 +9,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "os/os.h"
+
 enum { STACK = 256 << 10 }; /* bytes; an unwinder takes some 20 KiB */
 
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
@@ -100,3 +102,12 @@ bool ml_signals_divert(void *context, void (*f)(void))
 }
 
 #endif
+
+bool ml_os_handlers(bool (*matters)(void *ud, uint64_t addr), void *ud)
+{
+    struct sigaction now;
+    for (int n = 1; n < NSIG; n++)
+        if (sigaction(n, NULL, &now) == 0 && matters(ud, (uint64_t)(uintptr_t)now.sa_handler))
+            return true;
+    return false;
+}
