@@ -5,12 +5,16 @@ local ROUNDS = 1000
 
 --- The largest median of a metric over all cases that have it but JITLink's, and whose it is.
 local function largest(r, key)
-   local most, who
+   local most, who, missing
    for _, name in ipairs(r:names()) do
       local ok, value = pcall(r.median, r, key, name)
+      missing = missing or not ok and value
       if ok and not name:find "jitlink" and (not most or value > most) then
          most, who = value, name
       end
+   end
+   if not most then
+      error(missing, 0)
    end
    return most, who
 end

@@ -31,7 +31,8 @@ end
 local function words(r, key)
    local out = {}
    for _, name in ipairs(r:names()) do
-      for word in (r:case(name).samples[1].notes[key] or ""):gmatch "%S+" do
+      local sample = r:case(name).samples[1] -- none when there was no time left
+      for word in (sample and sample.notes and sample.notes[key] or ""):gmatch "%S+" do
          out[#out + 1] = word
       end
    end
