@@ -391,32 +391,85 @@ static int add_symbols(ml_txn *t, ml_input *in)
     return rc;
 }
 
+static bool drop(ml_txn *t, ml_input *in, uint32_t section)
+{
+    if (!in->dropped && !(in->dropped = ml_zalloc(&t->scratch, in->img->nsections, 1)))
+        return false;
+    in->dropped[section] = ML_DROPPED_GROUP;
+    return true;
+}
+
+/* What a group or a section is shared by, a symbol's name, as edits change it; NULL: nobody shares
+** it. */
+static const char *shared_by(const ml_txn *t, const char *symbol)
+{
+    size_t len = strlen(symbol);
+    const ml_edit *edit = ml_edits_find(t->edits, symbol, len, ml_hash(symbol, len));
+    return !edit ? symbol : edit->local ? NULL : edit->definition;
+}
+
+/* Is an input the first to bring what is kept once under that name? The entry says which was; NULL
+** when memory is short. */
+static const ml_entry *first_of(ml_txn *t, const ml_input *in, const char *name, bool *is_first)
+{
+    uint32_t before = t->comdats.count;
+    ml_entry *e = ml_table_intern_str(&t->comdats, &t->scratch, name);
+    *is_first = e && t->comdats.count != before;
+    if (*is_first)
+        e->image = (uint32_t)(in - t->l->inputs);
+    return e;
+}
+
 /* First COMDAT group of a signature wins; all sections of a later one are dropped. */
 static int drop_groups(ml_txn *t, ml_input *in)
 {
     const ml_image *img = in->img;
     for (uint32_t g = 0; g < img->ngroups; g++) {
         const ml_igroup *group = &img->groups[g];
-        if (!group->comdat)
-            continue;
-        uint32_t before = t->comdats.count;
-        const char *signature = group->signature; /* a symbol, so that it is edited, too */
-        size_t len = strlen(signature);
-        const ml_edit *edit = ml_edits_find(t->edits, signature, len, ml_hash(signature, len));
-        if (edit && edit->local)
-            continue; /* shared with nobody */
-        ml_entry *winner =
-            ml_table_intern_str(&t->comdats, &t->scratch, edit ? edit->definition : signature);
-        if (!winner)
+        const char *signature = group->comdat ? shared_by(t, group->signature) : NULL;
+        bool is_first = true;
+        if (signature && !first_of(t, in, signature, &is_first))
             return ml_nomem(t->d);
-        if (t->comdats.count != before) {
-            winner->image = (uint32_t)(in - t->l->inputs);
+        for (uint32_t k = 0; !is_first && k < group->count; k++)
+            if (!drop(t, in, ml_get32(group->members + (size_t)k * 4)))
+                return ml_nomem(t->d);
+    }
+    return 0;
+}
+
+/* Does another input have what is kept once under that name? */
+static bool is_elsewhere(const ml_txn *t, const ml_input *in, const char *name)
+{
+    const ml_entry *e = name ? ml_table_find_str(&t->comdats, name) : NULL;
+    return e && &t->l->inputs[e->image] != in;
+}
+
+/* Sections .gnu.linkonce.KIND.SYMBOL, of compilers and assembly from before there were groups: the
+** first of a name wins. As with ld, one of code also gives way to a group of that signature, and
+** constants of a function to the function of another input (_bfd_elf_section_already_linked). */
+static int drop_linkonce(ml_txn *t, ml_input *in)
+{
+    enum { PREFIX = sizeof ".gnu.linkonce." - 1 };
+    const ml_image *img = in->img;
+    for (uint32_t k = 0; (k = ml_image_next(img, ML_ROLE_LINKONCE, k + 1)) < img->nsections;) {
+        const char *section = ml_image_section(img, k).name;
+        if (section[PREFIX - 1] == 0)
+            continue; /* no name follows */
+        const char *kind = section + PREFIX;
+        const char *dot = strchr(kind, '.'), *symbol = shared_by(t, dot ? dot + 1 : kind);
+        if (!symbol)
             continue;
-        }
-        if (!in->dropped && !(in->dropped = ml_zalloc(&t->scratch, img->nsections, 1)))
+        bool code = strncmp(kind, "t.", 2) == 0, is_first;
+        const char *name = ml_format(&t->scratch, ".gnu.linkonce.%.*s%s",
+                                     dot ? (int)(dot + 1 - kind) : 0, kind, symbol);
+        const char *other = strncmp(kind, "r.", 2) == 0
+                                ? ml_format(&t->scratch, ".gnu.linkonce.t.%s", symbol)
+                                : NULL;
+        if (!name || !first_of(t, in, name, &is_first))
             return ml_nomem(t->d);
-        for (uint32_t k = 0; k < group->count; k++)
-            in->dropped[ml_get32(group->members + (size_t)k * 4)] = ML_DROPPED_GROUP;
+        bool gives_way = !is_first || is_elsewhere(t, in, code ? symbol : other);
+        if (gives_way && !drop(t, in, k))
+            return ml_nomem(t->d);
     }
     return 0;
 }
@@ -511,6 +564,8 @@ int ml_select_image(ml_txn *t, const ml_image *img, const ml_entry *by)
     if (!ml_table_reserve(&l->names, l->names.count < in->nbind / 4 ? in->nbind : in->nbind / 2))
         return ml_nomem(t->d);
     int rc = drop_groups(t, in);
+    if (rc == 0)
+        rc = drop_linkonce(t, in);
     if (rc == 0)
         rc = note_sections(t, in);
     return rc < 0 ? rc : add_symbols(t, in);

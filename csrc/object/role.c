@@ -20,6 +20,7 @@ static const struct row {
     {".eh_frame", ML_ROLE_EH_FRAME, true},
     {".fini", ML_ROLE_FINI, false},
     {".gcc_except_table", ML_ROLE_EXCEPT_TABLE, true},
+    {".gnu.linkonce", ML_ROLE_LINKONCE, true},
     {".gnu.lto_.lto", ML_ROLE_LTO, true},
     {".init", ML_ROLE_INIT, false},
     {".jcr", ML_ROLE_JCR, false},

@@ -18,8 +18,9 @@ typedef enum ml_role {
     ML_ROLE_GROUP, /* names the members of a section group */
     ML_ROLE_INIT,  /* a piece of the function that starts it */
     ML_ROLE_INIT_ARRAY,
-    ML_ROLE_JCR, /* Java classes, of old compilers */
-    ML_ROLE_LTO, /* says how gcc's intermediate code is written */
+    ML_ROLE_JCR,      /* Java classes, of old compilers */
+    ML_ROLE_LINKONCE, /* the first of its name counts; older than groups */
+    ML_ROLE_LTO,      /* says how gcc's intermediate code is written */
     ML_ROLE_PREINIT_ARRAY,
     ML_ROLE_RELOCATIONS, /* of another section */
     ML_ROLE_RELRO,       /* written by relocations only */
