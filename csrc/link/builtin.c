@@ -81,16 +81,6 @@ bool ml_builtin_wanted(const ml_txn *t, ml_builtin_address *of_load)
     return false;
 }
 
-bool ml_builtin_handles(const ml_table *names)
-{
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const ml_entry *e = all[i].handles ? ml_table_find_str(names, all[i].name) : NULL;
-        if (e && (e->strong || e->weak))
-            return true;
-    }
-    return false;
-}
-
 int ml_builtin_check(ml_txn *t)
 {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

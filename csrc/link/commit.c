@@ -217,7 +217,7 @@ static int run_on_stack(ml_txn *t)
 static int prepare(ml_txn *t, ml_unit *u)
 {
     int rc = run_on_stack(t);
-    t->s->handles = t->s->handles || ml_builtin_handles(&t->l->names);
+    t->s->handles |= t->handles;
     ml_splitstack_begin(t);
     ml_clones_begin(t);
     if (rc == 0)

@@ -113,10 +113,9 @@ static int ask_provider(ml_txn *t, ml_entry *e)
 }
 
 /* Names that the linker makes itself, where they are wanted: see assemble.c. Those that anybody may
-** have (end, say) come last. */
-static bool made_by_linker(ml_txn *t, ml_entry *e, bool last)
+** have (end, say) come last. own: the name's row, or NULL. */
+static bool made_by_linker(ml_txn *t, ml_entry *e, const ml_builtin *own, bool last)
 {
-    const ml_builtin *own = ml_builtin_find(e->name, e->len);
     bool stop;
     if (own ? !own->of_load || own->last != last : last)
         return false;
@@ -145,9 +144,11 @@ static int look_up(ml_txn *t, ml_entry *e)
 {
     if (e->def == ML_DEF_COMMON)
         return look_up_common(t, e);
-    if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || e->def == ML_DEF_GIVEN || !wanted(e))
+    if (ml_def_in_load(e->def) || e->def == ML_DEF_ABS || !wanted(e))
         return 0;
-    if (made_by_linker(t, e, false))
+    const ml_builtin *own = ml_builtin_find(e->name, e->len);
+    t->handles |= own && own->handles;
+    if (e->def == ML_DEF_GIVEN || made_by_linker(t, e, own, false))
         return 0;
     if (e->def == ML_DEF_LAZY)
         e->def = ML_DEF_NONE;
@@ -168,7 +169,7 @@ static int look_up(ml_txn *t, ml_entry *e)
         e->flags &= (uint16_t)~ML_ENT_ASKED;
     }
     if (e->def == ML_DEF_NONE)
-        made_by_linker(t, e, true);
+        made_by_linker(t, e, own, true);
     return 0;
 }
 
@@ -347,9 +348,11 @@ static int finish(ml_txn *t)
 {
     bool few = ml_exports_count(&t->s->exports) < t->l->names.count;
     int rc = 0;
-    for (uint32_t i = 0; i < t->nopen; i++)
-        if (t->open[i]->def == ML_DEF_NONE && wanted(t->open[i]))
-            made_by_linker(t, t->open[i], false); /* its section may have come after the name */
+    for (uint32_t i = 0; i < t->nopen; i++) {
+        ml_entry *e = t->open[i];
+        if (e->def == ML_DEF_NONE && wanted(e)) /* its section may have come after the name */
+            made_by_linker(t, e, ml_builtin_find(e->name, e->len), false);
+    }
     if (t->s->first)
         rc = few ? compare_shared(t) : compare_all(t);
     if (rc == 0 && t->nyielding)

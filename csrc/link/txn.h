@@ -161,6 +161,7 @@ struct ml_txn {
     uint32_t copies;       /* bytes of copied objects: see copies.c */
     uint32_t piece_copies; /* 1 + index; 0: none */
     bool need_gotbase;
+    bool handles;           /* it refers to what installs handlers of signals */
     bool has_frames;        /* there are .eh_frame sections */
     uint32_t frame_entries; /* FDEs of code that is there */
     uint32_t piece_frames;  /* 1 + index of the word that ends them; 0: none */
@@ -476,8 +477,6 @@ const ml_builtin *ml_builtin_find(const char *name, size_t len);
 const char *ml_builtin_section(const char *name, bool *stop);
 /* Was this made of the load, under any name? */
 bool ml_builtin_wanted(const ml_txn *t, ml_builtin_address *of_load);
-/* Is there a reference to a name that installs handlers? */
-bool ml_builtin_handles(const ml_table *names);
 /* ML_E_UNSUPPORTED when a name that is refused was found in a unit. */
 int ml_builtin_check(ml_txn *t);
 

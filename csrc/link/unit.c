@@ -155,12 +155,15 @@ static bool is_busy(ml_unit *u)
            ml_unit_waits_for_exit(u) || ml_unit_keeps_classes(u);
 }
 
-/* May the C library call code of it, whose destructors have run? It takes time to find out, and is
-** no reason to refuse: destructors may take such things back. */
-static bool is_called_back(const ml_unit *u)
+/* May the C library call code of it, whose destructors have run? That is no reason to refuse:
+** destructors may take such things back. handlers: of signals. */
+static bool is_called_back(const ml_unit *u, const uint64_t *handlers, size_t n)
 {
     inside in = {u->l, NULL, 0, 0};
-    return ml_keys_lead(in_load, &in) || (u->s->handles && ml_os_handlers(in_load, &in));
+    while (n > 0)
+        if (in_load(&in, handlers[--n]))
+            return true;
+    return ml_keys_lead(in_load, &in);
 }
 
 /* Where the blocks of a session lie: below 4 GiB, and above. */
@@ -294,9 +297,11 @@ static void run_exits(ml_unit *u)
 ** kept then, with the address space around it, is never given back. */
 static void mark_kept(ml_session *s)
 {
+    uint64_t handlers[ML_OS_SIGNALS];
+    size_t n = s->handles ? ml_os_handlers(handlers) : 0;
     ml_unit *work = NULL;
     for (ml_unit *u = s->lost; u; u = u->next) {
-        u->kept = !u->exited || u->l->tm_words || is_called_back(u) || is_busy(u);
+        u->kept = !u->exited || u->l->tm_words || is_called_back(u, handlers, n) || is_busy(u);
         u->quiet = false;
         for (uint32_t i = 0; !u->kept && i < u->users.n; i++)
             u->kept = u->users.v[i]->state != ML_UNIT_LOST;

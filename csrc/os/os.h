@@ -182,8 +182,9 @@ void ml_os_threads(bool (*matters)(void *ud, uint64_t addr),
                    void (*found)(void *ud, const ml_thread *t), void *ud);
 /* The same question about the words on the calling thread's own stack. */
 bool ml_os_own_stack(bool (*matters)(void *ud, uint64_t addr), void *ud);
-/* signals.c: does the handler of some signal matter? */
-bool ml_os_handlers(bool (*matters)(void *ud, uint64_t addr), void *ud);
+/* signals.c: the functions that handle signals, in any order, and how many there are. */
+enum { ML_OS_SIGNALS = 64 };
+size_t ml_os_handlers(uint64_t handlers[static ML_OS_SIGNALS]);
 
 /* ---- being watched ---- */
 

@@ -103,11 +103,12 @@ bool ml_signals_divert(void *context, void (*f)(void))
 
 #endif
 
-bool ml_os_handlers(bool (*matters)(void *ud, uint64_t addr), void *ud)
+size_t ml_os_handlers(uint64_t handlers[static ML_OS_SIGNALS])
 {
     struct sigaction now;
-    for (int n = 1; n < NSIG; n++)
-        if (sigaction(n, NULL, &now) == 0 && matters(ud, (uint64_t)(uintptr_t)now.sa_handler))
-            return true;
-    return false;
+    size_t n = 0;
+    for (int k = 1; k <= ML_OS_SIGNALS; k++)
+        if (sigaction(k, NULL, &now) == 0 && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)
+            handlers[n++] = (uint64_t)(uintptr_t)now.sa_handler;
+    return n;
 }
