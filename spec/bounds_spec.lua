@@ -128,6 +128,64 @@ describe("the ends of a load's parts", function()
    end)
 end)
 
+it("the arrays of constructors and destructors have bounds, as in gcc's program", function()
+   local source = [[
+      #include <stdio.h>
+      typedef void fn(void);
+      extern fn *__preinit_array_start[], *__preinit_array_end[], *__init_array_start[],
+         *__init_array_end[], *__fini_array_start[], *__fini_array_end[];
+      extern char __rela_iplt_start[] __attribute__((weak)),
+         __rela_iplt_end[] __attribute__((weak));
+      static volatile int runs;
+      static void p(void) { runs++; }
+      static fn *const preinit[] __attribute__((section(".preinit_array"), used)) = {p, p};
+      __attribute__((constructor(200))) static void b(void) { runs++; }
+      __attribute__((constructor)) static void c(void) { runs++; }
+      __attribute__((constructor(101))) static void a(void) { runs++; }
+      __attribute__((destructor(200))) static void y(void) { runs++; }
+      __attribute__((destructor)) static void z(void) { runs++; }
+      __attribute__((destructor(101))) static void x(void) { runs++; }
+      static void o(void) { runs++; }
+      static fn *const ctors[] __attribute__((section(".ctors"), used)) = {o, p};
+      static char *put(char *to, fn **f, fn **end)
+      {
+         fn *const all[] = {a, b, c, x, y, z, o, p};
+         for (; f < end; f++)
+            for (int i = 0; i < 8; i++) /* crtbegin.o of a program has more */
+               if (all[i] == *f) *to++ = "abcxyzop"[i];
+         *to++ = '|';
+         return to;
+      }
+      const char *arrays(void)
+      {
+         static char text[64];
+         char *to = put(text, __preinit_array_start, __preinit_array_end);
+         to = put(to, __init_array_start, __init_array_end);
+         to = put(to, __fini_array_start, __fini_array_end);
+         *to = __rela_iplt_start == __rela_iplt_end ? '=' : '!';
+         return text;
+      }
+   ]]
+   for i, flags in ipairs {"-O1 -fPIE", "-O1 -fno-pie", "-O1 -fPIC"} do
+      local path = object("arrays" .. i, source, flags)
+      local main = object("main" .. i, [[
+         #include <stdio.h>
+         const char *arrays(void);
+         int main(void) { puts(arrays()); }
+      ]], flags)
+      support.sh("LD_PRELOAD= gcc %s -o %s/arrays %s %s", i == 2 and "-no-pie" or "-pie", dir, main,
+         path)
+      local expected = support.sh("LD_PRELOAD= %s/arrays", dir):match "[^\n]+"
+      assert.equal(expected, (loads.results("const char *", path, "arrays")), flags)
+   end
+   local none = object("no_arrays", [[
+      typedef void fn(void);
+      extern fn *__init_array_start[], *__init_array_end[];
+      long none(void) { return __init_array_end - __init_array_start; }
+   ]])
+   assert.equal(0, (loads.results("long", none, "none")))
+end)
+
 it("the program's dynamic section leads to the loader's list, however code refers to it", function()
    for i, flags in ipairs {"-fPIC", "-fPIE", "-fno-pic", "-fPIC -mcmodel=large"} do
       local path = object("dynamic" .. i, [[

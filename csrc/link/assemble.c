@@ -302,6 +302,7 @@ static void linker_pieces(ml_txn *t)
     if (ml_builtin_wanted(t, ml_dso_address))
         t->piece_dso = ml_piece_add(t, ML_CLASS_DATA, ML_DSO_SIZE, 8);
     ml_header_piece(t);
+    ml_ctors_pieces(t);
     ml_copies_piece(t);
     ml_fragments_pieces(t);
     ml_frames_pieces(t);

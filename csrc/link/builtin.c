@@ -19,6 +19,15 @@ static const ml_builtin all[] = {
     {"_edata", .of_load = ml_bounds_address, .which = ML_BOUND_DATA_END},
     {"__bss_start", .of_load = ml_bounds_address, .which = ML_BOUND_DATA_END},
     {"_end", .of_load = ml_bounds_address, .which = ML_BOUND_BSS_END},
+    {"__preinit_array_start", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_PREINIT},
+    {"__preinit_array_end", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_PREINIT + 1},
+    {"__init_array_start", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_INIT},
+    {"__init_array_end", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_INIT + 1},
+    {"__fini_array_start", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_FINI},
+    {"__fini_array_end", .of_load = ml_ctors_bound, .which = 2 * ML_ARRAY_FINI + 1},
+    /* None are left to apply, as in a program that has a loader. */
+    {"__rela_iplt_start", .of_load = ml_bounds_address, .which = ML_BOUND_DATA_START},
+    {"__rela_iplt_end", .of_load = ml_bounds_address, .which = ML_BOUND_DATA_START},
     /* These may be anybody's names. */
     {"etext", .of_load = ml_bounds_address, .which = ML_BOUND_TEXT_END, .last = true},
     {"data_start", .of_load = ml_bounds_address, .which = ML_BOUND_DATA_START, .last = true},

@@ -171,6 +171,55 @@ static int collect(ml_txn *t, bool fini, list *l)
     return rc;
 }
 
+/* ---- as a program has them ---- */
+
+static ml_array array_of(const ml_input *in, uint32_t section, bool fini)
+{
+    return fini                                              ? ML_ARRAY_FINI
+           : in->img->role[section] == ML_ROLE_PREINIT_ARRAY ? ML_ARRAY_PREINIT
+                                                             : ML_ARRAY_INIT;
+}
+
+void ml_ctors_pieces(ml_txn *t)
+{
+    memset(t->piece_array, 0, sizeof t->piece_array);
+    memset(t->narray, 0, sizeof t->narray);
+    if (!ml_builtin_wanted(t, ml_ctors_bound))
+        return;
+    for (uint32_t i = 0; i < 2 * t->l->ninputs; i++) {
+        const ml_input *in = &t->l->inputs[i / 2];
+        for (uint32_t k = 1; next_section(in, i % 2, &k); k++)
+            t->narray[array_of(in, k, i % 2)] +=
+                (uint32_t)(ml_image_section(in->img, k).data.n / 8);
+    }
+    for (int a = 0; a < ML_ARRAY_COUNT; a++)
+        t->piece_array[a] = ml_piece_add(t, ML_CLASS_CONST, 8 * (uint64_t)t->narray[a] + 8, 8);
+}
+
+uint64_t ml_ctors_bound(const ml_txn *t, unsigned which)
+{
+    uint64_t size = which % 2 ? 8 * (uint64_t)t->narray[which / 2] : 0;
+    return ml_piece_addr(t, t->piece_array[which / 2]) + size;
+}
+
+/* Copies, in ld's order, in which destructors run backwards. */
+static int fill_arrays(ml_txn *t, bool fini)
+{
+    ctor_section *v;
+    size_t n, entries, at[ML_ARRAY_COUNT] = {0};
+    int rc = sorted_sections(t, fini, &v, &n, &entries);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const ml_input *in = &t->l->inputs[v[i].input];
+        const ml_isec s = ml_image_section(in->img, v[i].section);
+        const uint8_t *from = ml_section_view(t, in, v[i].section);
+        ml_array a = array_of(in, v[i].section, fini);
+        uint8_t *to = ml_piece_view(t, t->piece_array[a]);
+        for (size_t k = 0, all = s.data.n / 8; k < all; k++)
+            memcpy(to + 8 * at[a]++, from + 8 * (is_backwards(&s) ? all - 1 - k : k), 8);
+    }
+    return rc;
+}
+
 int ml_ctors_collect(ml_txn *t)
 {
     ml_linked *l = t->l;
@@ -178,6 +227,8 @@ int ml_ctors_collect(ml_txn *t)
     int rc = collect(t, false, &init);
     if (rc == 0)
         rc = collect(t, true, &fini);
+    for (int k = 0; rc == 0 && t->piece_array[0] && k < 2; k++)
+        rc = fill_arrays(t, k);
     for (uint32_t i = 0; rc == 0 && i < fini.n / 2; i++) {
         uint64_t fn = fini.fn[i];
         fini.fn[i] = fini.fn[fini.n - 1 - i];

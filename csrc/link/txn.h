@@ -62,6 +62,8 @@ typedef struct ml_watch {
     uint32_t next; /* number of the next input's first one */
 } ml_watch;
 
+typedef enum ml_array { ML_ARRAY_PREINIT, ML_ARRAY_INIT, ML_ARRAY_FINI, ML_ARRAY_COUNT } ml_array;
+
 enum { ML_EARLY_MAX = 8 }; /* each is an open file */
 
 /* A part of a file that is in memory: see contents.c. */
@@ -136,6 +138,8 @@ struct ml_txn {
     uint32_t classes;              /* those that pieces have: bit 1 << ml_class */
     uint32_t piece_got, piece_stubs, piece_moved, piece_dso; /* 1 + index; 0: none */
     uint32_t piece_header;                                   /* __ehdr_start, likewise */
+    uint32_t piece_array[ML_ARRAY_COUNT];                    /* __init_array_start, likewise */
+    uint32_t narray[ML_ARRAY_COUNT];                         /* addresses in it */
     uint32_t piece_islots, piece_istubs;                     /* of indirect functions, likewise */
     uint32_t piece_counting, piece_counters;                 /* see count.c */
     bool scanned;     /* entries may have slots, which another scan must forget */
@@ -377,8 +381,11 @@ int ml_clones_want(ml_txn *t, const ml_input *in);
 int ml_clones_tell(ml_txn *t);
 void ml_clones_take_back(ml_linked *l);
 
-/* ctors.c: l->init and l->fini out of the relocated bytes; runs l->init: ML_E_INIT when one of them
+/* ctors.c: adds the arrays of addresses that a program has, where the load refers to their bounds:
+** the `which` of ml_ctors_bound is twice an ml_array, and 1 more for its end.
+** Then l->init and l->fini out of the relocated bytes; runs l->init: ML_E_INIT when one of them
 ** raised, which is then the last that ran. */
+void ml_ctors_pieces(ml_txn *t);
 int ml_ctors_collect(ml_txn *t);
 int ml_ctors_run(ml_txn *t);
 
@@ -455,7 +462,7 @@ typedef enum ml_bound {
     ML_BOUND_BSS_END
 } ml_bound;
 ml_builtin_address ml_dso_address, ml_got_address, ml_header_address, ml_segment_start,
-    ml_bounds_address;
+    ml_bounds_address, ml_ctors_bound;
 
 /* builtin.c: a name that is special to the linker. One of four is set: it is made of each load that
 ** wants it; it has this answer in place of the process's; the process's is refused, and so is a
