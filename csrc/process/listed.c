@@ -176,6 +176,7 @@ static const ml_shown *shown_of(ml_listed *x)
     ml_heap_free(made);
     return shown;
 }
+
 /* The calling thread's, if it has one. */
 static void *block_of(const ml_tls *tls)
 {
