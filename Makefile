@@ -182,7 +182,7 @@ lint-cppcheck:
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LIBASAN = $(shell gcc -print-file-name=libasan.so):$(shell gcc -print-file-name=libubsan.so)
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
-    --errors-for-leak-kinds=definite --suppressions=.ci/valgrind.supp
+    --errors-for-leak-kinds=definite --show-leak-kinds=definite --suppressions=.ci/valgrind.supp
 .PHONY: asan asan-run tsan tsan-run valgrind fault fault-run fuzz fuzzers
 asan: deps  ## run all specs against a module built with ASan and UBSan
 	@$(MAKE) BUILD=build-asan CC=gcc CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' \
