@@ -119,7 +119,7 @@ describe("lab: the ready-made strategies", function()
       assert.equal(cases[case.id].samples[2].load_ms, case.samples[2].load_ms)
    end)
 
-   it("place each unit as a function says", function()
+   it("place each unit as a function says #layout", function()
       local cases = results {
          inputs = {chain()}, strategies = {"direct"}, call = CALL,
          axes = {pic = {"none"}, units = {"each"}, zone = {"near",
@@ -320,7 +320,7 @@ describe("lab: strategies of one's own", function()
       assert.is_true(sample("huge", "dual").image_kb >= 2048)
    end)
 
-   it("take what they lack from another one, with other values of its axes", function()
+   it("take what they lack from another one, with other values of its axes #layout", function()
       local low = lab.with("direct", {zone = "low"})
       assert.equal("direct zone=low", low.name)
       assert.equal("direct cross=mine", lab.with("direct", {cross = {mine = print}}).name)
