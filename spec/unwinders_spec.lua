@@ -173,3 +173,11 @@ it("what LLVM's libunwind still knows of unloaded code is not taken for new code
    assert.equal("true\ttrue\ttrue\n", out)
    assert.equal(0, status)
 end)
+
+it("the benchmark of unwind tables runs", function()
+   local out = support.sh("LD_PRELOAD= %s bench/works/unwind.lua 10 1", support.interpreter)
+   for _, order in ipairs {"oldest", "newest", "random"} do
+      assert.matches("libgcc_s.so.1 +" .. order .. " +telling %d+", out)
+      assert.matches("libgcc_s.so.1 +" .. order .. " beside +telling %d+", out)
+   end
+end)

@@ -15,7 +15,7 @@ local COLUMNS = { "telling", "first look-up", "taking back", "changing each", "t
 
 local program = os.tmpname()
 local SOURCES = "bench/peers/unwind.c csrc/process/unwind.c csrc/process/runs.c "
-   .. "csrc/process/objects.c csrc/process/runtime.c csrc/base/*.c "
+   .. "csrc/process/objects.c csrc/process/runtime.c csrc/process/dynsym.c csrc/base/*.c "
    .. "$(ls csrc/os/*.c | grep -v /fault[.]c)"
 assert(os.execute(("gcc -std=c11 -O2 -Icsrc -o %s %s"):format(program, SOURCES)))
 
