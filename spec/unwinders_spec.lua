@@ -52,6 +52,10 @@ describe("unwind tables", function()
       program.run(of_objects, "wait_anew_beside", {variant = "plain"})
    end)
 
+   it("are told to an unwinder that comes late before another thread forks, or after", function()
+      passes "late"
+   end)
+
    it("of one session are found between those of another", function()
       passes("between", {variant = "plain"})
    end)

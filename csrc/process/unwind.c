@@ -62,8 +62,10 @@ static bool enter(ml_unwinders *w, ml_taker taker)
             return false;
     if (who->n == ML_TAKERS)
         return false;
+    ml_mutex_take(ML_MUTEX_TABLES);
     who->list[who->n++] = taker;
     ml_runs_tell(&w->runs, &taker);
+    ml_mutex_give(ML_MUTEX_TABLES);
     return true;
 }
 
@@ -157,9 +159,10 @@ bool ml_unwind_register(ml_unwinders *w, const ml_unwind_table *t, ml_unwind *ou
 
 void ml_unwind_unregister(ml_unwind *u)
 {
+    if (!u->with)
+        return;
     ml_mutex_take(ML_MUTEX_TABLES);
-    if (u->with)
-        ml_runs_remove(&u->with->runs, &u->with->takers, u);
+    ml_runs_remove(&u->with->runs, &u->with->takers, u);
     ml_mutex_give(ML_MUTEX_TABLES);
     *u = (ml_unwind){0};
 }

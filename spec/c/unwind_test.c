@@ -2,8 +2,11 @@
 ** SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unwind_tables.h"
 
@@ -517,12 +520,59 @@ static void churning_beside(const char *arg)
     beside(churning, arg);
 }
 
+/* ---- one that comes while another thread forks ---- */
+
+static ml_unwinders *told_late;
+static sem_t telling;
+static int half;
+
+static void hear_slowly(const void *unused)
+{
+    (void)unused;
+    half = 1;
+    sem_post(&telling);
+    usleep(200 * 1000);
+    half = 0;
+}
+
+static void hear_nothing(const void *unused)
+{
+    (void)unused;
+}
+
+static void *add_late(void *unused)
+{
+    ml_unwinders_add(told_late, (uint64_t)(uintptr_t)hear_slowly, (uint64_t)(uintptr_t)hear_nothing,
+                     false);
+    return unused;
+}
+
+static void late(const char *unused)
+{
+    (void)unused;
+    static table t;
+    ml_unwind u;
+    pthread_t thread;
+    int status;
+    CHECK((told_late = ml_unwinders_new()) && sem_init(&telling, 0, 0) == 0);
+    t = table_for(0x10000);
+    tell(told_late, &t, 0x10000, 1, &u);
+    CHECK(pthread_create(&thread, NULL, add_late, NULL) == 0 && sem_wait(&telling) == 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(half);
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && pthread_join(thread, NULL) == 0);
+    ml_unwind_unregister(&u);
+    ml_unwinders_free(told_late);
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"unwinding", unwinding}, {"at_4gib", at_4gib},   {"between", between},
         {"counted", counted},     {"records", records},   {"scattered", scattered},
         {"left", left},           {"churning", churning}, {"churning_beside", churning_beside},
+        {"late", late},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);
