@@ -56,6 +56,12 @@ describe("a lock of the process", function()
    end)
 end)
 
+describe("a call that traps signals", function()
+   it("counts in the child of a fork only when it is the forking thread's", function()
+      passes "trapping"
+   end)
+end)
+
 describe("large memory", function()
    it("has small pages once a huge one was slow to come", function()
       passes "huge"

@@ -8,6 +8,7 @@
 #define FREE PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
 
 static pthread_mutex_t mutexes[ML_MUTEX_COUNT] = {FREE, FREE, FREE, FREE, FREE, FREE, FREE, FREE};
+static void (*forgetting[ML_MUTEX_COUNT])(void); /* each is guarded by its lock; NULL: nothing */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
@@ -27,6 +28,9 @@ static void in_child(void)
 {
     for (int i = 0; i < ML_MUTEX_COUNT; i++)
         mutexes[i] = (pthread_mutex_t)FREE;
+    for (int i = 0; i < ML_MUTEX_COUNT; i++)
+        if (forgetting[i])
+            forgetting[i]();
 }
 
 static void prepare(void)
@@ -49,4 +53,9 @@ bool ml_mutex_try(ml_mutex m)
 void ml_mutex_give(ml_mutex m)
 {
     pthread_mutex_unlock(&mutexes[m]);
+}
+
+void ml_mutex_in_child(ml_mutex m, void (*forget)(void))
+{
+    forgetting[m] = forget;
 }

@@ -26,5 +26,8 @@ void ml_mutex_take(ml_mutex m);
 /* False: somebody has it. */
 bool ml_mutex_try(ml_mutex m);
 void ml_mutex_give(ml_mutex m);
+/* By who holds it: the child of a fork will call this, to forget what threads were doing with what
+** the lock guards that are not there any more. */
+void ml_mutex_in_child(ml_mutex m, void (*forget)(void));
 
 #endif

@@ -18,7 +18,8 @@
 ** session's nor a state's: how many threads are in ml_trap_run, and what was in force before the
 ** first of them came, under a lock; and for each thread where its innermost call goes back to. The
 ** first one in installs the handlers, the last one out puts back what was there. A signal that the
-** thread has not raised in such a call is passed on to what was there before. */
+** thread has not raised in such a call is passed on to what was there before. The child of a fork
+** has no other threads: their calls do not count there. */
 
 static const struct {
     int number;
@@ -68,12 +69,29 @@ static void on_signal(int number, siginfo_t *info, void *context)
     siglongjmp(c->back, 1);
 }
 
+static void put_back(void)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(signals[i].number, &before[i], NULL);
+}
+
+static void forget_others(void)
+{
+    bool was = inside > 0;
+    inside = 0;
+    for (const call *c = innermost; c; c = c->outer)
+        inside++;
+    if (was && !inside)
+        put_back();
+}
+
 static void enter(void)
 {
     struct sigaction ours = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     ours.sa_sigaction = on_signal;
     sigemptyset(&ours.sa_mask);
     ml_mutex_take(ML_MUTEX_TRAP);
+    ml_mutex_in_child(ML_MUTEX_TRAP, forget_others);
     for (int i = 0; inside == 0 && i < SIGNALS; i++)
         sigaction(signals[i].number, &ours, &before[i]);
     inside++;
@@ -83,9 +101,8 @@ static void enter(void)
 static void leave(void)
 {
     ml_mutex_take(ML_MUTEX_TRAP);
-    inside--;
-    for (int i = 0; inside == 0 && i < SIGNALS; i++)
-        sigaction(signals[i].number, &before[i], NULL);
+    if (--inside == 0)
+        put_back();
     ml_mutex_give(ML_MUTEX_TRAP);
 }
 

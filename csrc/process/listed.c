@@ -36,7 +36,6 @@ typedef struct walk {
 
 static ml_listed *first, *last; /* these are guarded by ML_MUTEX_LISTED */
 static walk *walks;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 enum { WAIT_NS = 20000, WAITS = 50000 };
 enum { HEADERS = 2 * ML_LISTED_COUNT + 1 };
@@ -58,15 +57,10 @@ static void forget_others(void)
     }
 }
 
-static void prepare(void)
-{
-    pthread_atfork(NULL, NULL, forget_others);
-}
-
 void ml_listed_enter(ml_listed *x)
 {
-    pthread_once(&once, prepare);
     ml_mutex_take(ML_MUTEX_LISTED);
+    ml_mutex_in_child(ML_MUTEX_LISTED, forget_others);
     x->prev = last;
     x->next = NULL;
     *(last ? &last->next : &first) = x;

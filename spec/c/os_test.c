@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,6 +25,7 @@
 
 #include "check.h"
 #include "os/mutex.h"
+#include "os/trap.h"
 
 enum { PAGE = 4096 };
 
@@ -347,12 +349,62 @@ static void forked(const char *unused)
     CHECK(ml_mutex_try(ML_MUTEX_LISTED));
 }
 
+static sem_t enough;
+
+static void stay(void *unused)
+{
+    (void)unused;
+    sem_post(&taken);
+    sem_wait(&enough);
+}
+
+static void raise_trap(void *unused)
+{
+    (void)unused;
+    __builtin_trap();
+}
+
+static void *run_trapped(void *unused)
+{
+    ml_trap trap;
+    ml_trap_run(stay, NULL, &trap);
+    return unused;
+}
+
+static bool handled_by(const struct sigaction *a)
+{
+    struct sigaction now;
+    return sigaction(SIGILL, NULL, &now) == 0 && now.sa_sigaction == a->sa_sigaction;
+}
+
+static void trapping(const char *unused)
+{
+    (void)unused;
+    struct sigaction first;
+    ml_trap trap;
+    pthread_t t;
+    int status;
+    sem_init(&taken, 0, 0);
+    sem_init(&enough, 0, 0);
+    CHECK(sigaction(SIGILL, NULL, &first) == 0);
+    CHECK(pthread_create(&t, NULL, run_trapped, NULL) == 0 && sem_wait(&taken) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool none = handled_by(&first);
+        bool both = !ml_trap_run(raise_trap, NULL, &trap) && strcmp(trap.signal, "SIGILL") == 0;
+        _exit((none && both && handled_by(&first)) ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && !handled_by(&first));
+    CHECK(sem_post(&enough) == 0 && pthread_join(t, NULL) == 0 && handled_by(&first));
+}
+
 int main(int argc, char **argv)
 {
     static const test tests[] = {
         {"reading", reading},   {"refusing", refusing},   {"pieces", pieces},
         {"memory", memory},     {"sandboxed", sandboxed}, {"process", process},
         {"once", reading_once}, {"huge", huge},           {"forked", forked},
+        {"trapping", trapping},
     };
     ml_diag_init(&diag);
     int status = run_test(tests, sizeof tests / sizeof *tests, argc, argv);
