@@ -142,6 +142,28 @@ static int sorted_sections(ml_txn *t, bool fini, ctor_section **out, size_t *n, 
     return 0;
 }
 
+static ml_array array_of(const ml_input *in, uint32_t section, bool fini)
+{
+    return fini                                              ? ML_ARRAY_FINI
+           : in->img->role[section] == ML_ROLE_PREINIT_ARRAY ? ML_ARRAY_PREINIT
+                                                             : ML_ARRAY_INIT;
+}
+
+/* The copies for who refers to their bounds, in ld's order, in which destructors run backwards. */
+static void fill_arrays(const ml_txn *t, bool fini, const ctor_section *v, size_t n)
+{
+    size_t at[ML_ARRAY_COUNT] = {0};
+    for (size_t i = 0; i < n; i++) {
+        const ml_input *in = &t->l->inputs[v[i].input];
+        const ml_isec s = ml_image_section(in->img, v[i].section);
+        const uint8_t *from = ml_section_view(t, in, v[i].section);
+        ml_array a = array_of(in, v[i].section, fini);
+        uint8_t *to = ml_piece_view(t, t->piece_array[a]);
+        for (size_t k = 0, all = s.data.n / 8; k < all; k++)
+            memcpy(to + 8 * at[a]++, from + 8 * (is_backwards(&s) ? all - 1 - k : k), 8);
+    }
+}
+
 /* .init runs between .preinit_array and .init_array; .fini last, since the list is turned round. */
 static int collect(ml_txn *t, bool fini, list *l)
 {
@@ -150,6 +172,8 @@ static int collect(ml_txn *t, bool fini, list *l)
     int rc = sorted_sections(t, fini, &v, &n, &entries);
     if (rc < 0)
         return rc;
+    if (t->piece_array[0])
+        fill_arrays(t, fini, v, n);
     uint64_t function = ml_fragments_function(t, fini);
     if (!n && !function)
         return 0;
@@ -173,13 +197,6 @@ static int collect(ml_txn *t, bool fini, list *l)
 
 /* ---- as a program has them ---- */
 
-static ml_array array_of(const ml_input *in, uint32_t section, bool fini)
-{
-    return fini                                              ? ML_ARRAY_FINI
-           : in->img->role[section] == ML_ROLE_PREINIT_ARRAY ? ML_ARRAY_PREINIT
-                                                             : ML_ARRAY_INIT;
-}
-
 void ml_ctors_pieces(ml_txn *t)
 {
     memset(t->piece_array, 0, sizeof t->piece_array);
@@ -202,24 +219,6 @@ uint64_t ml_ctors_bound(const ml_txn *t, unsigned which)
     return ml_piece_addr(t, t->piece_array[which / 2]) + size;
 }
 
-/* Copies, in ld's order, in which destructors run backwards. */
-static int fill_arrays(ml_txn *t, bool fini)
-{
-    ctor_section *v;
-    size_t n, entries, at[ML_ARRAY_COUNT] = {0};
-    int rc = sorted_sections(t, fini, &v, &n, &entries);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        const ml_input *in = &t->l->inputs[v[i].input];
-        const ml_isec s = ml_image_section(in->img, v[i].section);
-        const uint8_t *from = ml_section_view(t, in, v[i].section);
-        ml_array a = array_of(in, v[i].section, fini);
-        uint8_t *to = ml_piece_view(t, t->piece_array[a]);
-        for (size_t k = 0, all = s.data.n / 8; k < all; k++)
-            memcpy(to + 8 * at[a]++, from + 8 * (is_backwards(&s) ? all - 1 - k : k), 8);
-    }
-    return rc;
-}
-
 int ml_ctors_collect(ml_txn *t)
 {
     ml_linked *l = t->l;
@@ -227,8 +226,6 @@ int ml_ctors_collect(ml_txn *t)
     int rc = collect(t, false, &init);
     if (rc == 0)
         rc = collect(t, true, &fini);
-    for (int k = 0; rc == 0 && t->piece_array[0] && k < 2; k++)
-        rc = fill_arrays(t, k);
     for (uint32_t i = 0; rc == 0 && i < fini.n / 2; i++) {
         uint64_t fn = fini.fn[i];
         fini.fn[i] = fini.fn[fini.n - 1 - i];
