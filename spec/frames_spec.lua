@@ -243,6 +243,33 @@ describe("an unwind table", function()
    end)
 end)
 
+describe("the unwinder's library", function()
+   -- gcc and clang name the personality by 32 bits then, and the library is not below 4 GiB.
+   it("comes by itself for C that cleans up, compiled with -fno-pie, too", function()
+      local object = support.cc(folder .. "/cleanup.o", [[
+         extern void fail(void);
+         static int ended;
+         static void done(int *n) { ended += *n; }
+         int f(void (*g)(void)) { __attribute__((cleanup(done))) int n = 4; g(); return ended; }
+         int count(void) { return ended; }
+         void *personality(void) { extern int __gcc_personality_v0(); return __gcc_personality_v0; }
+      ]], "-O1 -fexceptions -fno-pie")
+      local status, out, err = support.lua([[
+         local ln = require "moonlink".new()
+         assert(ln:load((...)))
+         local maps = io.open "/proc/self/maps":read "a"
+         print(maps:find "libgcc_s" ~= nil)
+         assert(ln:load {select(2, ...), "-lstdc++"})
+         local ok, raised = pcall(ln:func "int f(void *)", ln:address_of "fail")
+         print(ok, raised.code, ln:func "int count(void)"())
+         print(ln:func "void *personality(void)"() == ln:address_of "__gcc_personality_v0")
+      ]], object, cxx("cleanup_fail", [[extern "C" void fail(void) { throw 1; }]]))
+      assert.equal("", err)
+      assert.equal("true\nfalse\texception\t4\ntrue\n", out)
+      assert.equal(0, status)
+   end)
+end)
+
 describe("LLVM's C++ library and unwinder", function()
    -- g++ lets entries of two CIEs take turns, clang++ does not
    it("unwind through what g++ compiled", function()

@@ -124,6 +124,19 @@ int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t 
     return to == e ? 0 : override(t, e, input, to);
 }
 
+int ml_txn_answer_process(ml_txn *t, const char *name)
+{
+    ml_provided p;
+    uint32_t held;
+    if (!ml_resolve_process(t, name, strlen(name), &p, &held))
+        return 0;
+    int rc = ml_txn_answer_address(t, name, UINT32_MAX, p.addr, p.provider);
+    ml_entry *e = rc < 0 ? NULL : ml_select_entry(t, name);
+    if (e && p.type == ML_TYPE_FUNC) /* which a stub may stand for */
+        e->type = ML_TYPE_FUNC;
+    return rc < 0 ? rc : 1;
+}
+
 int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *other)
 {
     ml_entry *e = ml_select_entry(t, name), *to = ml_select_entry(t, other);

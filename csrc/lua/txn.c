@@ -250,6 +250,17 @@ static int answer_address(lua_State *L)
                                         luaL_optstring(L, 5, NULL)));
 }
 
+/* txn:answer_process(name) -> did a library, or else the process, define it? */
+static int answer_process(lua_State *L)
+{
+    ml_lua_txn *x = check_open(L);
+    int rc = ml_txn_answer_process(x->t, luaL_checkstring(L, 2));
+    if (rc < 0)
+        return failed(L, x);
+    lua_pushboolean(L, rc);
+    return 1;
+}
+
 /* txn:pin(unit): an answer lies in this unit, perhaps of another linker */
 static int pin(lua_State *L)
 {
@@ -554,6 +565,7 @@ void ml_open_txn(lua_State *L)
                                        {"resolve", resolve},
                                        {"offer", offer},
                                        {"answer_address", answer_address},
+                                       {"answer_process", answer_process},
                                        {"pin", pin},
                                        {"answer_name", answer_name},
                                        {"answer_zero", answer_zero},

@@ -86,6 +86,11 @@ function txn:offer() end
 function txn:answer_address(name, input, address, provider) end
 
 ---@param name string
+---@return boolean? answered with what a library that was opened, or else the process, has
+---@return moonlink.Error? err
+function txn:answer_process(name) end
+
+---@param name string
 ---@param input integer? nil: for all
 ---@param other string
 ---@return true?

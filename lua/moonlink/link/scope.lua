@@ -105,13 +105,9 @@ local function unwinder_provider(load, names)
       if is_its and is_open == nil then
          is_open = load.txn:add_library "libgcc_s.so.1" ~= nil
       end
-      local address, provider
       if is_its and is_open then
-         address, provider = load.txn:process_defines(name)
-      end
-      if address then
-         local ok, err = load.txn:answer_address(name, nil, address, provider)
-         if not ok then
+         local answered, err = load.txn:answer_process(name)
+         if answered == nil then
             return nil, err
          end
       end
