@@ -418,6 +418,11 @@ describe("a function of C", function()
       assert.equal(3, other:func "int f(void)" ())
    end)
 
+   it("takes the address of another as its last argument", function()
+      assert.same({ln:address_of "add"}, {(ln:address_of "add")}) -- nothing comes behind it
+      assert.same({ln:address_of "puts"}, {(ln:address_of "puts")})
+   end)
+
    it("has a signature that the core checks itself", function()
       local address = ln:address_of "add"
       for _, code in ipairs { "", "i", "i(", "i(i", "x()", "i(v)", "i(x)", "i(i.", "i(ii))", "P(i)",

@@ -1,5 +1,5 @@
 --- Calling: C functions as Lua functions, Lua functions as C callbacks, C data by name.
--- Takes a linker: anything with `types` (a scope of cdecl) and `address_of(name)`, which gives an
+-- Takes a linker: anything with `types` (a scope of cdecl) and `definition(name)`, which gives an
 -- address and the unit that owns it, or nil and an error. What is made is kept with that linker
 -- alone. A wrong prototype or option raises where the caller of `ln:func` stands, so a method that
 -- leads here must do so by a tail call; a symbol that is not there is nil, err.
@@ -16,7 +16,7 @@ local call = {}
 
 ---@class moonlink.Linker.Calling
 ---@field types moonlink.Scope
----@field address_of fun(self: any, name: string): integer|nil, any
+---@field definition fun(self: any, name: string): integer|nil, any
 
 ---@class moonlink.FuncOptions
 ---@field fail "negative"|"null"|"zero"|"nonzero"|nil results that become nil, message, number
@@ -87,7 +87,7 @@ local function bind(linker, declared, fail)
       end
       declared.code, declared.shown = code, ctype.show(declared.type, declared.name)
    end
-   local address, owner = linker:address_of(declared.symbol)
+   local address, owner = linker:definition(declared.symbol)
    if not address then
       return nil, owner
    end
@@ -133,7 +133,7 @@ end
 function call.at(linker, address, owner)
    return {
       types = linker.types,
-      address_of = function()
+      definition = function()
          return address, owner
       end,
    }
@@ -186,7 +186,7 @@ end
 
 ---Where a declared variable is; of a thread-local one, the calling thread's.
 local function data_address(linker, declared)
-   return assert(linker:address_of(declared.symbol))
+   return assert(linker:definition(declared.symbol))
 end
 
 local function get_data(linker, declared)

@@ -77,7 +77,7 @@ end
 ---@param name string
 ---@return integer?
 ---@return moonlink.Error? err
-function methods:address_of(name)
+function methods:definition(name)
    local address = self:find(name) or self.dlsym(DEFAULT, name)
    if not address then
       return nil, errors.new {

@@ -168,41 +168,41 @@ local function pull(self, name)
    return roster.enter(self, result.unit(self, run, question.place(first)))
 end
 
---- What the units of the linker say: true and address, owner, size; or nothing.
-local function find(self, name)
-   local address, size, _, owner = self.session:find(name)
-   if address then
-      return true, address, owner, size
-   end
-end
-
---- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an
---- archive in reach (a member is loaded then), in a library that was opened, or in the process.
+--- What defines a name, for `moonlink.call`.
 ---@param name string
 ---@return integer? address
 ---@return moonlink.core.Unit|moonlink.Error|nil owner the unit; nil: the process; or the error
 ---@return integer? size
-function methods:address_of(name)
+function methods:definition(name)
    check_open(self)
-   local found, address, owner, size = find(self, name)
-   if found then
-      return address, owner, size
-   end
-   local pulled, err = pull(self, name)
-   if err then
-      return nil, err
-   end
-   if pulled then
-      found, address, owner, size = find(self, name)
-      if found then
-         return address, owner, size
+   local address, size, _, owner = self.session:find(name)
+   if not address then
+      local pulled, err = pull(self, name)
+      if err then
+         return nil, err
+      elseif pulled then
+         address, size, _, owner = self.session:find(name)
       end
    end
-   address = self.session:find_process(name)
-   if address then
-      return address, nil
+   address = address or self.session:find_process(name)
+   if not address then
+      return nil, report.unknown(self.session, name)
    end
-   return nil, report.unknown(self.session, name)
+   return address, owner, size
+end
+
+--- The address of a name (of a thread-local variable: of the calling thread's): in a unit, in an
+--- archive in reach (a member is loaded then), in a library that was opened, or in the process.
+--- Nothing comes behind it, so that it may stand last among the arguments of a call.
+---@param name string
+---@return integer? address
+---@return moonlink.Error? err
+function methods:address_of(name)
+   local address, err = self:definition(name)
+   if address then
+      return address
+   end
+   return nil, err
 end
 
 --- A symbol: { name=, address=, size=, unit= } or nil, err. Also an answer to a question.
@@ -210,7 +210,7 @@ end
 ---@return {name: string, address: integer, size: integer?, unit: string?}?
 ---@return moonlink.Error? err
 function methods:symbol(name)
-   local address, owner, size = self:address_of(name)
+   local address, owner, size = self:definition(name)
    if not address then
       return nil, owner
    end
@@ -362,8 +362,8 @@ local metatable = {
 }
 
 given.methods(methods, metatable, "ln", {
-   address_of = "string", symbol = "string", missing = "string", explain = "string",
-   write_symbols = "string", addr2sym = "integer", callback = "string",
+   address_of = "string", definition = "string", symbol = "string", missing = "string",
+   explain = "string", write_symbols = "string", addr2sym = "integer", callback = "string",
 })
 
 --- A linker over a session of the core.

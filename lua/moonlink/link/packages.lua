@@ -62,7 +62,7 @@ function methods:func(prototype, opts)
    local unit = self.unit
    return call.func({
       types = unit.linker.types,
-      address_of = function(_, name)
+      definition = function(_, name)
          local address = self:address(name)
          if address then
             return address, unit.core

@@ -27,7 +27,7 @@ function binder.new(address_of)
    return function(loaded, prototype)
       return assert(call.func({
          types = types,
-         address_of = function(_, name)
+         definition = function(_, name)
             local address = address_of(loaded, name)
             if address and address ~= 0 then
                return address
