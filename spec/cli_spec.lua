@@ -292,6 +292,17 @@ describe("moonlink run", function()
       assert.equal("constructor\nother program.o\ndestructor\n", out)
    end)
 
+   it("ends with what main returned, which handlers of exit see whole", function()
+      support.cc(dir .. "/large.o", [[
+         #include <stdio.h>
+         #include <stdlib.h>
+         static void end(int status, void *p) { printf("%d %s\n", status, (char *)p); }
+         int main(int argc, char **argv) { on_exit(end, "end"); return argc == 1 ? 300 : -1; }
+      ]])
+      assert.same({300 & 0xff, "300 end\n", ""}, {run "run large.o"})
+      assert.same({255, "-1 end\n", ""}, {run "run large.o -- x"})
+   end)
+
    it("finds main in an archive", function()
       support.sh("cd %s && ar rc libprogram.a nomain.o program.o", dir)
       local status, out = run "run -L. -lprogram -- 3"

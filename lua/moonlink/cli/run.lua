@@ -65,7 +65,7 @@ local function call_main(main, words)
    if not good then
       return nil, result
    end
-   return result & 0xff
+   return result
 end
 
 --- A Haskell program. One that exits or fails ends this process with its status.
