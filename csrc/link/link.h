@@ -192,7 +192,7 @@ int ml_txn_pin(ml_txn *t, ml_unit *u);
 /* Answers. input UINT32_MAX: for all that refer to the name, else for that input alone. */
 int ml_txn_answer_address(ml_txn *t, const char *name, uint32_t input, uint64_t addr,
                           const char *provider);
-/* With what a library that was opened, or else the process, defines now: 1, or 0 if nothing does. */
+/* With what a library that was opened, or else the process, has now: 1, or 0 if nothing has it. */
 int ml_txn_answer_process(ml_txn *t, const char *name);
 int ml_txn_answer_name(ml_txn *t, const char *name, uint32_t input, const char *other);
 int ml_txn_answer_zero(ml_txn *t, const char *name);
