@@ -7,7 +7,7 @@
 
 #define FREE PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
 
-static pthread_mutex_t mutexes[ML_MUTEX_COUNT] = {FREE, FREE, FREE, FREE, FREE, FREE, FREE, FREE};
+static pthread_mutex_t mutexes[ML_MUTEX_COUNT] = {FREE, FREE, FREE, FREE, FREE, FREE, FREE};
 static void (*forgetting[ML_MUTEX_COUNT])(void); /* each is guarded by its lock; NULL: nothing */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -42,12 +42,6 @@ void ml_mutex_take(ml_mutex m)
 {
     pthread_once(&once, prepare);
     pthread_mutex_lock(&mutexes[m]);
-}
-
-bool ml_mutex_try(ml_mutex m)
-{
-    pthread_once(&once, prepare);
-    return pthread_mutex_trylock(&mutexes[m]) == 0;
 }
 
 void ml_mutex_give(ml_mutex m)

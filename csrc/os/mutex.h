@@ -8,8 +8,6 @@
 #ifndef ML_OS_MUTEX_H
 #define ML_OS_MUTEX_H
 
-#include <stdbool.h>
-
 typedef enum ml_mutex {
     ML_MUTEX_TABLES, /* process/unwind.c: what unwinders, which have locks of their own, are told */
     ML_MUTEX_TRAP,   /* os/trap.c */
@@ -17,14 +15,11 @@ typedef enum ml_mutex {
     ML_MUTEX_DUMP,     /* process/perf.c */
     ML_MUTEX_EXITS,    /* process/exits.c */
     ML_MUTEX_LISTED,   /* process/listed.c */
-    ML_MUTEX_OBJECTS,  /* process/objects.c */
     ML_MUTEX_RUNTIME,  /* process/runtime.c */
     ML_MUTEX_COUNT
 } ml_mutex;
 
 void ml_mutex_take(ml_mutex m);
-/* False: somebody has it. */
-bool ml_mutex_try(ml_mutex m);
 void ml_mutex_give(ml_mutex m);
 /* By who holds it: the child of a fork will call this, to forget what threads were doing with what
 ** the lock guards that are not there any more. */

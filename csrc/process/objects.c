@@ -11,9 +11,8 @@
 ** Nobody can be asked whether a thread is at that place. So an object that was taken back waits
 ** WAIT_NS before it is used again; in a process without other threads it need not, nor when nothing
 ** was ever found by it.
-** libgcc's list belongs to the process and not to a session, and so do those that wait: a lock
-** guards them. Whoever finds it taken does without, since a child process might find it so for
-** ever: then there is one more object, or one less that waits.
+** libgcc's list belongs to the process and not to a session, and so do those that wait: they are
+** guarded by ML_MUTEX_TABLES.
 ** Spec: struct object and _Unwind_Find_FDE in unwind-dw2-fde.{h,c} of GCC 12.
 ** SPDX-License-Identifier: MIT */
 #include "process/objects.h"
@@ -21,7 +20,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "os/mutex.h"
 #include "os/os.h"
 
 enum { WORDS = 8, WAIT_NS = 1000 * 1000 * 1000 }; /* libgcc's struct object has 6 words or 7 */
@@ -41,17 +39,13 @@ static struct {
     ml_object *first, *last; /* first: waits longest */
 } waiting;
 
-/* One that has waited long enough, or NULL. It may have come after `now`, from another thread. */
+/* One that has waited long enough, or NULL. */
 static ml_object *ready(uint64_t now)
 {
-    if (!ml_mutex_try(ML_MUTEX_OBJECTS))
-        return NULL;
     ml_object *o = waiting.first;
-    if (o && now >= o->since + WAIT_NS)
-        waiting.first = o->next;
-    else
-        o = NULL;
-    ml_mutex_give(ML_MUTEX_OBJECTS);
+    if (!o || now < o->since + WAIT_NS)
+        return NULL;
+    waiting.first = o->next;
     return o;
 }
 
@@ -59,14 +53,11 @@ static void let_wait(ml_object *o, uint64_t now)
 {
     o->since = now;
     o->next = NULL;
-    if (!ml_mutex_try(ML_MUTEX_OBJECTS))
-        return;
     if (waiting.first)
         waiting.last->next = o;
     else
         waiting.first = o;
     waiting.last = o;
-    ml_mutex_give(ML_MUTEX_OBJECTS);
 }
 
 ml_object *ml_object_new(void)

@@ -1,5 +1,5 @@
 /* objects.h -- process: memory for what libgcc notes of an array of tables that it is told of.
-** See Note [Objects that are still read].
+** Who calls holds ML_MUTEX_TABLES. See Note [Objects that are still read].
 ** SPDX-License-Identifier: MIT */
 #ifndef ML_PROCESS_OBJECTS_H
 #define ML_PROCESS_OBJECTS_H

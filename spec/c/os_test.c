@@ -346,7 +346,7 @@ static void forked(const char *unused)
     ml_mutex_take(ML_MUTEX_LISTED);
     ml_mutex_take(ML_MUTEX_LISTED);
     ml_mutex_give(ML_MUTEX_LISTED);
-    CHECK(ml_mutex_try(ML_MUTEX_LISTED));
+    ml_mutex_give(ML_MUTEX_LISTED);
 }
 
 static sem_t enough;
