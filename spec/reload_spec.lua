@@ -39,15 +39,15 @@ describe("reloading", function()
       assert.is_true(unit:alive())
    end)
 
-   it("the numbers are those of the new version, also when that has gone", function()
+   it("numbers and warnings are those of the new version, also when that has gone", function()
       local path, switch = versions {"int f(void) { return 1; }",
-         "int f(void) { return 2; } int g(void) { return 3; }"}
+         'asm(".type g,@function; .globl g; g: ret; .size g,1000"); int f(void) { return 2; }'}
       local ln <close> = moonlink.new()
       local unit = assert(ln:load(path))
       switch(2)
       assert(unit:reload())
       local bytes = #support.read(path)
-      assert.same({bytes, bytes}, {unit.stats.bytes, unit.core:stats().bytes})
+      assert.same({1, bytes, bytes}, {#unit.warnings, unit.stats.bytes, unit.core:stats().bytes})
       assert(unit:unload "force")
       assert.same({bytes, bytes}, {unit.stats.bytes, unit.core:stats().bytes})
    end)

@@ -150,6 +150,7 @@ function reload.run(unit, options)
       return nil, err
    end
    unit.list, unit.stats, unit.anchors = list, new.stats, new.anchors
+   unit.warnings = new.warnings
    unit.version = unit.version + 1
    call.forget(unit.linker, unit.core) -- what the new version lacks may come back with another
    report.version = unit.version
