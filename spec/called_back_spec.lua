@@ -130,4 +130,48 @@ describe("the memory of a unit that was unloaded", function()
          assert.same({0, "1\t1\n", ""}, {status, out, err}, install)
       end
    end)
+
+   it("waits for what a script has handed out by these functions, too", function()
+      local path = object("handed_out", [[
+         #include <pthread.h>
+         #include <signal.h>
+         static int *count;
+         void set(int *n) { count = n; }
+         void handle(int number) { ++*count; }
+         void gone(void *p) { ++*count; }
+      ]])
+      local user = object("user", [[
+         #include <pthread.h>
+         #include <signal.h>
+         int count; pthread_key_t key;
+         static void *run(void *p) { pthread_setspecific(key, p); return p; }
+         int strike(void) { raise(SIGUSR1); return count; }
+         int end(void)
+         {
+            pthread_t t;
+            return pthread_create(&t, 0, run, &t) || pthread_join(t, 0) ? -1 : count;
+         }
+      ]])
+      local status, out, err = support.lua([[
+         local moonlink = require "moonlink"
+         local path, user = ...
+         local ln = moonlink.new()
+         local counting, unit = assert(ln:load(user)), assert(ln:load(path))
+         local handle, gone = unit:address "handle", unit:address "gone"
+         ln:func "void set(int *)"(counting:address "count")
+         ln:func "void *signal(int, void *)"(10, handle)
+         collectgarbage()
+         assert(unit:unload())
+         print(ln:func "int strike(void)"())
+         ln:func "void *signal(int, void *)"(10, nil)
+         unit = assert(ln:load(path))
+         ln:func "void set(int *)"(counting:address "count")
+         ln:func "int pthread_key_create(void *, void *)"(counting:address "key",
+            unit:address "gone")
+         collectgarbage()
+         assert(unit:unload())
+         print(ln:func "int end(void)"())
+      ]], path, user)
+      assert.same({0, "1\n2\n", ""}, {status, out, err})
+   end)
 end)

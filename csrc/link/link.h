@@ -129,7 +129,7 @@ void ml_session_tell_unwinders(const ml_session *s);
 bool ml_session_find(const ml_session *s, const char *name, uint64_t *addr, uint64_t *size,
                      unsigned *type, ml_unit **unit);
 /* Finds a name as the scope PROCESS would: in the session's libraries, then in the process. */
-bool ml_session_find_process(const ml_session *s, const char *name, uint64_t *addr);
+bool ml_session_find_process(ml_session *s, const char *name, uint64_t *addr);
 
 /* ---- transaction ---- */
 
