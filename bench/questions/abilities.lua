@@ -345,8 +345,9 @@ add {
 local function ask_gdb(t)
    t:load()
    local file <close> = assert(io.open "/proc/self/stat")
-   local _, out = shell.try {"gdb", "-q", "-nx", "-batch", "-p", file:read "n",
-      "-ex", ("info symbol %#x"):format(t:address "int number(int)")}
+   -- what is preloaded for this process (a sanitizer's runtime, say) is not for gdb, which may hang
+   local _, out = shell.try {"env", "-u", "LD_PRELOAD", "gdb", "-q", "-nx", "-batch",
+      "-p", file:read "n", "-ex", ("info symbol %#x"):format(t:address "int number(int)")}
    if not out:find "number in section" then
       error("gdb: " .. (out:match "\n(No symbol[^\n]*)" or out:match "[^\n]*\n*$"), 0)
    end
