@@ -65,12 +65,14 @@ static void look_up(ml_diag *d, ml_archive *ar)
         uint64_t header;
         const char *name = ml_archive_name(ar, i, &header);
         size_t len = strlen(name);
-        check(ml_archive_find(d, ar, name, len, ml_hash(name, len), &m) == 1 && m.name);
+        uint32_t hash = ml_hash(name, len), number;
+        check(ml_archive_may(d, ar, name, len, hash, (uint32_t)i, &number) == 1 && number == i);
+        check(ml_archive_find(d, ar, name, len, hash, number, &m) == 1 && m.number == i && m.name);
         if (ml_archive_read(d, ar, &m, &a, &s) == 0)
             touch(s);
     }
     ml_member none;
-    check(n > 0 || ml_archive_find(d, ar, "name", 4, ml_hash("name", 4), &none) == 0);
+    check(n > 0 || ml_archive_find(d, ar, "name", 4, ml_hash("name", 4), 0, &none) == 0);
     ml_arena_free(&a);
 }
 
@@ -85,9 +87,9 @@ static void look_up_first(ml_diag *d, const ml_archive *ar, const char *path)
         const char *name = ml_archive_name(ar, i, NULL);
         size_t len = strlen(name);
         check(ml_archive_open(d, path, &again) == 0);
-        int before = ml_archive_find(d, again, "main", 4, ml_hash("main", 4), &m);
-        check(ml_archive_find(d, again, name, len, ml_hash(name, len), &m) == 1);
-        int now = ml_archive_find(d, again, "main", 4, ml_hash("main", 4), &other);
+        int before = ml_archive_find(d, again, "main", 4, ml_hash("main", 4), 0, &m);
+        check(ml_archive_find(d, again, name, len, ml_hash(name, len), 0, &m) == 1);
+        int now = ml_archive_find(d, again, "main", 4, ml_hash("main", 4), 0, &other);
         check(before == now);
         ml_archive_close(again);
     }

@@ -150,7 +150,7 @@ bool ml_txn_archive_defines(ml_txn *t, size_t i, const char *name, const char **
     size_t len = strlen(name);
     ml_diag_init(&quiet);
     bool found =
-        ml_archive_find(&quiet, t->sources.v[i].ar, name, len, ml_hash(name, len), &m) == 1;
+        ml_archive_find(&quiet, t->sources.v[i].ar, name, len, ml_hash(name, len), 0, &m) == 1;
     ml_diag_free(&quiet);
     if (found)
         *member = m.name;

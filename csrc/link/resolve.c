@@ -1,7 +1,8 @@
 /* resolve.c -- stage RESOLVE: names -> who provides them.
 ** Walks the wanted names in the order in which they appeared and asks the scope's providers in
-** their order; a name that reaches a provider in the caller's hands waits for an answer. Pulling a
-** member adds names behind the cursor, so that one walk is the fixpoint.
+** their order; a name that reaches a provider in the caller's hands waits for an answer, one that
+** an archive has for the turn of its member (pull.c). A member adds names behind the cursor, so
+** that one walk is the fixpoint.
 ** SPDX-License-Identifier: MIT */
 #include "link/txn.h"
 
@@ -82,7 +83,7 @@ static bool bind_unit_of(const ml_txn *t, const ml_unit *u, ml_entry *e)
 static int ask_provider(ml_txn *t, ml_entry *e)
 {
     const ml_scope *p = &t->o.scope[e->scope];
-    bool hidden = e->flags & ML_ENT_HIDDEN_REF, pulled = false;
+    bool hidden = e->flags & ML_ENT_HIDDEN_REF;
     const ml_entry *other;
     int rc;
     switch (p->kind) {
@@ -94,10 +95,13 @@ static int ask_provider(ml_txn *t, ml_entry *e)
     case ML_SCOPE_UNIT: return !hidden && bind_unit_of(t, p->unit, e);
     case ML_SCOPE_PROCESS: return !hidden && bind_process(t, e);
     case ML_SCOPE_ARCHIVES:
-        if (!wanted_strongly(e))
+        if (e->pull == ML_PULL_WAITS)
+            return 2;
+        if (!wanted_strongly(e) || e->pull == ML_PULL_DONE)
             return 0; /* a weak reference pulls nothing in */
-        rc = ml_sources_pull(t, p->set, e, &pulled);
-        return rc < 0 ? rc : pulled;
+        ml_pull_news(t);
+        rc = ml_pull_want(t, p->set, e);
+        return rc > 0 ? 2 : rc;
     case ML_SCOPE_ASK:
         if (e->flags & ML_ENT_ASKED)
             return 0; /* it was asked, and had no answer */
@@ -132,12 +136,11 @@ static bool made_by_linker(ml_txn *t, ml_entry *e, const ml_builtin *own, bool l
 ** archive is searched for commons as for undefined names), but not to another tentative one. */
 static int look_up_common(ml_txn *t, ml_entry *e)
 {
-    bool pulled = false;
-    int rc = 0;
-    for (unsigned i = 0; i < t->o.nscope && rc == 0 && !pulled; i++)
+    int rc = e->pull == ML_PULL_WAITS;
+    for (unsigned i = 0; i < t->o.nscope && rc == 0; i++)
         if (t->o.scope[i].kind == ML_SCOPE_ARCHIVES && t->o.scope[i].set == 0)
-            rc = ml_sources_pull(t, 0, e, &pulled);
-    return rc;
+            rc = ml_pull_want(t, 0, e);
+    return rc < 0 ? rc : 0;
 }
 
 static int look_up(ml_txn *t, ml_entry *e)
@@ -164,9 +167,13 @@ static int look_up(ml_txn *t, ml_entry *e)
         int rc = ask_provider(t, e);
         if (rc < 0)
             return rc;
+        if (rc == 1)
+            e->pull = ML_PULL_NONE;
         if (rc)
             return 0;
         e->flags &= (uint16_t)~ML_ENT_ASKED;
+        if (e->pull == ML_PULL_DONE)
+            e->pull = ML_PULL_NONE;
     }
     if (e->def == ML_DEF_NONE)
         made_by_linker(t, e, own, true);
@@ -375,6 +382,22 @@ static int resume(ml_txn *t)
     return 0;
 }
 
+/* One that waited for an answer may have got a provider meanwhile: a member refers to it strongly,
+** so that an archive had another chance, or defines it. */
+static void drop_provided(ml_txn *t)
+{
+    uint32_t n = t->nasked;
+    t->nasked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        ml_entry *e = t->asked[i];
+        if (t->o.scope[e->scope].kind == ML_SCOPE_ASK && !ml_def_in_load(e->def) &&
+            e->def != ML_DEF_ABS)
+            t->asked[t->nasked++] = e;
+        else
+            e->flags &= (uint16_t)~ML_ENT_WAITING;
+    }
+}
+
 int ml_txn_resolve(ml_txn *t)
 {
     int rc = resume(t);
@@ -388,12 +411,17 @@ int ml_txn_resolve(ml_txn *t)
         } else if (t->cursor < t->nopen) {
             ml_entry *e = t->open[t->cursor++];
             e->flags |= ML_ENT_SEEN;
+            if (e->def == ML_DEF_COMMON)
+                ml_pull_news(t);
             rc = look_up(t, e);
+        } else if ((rc = ml_pull_next(t)) == 1) {
+            rc = 0;
         } else {
             break;
         }
     }
     t->head = t->nqueue = 0;
+    drop_provided(t);
     if (rc == 0 && t->nasked == 0)
         rc = finish(t);
     return rc < 0 ? rc : t->nasked != 0;

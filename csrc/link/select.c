@@ -144,7 +144,7 @@ static int define(ml_txn *t, ml_entry *e, uint32_t input, uint32_t symbol, const
     } else if (new > old) {
         if (old == COMMON && s->size && s->size < e->size)
             ml_warn_common(t, e->name, e->image, e->size, input, s->size);
-        if (old == WEAK && new == COMMON && ml_select_want(t, e) < 0)
+        if (new == COMMON && ml_select_want(t, e) < 0)
             return -(int)ML_E_NOMEM; /* it may be in an archive: see look_up_common */
         return take_definition(t, e, input, symbol, s);
     }

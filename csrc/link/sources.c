@@ -38,7 +38,7 @@ static int refuse_libc(ml_txn *t, ml_source *src)
     ml_member m;
     ml_provided p;
     int rc = ml_archive_find(t->d, src->ar, start, sizeof start - 1,
-                             ml_hash(start, sizeof start - 1), &m);
+                             ml_hash(start, sizeof start - 1), 0, &m);
     if (rc < 0)
         return rc;
     src->looked_at = true;
@@ -50,22 +50,35 @@ static int refuse_libc(ml_txn *t, ml_source *src)
                    "a second C library; the process already has one");
 }
 
-/* The member that defines e: 1, 0 when there is none, or an error. An index has the names from
-** before the edits. */
-static int find(ml_txn *t, const ml_source *src, const ml_entry *e, ml_member *m)
+/* A name as an index has it, which is from before the edits. NULL: no index has it. */
+typedef struct original {
+    const char *name;
+    size_t len;
+    uint32_t hash;
+} original;
+
+static original original_of(const ml_source *src, const ml_entry *e)
 {
     if (!src->edits)
-        return ml_archive_find(t->d, src->ar, e->name, e->len, e->hash, m);
+        return (original){e->name, e->len, e->hash};
     const char *name = ml_edits_original(src->edits, e->name);
     size_t len = name ? strlen(name) : 0;
-    return name ? ml_archive_find(t->d, src->ar, name, len, ml_hash(name, len), m) : 0;
+    return (original){name, len, ml_hash(name, len)};
 }
 
-/* The same for a source of the transaction. */
-static int look_up(ml_txn *t, ml_source *src, const ml_entry *e, ml_member *m)
+int ml_sources_seek(ml_txn *t, uint32_t i, const ml_entry *e, uint32_t from, bool sure,
+                    uint32_t *number)
 {
-    int found = find(t, src, e, m);
+    ml_source *src = &t->sources.v[i];
+    original o = original_of(src, e);
+    ml_member m = {0};
+    int found = 0;
+    if (o.name && sure)
+        found = ml_archive_find(t->d, src->ar, o.name, o.len, o.hash, from, &m);
+    else if (o.name)
+        found = ml_archive_may(t->d, src->ar, o.name, o.len, o.hash, from, &m.number);
     int rc = found < 0 ? found : refuse_libc(t, src);
+    *number = m.number;
     return rc < 0 ? rc : found;
 }
 
@@ -98,7 +111,8 @@ static int use_nested(ml_txn *t, const ml_entry *e, const ml_entry *by)
     ml_member m;
     if (!by)
         return ml_sources_whole(t, &nested);
-    int rc = find(t, &nested, by, &m);
+    original o = original_of(&nested, by);
+    int rc = o.name ? ml_archive_find(t->d, nested.ar, o.name, o.len, o.hash, 0, &m) : 0;
     return rc == 1 ? add_member(t, &nested, &m, by) : rc;
 }
 
@@ -173,49 +187,17 @@ static int defines_really(ml_txn *t, ml_source *src, const ml_member *m, const m
     return rc;
 }
 
-/* The first member that does so, from *m on: an index has the names of commons as well. */
-static int find_real(ml_txn *t, ml_source *src, const ml_entry *e, ml_member *m)
+int ml_sources_take(ml_txn *t, uint32_t i, ml_entry *e, uint32_t number)
 {
-    int rc;
-    do {
-        rc = defines_really(t, src, m, e);
-        if (rc)
-            return rc;
-        rc = ml_archive_find_next(t->d, src->ar, ml_edits_original(src->edits, e->name), m);
-    } while (rc == 1);
-    return rc;
-}
-
-/* Adds the member that defines e. As ld does, it goes on when that is a common, and adds the member
-** that really defines it, too. */
-static int pull_from(ml_txn *t, ml_source *src, ml_entry *e)
-{
+    ml_source *src = &t->sources.v[i];
+    original o = original_of(src, e);
     ml_member m;
-    int rc = look_up(t, src, e, &m);
-    if (rc == 1 && e->def != ML_DEF_COMMON) {
-        rc = add_member(t, src, &m, e);
-        if (rc == 0 && e->def == ML_DEF_COMMON)
-            rc = 1;
-    }
+    if (!o.name || !ml_archive_at(src->ar, number, o.name, o.len, &m))
+        return 0;
+    int rc = e->def == ML_DEF_COMMON ? defines_really(t, src, &m, e) : 1;
     if (rc == 1)
-        rc = find_real(t, src, e, &m);
-    return rc == 1 ? add_member(t, src, &m, e) : rc;
-}
-
-int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled)
-{
-    *pulled = false;
-    for (uint32_t i = 0; i < t->sources.n; i++) {
-        if (t->sources.v[i].set != set)
-            continue;
-        int rc = pull_from(t, &t->sources.v[i], e);
-        if (rc < 0)
-            return rc;
-        *pulled = ml_def_in_load(e->def) || e->def == ML_DEF_ABS;
-        if (*pulled && e->def != ML_DEF_COMMON)
-            return 0;
-    }
-    return 0;
+        rc = add_member(t, src, &m, e);
+    return rc < 0 ? rc : 1;
 }
 
 int ml_sources_check(ml_txn *t)
@@ -228,14 +210,10 @@ int ml_sources_check(ml_txn *t)
 
 int ml_sources_have(ml_txn *t, unsigned set, const ml_entry *e)
 {
-    for (uint32_t i = 0; i < t->sources.n; i++) {
-        ml_source *src = &t->sources.v[i];
-        ml_member m;
-        if (src->set != set)
-            continue;
-        int rc = look_up(t, src, e, &m);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    uint32_t number;
+    for (uint32_t i = 0; rc == 0 && i < t->sources.n; i++)
+        if (t->sources.v[i].set == set)
+            rc = ml_sources_seek(t, i, e, 0, true, &number);
+    return rc;
 }

@@ -41,6 +41,13 @@ enum ml_entry_flag {
     ML_ENT_REACHED = 32768  /* by the last walk of missing.c */
 };
 
+/* A name that a member of an archive may define: see pull.c. */
+typedef enum ml_pulling {
+    ML_PULL_NONE,
+    ML_PULL_WAITS, /* for its turn */
+    ML_PULL_DONE   /* the archives at this place of the scope had their turns */
+} ml_pulling;
+
 struct ml_unit;
 
 typedef struct ml_entry {
@@ -63,6 +70,7 @@ typedef struct ml_entry {
     uint8_t crossing;        /* ml_crossing of its own, over the load's */
     bool taken;              /* something but calls refers to it: see defer.c */
     bool lazy;               /* its stub is one that binds at the first call */
+    uint8_t pull;            /* ml_pulling */
     uint64_t value;          /* SECTION: offset; COMMON: alignment; others: address; PROCESS, when
                                 thread-local: module id */
     uint64_t size;

@@ -58,6 +58,7 @@ void ml_txn_drop(ml_txn *t)
     ml_heap_free(t->open);
     ml_heap_free(t->queue);
     ml_heap_free(t->asked);
+    ml_heap_free(t->pulls);
     ml_heap_free(t->yielding);
     ml_heap_free(t->duplicates);
     ml_heap_free(t->far);

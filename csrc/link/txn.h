@@ -75,6 +75,15 @@ typedef struct ml_window {
     uint64_t reads; /* of parts of it with at most so many bytes, so far */
 } ml_window;
 
+/* Where a name stands in the archives, as they are gone over: see pull.c. */
+typedef struct ml_turn {
+    uint32_t lap, source; /* time round all archives; index into t->sources */
+    uint32_t pass;        /* time round the archive's index */
+    uint32_t number;      /* in the index */
+} ml_turn;
+
+typedef struct ml_pull ml_pull;
+
 struct ml_txn {
     ml_session *s;
     ml_diag *d;
@@ -119,6 +128,10 @@ struct ml_txn {
     uint32_t nqueue, room_queue, head;
     ml_entry **asked;
     uint32_t nasked, room_asked;
+    ml_pull *pulls; /* names that wait for their turn */
+    uint32_t npulls, room_pulls;
+    ml_turn turn;        /* what comes behind the last one that had it */
+    ml_turn news;        /* where it was when a name was found lacking last; number 0: nowhere */
     ml_entry **yielding; /* whose definitions may have to give way to the process's */
     uint32_t nyielding, room_yielding;
     uint32_t noffered; /* inputs whose references were offered */
@@ -208,9 +221,22 @@ int ml_select_want(ml_txn *t, ml_entry *e);
 /* Puts an entry on the list t->open. */
 int ml_select_open(ml_txn *t, ml_entry *e);
 
-/* sources.c: all members of an archive; the member that defines e. */
+/* sources.c: adds all members of an archive. */
 int ml_sources_whole(ml_txn *t, ml_source *src);
-int ml_sources_pull(ml_txn *t, unsigned set, ml_entry *e, bool *pulled);
+/* Where the index of the i-th archive has e's name, or may have it when it need not be sure: see
+** ml_archive_find. */
+int ml_sources_seek(ml_txn *t, uint32_t i, const ml_entry *e, uint32_t from, bool sure,
+                    uint32_t *number);
+/* Adds the member to which that number of the index belongs; where e is a common, only when it
+** really defines e. 1; 0: the number is another name's; or an error. */
+int ml_sources_take(ml_txn *t, uint32_t i, ml_entry *e, uint32_t number);
+
+/* pull.c: lets e wait until a member of an archive of the set has its turn, whose index has the
+** name: 1; 0: none has; or an error. Notes that a name is new and undefined, or a common. Adds the
+** first member that is waited for: 1; 0: none is; or an error. */
+int ml_pull_want(ml_txn *t, unsigned set, ml_entry *e);
+void ml_pull_news(ml_txn *t);
+int ml_pull_next(ml_txn *t);
 
 /* resolve.c: the process's answer, or ours in its place. A name with a version is asked for with
 ** it. *held: 1 + number of the session's library that answered, else 0. */

@@ -144,7 +144,7 @@ static int find(lua_State *L)
     ml_member m;
     int r = ml_archive_open(&s->d, path, &s->ar);
     if (r == 0)
-        r = ml_archive_find(&s->d, s->ar, name, len, ml_hash(name, len), &m);
+        r = ml_archive_find(&s->d, s->ar, name, len, ml_hash(name, len), 0, &m);
     if (r < 0)
         return ml_lua_fail(L, &s->d);
     if (r)

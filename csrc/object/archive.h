@@ -24,6 +24,7 @@ typedef struct ml_member {
     uint64_t offset;  /* of its data (0 for a thin member: the data is in the file `path`) */
     uint64_t size;    /* bytes of data */
     const char *path; /* thin: file that holds it, relative to the archive's folder; else NULL */
+    uint32_t number;  /* of one that was found: where its name stands in the index, from 0 on */
 } ml_member;
 
 /* Opens path (kind ARCHIVE or THIN). Everything is allocated in an arena of its own. */
@@ -42,15 +43,18 @@ const char *ml_archive_path(const ml_archive *ar);
 /* Do its members lie in files beside it? */
 bool ml_archive_thin(const ml_archive *ar);
 
-/* The member that defines `name` (the first one in index order), by the hash of base/hash.h. 1; 0:
-** none does; or an error. The first look-up reads the index in the file; when there is none, it
-** builds one from the members' symbol tables (all global definitions and COMMON symbols; members
-** that are no objects are skipped; members that are archives are entered recursively). */
+/* The member that defines `name`, by the hash of base/hash.h: the first in index order from number
+** `from` on, else the first of all. 1; 0: none does; or an error. The first look-up reads the index
+** in the file; when there is none, it builds one from the members' symbol tables (all global
+** definitions and COMMON symbols; members that are no objects are skipped; those that are archives
+** are entered recursively). */
 int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
-                    ml_member *out);
-/* The next member in index order that defines the name which *m was found by: 1, 0, or an error.
-** Goes over the whole index, and brings its names into memory. */
-int ml_archive_find_next(ml_diag *d, ml_archive *ar, const char *name, ml_member *m);
+                    uint32_t from, ml_member *out);
+/* The same without a look at the name, which may have to be read: where it may stand. */
+int ml_archive_may(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                   uint32_t from, uint32_t *number);
+/* Does it stand there? Then *out is the member. */
+bool ml_archive_at(ml_archive *ar, uint32_t number, const char *name, size_t len, ml_member *out);
 /* For listings: brings all names into memory. Then the number of names, and the i-th: name and
 ** member header offset. */
 int ml_archive_list(ml_diag *d, ml_archive *ar);

@@ -42,6 +42,7 @@ typedef struct ml_ar_names {
     unsigned width;
     uint32_t *slots; /* open addressing: 1 + number in the bits `number`, of the hash in the rest */
     uint32_t mask, number;
+    uint32_t *next; /* 1 + the next number that has the name; 0: none has. NULL: see the Note */
 } ml_ar_names;
 
 /* How its names begin. See Note [Prefixes of an archive's names]. */

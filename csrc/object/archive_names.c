@@ -14,10 +14,10 @@
 ** hardly any name is looked for in vain. The text itself, by far the largest part, is kept only of
 ** small indexes, and of those that lie in memory that the caller keeps. Of others a name is read
 ** from the file again when its slot was found, which is once for each member that is taken.
-** A linear probe meets equal names in the order in which they came; all but the first are left out,
-** since a million of them would make each look a long walk. That takes the whole text in memory, so
-** it is done only when many are alike: the first try goes through the file by a small window, which
-** stays in the cache. */
+** A linear probe meets equal names in the order in which they came. With the whole text in memory
+** only the first of them gets a slot, from which the others are reached one by one, since a million
+** of them would make each look a long walk. That is done only when many are alike: the first try
+** goes through the file by a small window, which stays in the cache, and gives each a slot. */
 
 enum { BATCH = 16, PIECE = 256, FIRST_SEEN = 16 };
 enum { WINDOW = 64 << 10 }; /* bytes of an index that are read at a time */
@@ -31,29 +31,35 @@ static bool matches(const ml_ar_names *x, uint32_t slot, uint32_t hash)
     return ((slot ^ hash) & ~x->number) == 0;
 }
 
-/* Enters n names from number `first` on, of these hashes, unless they are there. Without the
-** text at hand nothing is left out; false when that makes too long a walk. Its own copies of what x
-** says stay in registers. */
+/* Enters n names from number `first` on, of these hashes. The text is not at hand; false when too
+** many are alike. Its own copies of what x says stay in registers. */
 static bool enter(const ml_ar_names *x, uint32_t first, uint32_t n, const uint32_t *hash)
 {
-    const char *text = (const char *)x->text.p;
     const uint32_t mask = x->mask, number = x->number;
     uint32_t *slots = x->slots;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = hash[i] & mask;
-        bool known = false;
-        for (unsigned alike = 0; slots[k] && !known; k = (k + 1) & mask) {
-            if ((slots[k] ^ hash[i]) & ~number)
-                continue;
-            if (!text && ++alike == CROWD)
+        for (unsigned alike = 0; slots[k]; k = (k + 1) & mask)
+            if (!((slots[k] ^ hash[i]) & ~number) && ++alike == CROWD)
                 return false;
-            known =
-                text && strcmp(text + x->at[(slots[k] & number) - 1], text + x->at[first + i]) == 0;
-        }
-        if (!known)
-            slots[k] = (hash[i] & ~number) | (first + i + 1);
+        slots[k] = (hash[i] & ~number) | (first + i + 1);
     }
     return true;
+}
+
+/* Enters number i, whose name is in memory, before all that have its name. */
+static void enter_first(ml_ar_names *x, uint32_t i, uint32_t hash)
+{
+    const char *text = (const char *)x->text.p;
+    uint32_t k = hash & x->mask;
+    for (; x->slots[k]; k = (k + 1) & x->mask) {
+        uint32_t other = (x->slots[k] & x->number) - 1;
+        if (!matches(x, x->slots[k], hash) || strcmp(text + x->at[other], text + x->at[i]) != 0)
+            continue;
+        x->next[i] = other + 1;
+        break;
+    }
+    x->slots[k] = (hash & ~x->number) | (i + 1);
 }
 
 static uint32_t hash_of(const ml_ar_names *x, const char *name, size_t len)
@@ -82,15 +88,17 @@ int ml_ar_names_table(ml_diag *d, ml_archive *ar)
 {
     ml_ar_names *x = &ar->index;
     uint32_t hash[BATCH];
-    if (!make_slots(ar, x->n))
+    x->next = ml_zalloc(&ar->arena, x->n, sizeof *x->next);
+    if (!make_slots(ar, x->n) || (x->n && !x->next))
         return ml_nomem(d);
-    for (uint32_t i = 0; i < x->n; i += BATCH) {
-        uint32_t n = x->n - i < BATCH ? x->n - i : BATCH;
+    for (uint32_t end = x->n, n; end > 0; end -= n) {
+        n = end < BATCH ? end : BATCH;
         for (uint32_t k = 0; k < n; k++) {
-            const char *name = (const char *)x->text.p + x->at[i + k];
+            const char *name = (const char *)x->text.p + x->at[end - 1 - k];
             hash[k] = hash_of(x, name, strlen(name));
         }
-        enter(x, i, n, hash);
+        for (uint32_t k = 0; k < n; k++)
+            enter_first(x, end - 1 - k, hash[k]);
     }
     return 0;
 }
@@ -236,36 +244,83 @@ static ml_member look(ml_archive *ar, uint64_t header)
     return m;
 }
 
-/* 1, and the member, when the table has the name, else 0. */
-static int find(ml_archive *ar, const char *name, size_t len, uint32_t hash, ml_member *out)
+/* The first number from `from` on of those that have one name and begin with number i, else i. */
+static uint32_t follow(const ml_ar_names *x, uint32_t i, uint32_t from)
 {
-    const ml_ar_names *x = &ar->index;
-    for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
-        uint32_t i = (x->slots[k] & x->number) - 1;
-        uint64_t header;
-        bool lost = false;
-        if (!matches(x, x->slots[k], hash))
-            continue;
-        if (!is_name(ar, x->at[i], name, len, &lost) && !lost)
-            continue;
-        if (lost || !header_of(ar, i, &header)) /* the file was cut off: reading it will say so */
-            *out = (ml_member){.name = "?", .header = ar->armap.data};
-        else
-            *out = look(ar, header);
+    uint32_t k = i;
+    while (k < from && x->next && x->next[k])
+        k = x->next[k] - 1;
+    return k < from ? i : k;
+}
+
+bool ml_archive_at(ml_archive *ar, uint32_t number, const char *name, size_t len, ml_member *out)
+{
+    uint64_t header;
+    bool lost = false;
+    if (!is_name(ar, ar->index.at[number], name, len, &lost) && !lost)
+        return false;
+    if (lost || !header_of(ar, number, &header)) /* the file was cut off: reading it will say so */
+        *out = (ml_member){.name = "?", .header = ar->armap.data};
+    else
+        *out = look(ar, header);
+    out->number = number;
+    return true;
+}
+
+/* Makes the table, unless it can do without. 1: there is one; 0: it does not have the name. */
+static int prepare(ml_diag *d, ml_archive *ar, const char *name, size_t len)
+{
+    if (ar->indexed)
         return 1;
-    }
-    return 0;
+    int r = ml_ar_prefixes_may(d, ar, name, len);
+    if (r > 0)
+        r = ml_archive_index(d, ar);
+    else if (r == 0)
+        return 0;
+    return r < 0 ? r : 1;
 }
 
 int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
-                    ml_member *out)
+                    uint32_t from, ml_member *out)
 {
-    if (!ar->indexed) {
-        int r = ml_ar_prefixes_may(d, ar, name, len);
-        if (r <= 0 || (r = ml_archive_index(d, ar)) < 0)
-            return r;
+    const ml_ar_names *x = &ar->index;
+    bool found = false;
+    int r = prepare(d, ar, name, len);
+    if (r <= 0)
+        return r;
+    for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
+        uint32_t i = (x->slots[k] & x->number) - 1, number = follow(x, i, from);
+        ml_member m;
+        if (!matches(x, x->slots[k], hash) || (found && number < from) ||
+            !ml_archive_at(ar, number, name, len, &m))
+            continue;
+        found = true;
+        *out = m;
+        if (x->next || number >= from)
+            break; /* else another one has a slot of its own */
     }
-    return find(ar, name, len, hash, out);
+    return found;
+}
+
+int ml_archive_may(ml_diag *d, ml_archive *ar, const char *name, size_t len, uint32_t hash,
+                   uint32_t from, uint32_t *number)
+{
+    const ml_ar_names *x = &ar->index;
+    int r = prepare(d, ar, name, len);
+    if (r <= 0)
+        return r;
+    uint32_t first = x->n, later = x->n;
+    for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
+        uint32_t i = (x->slots[k] & x->number) - 1, behind = follow(x, i, from);
+        if (!matches(x, x->slots[k], hash))
+            continue;
+        if (behind >= from && behind < later)
+            later = behind;
+        if (i < first)
+            first = i;
+    }
+    *number = later < x->n ? later : first;
+    return first < x->n;
 }
 
 /* ---- listings ---- */
@@ -298,21 +353,4 @@ const char *ml_archive_name(const ml_archive *ar, size_t i, uint64_t *header)
     if (header && !header_of(ar, (uint32_t)i, header))
         *header = 0;
     return (const char *)ar->index.text.p + ar->index.at[i];
-}
-
-int ml_archive_find_next(ml_diag *d, ml_archive *ar, const char *name, ml_member *m)
-{
-    bool behind = false;
-    int r = ml_archive_list(d, ar);
-    for (size_t i = 0; r == 0 && i < ml_archive_names(ar); i++) {
-        uint64_t header;
-        if (strcmp(ml_archive_name(ar, i, &header), name) != 0)
-            continue;
-        if (behind && header != m->header) {
-            *m = look(ar, header);
-            return 1;
-        }
-        behind = behind || header == m->header;
-    }
-    return r;
 }
