@@ -23,6 +23,14 @@ local BOARD = [[
    static pthread_t threads[16]; static int n; static void *stacks[16]; enum { STACK = 256 << 10 };
    typedef struct job { void (*run)(void *); void *ud; int deaf; } job;
    static job jobs[16];
+   /* A stack on which nothing lies, between pages that keep it apart from other memory: a stack is
+   ** searched as far as its mapping goes, and a neighbour may hold addresses of units. */
+   char *room(size_t n)
+   {
+      char *p = mmap(0, n + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      mprotect(p + 4096, n, PROT_READ | PROT_WRITE);
+      return p + 4096;
+   }
    static void *body(void *ud)
    {
       job *j = ud;
@@ -39,8 +47,7 @@ local BOARD = [[
    {
       int before = started;
       jobs[n] = (job){(void (*)(void *))f, ud, deaf};
-      /* a stack on which nothing lies that an earlier thread has left */
-      stacks[n] = mmap(0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      stacks[n] = room(STACK);
       pthread_attr_t a;
       pthread_attr_init(&a);
       if (pthread_attr_setstack(&a, stacks[n], STACK) != 0 ||
@@ -55,7 +62,7 @@ local BOARD = [[
       stop = 1;
       while (n > 0) {
          pthread_join(threads[--n], 0);
-         munmap(stacks[n], STACK);
+         munmap((char *)stacks[n] - 4096, STACK + 2 * 4096);
       }
       stop = started = 0;
       return called;
@@ -107,14 +114,10 @@ local VISITS = [[
 local ASIDE = [[
    #define _GNU_SOURCE 1
    #include <signal.h>
-   #include <stdlib.h>
-   #include <sys/mman.h>
+   #include <stddef.h>
    #include <ucontext.h>
    extern void spin(void *);
-   static char *room(size_t n)
-   {
-      return mmap(0, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-   }
+   extern char *room(size_t n);
    static void on_signal(int n) { spin(0); }
    void prepare(void *ud)
    {
