@@ -175,3 +175,44 @@ describe("members of archives come in ld's order", function()
       assert.same({["0"] = true, duplicate = true, undefined = true}, seen)
    end)
 end)
+
+describe("an index that lies", function()
+   --- An archive of two members whose index has the name n so often, of each member in turn.
+   local function lying(files, often)
+      local text, heads, members = ("n\0"):rep(often), {}, {}
+      local size = 4 * (often + 1) + #text
+      local at = {8 + 60 + size + size % 2}
+      for i, file in ipairs(files) do
+         local bytes = support.read(file)
+         members[i] = ("%-48s%-10d`\n"):format(i .. ".o/", #bytes) .. bytes
+            .. ("\n"):rep(#bytes % 2)
+         at[i + 1] = at[i] + #members[i]
+      end
+      for i = 1, often do
+         heads[i] = (">I4"):pack(at[i % #files + 1])
+      end
+      return support.write(dir .. "/lying.a", "!<arch>\n" .. ("%-48s%-10d`\n"):format("/", size)
+         .. (">I4"):pack(often) .. table.concat(heads) .. text .. ("\n"):rep(size % 2)
+         .. table.concat(members))
+   end
+
+   it("of members without the name brings all of them once", function()
+      local files = build("| n", {{"a |", "b |"}})
+      local folder = files[1]:match "^(.*)/"
+      local path = lying({folder .. "/a.o", folder .. "/b.o"}, 100000)
+      local ln <close> = moonlink.new()
+      local unit, err = ln:load {notes, files[1], path}
+      assert.is_nil(unit)
+      assert.equal("undefined", err.code)
+      assert(ln:load {notes, files[1], path, undefined = "null"})
+      assert.equal("0ba", ln:func "const char *text(void)" ())
+   end)
+
+   it("of commons that nothing defines leaves the common", function()
+      local files = build("n:common |", {{"n:common |", "b |"}})
+      local folder = files[1]:match "^(.*)/"
+      local ln <close> = moonlink.new()
+      assert(ln:load {notes, files[1], lying({folder .. "/a.o", folder .. "/b.o"}, 1000)})
+      assert.equal("0", ln:func "const char *text(void)" ())
+   end)
+end)

@@ -288,6 +288,9 @@ int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, ui
     int r = prepare(d, ar, name, len);
     if (r <= 0)
         return r;
+    if (x->next && from > 0 && from <= x->n && x->next[from - 1] &&
+        ml_archive_at(ar, x->next[from - 1] - 1, name, len, out))
+        return 1; /* who goes on behind one need not come along all of them again */
     for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
         uint32_t i = (x->slots[k] & x->number) - 1, number = follow(x, i, from);
         ml_member m;
