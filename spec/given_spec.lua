@@ -239,6 +239,8 @@ describe("an argument of a wrong type is told at the caller's line", function()
       function() ln:load {path, rename = {a = {}}} end,
       "bad argument #2 to 'string' (integer or nil expected, got string)",
       function() moonlink.string(4096, "x") end,
+      "bad argument #2 to 'string' (a size cannot be negative)",
+      function() moonlink.string(4096, -1) end,
       "bad argument #2 to 'traceback' (integer or nil expected, got table)",
       function() moonlink.traceback("x", {}) end,
    }

@@ -296,6 +296,9 @@ end
 ---@return table|nil err
 function call.string(where, max)
    given.argument(max, "integer or nil", 2, "string")
+   if max and max < 0 then
+      errors.mistake("bad argument #2 to 'string' (a size cannot be negative)")
+   end
    return core.cstring(data.address(where, 3), max)
 end
 
