@@ -252,6 +252,19 @@ describe("a hook on names", function()
       assert.equal("'hooked': a hook answered with 1.5", err.message)
    end)
 
+   it("with a symbol of a unit that has gone ends the load with an error", function()
+      local ln <close> = moonlink.new()
+      local unit = assert(ln:load(answers))
+      local better = ln:symbol "better"
+      ln:on("resolve", "^hooked$", function() return better end)
+      assert(unit:unload())
+      local other, err = ln:load(user)
+      assert.is_nil(other)
+      assert.equal("policy", err.code)
+      assert.equal(("'hooked': a hook answered with 'better' of %s, which was unloaded"):format(
+         answers), err.message)
+   end)
+
    it("with the name of nothing is named in the error, with what it answered", function()
       local ln <close> = moonlink.new {undefined = function() return "nothing" end}
       ln:on("resolve", "^hooked$", function() return "none_such" end)

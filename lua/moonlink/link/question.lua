@@ -129,13 +129,19 @@ function question.new(txn, session, name, input)
    return setmetatable({txn = txn, session = session, name = name, input = input}, metatable)
 end
 
+--- Is it a symbol of a unit that has gone?
+local function is_stale(value)
+   local owner = type(value) == "table" and rawget(value, "owner")
+   return type(owner) == "userdata" and not owner:alive()
+end
+
 --- The address of a callback, trap, symbol or whatever offers one.
 local function address_of(value)
    if type(value) == "userdata" then
       local ok, address = pcall(function() return value:address() end)
       return ok and address or nil
    end
-   return math.type(value.address) == "integer" and value.address or nil
+   return math.type(value.address) == "integer" and not is_stale(value) and value.address or nil
 end
 
 --- Does the answer only stand in for a definition?
@@ -147,6 +153,9 @@ end
 --- An answer that means nothing, for messages.
 local function shown(answer)
    local kind = type(answer)
+   if is_stale(answer) then
+      return ("'%s' of %s, which was unloaded"):format(answer.name, answer.unit)
+   end
    return (kind == "number" or kind == "boolean") and tostring(answer) or "a " .. kind
 end
 
