@@ -134,6 +134,14 @@ describe("a Haskell runtime #ghc", function()
       assert.equal(4, assert(hs:func "int hsFail(int)")(2))
    end)
 
+   it("does so when the result of an action raises, which nobody has evaluated in it", function()
+      local later = assert(hs:func "int hsLater(int)")
+      local err = raised(later, 0)
+      assert.equal("divide by zero", err.what)
+      assert.equal("hsLater", err.symbol)
+      assert.equal(4, later(3))
+   end)
+
    it("tells the status of an exit, and goes on", function()
       local exit = assert(hs:func "void hsExitWith(int)")
       assert.equal(3, raised(exit, 3).status)
@@ -349,6 +357,7 @@ local TOUR = [[
    })
    local div = assert(hs:func "int hsDiv(int, int)")
    print(div(9, 2), select(2, pcall(div, 1, 0)).what)
+   print(select(2, pcall(assert(hs:func "int hsLater(int)"), 0)).what)
    local squares = assert(hs:get("main", "Probe", "squares"))
    print(squares(3):value "[(Int, String)]"[3][2])
    print(assert(hs:func "int hsThreads(int)")(100))
@@ -356,7 +365,7 @@ local TOUR = [[
    local times = hs:callback("int(int)", function(x) return x * 10 end)
    print(assert(hs:func "int hsCall(int (*)(int), int)")(times, 7))
 ]]
-local SEEN = "4\tdivide by zero\n9\n171700\nBlockedIndefinitelyOnMVar\n71\n"
+local SEEN = "4\tdivide by zero\ndivide by zero\n9\n171700\nBlockedIndefinitelyOnMVar\n71\n"
 
 describe("the runtimes of GHC #ghc", function()
    local static, dynamic

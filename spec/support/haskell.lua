@@ -81,6 +81,10 @@ foreign export ccall hsFail :: CInt -> IO CInt
 hsFail :: CInt -> IO CInt
 hsFail n = if n > 3 then throwIO (userError ("too big \955: " ++ show n)) else return (n * 2)
 
+foreign export ccall hsLater :: CInt -> IO CInt
+hsLater :: CInt -> IO CInt
+hsLater n = return (12 `div` n)
+
 foreign export ccall hsExitWith :: CInt -> IO ()
 hsExitWith :: CInt -> IO ()
 hsExitWith n = exitWith (if n == 0 then ExitSuccess else ExitFailure (fromIntegral n))

@@ -3,11 +3,12 @@
 -- runIO ends the process when an exception comes out. What is loaded into a runtime of ours finds
 -- another closure under that name:
 --
---    runIO action = catch action (\e -> newStablePtr e >>= poke cell >> return 0)
+--    runIO action = catch (action >>= evaluate) (\e -> newStablePtr e >>= poke cell >> return 0)
 --
 -- The stub returns, its caller gets 0 or NULL, and the function of Lua that called native code
 -- looks into the cell and raises. It is all Haskell, made of functions of base: it works in any
--- thread, and costs no call of Lua.
+-- thread, and costs no call of Lua. The stub wants the result evaluated: done out there, it would
+-- end the process when it raises.
 --
 -- Note [A static closure made at run time]
 -- The stub names runIO by a fixed address, while closures of the heap move. GHC has one kind of
@@ -64,7 +65,8 @@ function boundary.install(fr, cell)
    set_main_thread(fr)
    local run = fr:apply(c.flip, fr:apply(c.catch, c.some_exception), handler(fr, cell))
    local answers = {
-      [hs:closure_symbol "run_io"] = static(fr, run),
+      [hs:closure_symbol "run_io"] = static(fr,
+         fr:apply(c.compose, run, fr:apply(c.flip, c.bind, c.evaluate))),
       [hs:closure_symbol "run_pure"] = static(fr, fr:apply(c.compose, run, c.evaluate)),
    }
    hs.linker.keeper.defines = answers -- shared libraries are bound by the process's own loader
