@@ -292,10 +292,11 @@ int ml_archive_find(ml_diag *d, ml_archive *ar, const char *name, size_t len, ui
         ml_archive_at(ar, x->next[from - 1] - 1, name, len, out))
         return 1; /* who goes on behind one need not come along all of them again */
     for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
-        uint32_t i = (x->slots[k] & x->number) - 1, number = follow(x, i, from);
+        if (!matches(x, x->slots[k], hash))
+            continue;
         ml_member m;
-        if (!matches(x, x->slots[k], hash) || (found && number < from) ||
-            !ml_archive_at(ar, number, name, len, &m))
+        uint32_t number = follow(x, (x->slots[k] & x->number) - 1, from);
+        if ((found && number < from) || !ml_archive_at(ar, number, name, len, &m))
             continue;
         found = true;
         *out = m;
@@ -314,9 +315,9 @@ int ml_archive_may(ml_diag *d, ml_archive *ar, const char *name, size_t len, uin
         return r;
     uint32_t first = x->n, later = x->n;
     for (uint32_t k = hash & x->mask; x->slots[k]; k = (k + 1) & x->mask) {
-        uint32_t i = (x->slots[k] & x->number) - 1, behind = follow(x, i, from);
         if (!matches(x, x->slots[k], hash))
             continue;
+        uint32_t i = (x->slots[k] & x->number) - 1, behind = follow(x, i, from);
         if (behind >= from && behind < later)
             later = behind;
         if (i < first)
